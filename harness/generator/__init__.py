@@ -1,0 +1,1 @@
+"""The load generator: one epoll loop in a process of its own, usable without the rest of the harness."""

@@ -1,0 +1,40 @@
+"""The generator's own process: ``python -m harness.generator FD`` takes a Load from a pipe and tells events on it."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Final
+
+from harness.generator.load import Load
+from harness.generator.loop import LoadLoop
+
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+def main(fd: int) -> None:
+    """Run one load and send its events, the result last; a failure to begin is told on stderr with exit code 1."""
+    _die_with(os.getppid())
+    pipe = Connection(fd)
+    load = Load.model_validate_json(pipe.recv_bytes())
+    loop = LoadLoop(load, lambda event: pipe.send_bytes(event.model_dump_json().encode()))
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda _signum, _frame: loop.stop())
+    with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
+        pipe.send_bytes(loop.run().model_dump_json().encode())
+
+
+def _die_with(parent_pid: int) -> None:
+    """Have the kernel end this process when its parent ends, however that happens."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit("the process that started the generator has gone")
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]))
+    except OSError as error:
+        sys.exit(f"{error.strerror or error}")

@@ -1,0 +1,219 @@
+"""Where a response ends: heads parsed by httptools, remembered by their exact bytes, and bodies followed to the end."""
+
+import enum
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+HEAD_END: Final = b"\r\n\r\n"
+MAX_HEAD_BYTES: Final = 64 * 1024
+WORKER_HEADER: Final = b"x-worker"
+
+
+class ProtocolError(Exception):
+    """The peer sent something that is not one well-formed HTTP/1.1 response."""
+
+
+class BodyKind(enum.Enum):
+    """How the end of a body is known (RFC 9112, section 6.3)."""
+
+    NONE = enum.auto()
+    LENGTH = enum.auto()
+    CHUNKED = enum.auto()
+    UNTIL_CLOSE = enum.auto()
+
+
+@dataclass(slots=True, eq=False)
+class Head:
+    """What a response head says, and how many complete responses began with it since last collected."""
+
+    raw: bytes
+    status: int
+    body_kind: BodyKind
+    body_bytes: int  # of a LENGTH body; 0 for the others
+    keep_alive: bool
+    worker: str
+    total_bytes: int  # head and body together, for a response whose length the head tells
+    hits: int = 0
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether the loop can skip the body unseen and use the connection again."""
+        return self.keep_alive and self.body_kind in (BodyKind.NONE, BodyKind.LENGTH)
+
+
+class _Callbacks:
+    """What httptools calls while it reads one response."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body_parts: list[bytes] = []
+        self.messages_begun = 0
+        self.complete = False
+
+    def on_message_begin(self) -> None:
+        self.messages_begun += 1
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        self.body_parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+def _feed(parser: httptools.HttpResponseParser, data: bytes) -> None:
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade as error:
+        raise ProtocolError("a switch of protocols nobody asked for") from error
+    except httptools.HttpParserError as error:
+        raise ProtocolError(str(error)) from error
+
+
+def parse_head(raw: bytes, method: str) -> Head:
+    """Read ``raw``, a head up to and with its empty line, as the answer to a ``method`` request.
+
+    Raises ProtocolError when httptools rejects it.
+    """
+    callbacks = _Callbacks()
+    parser = httptools.HttpResponseParser(callbacks)
+    _feed(parser, raw)
+    headers = dict(callbacks.headers)
+    status = parser.get_status_code()
+    if status < 100:
+        raise ProtocolError("no status line")
+    if method == "HEAD" or status in (204, 304) or 100 <= status < 200:
+        body_kind = BodyKind.NONE
+    elif b"chunked" in headers.get(b"transfer-encoding", b"").lower():
+        body_kind = BodyKind.CHUNKED
+    elif b"content-length" in headers:
+        body_kind = BodyKind.LENGTH
+    else:
+        body_kind = BodyKind.UNTIL_CLOSE
+    body_bytes = int(headers[b"content-length"]) if body_kind is BodyKind.LENGTH else 0
+    return Head(
+        raw=raw,
+        status=status,
+        body_kind=body_kind,
+        body_bytes=body_bytes,
+        keep_alive=_keeps_alive(headers, parser.get_http_version()),
+        worker=headers.get(WORKER_HEADER, b"").decode("latin-1"),
+        total_bytes=len(raw) + body_bytes,
+    )
+
+
+def _keeps_alive(headers: dict[bytes, bytes], version: str) -> bool:
+    """RFC 9112, section 9.3. httptools' own answer counts a body it was not shown, as after HEAD, against it."""
+    options = {option.strip() for option in headers.get(b"connection", b"").lower().split(b",")}
+    return b"keep-alive" in options if version == "1.0" else b"close" not in options
+
+
+class HeadCache:
+    """Heads by their exact bytes. Bounded, so that a server with a new head per response costs time, not memory."""
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self.by_bytes: dict[bytes, Head] = {}
+        self.capacity = capacity
+
+    def add(self, head: Head) -> None:
+        """Remember the head. The caller makes room first: see :attr:`full`."""
+        self.by_bytes[head.raw] = head
+
+    @property
+    def full(self) -> bool:
+        """Whether :meth:`forget` is due before the next :meth:`add`."""
+        return len(self.by_bytes) >= self.capacity
+
+    def forget(self, in_flight: Iterable[Head]) -> None:
+        """Drop every head but those whose response is still arriving; collect the hits before."""
+        kept = {head.raw: head for head in in_flight}
+        self.by_bytes.clear()
+        self.by_bytes.update(kept)
+
+
+class ResponseReader:
+    """Follows one response byte by byte, however it is cut up; the careful twin of the loop's quick path.
+
+    ``feed`` takes what arrived and says whether the response is complete; ``end`` says so of a closed connection.
+    Interim (1xx) responses are passed over. The body is hashed when ``hashing``.
+    """
+
+    def __init__(self, method: str, hashing: bool) -> None:
+        self.head: Head | None = None
+        self.hashing = hashing
+        self.received_bytes = 0
+        self._method = method
+        self._pending = b""
+        self._body_left = 0
+        self._digest = hashlib.sha256() if hashing else None
+        self._callbacks = _Callbacks()
+        self._chunks: httptools.HttpResponseParser | None = None
+
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes; True when the response is complete. Raises ProtocolError on anything else."""
+        self.received_bytes += len(data)
+        if self.head is not None:
+            return self._feed_body(data)
+        self._pending += data
+        while (end := self._pending.find(HEAD_END)) >= 0:
+            raw, self._pending = self._pending[: end + 4], self._pending[end + 4 :]
+            head = parse_head(raw, self._method)
+            if head.status >= 200:
+                return self._begin_body(head)
+        if len(self._pending) > MAX_HEAD_BYTES:
+            raise ProtocolError(f"a response head of more than {MAX_HEAD_BYTES} bytes")
+        return False
+
+    def end(self) -> bool:
+        """Whether the response is complete now that the peer has closed the connection."""
+        return self.head is not None and self.head.body_kind is BodyKind.UNTIL_CLOSE
+
+    @property
+    def body_left(self) -> int:
+        """Bytes of a LENGTH body still to come."""
+        return self._body_left
+
+    @property
+    def body_sha256(self) -> str | None:
+        """Hex digest of the body so far; None when not hashing."""
+        return self._digest.hexdigest() if self._digest else None
+
+    def _begin_body(self, head: Head) -> bool:
+        self.head = head
+        self._body_left = head.body_bytes
+        if head.body_kind is BodyKind.CHUNKED:
+            self._chunks = httptools.HttpResponseParser(self._callbacks)
+            _feed(self._chunks, head.raw)
+        first, self._pending = self._pending, b""
+        return self._feed_body(first)
+
+    def _feed_body(self, data: bytes) -> bool:
+        if self._chunks is not None:
+            return self._feed_chunks(self._chunks, data)
+        if self.head is not None and self.head.body_kind is BodyKind.UNTIL_CLOSE:
+            self._see(data)
+            return False
+        if len(data) > self._body_left:
+            raise ProtocolError(f"{len(data) - self._body_left} bytes beyond the end of the response")
+        self._body_left -= len(data)
+        self._see(data)
+        return self._body_left == 0
+
+    def _feed_chunks(self, parser: httptools.HttpResponseParser, data: bytes) -> bool:
+        _feed(parser, data)
+        if self._callbacks.messages_begun > 1:
+            raise ProtocolError("bytes beyond the end of the response")
+        for part in self._callbacks.body_parts:
+            self._see(part)
+        self._callbacks.body_parts.clear()
+        return self._callbacks.complete
+
+    def _see(self, data: bytes) -> None:
+        if self._digest:
+            self._digest.update(data)

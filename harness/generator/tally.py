@@ -1,0 +1,61 @@
+"""What became of the requests: every one that was started ends in exactly one of these counts."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from harness.generator.framing import Head
+from harness.generator.result import Errors
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over one window. ``started`` is counted where requests begin, the others where they end."""
+
+    started: int = 0
+    ok: int = 0
+    bad_status: int = 0
+    bad_body: int = 0
+    connect: int = 0
+    read: int = 0
+    write: int = 0
+    protocol: int = 0
+    timed_out: int = 0
+    bytes: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    workers: Counter[str] = field(default_factory=Counter)
+
+    def serve(self, head: Head, size_bytes: int, times: int = 1) -> None:
+        """Count ``times`` complete responses with this head, ``size_bytes`` in all. As for wrk, 4xx and 5xx are bad."""
+        if head.status < 400:
+            self.ok += times
+        else:
+            self.bad_status += times
+        self.bytes += size_bytes
+        self.statuses[head.status] += times
+        if head.worker:
+            self.workers[head.worker] += times
+
+    def collect(self, heads: Iterable[Head]) -> None:
+        """Take over the hits that the quick path left on the heads."""
+        for head in heads:
+            if head.hits:
+                self.serve(head, head.total_bytes * head.hits, head.hits)
+                head.hits = 0
+
+    @property
+    def completed(self) -> int:
+        """Requests that got a whole response in time, good or bad."""
+        return self.ok + self.bad_status + self.bad_body
+
+    def errors(self) -> Errors:
+        """The same counts under the names of the result."""
+        return Errors(
+            connect=self.connect,
+            read=self.read,
+            write=self.write,
+            timeout=self.timed_out,
+            status=self.bad_status,
+            body=self.bad_body,
+            protocol=self.protocol,
+        )

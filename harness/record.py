@@ -1,0 +1,221 @@
+"""Records: what one trial measured, immutable and versioned, on disk before the next trial starts; and their folder."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.environment import Environment
+from harness.generator.result import LoadResult
+from harness.plan import PlannedTrial
+from harness.scenario import Scenario
+
+SCHEMA_VERSION: Final = 1
+
+Role = Literal["worker", "supervisor", "helper"]
+Status = Literal["ok", "invalid", "failed"]
+
+
+class RunFolderError(Exception):
+    """The folder is not a run, or can't be read or written. The message says which and why."""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ServerProcess(_Data):
+    """One process of the server. With ``created_s`` (epoch seconds) the pid is unmistakable."""
+
+    pid: int
+    created_s: float
+    role: Role
+    name: str
+
+
+class ProcessUsage(_Data):
+    """What one process of the server used in the measured window; ``rss_bytes`` is as the window ended."""
+
+    pid: int
+    role: Role
+    user_s: float
+    system_s: float
+    rss_bytes: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time."""
+        return self.user_s + self.system_s
+
+
+class UsageSecond(_Data):
+    """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window."""
+
+    end_s: float
+    cpu_s: dict[int, float]
+    rss_bytes: dict[int, int]
+
+
+class Usage(_Data):
+    """The server's use of the machine between the two readings that enclose the measured window."""
+
+    window_s: float
+    processes: list[ProcessUsage]
+    series: list[UsageSecond]
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time of all processes."""
+        return sum(process.cpu_s for process in self.processes)
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory of all processes; pages that they share are counted in each."""
+        return sum(process.rss_bytes for process in self.processes)
+
+
+class TrialRecord(_Data):
+    """One trial. ``load`` and ``usage`` are None when the trial failed before they were measured."""
+
+    schema_version: int = SCHEMA_VERSION
+    trial: str
+    block: int
+    position: int
+    topology: str
+    workers: int | None
+    status: Status
+    reason: str | None = None
+    log_tail: list[str] = []
+    started_at: datetime
+    ready_s: float | None = None
+    body_bytes: int | None = None
+    body_sha256: str | None = None
+    processes: list[ServerProcess] = []
+    load: LoadResult | None = None
+    usage: Usage | None = None
+    killed: int = 0
+
+
+class SkippedTopology(_Data):
+    """A topology that this machine can't run, and what to install."""
+
+    name: str
+    reason: str
+
+
+class RunInfo(_Data):
+    """What was to be done: written once, when the run begins."""
+
+    schema_version: int = SCHEMA_VERSION
+    seed: int
+    started_at: datetime
+    command: str
+    trials: list[PlannedTrial]
+    skipped: list[SkippedTopology]
+
+
+class Run(_Data):
+    """All that a run folder holds, as reports read it. ``unreadable`` counts the lines that were no sound record."""
+
+    path: Path
+    info: RunInfo
+    scenario: Scenario
+    environment: Environment
+    records: list[TrialRecord]
+    unreadable: int
+
+
+class RunFolder:
+    """The folder of a run being made, under ``results/``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.logs = path / "logs"
+
+    @classmethod
+    def create(cls, results: Path, info: RunInfo, scenario: Scenario, environment: Environment) -> Self:
+        """Make ``<results>/<UTC time>-<scenario>/`` and point ``latest`` to it. Raises RunFolderError."""
+        stamp = info.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"))
+            folder.logs.mkdir()
+            _write(folder.path / "run.json", info)
+            _write(folder.path / "scenario.json", scenario)
+            _write(folder.path / "environment.json", environment)
+            _point_latest(results, folder.path)
+        except OSError as error:
+            raise RunFolderError(f"{results}: can't make a run folder: {error.strerror}") from error
+        return folder
+
+    def log_path(self, trial: str) -> Path:
+        """Where the server of a trial writes its log."""
+        return self.logs / f"{trial}.log"
+
+    def append(self, record: TrialRecord) -> None:
+        """Add the record and return when it is on disk. Raises RunFolderError."""
+        try:
+            with (self.path / "trials.jsonl").open("a", encoding="utf-8") as file:
+                file.write(record.model_dump_json() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: can't write the record of {record.trial}: {error.strerror}") from error
+
+
+def read_run(path: Path) -> Run:
+    """Everything in a run folder. A half-written last line is counted, not fatal. Raises RunFolderError."""
+    try:
+        info = RunInfo.model_validate_json((path / "run.json").read_text(encoding="utf-8"))
+        scenario = Scenario.model_validate_json((path / "scenario.json").read_text(encoding="utf-8"))
+        environment = Environment.model_validate_json((path / "environment.json").read_text(encoding="utf-8"))
+        trials = path / "trials.jsonl"
+        lines = trials.read_text(encoding="utf-8", errors="replace").splitlines() if trials.exists() else []
+    except OSError as error:
+        raise RunFolderError(f"{path}: not a run folder: {error.strerror}: {error.filename}") from error
+    except ValidationError as error:
+        raise RunFolderError(f"{path}: not a run of this version: {error.errors()[0]['msg']}") from error
+    records = [record for line in lines if (record := _record(line)) is not None]
+    return Run(
+        path=path,
+        info=info,
+        scenario=scenario,
+        environment=environment,
+        records=records,
+        unreadable=len(lines) - len(records),
+    )
+
+
+def _record(line: str) -> TrialRecord | None:
+    try:
+        record = TrialRecord.model_validate_json(line)
+    except ValidationError:
+        return None
+    return record if record.schema_version == SCHEMA_VERSION else None
+
+
+def _new_folder(results: Path, name: str) -> Path:
+    results.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        try:
+            (path := results / f"{name}{suffix}").mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(17, "a hundred runs began in this second", str(results / name))
+
+
+def _write(path: Path, data: BaseModel) -> None:
+    text = json.dumps(data.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _point_latest(results: Path, path: Path) -> None:
+    """Replace the link in one step, so that ``latest`` always points somewhere."""
+    fresh = results / f".latest-{os.getpid()}"
+    fresh.symlink_to(path.name)
+    fresh.replace(results / "latest")

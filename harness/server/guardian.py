@@ -1,0 +1,87 @@
+"""The guardian: a small process between harness and server, so that no server outlives its trial.
+
+It starts the server in a session of its own and adopts whatever the server leaves behind (it is a "child
+subreaper", prctl(2)). Told to stop, or when the harness has gone, however that happened, it ends them all.
+Run as ``python guardian.py FD``: takes one JSON object from the pipe, answers with one per event.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final
+
+import psutil
+
+PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)
+POLL_S: Final = 0.01
+KILL_S: Final = 10.0  # processes that survive SIGKILL this long hang in the kernel
+
+
+def main(fd: int) -> None:
+    """Start the server that the first message describes, and stop it when the second comes or the pipe ends."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda _signum, _frame: None)  # not SIG_IGN, which the server would inherit
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    harness = Connection(fd)
+    order = json.loads(harness.recv_bytes())
+    try:
+        server = _start(order)
+    except OSError as error:
+        _tell(harness, error=f"{order['command'][0]}: {error.strerror}")
+        return
+    _tell(harness, pid=server.pid)
+    exited = os.pidfd_open(server.pid)
+    if exited in wait([harness, exited]):
+        _tell(harness, exited=server.wait())
+        wait([harness])
+    with contextlib.suppress(ProcessLookupError):
+        server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(order["grace_s"])
+    _tell(harness, killed=_kill_descendants(), exited=server.wait())
+
+
+def _start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    with open(order["log"], "ab") as log:
+        return subprocess.Popen(
+            order["command"],
+            env=order["env"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _kill_descendants() -> int:
+    """End everything that descends from this process; return how many had to be killed."""
+    me, killed = psutil.Process(), set()
+    deadline_s = time.monotonic() + KILL_S
+    while time.monotonic() < deadline_s:
+        for process in me.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    process.kill()
+                    killed.add(process)
+        try:
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:  # none is left
+            break
+        time.sleep(POLL_S)
+    return len(killed)
+
+
+def _tell(harness: Connection, **event: object) -> None:
+    with contextlib.suppress(OSError):  # the harness may have gone; the work goes on
+        harness.send_bytes(json.dumps(event).encode())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

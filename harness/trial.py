@@ -1,0 +1,117 @@
+"""One trial: launch, wait until ready, warm up, measure, take the census again, stop. Always ends in a record."""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.generator.load import Load
+from harness.generator.process import Generator, GeneratorError
+from harness.generator.result import LoadResult, Measured, Measuring, Second
+from harness.monitor import Monitor
+from harness.plan import PlannedTrial
+from harness.record import ServerProcess, TrialRecord, Usage
+from harness.scenario import LoadTable, Scenario
+from harness.server.census import listeners, take_census, workers_of
+from harness.server.launch import HOST, Server, ServerError, log_tail
+from harness.server.readiness import Ready, wait_until_ready
+
+
+class Phase(enum.Enum):
+    """What a trial is doing."""
+
+    STARTING = "starting"
+    WARMING_UP = "warming up"
+    MEASURING = "measuring"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a trial tells while it runs; ``second`` is the newest row of the series, if there is one."""
+
+    phase: Phase
+    second: Second | None = None
+
+
+Watch = Callable[[Progress], None]
+
+
+def run_trial(planned: PlannedTrial, scenario: Scenario, log: Path, watch: Watch) -> TrialRecord:
+    """Make one trial. Whatever goes wrong with server or generator ends in a failed or an invalid record."""
+    record = TrialRecord(
+        trial=planned.id,
+        block=planned.block,
+        position=planned.position,
+        topology=planned.topology.name,
+        workers=planned.topology.workers,
+        status="failed",
+        started_at=datetime.now(UTC),
+    )
+    watch(Progress(Phase.STARTING))
+    try:
+        with Generator() as generator, Server(planned.topology, log) as server:
+            ready = wait_until_ready(server, scenario.load, planned.topology.workers, scenario.start_timeout_s)
+            result, usage = _measure(server, generator, ready, scenario.load, watch)
+            reason = _objection(server, ready, result)
+            watch(Progress(Phase.STOPPING))
+    except (ServerError, GeneratorError) as error:
+        return record.model_copy(update={"reason": str(error), "log_tail": log_tail(log)})
+    return record.model_copy(
+        update={
+            "status": "invalid" if reason else "ok",
+            "reason": reason,
+            "log_tail": log_tail(log) if reason else [],
+            "ready_s": ready.ready_s,
+            "body_bytes": ready.body_bytes,
+            "body_sha256": ready.body_sha256,
+            "processes": ready.census,
+            "load": result,
+            "usage": usage,
+            "killed": server.killed,
+        }
+    )
+
+
+def _measure(
+    server: Server, generator: Generator, ready: Ready, table: LoadTable, watch: Watch
+) -> tuple[LoadResult, Usage]:
+    """Offer the load and read the server's use of the machine as the window opens, every second and at its end."""
+    monitor, phase = Monitor(ready.census), Phase.WARMING_UP
+    generator.begin(_load(table, server.port, ready.body_sha256))
+    for event in generator.events():
+        match event:
+            case Measuring():
+                monitor.begin()
+                phase = Phase.MEASURING
+            case Second() | Measured() if phase is Phase.MEASURING:
+                monitor.sample()
+            case LoadResult():
+                return event, monitor.usage()
+        server.check_alive()
+        watch(Progress(phase, event if isinstance(event, Second) else None))
+    raise GeneratorError("the generator ended without a result")
+
+
+def _objection(server: Server, ready: Ready, result: LoadResult) -> str | None:
+    """Why what was measured must not be averaged in; None when there is no reason."""
+    census = take_census(server)
+    reasons = _changes(workers_of(ready.census), workers_of(census))
+    if strangers := listeners(server)[1]:
+        reasons.append(f"{', '.join(strangers)} listened on the port too")
+    if result.errors.body:
+        reasons.append(f"{result.errors.body} bodies were not the one that the server sent before")
+    if not result.requests:
+        reasons.append("no request was completed")
+    return "; ".join(reasons) or None
+
+
+def _changes(before: list[ServerProcess], after: list[ServerProcess]) -> list[str]:
+    known, found = ({(process.pid, process.created_s) for process in census} for census in (before, after))
+    gone = [f"worker {pid} ended during the trial" for pid, _ in sorted(known - found)]
+    return gone + [f"worker {pid} appeared during the trial" for pid, _ in sorted(found - known)]
+
+
+def _load(table: LoadTable, port: int, body_sha256: str | None) -> Load:
+    return Load(host=HOST, port=port, expect_body_sha256=body_sha256, **table.model_dump())

@@ -1,0 +1,89 @@
+"""Nanoseconds, bytes and rates to text, and text back to numbers: the one place where that happens."""
+
+import re
+from typing import Final
+
+NS_PER_S: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
+NS_PER_US: Final = 1_000
+
+_DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>us|ms|s|m|h)?", re.ASCII)
+_SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration_s(text: str) -> float:
+    """Seconds meant by ``text``, such as ``30s``, ``1.5m``, ``250ms`` or, as for wrk, a bare ``30``.
+
+    Raises ValueError, with what was expected, when the text is no duration.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a duration such as '500ms', '3s' or '2m', got {text!r}")
+    return float(match["number"]) * _SECONDS_PER[match["unit"] or "s"]
+
+
+def duration_text(seconds: float) -> str:
+    """``90`` as ``1m 30s``, ``3`` as ``3s``, ``0.25`` as ``250ms``: for people to read."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 60:
+        return f"{seconds:.3g}s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    return f"{minutes}m {rest_s:02d}s"
+
+
+def ms_text(milliseconds: float) -> str:
+    """A latency in milliseconds with three significant figures, never in exponent form."""
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.2f} s"
+    decimals = 0 if milliseconds >= 100 else 1 if milliseconds >= 10 else 2
+    return f"{milliseconds:.{decimals}f} ms"
+
+
+def rate_text(rate_per_s: float) -> str:
+    """Requests per second: whole and grouped from 100 up, with decimals below."""
+    decimals = 0 if rate_per_s >= 100 else 1 if rate_per_s >= 10 else 2
+    return f"{rate_per_s:,.{decimals}f}"
+
+
+def mebibytes_text(size_bytes: float) -> str:
+    """A size in MiB with one decimal."""
+    return f"{size_bytes / 2**20:.1f} MiB"
+
+
+def wrk_time(seconds: float) -> str:
+    """A time as wrk prints it: ``684.00us``, ``136.73ms``, ``1.26s``, ``1.50m``."""
+    if seconds >= 1:
+        return _wrk_scaled(seconds, base="s", steps=("m",), factor=60)
+    return _wrk_scaled(seconds * 1e6, base="us", steps=("ms",), factor=1000)
+
+
+def wrk_binary(size_bytes: float) -> str:
+    """A size as wrk prints it, less the final ``B``: ``68.49M``."""
+    return _wrk_scaled(size_bytes, base="", steps=("K", "M", "G", "T"), factor=1024)
+
+
+def wrk_metric(number: float) -> str:
+    """A count as wrk prints it: ``3.05``, ``12.34k``."""
+    return _wrk_scaled(number, base="", steps=("k", "M", "G", "T"), factor=1000)
+
+
+def wrk_whole_time(seconds: float) -> str:
+    """The asked duration as wrk announces it: ``30s``, ``2m``."""
+    amount, unit = _scaled(seconds, base="s", steps=("m",), factor=60)
+    return f"{amount:.0f}{unit}"
+
+
+def _wrk_scaled(number: float, base: str, steps: tuple[str, ...], factor: int) -> str:
+    amount, unit = _scaled(number, base, steps, factor)
+    return f"{amount:.2f}{unit}"
+
+
+def _scaled(number: float, base: str, steps: tuple[str, ...], factor: int) -> tuple[float, str]:
+    """wrk steps up to the next unit at 85 % of it: 900 bytes read 0.88K."""
+    unit = base
+    for step in steps:
+        if number < factor * 0.85:
+            break
+        number, unit = number / factor, step
+    return number, unit
