@@ -63,13 +63,15 @@ class LoadTable(_Table):
 
 
 class Topology(_Table):
-    """One way to run the server. ``workers`` is None for one that is not a cluster.
+    """One way to run the server. ``workers`` is None for one that is not a cluster; clusters that differ in
+    nothing but that are of one ``family``.
 
     ``command`` and the values of ``env`` may hold {python}, {host}, {port} and {workers}. ``port`` fixes the
     port for a server that can't be told one; otherwise every trial takes a free one.
     """
 
     name: str = Field(pattern=NAME, max_length=80)
+    family: str
     command: Words = Field(min_length=1)
     env: dict[str, str] = {}
     workers: int | None = None
@@ -121,8 +123,9 @@ class TopologyTable(_Table):
     def expanded(self) -> list[Topology]:
         """The topologies this table stands for. Raises ValidationError where a name can't be used."""
         rest = self.model_dump(exclude={"name", "workers"})
+        family = self.name.replace("{workers}", "").strip("-_.+") or self.name
         return [
-            Topology(name=self.name.format(workers=workers), workers=workers, **rest)
+            Topology(name=self.name.format(workers=workers), family=family, workers=workers, **rest)
             for workers in (self.workers or (None,))
         ]
 

@@ -1,0 +1,94 @@
+"""What the charts have in common: type, colours that survive grey print, and how a figure is saved."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.report.summary import TopologySummary
+
+# Okabe and Ito's colours, safe for the colour-blind, ordered so that neighbours differ in lightness too.
+COLOURS: Final = ("#000000", "#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#8C8C00")
+MARKERS: Final = "osD^vPX*"
+DASHES: Final = ("-", "--", "-.", ":")
+MUTED: Final = "#666666"
+RC: Final[Any] = {  # Any: matplotlib's stubs ask for a literal type of all its keys
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "savefig.bbox": "tight",
+    "svg.hashsalt": "harness",  # the same run draws the same bytes
+    "svg.fonttype": "none",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one topology appears in every chart."""
+
+    colour: str
+    marker: str
+    dashes: str
+
+
+def look(index: int) -> Look:
+    """The appearance of the topology at this place in the scenario."""
+    return Look(
+        COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], DASHES[index // len(COLOURS) % len(DASHES)]
+    )
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw within this, and nothing stays set afterwards."""
+    with mpl.rc_context(RC):
+        yield
+
+
+def figure(width_in: float = 7.0, height_in: float = 4.0) -> Figure:
+    """An empty figure (inches) that belongs to no window and to no global state."""
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def save(drawn: Figure, path: Path) -> None:
+    """Write ``<path>.png`` and ``<path>.svg``."""
+    drawn.savefig(path.with_suffix(".png"), metadata={"Software": None})
+    drawn.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+
+
+def name_ticks(axes: Axes, summaries: list[TopologySummary]) -> None:
+    """Topologies along the x axis, aslant when there are many."""
+    many = len(summaries) > 6
+    axes.set_xticks(
+        range(len(summaries)),
+        [summary.name for summary in summaries],
+        rotation=35 if many else 0,
+        ha="right" if many else "center",
+        rotation_mode="anchor" if many else None,
+    )
+    axes.grid(visible=False, axis="x")
+
+
+def top_for(values: Iterable[float]) -> float:
+    """The end of a y axis that shows these values; an interval that reaches beyond it is cut off, not they."""
+    return 1.15 * max(values, default=1.0)
+
+
+def width_for(summaries: list[TopologySummary]) -> float:
+    """Wide enough (inches) for each topology to have a column of its own."""
+    return max(7.0, 1.0 + 0.75 * len(summaries))

@@ -1,0 +1,65 @@
+"""Throughput and p99 latency second by second: each trial faintly, the median of the trials on top."""
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.generator.result import Second
+from harness.record import Run
+from harness.report.charts.style import figure, look
+from harness.report.summary import TopologySummary
+
+SHORTEST_S = 0.5  # a last row shorter than this says little
+
+
+def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
+    """Two panels over the same seconds of the measured window."""
+    drawn = figure(height_in=5.5)
+    above, below = drawn.subplots(2, 1, sharex=True)
+    _panel(above, summaries, lambda second: second.requests_per_s)
+    _panel(below, summaries, lambda second: second.p99_ms)
+    above.set_ylabel("requests/s")
+    below.set_ylabel("p99 latency, ms")
+    below.set_xlabel("seconds into the measured window")
+    below.set_xlim(left=0)
+    above.set_title(f"{run.scenario.name}: over time (faint: one trial, bold: median of the trials)")
+    drawn.legend(*above.get_legend_handles_labels(), loc="outside right upper", fontsize=9)
+    return drawn
+
+
+def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[[Second], float | None]) -> None:
+    for index, summary in enumerate(summaries):
+        style = look(index)
+        curves = [_curve(trial.load.series, metric) for trial in summary.trials]
+        for middles_s, values in curves:
+            axes.plot(middles_s, values, color=style.colour, alpha=0.25, linewidth=0.9)
+        rows = min(len(values) for _, values in curves)
+        if rows:
+            axes.plot(
+                np.median([middles_s[:rows] for middles_s, _ in curves], axis=0),
+                np.nanmedian([values[:rows] for _, values in curves], axis=0),
+                color=style.colour,
+                linestyle=style.dashes,
+                marker=style.marker,
+                markersize=5,
+                markevery=max(1, rows // 10),
+                linewidth=2,
+                label=summary.name,
+            )
+    axes.set_ylim(bottom=0)
+
+
+def _curve(series: list[Second], metric: Callable[[Second], float | None]) -> tuple[list[float], list[float]]:
+    """The middle of each row and its value; a gap (NaN) where nothing was completed."""
+    middles_s: list[float] = []
+    values: list[float] = []
+    begin_s = 0.0
+    for second in series:
+        if second.end_s - begin_s >= SHORTEST_S:
+            value = metric(second)
+            middles_s.append((begin_s + second.end_s) / 2)
+            values.append(float("nan") if value is None else value)
+        begin_s = second.end_s
+    return middles_s, values

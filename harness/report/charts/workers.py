@@ -1,0 +1,45 @@
+"""CPU and memory of every worker: how evenly the cluster shares the work, and what it costs."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.record import Run
+from harness.report.charts.style import figure, look, name_ticks, width_for
+from harness.report.summary import Measured, TopologySummary
+
+GROUP_WIDTH = 0.8
+
+
+def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
+    """A bar for each worker of each topology, the busiest first: the mean over trials; a dot is one trial."""
+    drawn = figure(width_for(summaries), height_in=5.5)
+    above, below = drawn.subplots(2, 1, sharex=True)
+    _panel(above, summaries, lambda trial, process: process.cpu_s / trial.usage.window_s)
+    _panel(below, summaries, lambda trial, process: process.rss_bytes / 2**20)
+    above.set_ylabel("CPU, cores")
+    below.set_ylabel("resident memory, MiB")
+    name_ticks(below, summaries)
+    above.grid(visible=False, axis="x")
+    above.set_title(f"{run.scenario.name}: CPU and memory per worker, busiest first (dot: one trial)")
+    return drawn
+
+
+def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[..., float]) -> None:
+    for column, summary in enumerate(summaries):
+        ranked: defaultdict[int, list[float]] = defaultdict(list)
+        for trial in summary.trials:
+            for rank, value in enumerate(_values(trial, metric)):
+                ranked[rank].append(value)
+        width, style = GROUP_WIDTH / max(len(ranked), 1), look(column)
+        for rank, values in ranked.items():
+            at = column - GROUP_WIDTH / 2 + (rank + 0.5) * width
+            axes.bar(at, sum(values) / len(values), width * 0.85, color=style.colour, alpha=0.45, linewidth=0)
+            axes.plot([at] * len(values), values, ".", color=style.colour, markersize=4)
+
+
+def _values(trial: Measured, metric: Callable[..., float]) -> list[float]:
+    workers = [process for process in trial.usage.processes if process.role == "worker"]
+    return [metric(trial, process) for process in sorted(workers, key=lambda process: -process.cpu_s)]

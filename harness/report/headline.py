@@ -1,0 +1,82 @@
+"""The answer in a sentence or two: one process or a cluster, and of how many workers."""
+
+from harness.report.summary import TopologySummary, throughput_ratio
+from harness.stats.estimate import Estimate
+from harness.stats.verdict import Verdict, judge
+from harness.units import rate_text
+
+
+def headline(summaries: list[TopologySummary]) -> str:
+    """What to run, as far as this run can tell, in Markdown."""
+    measured = [summary for summary in summaries if summary.trials]
+    baseline = next((summary for summary in measured if summary.topology.baseline), None)
+    others = [summary for summary in measured if summary.ratio is not None]
+    if baseline is None:
+        return "No trial of the baseline counts, so there is nothing to compare with."
+    if not others:
+        return f"Only `{baseline.name}` was measured, so there is nothing to compare it with."
+    best = max(others, key=_ratio_value)
+    if best.ratio is None or best.ratio.low is None:
+        return (
+            f"In a single round `{best.name}` served {_times(best.ratio)} the requests/s of `{baseline.name}`."
+            " One round has no interval: run more of them before deciding on it."
+        )
+    faster = [summary for summary in others if summary.verdict is Verdict.FASTER]
+    if not faster:
+        return f"**Stay with `{baseline.name}`**: {_no_gain(baseline, others)}"
+    choice = _smallest_as_good(best, faster)
+    answer = (
+        f"**Run `{choice.name}`**: it serves {_times(choice.ratio)} the requests/s of `{baseline.name}`"
+        f" ({_rate(choice)} against {_rate(baseline)})."
+    )
+    return " ".join([answer, *_beyond(choice, others)])
+
+
+def _no_gain(baseline: TopologySummary, others: list[TopologySummary]) -> str:
+    parts = [f"`{s.name}` {_times(s.ratio)}, {s.verdict.value}" for s in others if s.verdict]
+    return f"no topology was shown to serve more than its {_rate(baseline)} ({'; '.join(parts)})."
+
+
+def _smallest_as_good(best: TopologySummary, faster: list[TopologySummary]) -> TopologySummary:
+    """The one with the fewest workers of which this run can't say that the best is faster."""
+
+    def beaten(summary: TopologySummary) -> bool:
+        ratio = throughput_ratio(summary.trials, best.trials)
+        return ratio is not None and judge(ratio) is Verdict.FASTER
+
+    as_good = [s for s in faster if s is best or not beaten(s)]
+    return min(as_good, key=lambda s: (s.topology.workers or 1, -_ratio_value(s)))
+
+
+def _beyond(choice: TopologySummary, others: list[TopologySummary]) -> list[str]:
+    """What more workers than the chosen ones would bring."""
+    sentences = []
+    for other in others:
+        ratio = throughput_ratio(choice.trials, other.trials)
+        if ratio is not None and (other.topology.workers or 1) > (choice.topology.workers or 1):
+            gain = {
+                Verdict.SLOWER: "serves less",
+                Verdict.EQUIVALENT: "serves as much",
+                Verdict.INCONCLUSIVE: "was not shown to serve more",
+                Verdict.FASTER: "serves more",
+            }[judge(ratio)]
+            sentences.append(f"`{other.name}` {gain} ({ratio_text(ratio)} of it).")
+    return sentences
+
+
+def _ratio_value(summary: TopologySummary) -> float:
+    return summary.ratio.value if summary.ratio else 0.0
+
+
+def _times(ratio: Estimate | None) -> str:
+    return "" if ratio is None else ratio_text(ratio)
+
+
+def ratio_text(ratio: Estimate) -> str:
+    """``1.74× (1.69–1.79)``; without the interval when there is none."""
+    interval = "" if ratio.low is None else f" ({ratio.low:.2f}–{ratio.high:.2f})"
+    return f"{ratio.value:.2f}×{interval}"
+
+
+def _rate(summary: TopologySummary) -> str:
+    return f"{rate_text(summary.requests_per_s.value)}/s" if summary.requests_per_s else "not measured"

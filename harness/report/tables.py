@@ -1,0 +1,85 @@
+"""Tidy tables: one row a trial, one row a topology."""
+
+import pandas as pd
+
+from harness.record import Run, TrialRecord
+from harness.report.summary import TopologySummary
+
+
+def trials_frame(run: Run) -> pd.DataFrame:
+    """A row for each record, in the order in which the trials were made; empty cells were not measured."""
+    return pd.DataFrame([_trial_row(record) for record in run.records])
+
+
+def summary_frame(summaries: list[TopologySummary]) -> pd.DataFrame:
+    """A row for each topology; empty cells were not measured."""
+    return pd.DataFrame([_summary_row(summary) for summary in summaries])
+
+
+def _trial_row(record: TrialRecord) -> dict[str, object]:
+    row: dict[str, object] = {
+        "trial": record.trial,
+        "round": record.block,
+        "position": record.position,
+        "topology": record.topology,
+        "workers": record.workers,
+        "status": record.status,
+        "reason": record.reason,
+        "ready_s": record.ready_s,
+    }
+    load, usage = record.load, record.usage
+    if load is not None:
+        row |= {
+            "duration_s": load.duration_s,
+            "requests": load.requests,
+            "requests_per_s": load.requests_per_s,
+            "bytes_per_s": load.bytes_per_s,
+            "unfinished": load.unfinished,
+        }
+        row |= {f"errors_{kind}": count for kind, count in load.errors.model_dump().items()}
+        if load.latency_ms is not None:
+            row |= {f"latency_{name}_ms": value for name, value in load.latency_ms.model_dump().items()}
+            row["latency_within_stdev_percent"] = row.pop("latency_within_stdev_percent_ms")
+        row["generator_cpu_s"] = load.generator_cpu_s
+        row["busiest_worker_requests"] = max(load.workers.values(), default=None)
+    if usage is not None:
+        row |= {
+            "server_cpu_s": usage.cpu_s,
+            "server_cpu_ms_per_request": usage.cpu_s * 1000 / load.requests if load and load.requests else None,
+            "server_rss_bytes": usage.rss_bytes,
+            "voluntary_switches": sum(process.voluntary_switches for process in usage.processes),
+            "involuntary_switches": sum(process.involuntary_switches for process in usage.processes),
+        }
+    return row
+
+
+def _summary_row(summary: TopologySummary) -> dict[str, object]:
+    row: dict[str, object] = {
+        "topology": summary.name,
+        "workers": summary.topology.workers,
+        "baseline": summary.topology.baseline,
+        "trials": len(summary.trials),
+        "failed": summary.failed,
+        "invalid": summary.invalid,
+    }
+    estimates = {
+        "requests_per_s": summary.requests_per_s,
+        "ratio_to_baseline": summary.ratio,
+        "cpu_ms_per_request": summary.cpu_ms_per_request,
+        "cpu_ratio_to_baseline": summary.cpu_ratio,
+    }
+    for name, estimate in estimates.items():
+        row[name] = estimate.value if estimate else None
+        row[f"{name}_low"] = estimate.low if estimate else None
+        row[f"{name}_high"] = estimate.high if estimate else None
+    row["verdict"] = summary.verdict.value if summary.verdict else None
+    if summary.latency_ms is not None:
+        row |= {f"latency_{p}_ms": getattr(summary.latency_ms, p) for p in ("p50", "p90", "p99", "p99_9", "max")}
+    row |= {f"errors_{kind}": count for kind, count in summary.errors.model_dump().items()}
+    row |= {
+        "unfinished": summary.unfinished,
+        "server_rss_bytes": summary.rss_bytes,
+        "server_cores": summary.server_cores,
+        "generator_cores": summary.generator_cores,
+    }
+    return row

@@ -1,0 +1,1 @@
+"""Pure statistics over trials: estimates with their intervals, and verdicts."""
