@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markdown import Markdown
 
 from harness.compare import compare, skipped_topologies, without
 from harness.display import LiveDisplay, PlainDisplay, is_live, plan_table, summary_table, trial_s
@@ -20,6 +21,8 @@ from harness.generator.process import Generator, GeneratorError
 from harness.generator.result import LoadResult
 from harness.plan import make_plan
 from harness.record import Run, RunFolderError, read_run
+from harness.report.findings import findings
+from harness.report.headline import headline
 from harness.report.write import write_reports
 from harness.report.wrk import wrk_text
 from harness.scenario import ScenarioError, load_scenario
@@ -174,6 +177,7 @@ def _report(console: Console, path: Path) -> Run:
     run = read_run(path)
     summaries = write_reports(run)
     console.print(summary_table(run.scenario, summaries))
+    console.print(Markdown("\n".join([headline(summaries), "", *(f"- {f.what}" for f in findings(run, summaries))])))
     console.print(f"Report: {path / 'report.md'}", highlight=False, soft_wrap=True)
     return run
 

@@ -168,10 +168,12 @@ def plan_table(scenario: Scenario, plan: tuple[PlannedTrial, ...], seed: int) ->
 def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table:
     """What a comparison found, a row a topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("topology", "requests/s", f"× {scenario.baseline.name}", "verdict"):
-        table.add_column(column, justify="left" if column in ("topology", "verdict") else "right", no_wrap=True)
-    for column in ("p50 ms", "p99 ms", "CPU ms/req", "errors", "n"):
-        table.add_column(column, justify="right")
+    table.add_column("topology", no_wrap=True)
+    table.add_column("req/s", justify="right", no_wrap=True)
+    table.add_column(f"× {scenario.baseline.name}", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for column in ("p50 ms", "p99 ms", "CPU ms", "n"):
+        table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:
         table.add_row(*_cells(summary))
     return table
@@ -179,7 +181,7 @@ def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table
 
 def _cells(summary: TopologySummary) -> list[str]:
     if not (summary.requests_per_s and summary.latency_ms and summary.cpu_ms_per_request):
-        return [summary.name, "–", "–", "not measured", *["–"] * 4, "0"]
+        return [summary.name, "–", "–", "not measured", *["–"] * 3, "0"]
     verdict = summary.verdict
     return [
         summary.name,
@@ -189,6 +191,5 @@ def _cells(summary: TopologySummary) -> list[str]:
         f"{summary.latency_ms.p50:,.1f}",
         f"{summary.latency_ms.p99:,.1f}",
         f"{summary.cpu_ms_per_request.value:.2f}",
-        str(summary.errors.total),
         str(len(summary.trials)),
     ]

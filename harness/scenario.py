@@ -131,16 +131,19 @@ class TopologyTable(_Table):
 
 
 class Documented(_Table):
-    """A figure published elsewhere for a topology of the same name; reports set it beside what was measured."""
+    """One published wrk run of a topology of this name; reports set it beside what was measured."""
 
     topology: str
+    heading: str
+    requests: int = Field(ge=0)
+    duration_s: float = Field(gt=0)
+    read_mib: float = Field(ge=0)
     requests_per_s: float = Field(gt=0)
-    requests: int | None = Field(default=None, ge=0)
-    latency_mean_ms: float | None = Field(default=None, ge=0)
-    latency_stdev_ms: float | None = Field(default=None, ge=0)
-    latency_max_ms: float | None = Field(default=None, ge=0)
-    timeouts: int | None = Field(default=None, ge=0)
-    bytes_per_s: float | None = Field(default=None, ge=0)
+    transfer_mib_per_s: float = Field(ge=0)
+    latency_mean_ms: float = Field(ge=0)
+    latency_stdev_ms: float = Field(ge=0)
+    latency_max_ms: float = Field(ge=0)
+    timeouts: int = Field(ge=0)
 
 
 class _Comparison(_Table):

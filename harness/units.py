@@ -46,9 +46,9 @@ def rate_text(rate_per_s: float) -> str:
     return f"{rate_per_s:,.{decimals}f}"
 
 
-def mebibytes_text(size_bytes: float) -> str:
-    """A size in MiB with one decimal."""
-    return f"{size_bytes / 2**20:.1f} MiB"
+def size_text(size_bytes: float) -> str:
+    """A size with one decimal, in MiB, or in GiB from one of them up."""
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"
 
 
 def wrk_time(seconds: float) -> str:

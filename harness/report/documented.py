@@ -1,56 +1,49 @@
 """Figures published elsewhere, set beside what was measured, both as ratios to the baseline."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.record import Run
 from harness.report.summary import TopologySummary
-from harness.stats.estimate import Estimate
+from harness.scenario import Documented
 
 
 @dataclass(frozen=True)
 class DocumentedRow:
-    """One topology. None where one side has no figure."""
+    """One topology: its published runs, their mean ratio to the baseline's, and what this run measured."""
 
-    topology: str
-    documented_per_s: tuple[float, ...]
-    documented_ratio: float | None
-    documented_timeouts: int | None
-    measured: Estimate | None
-    measured_ratio: Estimate | None
-    measured_timeouts: int | None
+    runs: tuple[Documented, ...]
+    ratio: float | None  # None when nothing is published for the baseline
+    measured: TopologySummary
+
+    @property
+    def latency_mean_ms(self) -> float:
+        """Mean over the published runs; wrk left out the requests that timed out."""
+        return _mean([figure.latency_mean_ms for figure in self.runs])
+
+    @property
+    def timeouts(self) -> int:
+        """Of all the published runs together."""
+        return sum(figure.timeouts for figure in self.runs)
 
 
 def documented_rows(run: Run, summaries: list[TopologySummary]) -> list[DocumentedRow]:
-    """A row for each topology with documented figures, in the scenario's order; empty when there are none."""
-    by_name = {summary.name: summary for summary in summaries}
-    baseline = _rates(run, run.scenario.baseline.name)
+    """A row for each topology with published figures, in the scenario's order; empty when there are none."""
+    baseline = _runs(run, run.scenario.baseline.name)
     rows = []
-    for topology in run.scenario.topologies:
-        rates = _rates(run, topology.name)
-        summary = by_name.get(topology.name)
-        if rates:
-            rows.append(
-                DocumentedRow(
-                    topology=topology.name,
-                    documented_per_s=rates,
-                    documented_ratio=_mean(rates) / _mean(baseline) if baseline else None,
-                    documented_timeouts=_timeouts(run, topology.name),
-                    measured=summary.requests_per_s if summary else None,
-                    measured_ratio=summary.ratio if summary else None,
-                    measured_timeouts=summary.errors.timeout if summary and summary.trials else None,
-                )
-            )
+    for summary in summaries:
+        if runs := _runs(run, summary.name):
+            rows.append(DocumentedRow(runs, _rate(runs) / _rate(baseline) if baseline else None, summary))
     return rows
 
 
-def _rates(run: Run, topology: str) -> tuple[float, ...]:
-    return tuple(figure.requests_per_s for figure in run.scenario.documented if figure.topology == topology)
+def _runs(run: Run, topology: str) -> tuple[Documented, ...]:
+    return tuple(figure for figure in run.scenario.documented if figure.topology == topology)
 
 
-def _timeouts(run: Run, topology: str) -> int | None:
-    known = [figure.timeouts for figure in run.scenario.documented if figure.topology == topology]
-    return sum(count for count in known if count is not None) if any(c is not None for c in known) else None
+def _rate(runs: Sequence[Documented]) -> float:
+    return _mean([figure.requests_per_s for figure in runs])
 
 
-def _mean(values: tuple[float, ...]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)

@@ -25,6 +25,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_bodies(run),
         *_generator(summaries),
         *_cores(run, summaries),
+        *_idle_workers(summaries),
         *_rounds(run),
         *_machine(run),
         *_latency(summaries),
@@ -91,6 +92,17 @@ def _cores(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
             f"{workers} workers and the generator share {cores} cores.",
             "More workers than free cores measure contention, not scaling: repeat on a larger machine.",
         )
+
+
+def _idle_workers(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    for summary in summaries:
+        idle = {share.trial_block for share in summary.workers if share.requests == 0}
+        if idle:
+            yield Finding(
+                f"`{summary.name}`: in {len(idle)} of {len(summary.trials)} trials some workers answered nothing.",
+                "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
+                " offer more connections, or have the workers listen with SO_REUSEPORT.",
+            )
 
 
 def _rounds(run: Run) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ def headline(summaries: list[TopologySummary]) -> str:
         )
     faster = [summary for summary in others if summary.verdict is Verdict.FASTER]
     if not faster:
-        return f"**Stay with `{baseline.name}`**: {_no_gain(baseline, others)}"
+        return _no_gain(baseline, others)
     choice = _smallest_as_good(best, faster)
     answer = (
         f"**Run `{choice.name}`**: it serves {_times(choice.ratio)} the requests/s of `{baseline.name}`"
@@ -33,8 +33,10 @@ def headline(summaries: list[TopologySummary]) -> str:
 
 
 def _no_gain(baseline: TopologySummary, others: list[TopologySummary]) -> str:
-    parts = [f"`{s.name}` {_times(s.ratio)}, {s.verdict.value}" for s in others if s.verdict]
-    return f"no topology was shown to serve more than its {_rate(baseline)} ({'; '.join(parts)})."
+    parts = "; ".join(f"`{s.name}` {_times(s.ratio)}, {s.verdict.value}" for s in others if s.verdict)
+    if any(summary.verdict is Verdict.INCONCLUSIVE for summary in others):
+        return f"**No answer yet**: against the {_rate(baseline)} of `{baseline.name}`, {parts}. Run more rounds."
+    return f"**Stay with `{baseline.name}`**: nothing serves more than its {_rate(baseline)} ({parts})."
 
 
 def _smallest_as_good(best: TopologySummary, faster: list[TopologySummary]) -> TopologySummary:

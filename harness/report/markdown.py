@@ -9,7 +9,7 @@ from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
 from harness.report.summary import TopologySummary, unsound
 from harness.stats.estimate import Estimate
-from harness.units import duration_text, mebibytes_text, ms_text, rate_text
+from harness.units import duration_text, ms_text, rate_text, size_text
 
 
 def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str:
@@ -25,7 +25,7 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         "duration": duration_text,
         "ms": ms_text,
         "rate": rate_text,
-        "mib": mebibytes_text,
+        "size": size_text,
         "ratio": ratio_text,
         "interval": interval_text,
         "cell": cell,

@@ -20,20 +20,18 @@ def wrk_text(result: LoadResult, latency: bool = False) -> str:
 
 
 def wrk_report(run: Run) -> str:
-    """Every trial as a block under its topology's heading, in the manner of the documented comparison."""
+    """Every trial as a block under its topology's heading: the documented one where figures are documented."""
     return "\n\n".join(_section(topology, run) for topology in run.scenario.topologies) + "\n"
 
 
-def heading(topology: Topology) -> str:
-    """``raw`` or ``2 worker cluster (cluster-2)``: what stands above the topology's blocks."""
-    if topology.workers is None:
-        return topology.name
-    return f"{topology.workers} worker cluster ({topology.name})"
+def _heading(topology: Topology, run: Run) -> str:
+    documented = (figure.heading for figure in run.scenario.documented if figure.topology == topology.name)
+    return next(documented, topology.name)
 
 
 def _section(topology: Topology, run: Run) -> str:
     blocks = [_block(record) for record in run.records if record.topology == topology.name]
-    return "\n\n".join([f"### {heading(topology)}", *(blocks or ["not measured"])])
+    return "\n\n".join([f"### {_heading(topology, run)}", *(blocks or ["not measured"])])
 
 
 def _block(record: TrialRecord) -> str:

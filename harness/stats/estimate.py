@@ -22,9 +22,15 @@ class Estimate:
 
 
 def mean_over_trials(values: Sequence[float]) -> Estimate:
-    """The mean and its 95 % Student t interval. ``values`` are one figure per trial, at least one of them."""
-    low, high = _t_interval(values)
-    return Estimate(float(np.mean(values)), low, high, len(values), "mean over trials, t interval")
+    """The geometric mean of one figure per trial (at least one trial) and its 95 % interval.
+
+    Rates and costs vary by factors, so the interval is Student's t on logarithms: it never reaches below zero, and
+    the quotient of two such means over the same blocks is the ratio of :func:`ratio_within_blocks`. A figure of
+    zero has no logarithm; with one, this is the plain mean and has no interval.
+    """
+    if min(values) <= 0:
+        return Estimate(float(np.mean(values)), None, None, len(values), "mean over trials")
+    return _exponential(np.log(values).tolist(), "geometric mean over trials, t interval of logarithms")
 
 
 def ratio_within_blocks(pairs: Sequence[tuple[float, float]]) -> Estimate:
@@ -34,20 +40,13 @@ def ratio_within_blocks(pairs: Sequence[tuple[float, float]]) -> Estimate:
     machine does to a whole block cancels out.
     """
     logs = [float(np.log(other / baseline)) for baseline, other in pairs]
-    low, high = _t_interval(logs)
-    return Estimate(
-        value=float(np.exp(np.mean(logs))),
-        low=None if low is None else float(np.exp(low)),
-        high=None if high is None else float(np.exp(high)),
-        n=len(logs),
-        method="mean log-ratio within blocks, paired t interval",
-    )
+    return _exponential(logs, "mean log-ratio within blocks, paired t interval")
 
 
-def _t_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    if len(values) < 2:
-        return None, None
-    error = float(stats.sem(values))
-    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
-    mean = float(np.mean(values))
-    return mean - half, mean + half
+def _exponential(logs: Sequence[float], method: str) -> Estimate:
+    """The mean of the logarithms and its t interval, taken back from logarithms."""
+    mean = float(np.mean(logs))
+    if len(logs) < 2:
+        return Estimate(float(np.exp(mean)), None, None, len(logs), method)
+    half = float(stats.sem(logs) * stats.t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1))
+    return Estimate(float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half)), len(logs), method)

@@ -1,0 +1,1 @@
+"""Benchmarks of the harness itself: ratios measured side by side in one run."""

@@ -1,0 +1,210 @@
+"""What one request costs the load generator, beside its peers: nginx on one core, the generator on the other.
+
+Run as ``python -m bench.peers``. CPU is user and system time: of the whole process for the peers, whose start is
+a matter of milliseconds, and of the measured window for ours, whose start imports Python packages.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+HOST: Final = "127.0.0.1"
+SERVER_CORE: Final = "0"
+GENERATOR_CORE: Final = "1"
+CONNECTIONS: Final = 40
+DURATION_S: Final = 3
+ROUNDS: Final = 5
+BODIES: Final = {"12 B": 12, "77,000 B": 77_000}
+
+NGINX_CONF: Final = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; default_type text/plain; keepalive_requests 1000000000;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen {host}:{port}; root {folder}; }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of one tool. ``p50_ms`` and ``p99_ms`` are not here: the tools do not agree on what they mean."""
+
+    requests: float
+    rate_per_s: float
+    cpu_s: float
+
+    @property
+    def cpu_us_per_request(self) -> float:
+        """CPU of the tool for one request."""
+        return self.cpu_s * 1e6 / self.requests
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A load generator: how it is called for one run, and what its output says (requests, requests/s)."""
+
+    name: str
+    command: Callable[[str], list[str]]
+    read: Callable[[str], tuple[float, float]]
+
+
+def _number(pattern: str, text: str) -> float:
+    match = re.search(pattern, text)
+    if match is None:
+        raise ValueError(f"nothing like {pattern!r} in the output:\n{text}")
+    return float(match[1])
+
+
+PEERS: Final = (
+    Tool(
+        "wrk",
+        lambda url: ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{DURATION_S}s", url],
+        lambda text: (_number(r"(\d+) requests in", text), _number(r"Requests/sec:\s+([\d.]+)", text)),
+    ),
+    Tool(
+        "h2load",
+        lambda url: ["h2load", "--h1", "-t1", f"-c{CONNECTIONS}", f"-D{DURATION_S}", url],
+        lambda text: (_number(r"(\d+) succeeded", text), _number(r"([\d.]+) req/s", text)),
+    ),
+    Tool(
+        "hey",
+        lambda url: ["hey", "-cpus", "1", "-c", str(CONNECTIONS), "-z", f"{DURATION_S}s", url],
+        lambda text: (_number(r"\[200\]\s+(\d+) responses", text), _number(r"Requests/sec:\s+([\d.]+)", text)),
+    ),
+    Tool(
+        "ab",
+        lambda url: ["ab", "-q", "-k", "-c", str(CONNECTIONS), "-t", str(DURATION_S), "-n", "100000000", url],
+        lambda text: (_number(r"Complete requests:\s+(\d+)", text), _number(r"Requests per second:\s+([\d.]+)", text)),
+    ),
+)
+
+
+def measure_peer(tool: Tool, url: str) -> Sample:
+    """Run a peer once, pinned."""
+    process = subprocess.Popen(
+        ["taskset", "-c", GENERATOR_CORE, *tool.command(url)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        text = stdout.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    requests, rate_per_s = tool.read(text)
+    return Sample(requests, rate_per_s, usage.ru_utime + usage.ru_stime)
+
+
+def measure_ours(url: str) -> Sample:
+    """Run ``harness load`` once, pinned."""
+    options = ["-t", "1", "-c", str(CONNECTIONS), "-d", f"{DURATION_S}s", "--json"]
+    command = ["taskset", "-c", GENERATOR_CORE, sys.executable, "-m", "harness", "load", url, *options]
+    result = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return Sample(result["requests"], result["requests_per_s"], result["generator_cpu_s"])
+
+
+@contextmanager
+def nginx(port: int) -> Iterator[None]:
+    """One nginx process on a core of its own, serving a file for each body."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, host=HOST, port=port))
+        for size_bytes in BODIES.values():
+            (folder / f"{size_bytes}.txt").write_bytes(b"x" * size_bytes)
+        command = ["taskset", "-c", SERVER_CORE, "nginx", "-p", name, "-c", str(folder / "nginx.conf")]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            _wait_for(port)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as sock:
+            if sock.connect_ex((HOST, port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nginx does not listen on port {port}")
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])
+
+
+def run(console: Console) -> dict[str, dict[str, list[Sample]]]:
+    """Samples by body and tool: five rounds, in each of which every tool runs once, one after the other."""
+    tools = [tool for tool in PEERS if shutil.which(tool.name)]
+    for tool in PEERS:
+        if tool not in tools:
+            console.print(f"{tool.name} is not installed and is left out")
+    port = _free_port()
+    measured: dict[str, dict[str, list[Sample]]] = {
+        body: {name: [] for name in ("harness", *(tool.name for tool in tools))} for body in BODIES
+    }
+    with nginx(port):
+        for _ in track(range(ROUNDS), description="rounds", console=console, disable=not console.is_terminal):
+            for body, size_bytes in BODIES.items():
+                url = f"http://{HOST}:{port}/{size_bytes}.txt"
+                measured[body]["harness"].append(measure_ours(url))
+                for tool in tools:
+                    measured[body][tool.name].append(measure_peer(tool, url))
+    return measured
+
+
+def table(body: str, samples: dict[str, list[Sample]]) -> Table:
+    """Medians of one body, and their ratios to wrk's when it was there."""
+    shown = Table(
+        title=f"{body} body, {CONNECTIONS} connections, medians of {ROUNDS} alternating runs of {DURATION_S} s"
+    )
+    for column in ("tool", "CPU µs/request", "÷ wrk", "requests/s", "÷ wrk"):
+        shown.add_column(column, justify="left" if column == "tool" else "right")
+    wrk = samples.get("wrk")
+    for name, runs in samples.items():
+        cpu_us, rate_per_s = _medians(runs)
+        ratios = (cpu_us / _medians(wrk)[0], rate_per_s / _medians(wrk)[1]) if wrk else None
+        cpu_ratio, rate_ratio = (f"{ratio:.2f}" for ratio in ratios) if ratios else ("–", "–")
+        shown.add_row(name, f"{cpu_us:.2f}", cpu_ratio, f"{rate_per_s:,.0f}", rate_ratio)
+    return shown
+
+
+def _medians(runs: list[Sample]) -> tuple[float, float]:
+    return (
+        statistics.median(sample.cpu_us_per_request for sample in runs),
+        statistics.median(sample.rate_per_s for sample in runs),
+    )
+
+
+def main() -> None:
+    """Measure and print a table for each body."""
+    console = Console()
+    if shutil.which("nginx") is None or len(os.sched_getaffinity(0)) < 2:
+        sys.exit("the bench needs nginx and two cores: install nginx (Debian: apt-get install nginx wrk)")
+    for body, samples in run(console).items():
+        console.print(table(body, samples))
+
+
+if __name__ == "__main__":
+    main()
