@@ -1,0 +1,1 @@
+"""The sample application under test: one `/cart` page behind several real HTTP servers."""

@@ -1,0 +1,1 @@
+"""Tests of the sample application and of the servers it runs under."""
