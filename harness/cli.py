@@ -6,32 +6,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from rich.console import Console
-from rich.markdown import Markdown
 
 from harness.compare import compare, skipped_topologies, without
-from harness.display import LiveDisplay, PlainDisplay, is_live, plan_table, summary_table, trial_s
+from harness.display import LiveDisplay, PlainDisplay, is_live, plan_table, trial_s
 from harness.generator.load import Load, target_of
 from harness.generator.probe import ProbeError, probe
 from harness.generator.process import Generator, GeneratorError
 from harness.generator.result import LoadResult
 from harness.plan import make_plan
 from harness.record import Run, RunFolderError, read_run
-from harness.report.findings import findings
-from harness.report.headline import headline
-from harness.report.write import write_reports
 from harness.report.wrk import wrk_text
 from harness.scenario import ScenarioError, load_scenario
 from harness.units import parse_duration_s
 
-EXIT_CODES = """
-Exit codes: 0 all went well; 1 some trials failed or are invalid; 2 the input can't be used, or nothing could be
-measured with it; 130 interrupted, with what was measured kept and reported.
-"""
+EXIT_CODES: Final = (
+    "Exit codes: 0 all went well; 1 some trials failed or are invalid; 2 the input can't be used, or nothing could"
+    " be measured with it; 130 interrupted, what was measured is kept and reported."
+)
 
 app = typer.Typer(
     help="Should this HTTP service run as one process or as a cluster, and with how many workers?",
@@ -42,7 +39,9 @@ app = typer.Typer(
 )
 
 
-def _duration(text: str) -> float:
+def _duration(text: str | float) -> float:
+    if isinstance(text, float):  # a default, which Typer hands to the parser too
+        return text
     try:
         return parse_duration_s(text)
     except ValueError as error:
@@ -108,12 +107,16 @@ def report(
 def load(
     url: Annotated[str, typer.Argument(help="http://HOST[:PORT]/PATH")],
     threads: Annotated[int, typer.Option("-t", "--threads", min=1, help="Groups of connections.")] = 2,
-    connections: Annotated[int, typer.Option("-c", "--connections", min=1)] = 10,
-    duration: Annotated[float, typer.Option("-d", "--duration", parser=_duration, metavar="30s")] = 10.0,
-    timeout: Annotated[float, typer.Option(parser=_duration, metavar="2s")] = 2.0,
-    header: Annotated[list[str] | None, typer.Option("-H", "--header", metavar="'K: V'")] = None,
-    method: Annotated[str, typer.Option("-m", "--method")] = "GET",
-    body: Annotated[str, typer.Option("-b", "--body")] = "",
+    connections: Annotated[int, typer.Option("-c", "--connections", min=1, help="Connections kept open.")] = 10,
+    duration: Annotated[
+        float, typer.Option("-d", "--duration", parser=_duration, metavar="30s", help="How long.")
+    ] = 10.0,
+    timeout: Annotated[float, typer.Option(parser=_duration, metavar="2s", help="Of one request.")] = 2.0,
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="'K: V'", help="As often as needed.")
+    ] = None,
+    method: Annotated[str, typer.Option("-m", "--method", help="Of every request.")] = "GET",
+    body: Annotated[str, typer.Option("-b", "--body", help="Of every request.")] = "",
     latency: Annotated[bool, typer.Option("--latency", help="Print the latency distribution.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
@@ -157,10 +160,15 @@ def _offered(
             timeout_s=timeout_s,
         )
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, each['loc'])) or 'load'}: {each['msg']}" for each in error.errors()]
-        raise ScenarioError("; ".join(problems).replace("Value error, ", "")) from error
+        raise ScenarioError("\n".join(map(_problem, error.errors()))) from error
     except ValueError as error:
         raise ScenarioError(str(error)) from error
+
+
+def _problem(details: ErrorDetails) -> str:
+    """One thing wrong with a load, with the name of the field unless the fields do not fit together."""
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{details['loc'][0]}: {message}, got {details['input']!r:.60}" if details["loc"] else message
 
 
 def _run_load(offered: Load) -> tuple[LoadResult, bool]:
@@ -174,10 +182,13 @@ def _run_load(offered: Load) -> tuple[LoadResult, bool]:
 
 
 def _report(console: Console, path: Path) -> Run:
+    # These bring SciPy, pandas and Matplotlib, seconds of imports that a load or a dry run need not wait for.
+    from harness.report.terminal import closing
+    from harness.report.write import write_reports
+
     run = read_run(path)
     summaries = write_reports(run)
-    console.print(summary_table(run.scenario, summaries))
-    console.print(Markdown("\n".join([headline(summaries), "", *(f"- {f.what}" for f in findings(run, summaries))])))
+    console.print(closing(run, summaries))
     console.print(f"Report: {path / 'report.md'}", highlight=False, soft_wrap=True)
     return run
 

@@ -5,7 +5,6 @@ import time
 from types import TracebackType
 from typing import Final, Self
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -13,20 +12,11 @@ from rich.table import Table
 from harness.generator.result import Second
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
-from harness.report.headline import ratio_text
-from harness.report.summary import TopologySummary
 from harness.scenario import LoadTable, Scenario
-from harness.stats.verdict import Verdict
 from harness.trial import Progress as TrialProgress
 from harness.units import duration_text, ms_text, rate_text
 
 OVERHEAD_S: Final = 2.0  # starting and stopping a server, before any was seen to start and stop
-VERDICT_STYLES: Final = {
-    Verdict.FASTER: "green",
-    Verdict.SLOWER: "red",
-    Verdict.EQUIVALENT: "cyan",
-    Verdict.INCONCLUSIVE: "yellow",
-}
 
 
 def is_live(console: Console) -> bool:
@@ -163,33 +153,3 @@ def plan_table(scenario: Scenario, plan: tuple[PlannedTrial, ...], seed: int) ->
     for block in range(1, scenario.rounds + 1):
         table.add_row(str(block), "  ".join(planned.topology.name for planned in plan if planned.block == block))
     return table
-
-
-def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table:
-    """What a comparison found, a row a topology."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("topology", no_wrap=True)
-    table.add_column("req/s", justify="right", no_wrap=True)
-    table.add_column(f"× {scenario.baseline.name}", justify="right")
-    table.add_column("verdict", no_wrap=True)
-    for column in ("p50 ms", "p99 ms", "CPU ms", "n"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for summary in summaries:
-        table.add_row(*_cells(summary))
-    return table
-
-
-def _cells(summary: TopologySummary) -> list[str]:
-    if not (summary.requests_per_s and summary.latency_ms and summary.cpu_ms_per_request):
-        return [summary.name, "–", "–", "not measured", *["–"] * 3, "0"]
-    verdict = summary.verdict
-    return [
-        summary.name,
-        rate_text(summary.requests_per_s.value),
-        ratio_text(summary.ratio) if summary.ratio else "–",
-        f"[{VERDICT_STYLES[verdict]}]{verdict.value}[/]" if verdict else "baseline",
-        f"{summary.latency_ms.p50:,.1f}",
-        f"{summary.latency_ms.p99:,.1f}",
-        f"{summary.cpu_ms_per_request.value:.2f}",
-        str(len(summary.trials)),
-    ]

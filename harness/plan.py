@@ -25,9 +25,10 @@ def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     """
     dice = random.Random(seed)
     trials: list[PlannedTrial] = []
+    digits = max(2, len(str(scenario.rounds)))  # so that the ids sort in order
     for block in range(1, scenario.rounds + 1):
         order = dice.sample(scenario.topologies, k=len(scenario.topologies))
         for position, topology in enumerate(order, start=1):
-            trial_id = f"r{block:02d}-{position:02d}-{topology.name}"
+            trial_id = f"r{block:0{digits}d}-{position:02d}-{topology.name}"
             trials.append(PlannedTrial(id=trial_id, block=block, position=position, topology=topology))
     return tuple(trials)

@@ -1,0 +1,159 @@
+"""Runs put together from given figures, for tests of what reports make of them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from harness.environment import Environment
+from harness.generator.latency import LatencyHistogram, spread_of
+from harness.generator.result import Errors, LoadResult, Second
+from harness.plan import make_plan
+from harness.record import (
+    ProcessUsage,
+    Role,
+    Run,
+    RunFolder,
+    RunInfo,
+    ServerProcess,
+    SkippedTopology,
+    Status,
+    TrialRecord,
+    Usage,
+    UsageSecond,
+    read_run,
+)
+from harness.scenario import Scenario, Topology
+
+BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def topology(name: str, workers: int | None = None, baseline: bool = False) -> Topology:
+    """A topology that nobody starts."""
+    family = name.rstrip("0123456789-") or name
+    return Topology(name=name, family=family, command=("x", "{port}"), workers=workers, baseline=baseline)
+
+
+def environment(cores: int = 8, load: float = 0.1) -> Environment:
+    """A machine."""
+    return Environment(
+        cpu_model="Test | CPU",
+        cores=cores,
+        usable_cores=cores,
+        memory_bytes=2**34,
+        system="Test",
+        kernel="6.0",
+        python="3.11.0",
+        node=None,
+        packages={"aiohttp": "1.0"},
+        harness="0.1.0",
+        git_commit=None,
+        git_dirty=None,
+        load_before=(load, load, load),
+    )
+
+
+def load_result(rate_per_s: float, errors: Errors | None = None, workers: dict[str, int] | None = None) -> LoadResult:
+    """One second at this rate, with latencies spread between 1 and 2 ms."""
+    errors, requests = errors or Errors(), round(rate_per_s)
+    histogram = LatencyHistogram()
+    histogram.record(np.linspace(1e6, 2e6, requests).astype(np.int64))
+    ok = requests - errors.status - errors.body
+    return LoadResult(
+        url="http://127.0.0.1:1/",
+        threads=2,
+        connections=4,
+        started=ok + errors.total,
+        requests=requests,
+        ok=ok,
+        errors=errors,
+        unfinished=0,
+        asked_duration_s=1.0,
+        duration_s=1.0,
+        requests_per_s=rate_per_s,
+        bytes=requests * 100,
+        bytes_per_s=rate_per_s * 100,
+        latency_ms=histogram.summary(),
+        group_requests_per_s=spread_of(np.array([rate_per_s / 2] * 2)),
+        statuses={200: ok},
+        workers=workers or {},
+        generator_cpu_s=0.1,
+        series=[
+            Second(
+                end_s=1.0, requests=requests, requests_per_s=rate_per_s, errors=0, p50_ms=1.5, p99_ms=2.0, max_ms=2.0
+            )
+        ],
+        histogram=histogram.encode(),
+    )
+
+
+def usage(pids: list[int], cpu_s: float = 0.5) -> Usage:
+    """Workers that used this much CPU each, in one second."""
+    role: Role = "worker"
+    processes = [
+        ProcessUsage(
+            pid=pid,
+            role=role,
+            user_s=cpu_s,
+            system_s=0.0,
+            rss_bytes=2**25,
+            voluntary_switches=1,
+            involuntary_switches=1,
+        )
+        for pid in pids
+    ]
+    row = UsageSecond(end_s=1.0, cpu_s=dict.fromkeys(pids, cpu_s), rss_bytes=dict.fromkeys(pids, 2**25))
+    return Usage(window_s=1.0, processes=processes, series=[row])
+
+
+def record(
+    block: int,
+    topology: Topology,
+    rate_per_s: float,
+    status: Status = "ok",
+    reason: str | None = None,
+    errors: Errors | None = None,
+    served: list[int] | None = None,
+    body: tuple[int, str | None] = (100, "a" * 64),
+) -> TrialRecord:
+    """What a trial at this rate would have left; ``served`` says how much each worker answered."""
+    pids = list(range(10, 10 + (topology.workers or 1)))
+    workers = {str(pid): count for pid, count in zip(pids, served or [], strict=bool(served)) if count}
+    return TrialRecord(
+        trial=f"r{block:02d}-{topology.name}",
+        block=block,
+        position=1,
+        topology=topology.name,
+        workers=topology.workers,
+        status=status,
+        reason=reason,
+        log_tail=["<b>the last | line</b>"] if reason else [],
+        started_at=BEGAN,
+        ready_s=0.1,
+        body_bytes=body[0],
+        body_sha256=body[1],
+        processes=[ServerProcess(pid=pid, created_s=1.0, role="worker", name="x") for pid in pids],
+        load=None if status == "failed" else load_result(rate_per_s, errors, workers),
+        usage=None if status == "failed" else usage(pids),
+    )
+
+
+def scenario_of(topologies: list[Topology], rounds: int) -> Scenario:
+    """A scenario with these topologies."""
+    return Scenario(name="made", rounds=rounds, topologies=tuple(topologies))
+
+
+def made_run(
+    results: Path,
+    scenario: Scenario,
+    records: list[TrialRecord],
+    skipped: list[SkippedTopology] | None = None,
+    machine: Environment | None = None,
+) -> Run:
+    """A run folder on disk with these records, read again."""
+    plan = make_plan(scenario, seed=1)
+    info = RunInfo(seed=1, started_at=BEGAN, command="harness compare x", trials=list(plan), skipped=skipped or [])
+    folder = RunFolder.create(results, info, scenario, machine or environment())
+    for each in records:
+        folder.append(each)
+    return read_run(folder.path)

@@ -1,0 +1,148 @@
+"""Everything that is written into a run folder."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from harness.generator.result import Errors
+from harness.record import Run, SkippedTopology, read_run
+from harness.report.charts import CHARTS
+from harness.report.markdown import render
+from harness.report.summary import summarise
+from harness.report.tables import summary_frame, trials_frame
+from harness.report.write import write_reports
+from harness.report.wrk import wrk_report
+from harness.scenario import Documented
+from tests.made_runs import environment, made_run, record, scenario_of, topology
+
+RAW = topology("raw", baseline=True)
+TWO = topology("cluster-2", workers=2)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Three rounds of two topologies, of which one trial failed and one is invalid."""
+    records = [
+        *(record(block, RAW, rate) for block, rate in enumerate([100, 110, 105], start=1)),
+        record(1, TWO, 190, errors=Errors(timeout=3, status=2), served=[150, 40]),
+        record(2, TWO, 0, status="failed", reason="the server exited with 3 | <script>"),
+        record(3, TWO, 9999, status="invalid", reason="worker 11 ended during the trial", served=[9999, 0]),
+    ]
+    return made_run(tmp_path, scenario_of([RAW, TWO], 3), records, machine=environment(cores=2))
+
+
+def text_of(run: Run) -> str:
+    summaries = summarise(run)
+    return render(run, summaries, list(CHARTS) if any(summary.trials for summary in summaries) else [])
+
+
+def test_every_report_is_written_and_can_be_made_again(run: Run) -> None:
+    write_reports(run)
+    names = ["report.md", "wrk.txt", "summary.csv", "trials.csv"]
+    names += [f"charts/{chart}.{suffix}" for chart in CHARTS for suffix in ("png", "svg")]
+    first = {name: (run.path / name).read_bytes() for name in names}
+    write_reports(read_run(run.path))
+    assert {name: (run.path / name).read_bytes() for name in names} == first
+
+
+def test_charts_are_pictures_with_something_in_them(run: Run) -> None:
+    write_reports(run)
+    for chart in CHARTS:
+        with Image.open(run.path / f"charts/{chart}.png") as picture:
+            assert min(picture.size) > 400
+            assert len(picture.convert("L").getcolors(maxcolors=256) or []) > 10
+        assert "<svg" in (run.path / f"charts/{chart}.svg").read_text(encoding="utf-8")
+
+
+def test_what_is_invalid_or_failed_is_shown_and_not_averaged_in(run: Run) -> None:
+    text = text_of(run)
+    assert "9,999" not in text
+    assert re.search(r"\| cluster-2 \| 2 \| 190 \|.* 1 of 3 \|", text)
+    assert "**r02-cluster-2**, failed: the server exited with 3 \\| &lt;script>" in text
+    assert "worker 11 ended during the trial" in text
+    assert "2 of 6 trials failed or are invalid" in text
+
+
+def test_tables_of_the_report_have_as_many_cells_as_columns(run: Run) -> None:
+    widths: list[int] = []
+    for line in text_of(run).splitlines():
+        if line.startswith("|"):
+            widths.append(len(re.findall(r"(?<!\\)\|", line)))
+        elif widths:
+            assert len(set(widths)) == 1, line
+            widths = []
+
+
+def test_findings_are_told(run: Run) -> None:
+    text = text_of(run)
+    assert "2 workers and the generator share 2 cores." in text
+    assert "3 requests timed out" in text
+    assert "2 responses had a status of 400 or more" in text
+
+
+def test_workers_are_told_by_what_they_answered(run: Run) -> None:
+    assert "| cluster-2 | 1 | 150, 40 | 1.58 |" in text_of(run)
+
+
+def test_an_unfinished_run_and_skipped_topologies_are_told(tmp_path: Path) -> None:
+    skipped = [SkippedTopology(name="node", reason="node not found on PATH; install node")]
+    run = made_run(tmp_path, scenario_of([RAW, TWO], 3), [record(1, RAW, 100)], skipped)
+    text = text_of(run)
+    assert "5 of 6 planned trials were not made" in text
+    assert "`node` was skipped: node not found on PATH; install node." in text
+
+
+def test_a_run_without_any_trial_that_counts_still_has_a_report(tmp_path: Path) -> None:
+    failed = record(1, RAW, 0, status="failed", reason="the server exited with 1")
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 1), [failed]))
+    assert "nothing to compare with" in text
+    assert "| raw | – | not measured |" in text
+    assert "charts/" not in text
+
+
+def test_different_pages_are_told(tmp_path: Path) -> None:
+    records = [record(1, RAW, 100), record(1, TWO, 100, body=(12, "b" * 64))]
+    assert "do not send the same page: raw 100 B, cluster-2 12 B" in text_of(
+        made_run(tmp_path, scenario_of([RAW, TWO], 1), records)
+    )
+
+
+def test_csv_is_tidy(run: Run) -> None:
+    (run.path / "trials.csv").write_text(trials_frame(run).to_csv(index=False))
+    trials = pd.read_csv(run.path / "trials.csv")
+    assert list(trials["topology"]) == ["raw"] * 3 + ["cluster-2"] * 3
+    assert list(trials["requests_per_s"].dropna()) == [100, 110, 105, 190, 9999]
+    assert trials["latency_p99_ms"].isna().tolist() == [False] * 4 + [True, False]
+    (run.path / "summary.csv").write_text(summary_frame(summarise(run)).to_csv(index=False))
+    summary = pd.read_csv(run.path / "summary.csv", index_col="topology")
+    assert summary.loc["cluster-2", "trials"] == 1
+    assert summary.loc["cluster-2", "errors_timeout"] == 3
+    assert summary.loc["raw", "requests_per_s"] == pytest.approx((100 * 110 * 105) ** (1 / 3))
+
+
+def test_documented_figures_stand_beside_the_measured_as_ratios(tmp_path: Path) -> None:
+    def documented(name: str, rate_per_s: float) -> Documented:
+        return Documented(
+            topology=name,
+            heading=f"{name} node",
+            requests=1,
+            duration_s=30,
+            read_mib=1,
+            requests_per_s=rate_per_s,
+            transfer_mib_per_s=1,
+            latency_mean_ms=500,
+            latency_stdev_ms=1,
+            latency_max_ms=1,
+            timeouts=4,
+        )
+
+    figures = (documented("raw", 30), documented("raw", 34), documented("cluster-2", 64))
+    scenario = scenario_of([RAW, TWO], 1).model_copy(update={"documented": figures})
+    run = made_run(tmp_path, scenario, [record(1, RAW, 100), record(1, TWO, 150)])
+    text = text_of(run)
+    assert "| raw | 30.00, 34.00 | 1.00× | 100.00 | 1.00× |" in text
+    assert "| cluster-2 | 64.00 | 2.00× | 150.00 | 1.50× |" in text
+    assert "### cluster-2 node" in wrk_report(run)

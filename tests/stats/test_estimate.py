@@ -1,0 +1,71 @@
+"""Estimates: checked against SciPy's own tests, and by simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.stats.estimate import Estimate, mean_over_trials, ratio_within_blocks
+from harness.stats.verdict import Verdict, judge
+
+
+def test_a_ratio_is_the_paired_t_test_on_logarithms() -> None:
+    pairs = [(100.0, 150.0), (90.0, 140.0), (110.0, 160.0), (95.0, 155.0)]
+    logs = np.log([after for _, after in pairs]) - np.log([before for before, _ in pairs])
+    expected = stats.ttest_1samp(logs, 0).confidence_interval(0.95)
+    ratio = ratio_within_blocks(pairs)
+    assert ratio.value == pytest.approx(np.exp(logs.mean()))
+    assert ratio.low == pytest.approx(np.exp(expected.low))
+    assert ratio.high == pytest.approx(np.exp(expected.high))
+    assert ratio.n == 4
+
+
+def test_the_ratio_of_means_over_the_same_blocks_is_the_ratio_within_blocks() -> None:
+    before, after = [100.0, 90.0, 110.0], [150.0, 140.0, 160.0]
+    ratio = ratio_within_blocks(list(zip(before, after, strict=True)))
+    assert mean_over_trials(after).value / mean_over_trials(before).value == pytest.approx(ratio.value)
+
+
+def test_one_trial_has_no_interval() -> None:
+    estimate = mean_over_trials([42.0])
+    assert estimate.value == pytest.approx(42.0)
+    assert (estimate.low, estimate.high, estimate.n) == (None, None, 1)
+    assert ratio_within_blocks([(2.0, 3.0)]).low is None
+
+
+def test_a_zero_has_no_logarithm_and_gives_no_interval() -> None:
+    estimate = mean_over_trials([0.0, 1.0, 2.0])
+    assert (estimate.value, estimate.low, estimate.high) == (1.0, None, None)
+
+
+def test_an_interval_of_a_rate_never_reaches_zero() -> None:
+    estimate = mean_over_trials([1.0, 100.0])
+    assert estimate.low is not None
+    assert estimate.low > 0
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    """4,000 simulated comparisons of 5 blocks, machine drift in each block, a true ratio of 1.5."""
+    dice = np.random.default_rng(20)
+    covered = 0
+    for _ in range(4000):
+        drift = dice.normal(0, 0.2, 5)
+        before = 100 * np.exp(drift + dice.normal(0, 0.05, 5))
+        after = 150 * np.exp(drift + dice.normal(0, 0.05, 5))
+        ratio = ratio_within_blocks(list(zip(before.tolist(), after.tolist(), strict=True)))
+        covered += ratio.low is not None and ratio.high is not None and ratio.low <= 1.5 <= ratio.high
+    assert 0.935 <= covered / 4000 <= 0.965
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (1.01, 1.30, Verdict.FASTER),
+        (0.70, 0.99, Verdict.SLOWER),
+        (0.985, 1.015, Verdict.EQUIVALENT),
+        (1.001, 1.015, Verdict.EQUIVALENT),
+        (0.97, 1.05, Verdict.INCONCLUSIVE),
+        (None, None, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_verdict_is_where_the_whole_interval_lies(low: float | None, high: float | None, verdict: Verdict) -> None:
+    assert judge(Estimate(1.0, low, high, 5, "given")) is verdict

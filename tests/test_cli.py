@@ -1,0 +1,207 @@
+"""The command line as people call it: what it prints, what it writes, how it exits."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+HARNESS = [sys.executable, "-m", "harness"]
+TWICE = """
+name = "twice"
+rounds = 1
+[load]
+connections = 4
+threads = 2
+warmup = "100ms"
+duration = "300ms"
+[[topology]]
+name = "one"
+command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}", "--directory", "tests"]
+[[topology]]
+name = "other"
+command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}", "--directory", "tests"]
+"""
+
+
+def harness(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*HARNESS, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+
+
+class Hello(BaseHTTPRequestHandler):
+    """Twelve bytes, and the connection stays open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "12")
+        self.send_header("X-Worker", "7")
+        self.end_headers()
+        self.wfile.write(b"hello world\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Where a server that is not ours answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hello)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def twice(tmp_path: Path) -> Path:
+    """A scenario of the same server twice."""
+    file = tmp_path / "twice.toml"
+    file.write_text(TWICE)
+    return file
+
+
+def test_a_comparison_reports_and_can_be_reported_again(twice: Path, tmp_path: Path) -> None:
+    done = harness("compare", twice, "--out", tmp_path / "results", "--seed", "5")
+    assert done.returncode == 0, done.stderr
+    assert "[2/2] round 1" in done.stdout  # plain lines: nobody watches
+    assert "\x1b" not in done.stdout
+    assert "verdict" in done.stdout
+    latest = tmp_path / "results" / "latest"
+    assert "--seed 5" in (latest / "report.md").read_text()
+    (latest / "report.md").unlink()
+    again = harness("report", latest)
+    assert again.returncode == 0, again.stderr
+    assert (latest / "report.md").exists()
+
+
+def test_a_dry_run_prints_the_plan_and_starts_nothing(twice: Path, tmp_path: Path) -> None:
+    first, second = (
+        harness("compare", twice, "--dry-run", "--rounds", "9", "--seed", "3", "--out", tmp_path / "out")
+        for _ in range(2)
+    )
+    assert first.returncode == 0
+    assert "18 trials" in first.stdout
+    assert first.stdout == second.stdout
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compare", "nowhere.toml"], "nowhere.toml: No such file"),
+        (["compare", "scenarios/cart.toml", "--rounds", "0"], "--rounds"),
+        (["compare", "scenarios/cart.toml", "--duration", "soon"], "expected a duration"),
+        (["compare", "scenarios/cart.toml", "--duration", "0s"], "load.duration"),
+        (["compare", "scenarios/cart.toml", "--only", "raw,clutser-2"], "no topology named clutser-2"),
+        (["compare", "pyproject.toml"], "topology: expected, but missing"),
+        (["compare", "LICENSE"], "not TOML"),
+        (["report", "tests"], "not a run folder"),
+        (["load", "ftp://127.0.0.1/"], "expected a URL"),
+        (["load", "http://127.0.0.1:1/"], "unable to connect to 127.0.0.1:1: Connection refused"),
+        (["load", "http://127.0.0.1:1/", "-t", "4", "-c", "3"], "as many connections as threads"),
+        (["load", "http://127.0.0.1:1/", "-H", "nonsense"], "expected headers as 'Name: value'"),
+        (["load", "http://127.0.0.1:1/", "-d", "0"], "duration_s"),
+        (["load", "http://no.such.host.invalid/"], "unable to connect to no.such.host.invalid"),
+        (["lode"], "lode"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(arguments: list[str], words: str) -> None:
+    done = harness(*arguments)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ('["no-such-program", "{port}"]', "no-such-program not found on PATH; install no-such-program"),
+        ('["{python}", "-c", "raise SystemExit(3)", "{port}"]', "the server exited with 3"),
+        (
+            '["{python}", "-c", "import socket, sys; s = socket.create_server((\'127.0.0.1\', int(sys.argv[1])))\\n'
+            'while True: s.accept()[0].sendall(b\'SSH-2.0-none\\\\r\\\\n\\\\r\\\\n\')", "{port}"]',
+            "is not HTTP",
+        ),
+    ],
+)
+def test_a_server_that_cannot_be_measured_is_exit_code_2(tmp_path: Path, command: str, words: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(f'name = "bad"\nrounds = 1\n[[topology]]\nname = "only"\ncommand = {command}\n')
+    done = harness("compare", file, "--out", tmp_path / "results")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fixed_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file = tmp_path / "taken.toml"
+        file.write_text(f'name = "taken"\n[[topology]]\nname = "only"\nport = {port}\ncommand = ["{{python}}"]\n')
+        done = harness("compare", file, "--out", tmp_path / "results")
+    assert done.returncode == 2
+    assert f"port {port} of 127.0.0.1: Address already in use" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_some_failed_trials_are_exit_code_1(twice: Path, tmp_path: Path) -> None:
+    twice.write_text(TWICE + '[[topology]]\nname = "dies"\ncommand = ["{python}", "-c", "{port}; 1/0"]\n')
+    done = harness("compare", twice, "--out", tmp_path / "results")
+    assert done.returncode == 1
+    assert "dies           failed: the server exited with 1" in done.stdout
+    assert "ZeroDivisionError" in (tmp_path / "results/latest/report.md").read_text()
+
+
+def test_load_prints_what_wrk_prints(url: str) -> None:
+    done = harness("load", url, "-t", "2", "-c", "4", "-d", "300ms", "--latency")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith(f"test @ {url}")
+    assert lines[1] == "  2 threads and 4 connections"
+    assert lines[5] == "  Latency Distribution"
+    assert lines[-2].startswith("Requests/sec: ")
+
+
+def test_load_prints_one_json_object(url: str) -> None:
+    done = harness("load", url, "-c", "4", "-d", "300ms", "--json")
+    result = json.loads(done.stdout)
+    errors = result["errors"]
+    assert result["started"] == result["ok"] + sum(errors.values()) + result["unfinished"]
+    assert result["requests"] == result["ok"] > 0
+    assert result["workers"] == {"7": result["requests"]}
+    assert set(errors) == {"connect", "read", "write", "timeout", "status", "body", "protocol"}
+    assert {"mean", "stdev", "max", "p50", "p90", "p99", "p99_9"} <= set(result["latency_ms"])
+    assert {"duration_s", "requests_per_s", "bytes_per_s", "generator_cpu_s"} <= set(result)
+
+
+def test_ctrl_c_ends_a_load_early_and_prints_it(url: str) -> None:
+    process = subprocess.Popen([*HARNESS, "load", url, "-d", "60s", "--json"], stdout=subprocess.PIPE, text=True)
+    try:
+        _wait_until_loaded(url)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert 0 < json.loads(out)["duration_s"] < 60
+
+
+def _wait_until_loaded(url: str) -> None:
+    """Until the server has more threads than one request needs: the load has begun."""
+    deadline = threading.Event()
+    for _ in range(300):
+        if threading.active_count() > 8:
+            return
+        deadline.wait(0.05)
+    raise TimeoutError(f"nothing loads {url}")

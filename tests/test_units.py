@@ -1,0 +1,87 @@
+"""Text to numbers and back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.units import (
+    duration_text,
+    ms_text,
+    parse_duration_s,
+    rate_text,
+    size_text,
+    wrk_binary,
+    wrk_metric,
+    wrk_time,
+    wrk_whole_time,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("30", 30), ("250ms", 0.25), ("1.5m", 90), ("2h", 7200), ("10us", 1e-5), (" 3s ", 3)],
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert parse_duration_s(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1 s", "3d", "1e3s", "٣s", "1s2s", "nan"])
+def test_what_is_no_duration_is_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration such as"):
+        parse_duration_s(text)
+
+
+@given(st.integers(min_value=0, max_value=10**6))
+def test_whole_milliseconds_survive(milliseconds: int) -> None:
+    assert parse_duration_s(f"{milliseconds}ms") == pytest.approx(milliseconds / 1000)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.25, "250ms"), (3, "3s"), (59.94, "59.9s"), (90, "1m 30s"), (119.7, "2m 00s")]
+)
+def test_durations_are_written_for_people(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(("ms", "text"), [(0.123, "0.12 ms"), (12.34, "12.3 ms"), (123.4, "123 ms"), (1500, "1.50 s")])
+def test_latencies_have_three_figures(ms: float, text: str) -> None:
+    assert ms_text(ms) == text
+
+
+@pytest.mark.parametrize(("rate", "text"), [(3.456, "3.46"), (34.56, "34.6"), (1534.4, "1,534")])
+def test_rates_are_grouped(rate: float, text: str) -> None:
+    assert rate_text(rate) == text
+
+
+def test_sizes_change_unit_at_a_gibibyte() -> None:
+    assert size_text(41.2 * 2**20) == "41.2 MiB"
+    assert size_text(23.5 * 2**30) == "23.5 GiB"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    # as in wrk's own output: microseconds below 850 of them, milliseconds up to a second, minutes from 51 seconds
+    [
+        (1.26, "1.26s"),
+        (0.13673, "136.73ms"),
+        (0.9, "900.00ms"),
+        (0.000684, "684.00us"),
+        (0.00086, "0.86ms"),
+        (60, "1.00m"),
+    ],
+)
+def test_times_read_as_wrk_prints_them(seconds: float, text: str) -> None:
+    assert wrk_time(seconds) == text
+
+
+def test_sizes_and_counts_read_as_wrk_prints_them() -> None:
+    assert wrk_binary(71_816_970) == "68.49M"
+    assert wrk_binary(900) == "0.88K"
+    assert wrk_binary(869) == "869.00"
+    assert wrk_metric(3.05) == "3.05"
+    assert wrk_metric(48_730) == "48.73k"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(30, "30s"), (120, "2m"), (2, "2s")])
+def test_the_asked_duration_reads_as_wrk_announces_it(seconds: float, text: str) -> None:
+    assert wrk_whole_time(seconds) == text
