@@ -76,8 +76,11 @@ def _times(ratio: Estimate | None) -> str:
 
 def ratio_text(ratio: Estimate) -> str:
     """``1.74× (1.69–1.79)``; without the interval when there is none."""
-    interval = "" if ratio.low is None else f" ({ratio.low:.2f}–{ratio.high:.2f})"
-    return f"{ratio.value:.2f}×{interval}"
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.2f}×"
+    low = f"{ratio.low:.2f}" if ratio.low >= 0.01 else "<0.01"
+    high = f"{ratio.high:.2f}" if ratio.high < 100 else ">100"
+    return f"{ratio.value:.2f}× ({low}–{high})"
 
 
 def _rate(summary: TopologySummary) -> str:
