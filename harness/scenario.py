@@ -35,11 +35,13 @@ def _duration_s(value: object) -> object:
 
 
 DurationS = Annotated[float, BeforeValidator(_duration_s)]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class LoadTable(_Table):
@@ -47,7 +49,7 @@ class LoadTable(_Table):
 
     path: str = Field(default="/", pattern=r"^/[!-~]*$")
     method: str = Field(default="GET", pattern=r"^[A-Z]+$")
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     body: str = ""
     connections: int = Field(default=40, ge=1, le=MAX_CONNECTIONS)
     threads: int = Field(default=20, ge=1)

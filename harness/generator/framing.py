@@ -49,7 +49,7 @@ class _Callbacks:
     """What httptools calls while it reads one response."""
 
     def __init__(self) -> None:
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: dict[bytes, bytes] = {}
         self.body_parts: list[bytes] = []
         self.messages_begun = 0
         self.complete = False
@@ -58,7 +58,9 @@ class _Callbacks:
         self.messages_begun += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        name, value = name.lower(), value.strip(b" \t")
+        before = self.headers.get(name)
+        self.headers[name] = value if before is None else before + b"," + value
 
     def on_body(self, body: bytes) -> None:
         self.body_parts.append(body)
@@ -84,14 +86,15 @@ def parse_head(raw: bytes, method: str) -> Head:
     callbacks = _Callbacks()
     parser = httptools.HttpResponseParser(callbacks)
     _feed(parser, raw)
-    headers = dict(callbacks.headers)
+    headers = callbacks.headers
     status = parser.get_status_code()
     if status < 100:
         raise ProtocolError("no status line")
     if method == "HEAD" or status in (204, 304) or 100 <= status < 200:
         body_kind = BodyKind.NONE
-    elif b"chunked" in headers.get(b"transfer-encoding", b"").lower():
-        body_kind = BodyKind.CHUNKED
+    elif b"transfer-encoding" in headers:
+        last_coding = headers[b"transfer-encoding"].lower().rpartition(b",")[2].strip()
+        body_kind = BodyKind.CHUNKED if last_coding == b"chunked" else BodyKind.UNTIL_CLOSE
     elif b"content-length" in headers:
         body_kind = BodyKind.LENGTH
     else:
@@ -161,7 +164,7 @@ class ResponseReader:
         if self.head is not None:
             return self._feed_body(data)
         self._pending += data
-        while (end := self._pending.find(HEAD_END)) >= 0:
+        while (end := self._pending.find(HEAD_END, 0, MAX_HEAD_BYTES)) >= 0:
             raw, self._pending = self._pending[: end + 4], self._pending[end + 4 :]
             head = parse_head(raw, self._method)
             if head.status >= 200:
@@ -178,6 +181,11 @@ class ResponseReader:
     def body_left(self) -> int:
         """Bytes of a LENGTH body still to come."""
         return self._body_left
+
+    @property
+    def began_with_head(self) -> bool:
+        """Whether no interim response came before the head."""
+        return self.head is not None and self.received_bytes + self._body_left == self.head.total_bytes
 
     @property
     def body_sha256(self) -> str | None:

@@ -102,12 +102,15 @@ class LoadLoop:
                         head = connection.head = known
                         left = connection.left = head.total_bytes - len(data)
                     if left:
-                        got = connection.recv_into(sink, left if left < discard else discard, trunc)
+                        # One byte more than the body has: a surplus shows at once.
+                        got = connection.recv_into(sink, left + 1 if left < discard else discard, trunc)
                         if not got:
                             self._fail_read(connection)
                             continue
                         left = connection.left = left - got
                         if left:
+                            if left < 0:
+                                self._fail_protocol(connection)
                             continue
                 except BlockingIOError:
                     continue
@@ -165,19 +168,15 @@ class LoadLoop:
         try:
             complete = reader.feed(data) if data else reader.end()
         except ProtocolError:
-            self._tally.protocol += 1
-            self._start_anew(connection, time.monotonic_ns())
+            self._fail_protocol(connection)
             return
         if complete and reader.head:
             self._complete(connection, reader, reader.head)
         elif not data:
             self._fail_read(connection)
-        elif reader.head and reader.head.tells_all and not reader.hashing:
-            connection.head, connection.left, connection.reader = (
-                self._known(reader.head),
-                reader.body_left,
-                None,
-            )
+        elif reader.head and reader.head.tells_all and not reader.hashing and reader.began_with_head:
+            connection.head, connection.left = self._known(reader.head), reader.body_left
+            connection.reader = None
         else:
             connection.left, connection.reader = READING, reader
 
@@ -263,6 +262,10 @@ class LoadLoop:
 
     def _fail_write(self, connection: Connection) -> None:
         self._tally.write += 1
+        self._start_anew(connection, time.monotonic_ns())
+
+    def _fail_protocol(self, connection: Connection) -> None:
+        self._tally.protocol += 1
         self._start_anew(connection, time.monotonic_ns())
 
     def _time_out(self, connection: Connection, now_ns: int) -> None:

@@ -84,8 +84,8 @@ class Generator:
         try:
             return EVENTS.validate_json(self._pipe.recv_bytes())
         except (EOFError, ConnectionResetError):
-            lines = self._said()
-            raise GeneratorError(lines[-1] if lines else f"it ended with {self._process.wait()}") from None
+            exit_code, lines = self._process.wait(), self._said()
+            raise GeneratorError(lines[-1] if lines else f"it ended with {exit_code}") from None
 
     def _said(self) -> list[str]:
         self._errors.seek(0)

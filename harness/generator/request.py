@@ -6,7 +6,7 @@ from harness.generator.load import Load
 def request_bytes(load: Load) -> bytes:
     """The request every connection sends, head and body. Headers given in ``load`` win over the usual ones."""
     body = load.body.encode()
-    usual = {"Host": f"{load.host}:{load.port}"}
+    usual = {"Host": load.authority}
     if body or load.method in {"POST", "PUT", "PATCH"}:
         usual["Content-Length"] = str(len(body))
     given = {name.lower() for name in load.headers}

@@ -26,7 +26,7 @@ class Window:
         self.series: list[Second] = []
         self._groups = groups
         self._group_rates_per_s = array("d")
-        self._sampled_ns = begin_ns
+        self._counted_ns = [begin_ns] * len(groups)
         self._second: list[Nanoseconds] = []
         self._second_requests = 0
         self._second_begin_ns = begin_ns
@@ -36,9 +36,10 @@ class Window:
 
     def sample(self, now_ns: int) -> None:
         """Empty the buffers into the histogram and note each group's rate since the last sample."""
-        elapsed_ns, self._sampled_ns = now_ns - self._sampled_ns, now_ns
-        if elapsed_ns:
-            self._group_rates_per_s.extend(len(group) * NS_PER_S / elapsed_ns for group in self._groups if group)
+        for index, group in enumerate(self._groups):
+            if group and now_ns > self._counted_ns[index]:
+                self._group_rates_per_s.append(len(group) * NS_PER_S / (now_ns - self._counted_ns[index]))
+                self._counted_ns[index] = now_ns
         self._second_requests += sum(map(len, self._groups))
         buffers = [*self._groups, self.late]
         latencies_ns = np.concatenate([np.array(buffer, dtype=np.int64) for buffer in buffers])

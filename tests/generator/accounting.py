@@ -1,0 +1,37 @@
+"""Short loads on scripted servers, and what must be true of every result, whatever the server did."""
+
+from collections.abc import Iterable
+
+from harness.generator.latency import LatencyHistogram
+from harness.generator.result import LoadResult
+from tests.generator.forked import forked_loop
+from tests.generator.loads import short_load
+from tests.generator.scripted_server import Answer, ScriptedServer
+
+
+def play(script: Iterable[Answer], **changes: object) -> tuple[LoadResult, ScriptedServer]:
+    """A short load on a server that plays the script; the result adds up and agrees with the server's counts."""
+    with forked_loop() as offer, ScriptedServer(iter(script)) as server:
+        result = offer(short_load(server.port, **changes))
+    assert_adds_up(result)
+    assert_agrees(result, server)
+    return result, server
+
+
+def assert_adds_up(result: LoadResult) -> None:
+    """Every request that was started is in exactly one count, and all the ways to count agree."""
+    errors = result.errors
+    ended = result.ok + errors.status + errors.body + errors.failed + errors.timeout
+    assert result.started == ended + result.unfinished
+    assert 0 <= result.unfinished <= result.connections
+    assert result.requests == result.ok + errors.status + errors.body
+    assert sum(result.statuses.values()) == result.ok + errors.status
+    assert sum(second.requests for second in result.series) == result.requests
+    assert sum(second.errors for second in result.series) == errors.total
+    assert LatencyHistogram.decode(result.histogram).total == result.requests + errors.timeout
+
+
+def assert_agrees(result: LoadResult, server: ScriptedServer) -> None:
+    """The server sent every response that was counted, and those on their way at the end. Without warm-up only."""
+    assert result.requests <= server.responses <= result.requests + result.unfinished
+    assert server.requests.total() <= result.started
