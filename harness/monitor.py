@@ -77,6 +77,8 @@ class Monitor:
         for pid, handle in self._handles.items():
             try:
                 with handle.oneshot():
+                    if handle.status() == psutil.STATUS_ZOMBIE:
+                        continue  # ended, and its memory is gone; the last reading stands
                     cpu, switches = handle.cpu_times(), handle.num_ctx_switches()
                     readings[pid] = Reading(
                         cpu.user,
@@ -86,5 +88,5 @@ class Monitor:
                         switches.involuntary,
                     )
             except psutil.NoSuchProcess:
-                continue  # the census tells of its end
+                continue
         return readings

@@ -28,10 +28,10 @@ class _Data(BaseModel):
 
 
 class ServerProcess(_Data):
-    """One process of the server. With ``created_s`` (epoch seconds) the pid is unmistakable."""
+    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable."""
 
     pid: int
-    created_s: float
+    born_s: float
     role: Role
     name: str
 
@@ -174,11 +174,12 @@ def read_run(path: Path) -> Run:
         scenario = Scenario.model_validate_json((path / "scenario.json").read_text(encoding="utf-8"))
         environment = Environment.model_validate_json((path / "environment.json").read_text(encoding="utf-8"))
         trials = path / "trials.jsonl"
-        lines = trials.read_text(encoding="utf-8", errors="replace").splitlines() if trials.exists() else []
+        text = trials.read_text(encoding="utf-8", errors="replace") if trials.exists() else ""
     except OSError as error:
         raise RunFolderError(f"{path}: not a run folder: {error.strerror}: {error.filename}") from error
     except ValidationError as error:
         raise RunFolderError(f"{path}: not a run of this version: {error.errors()[0]['msg']}") from error
+    lines = [line for line in text.split("\n") if line]  # splitlines would cut at more than the end of a record
     records = [record for line in lines if (record := _record(line)) is not None]
     return Run(
         path=path,

@@ -102,13 +102,13 @@ def _objection(server: Server, ready: Ready, result: LoadResult) -> str | None:
         reasons.append(f"{', '.join(strangers)} listened on the port too")
     if result.errors.body:
         reasons.append(f"{result.errors.body} bodies were not the one that the server sent before")
-    if not result.requests:
-        reasons.append("no request was completed")
+    if not result.ok:
+        reasons.append("no request got a good response")
     return "; ".join(reasons) or None
 
 
 def _changes(before: list[ServerProcess], after: list[ServerProcess]) -> list[str]:
-    known, found = ({(process.pid, process.created_s) for process in census} for census in (before, after))
+    known, found = ({(process.pid, process.born_s) for process in census} for census in (before, after))
     gone = [f"worker {pid} ended during the trial" for pid, _ in sorted(known - found)]
     return gone + [f"worker {pid} appeared during the trial" for pid, _ in sorted(found - known)]
 

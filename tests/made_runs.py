@@ -132,7 +132,7 @@ def record(
         ready_s=0.1,
         body_bytes=body[0],
         body_sha256=body[1],
-        processes=[ServerProcess(pid=pid, created_s=1.0, role="worker", name="x") for pid in pids],
+        processes=[ServerProcess(pid=pid, born_s=1.0, role="worker", name="x") for pid in pids],
         load=None if status == "failed" else load_result(rate_per_s, errors, workers),
         usage=None if status == "failed" else usage(pids),
     )

@@ -85,7 +85,7 @@ class Generator:
             return EVENTS.validate_json(self._pipe.recv_bytes())
         except (EOFError, ConnectionResetError):
             exit_code, lines = self._process.wait(), self._said()
-            raise GeneratorError(lines[-1] if lines else f"it ended with {exit_code}") from None
+            raise GeneratorError(f"the generator ended: {lines[-1] if lines else f'exit code {exit_code}'}") from None
 
     def _said(self) -> list[str]:
         self._errors.seek(0)

@@ -1,5 +1,7 @@
 """Which processes a server consists of, which of them are its workers, and who owns its port."""
 
+import contextlib
+
 import psutil
 
 from harness.record import Role, ServerProcess
@@ -9,19 +11,20 @@ from harness.server.launch import Server
 def take_census(server: Server) -> list[ServerProcess]:
     """Every live process of the server, by pid.
 
-    A worker is a leaf of the process tree that holds a socket: that finds gunicorn's, uvicorn's and Node's
-    workers, a lone process, and a server behind a wrapper script, and leaves out helpers that only hold pipes.
+    A worker holds a socket, and no process below it does: that finds gunicorn's, uvicorn's and Node's workers, a
+    lone process, and a server behind a wrapper script, and leaves out helpers that only hold pipes.
     """
+    holders, above_holders = set(), set()
+    family = _family(server)
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.net_connections(kind="all"):
+                holders.add(process.pid)
+                above_holders |= {parent.pid for parent in process.parents()}
     census = []
-    for process in _alive(server):
-        try:
-            census.append(
-                ServerProcess(
-                    pid=process.pid, created_s=process.create_time(), role=_role(process), name=process.name()
-                )
-            )
-        except psutil.NoSuchProcess:
-            continue
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            census.append(_describe(process, _role(process.pid, holders, above_holders)))
     return sorted(census, key=lambda process: process.pid)
 
 
@@ -31,28 +34,62 @@ def workers_of(census: list[ServerProcess]) -> list[ServerProcess]:
 
 
 def listeners(server: Server) -> tuple[bool, list[str]]:
-    """Whether a process of the server listens on its port, and every process that does and is not of it."""
-    own = {process.pid for process in _alive(server)}
+    """Whether a process of the server listens on its port, and every process that does and is not of it.
+
+    A stranger must be seen twice: a process of the server may come or go while the system is being looked at.
+    """
+    ours, strangers = _look(server)
+    if strangers:
+        ours, again = _look(server)
+        strangers &= again
+    return ours, sorted(_name(pid) for pid in strangers)
+
+
+def _look(server: Server) -> tuple[bool, set[int | None]]:
+    before = _pids(server)
     pids = {
         connection.pid
         for connection in psutil.net_connections(kind="tcp")
         if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:2] == (server.port,)
     }
-    return bool(pids & own), sorted(_name(pid) for pid in pids - own)
+    own = before | _pids(server)
+    return bool(pids & own), pids - own
 
 
-def _alive(server: Server) -> list[psutil.Process]:
+def _pids(server: Server) -> set[int]:
+    return {process.pid for process in _family(server)}
+
+
+def _family(server: Server) -> list[psutil.Process]:
+    """Every live descendant of the guardian, which adopts those whose parents end."""
     try:
-        family = psutil.Process(server.guardian_pid).children(recursive=True)
+        descendants = psutil.Process(server.guardian_pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-    return [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in descendants if _is_alive(process)]
 
 
-def _role(process: psutil.Process) -> Role:
-    if any(child.status() != psutil.STATUS_ZOMBIE for child in process.children()):
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _role(pid: int, holders: set[int], above_holders: set[int]) -> Role:
+    if pid in above_holders:
         return "supervisor"
-    return "worker" if process.net_connections(kind="all") else "helper"
+    return "worker" if pid in holders else "helper"
+
+
+def _describe(process: psutil.Process, role: Role) -> ServerProcess:
+    """The time of birth counts from boot: seconds since the epoch move when the clock is set."""
+    return ServerProcess(
+        pid=process.pid,
+        born_s=round(process.create_time() - psutil.boot_time(), 2),
+        role=role,
+        name=process.name().encode(errors="replace").decode(),  # the kernel may cut within a character
+    )
 
 
 def _name(pid: int | None) -> str:

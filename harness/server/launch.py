@@ -88,7 +88,7 @@ class Server:
 
     def returncode(self) -> int | None:
         """How the launched process ended; None while it runs."""
-        while self._returncode is None and self._pipe.poll():
+        while self._returncode is None and not self._pipe.closed and self._pipe.poll():
             self._returncode = self._told().get("exited")
         return self._returncode
 
@@ -107,7 +107,7 @@ class Server:
             self._pipe.send_bytes(b"stop")
             while "killed" not in (event := self._told()):
                 pass
-            self.killed = event["killed"]
+            self.killed, self._returncode = event["killed"], event["exited"]
         except (OSError, ServerError):  # nothing was launched, or the guardian itself was killed
             if self.pid is not None:
                 with contextlib.suppress(ProcessLookupError):

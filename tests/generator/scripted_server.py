@@ -6,8 +6,9 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -15,9 +16,15 @@ from typing import Final, Self
 HOST: Final = "127.0.0.1"
 PATIENCE_S: Final = 20.0  # the longest that a thread of the server blocks
 READ_BYTES: Final = 64 * 1024
+SLOW_BUFFER_BYTES: Final = 128 * 1024
+SLOW_PAUSE_S: Final = 0.001
 HEAD_END: Final = b"\r\n\r\n"
 CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 LINGER_NOT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time, so that closing resets
+
+
+def nothing() -> None:
+    """Wait for nothing."""
 
 
 class After(enum.Enum):
@@ -30,7 +37,7 @@ class After(enum.Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request is answered with, a flush after every piece.
+    """What one request is answered with, a flush after every piece; ``wait`` is called before the last one.
 
     Without pieces the request stays unanswered: kept, such a connection stalls.
     """
@@ -38,6 +45,7 @@ class Answer:
     pieces: tuple[bytes, ...] = ()
     after: After = After.KEEP
     whole: bool = True  # whether the pieces are one well-formed response, complete
+    wait: Callable[[], object] = nothing
 
 
 Script = Iterator[Answer]
@@ -47,21 +55,22 @@ class ScriptedServer:
     """Answers request after request with what ``script`` yields next, over all connections.
 
     Counts are final once the context has been left. ``hangs_up`` closes every connection as soon as it is accepted;
-    ``receive_buffer_bytes`` keeps the kernel from taking in more of a request than that.
+    ``slow`` reads with little room in the kernel and a pause before every time.
     """
 
-    def __init__(self, script: Script, hangs_up: bool = False, receive_buffer_bytes: int | None = None) -> None:
+    def __init__(self, script: Script, hangs_up: bool = False, slow: bool = False) -> None:
         self.connections = 0
         self.requests: Counter[bytes] = Counter()  # complete ones, by all of their bytes
         self.sent: Counter[Answer] = Counter()  # those whose last byte was handed to the kernel
         self._script = script
         self._hangs_up = hangs_up
+        self._pause_s = SLOW_PAUSE_S if slow else 0.0
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.socket()
-        if receive_buffer_bytes:
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        if slow:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER_BYTES)
         self._listener.bind((HOST, 0))
         self._listener.listen(1024)
         self.port: int = self._listener.getsockname()[1]
@@ -115,11 +124,14 @@ class ScriptedServer:
                 sock.close()
 
     def _play(self, sock: socket.socket) -> None:
-        for request in _requests(sock):
+        for request in _requests(sock, self._pause_s):
             with self._lock:
                 self.requests[request] += 1
                 answer = next(self._script)
-            for piece in answer.pieces:
+            for piece in answer.pieces[:-1]:
+                sock.sendall(piece)
+            answer.wait()
+            for piece in answer.pieces[-1:]:
                 sock.sendall(piece)
             with self._lock:
                 self.sent[answer] += 1
@@ -137,11 +149,13 @@ class ScriptedServer:
         self.stop()
 
 
-def _requests(sock: socket.socket) -> Iterator[bytes]:
+def _requests(sock: socket.socket, pause_s: float) -> Iterator[bytes]:
     """Every complete request that arrives, until the peer closes the connection."""
     received = bytearray()
     while True:
         while (size := _request_bytes(received)) is None:
+            if pause_s:
+                time.sleep(pause_s)
             data = sock.recv(READ_BYTES)
             if not data:
                 return

@@ -1,9 +1,11 @@
 """Complete responses are counted once and rightly, however they are framed and cut, among failures of all kinds."""
 
 import socket
+import threading
 from collections import Counter
-from collections.abc import Iterator
-from itertools import count, cycle, islice, repeat
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, count, cycle, islice, repeat
 
 import pytest
 from hypothesis import given, settings
@@ -18,11 +20,12 @@ from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, 
 from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load
 from tests.generator.messages import chunked, cut, cut_every, head_of, sized
-from tests.generator.scripted_server import HOST, After, Answer, ScriptedServer
+from tests.generator.scripted_server import HOST, PATIENCE_S, After, Answer, ScriptedServer
 
 HEAD_END_AT = SMALL.index(b"\r\n\r\n")
 INTERIM = head_of(103, "Link: </a.css>")
 OLD_KEPT = head_of(200, "Content-Length: 3", "Connection: keep-alive", version="1.0") + b"old"
+MOST_HEADS = HeadCache().capacity
 OLD_CLOSED = head_of(200, "Content-Length: 3", version="1.0") + b"old"
 
 GOOD = {
@@ -89,8 +92,8 @@ def test_statuses_in_turn() -> None:
 
 
 def test_a_large_request_is_received_whole_although_it_is_written_in_parts() -> None:
-    with forked_loop() as offer, ScriptedServer(repeat(whole(SMALL)), receive_buffer_bytes=256 * 1024) as server:
-        load = short_load(server.port, method="POST", body="0123456789" * 500_000, connections=2, duration_s=0.4)
+    with forked_loop() as offer, ScriptedServer(repeat(whole(SMALL)), slow=True) as server:
+        load = short_load(server.port, method="POST", body="0123456789" * 500_000, connections=2, duration_s=0.5)
         assert writes_only_a_part(server.port, request_bytes(load))
         result = offer(load)
     assert_adds_up(result)
@@ -109,18 +112,41 @@ def writes_only_a_part(port: int, request: bytes) -> bool:
 
 def test_more_heads_than_are_remembered() -> None:
     """Nothing is lost when the heads are forgotten, neither of those that came once nor of the one that came often."""
-    most_heads = HeadCache().capacity
-    with ScriptedServer(many_heads()) as server, Generator() as generator:
-        generator.begin(short_load(server.port, connections=1, threads=1, duration_s=60.0))
-        for event in generator.events(patience_s=0.05):
-            if isinstance(event, LoadResult):
-                result = event
-            elif len(server.sent) > most_heads + 100:
-                generator.stop()
+    with ScriptedServer(many_heads()) as server:
+        result = load_until(server, lambda: len(server.sent) > MOST_HEADS + 100, connections=1, threads=1)
     assert_adds_up(result)
     assert_agrees(result, server)
     assert result.errors == Errors()
     assert result.workers == Counter(islice(map(worker_of, count()), result.requests))
+
+
+def test_heads_are_forgotten_while_a_body_is_on_its_way() -> None:
+    """The first body comes to its end only after all the heads that followed its own."""
+    heads_came = threading.Event()
+    first = Answer(cut(LARGE, [100_000]), wait=partial(heads_came.wait, PATIENCE_S))
+
+    def the_first_has_come() -> bool:
+        if len(server.sent) > MOST_HEADS + 100:
+            heads_came.set()
+        return server.sent[first] > 0
+
+    with ScriptedServer(chain([first], many_heads())) as server:
+        result = load_until(server, the_first_has_come, connections=2)
+    assert_adds_up(result)
+    assert_agrees(result, server)
+    assert result.errors == Errors()
+
+
+def load_until(server: ScriptedServer, enough: Callable[[], bool], **changes: object) -> LoadResult:
+    """A load that is stopped as soon as it is enough."""
+    with Generator() as generator:
+        generator.begin(short_load(server.port, duration_s=60.0, timeout_s=30.0, **changes))
+        for event in generator.events(patience_s=0.05):
+            if isinstance(event, LoadResult):
+                return event
+            if enough():
+                generator.stop()
+    raise AssertionError("events without a result")
 
 
 def many_heads() -> Iterator[Answer]:

@@ -1,0 +1,1 @@
+"""Tests of the server room, with real servers on loopback."""

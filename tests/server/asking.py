@@ -1,0 +1,28 @@
+"""Asking a server without the harness."""
+
+import socket
+from contextlib import closing
+from http.client import HTTPConnection
+
+from harness.server.launch import HOST
+from tests.server.polling import PATIENCE_S, wait_until
+
+
+def wait_until_listening(port: int) -> None:
+    """Wait for somebody to listen on the port."""
+    wait_until(lambda: is_open(port), f"a listener on port {port}")
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens on the port."""
+    with socket.socket() as sock:
+        return sock.connect_ex((HOST, port)) == 0
+
+
+def worker_that_answers(port: int) -> int:
+    """The process that answers one request on a connection of its own."""
+    with closing(HTTPConnection(HOST, port, timeout=PATIENCE_S)) as connection:
+        connection.request("GET", "/cart")
+        response = connection.getresponse()
+        response.read()
+        return int(response.headers["X-Worker"])

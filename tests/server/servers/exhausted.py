@@ -1,0 +1,13 @@
+"""Answers well so many times and with 500 ever after."""
+
+from itertools import count
+
+from tests.server.servers.serving import listen, options, response, serve
+
+if __name__ == "__main__":
+    asked = options(after=100)
+    numbers = count()
+    serve(
+        listen(asked.port),
+        lambda: response() if next(numbers) < asked.after else response(status="500 Internal Server Error"),
+    )

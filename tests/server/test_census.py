@@ -1,0 +1,188 @@
+"""The processes of a server are found, its workers told from the others, and strangers on its port named."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+
+from harness.record import ServerProcess
+from harness.scenario import LoadTable, Topology
+from harness.server.census import listeners, take_census, workers_of
+from harness.server.launch import Server
+from harness.server.readiness import wait_until_ready
+from tests.server.asking import wait_until_listening, worker_that_answers
+from tests.server.polling import PATIENCE_S, wait_until
+from tests.server.servers.serving import listen
+from tests.server.topologies import behind_shell, gunicorn, node_cluster, prefork, small, topology, uvicorn
+
+CART: Final = LoadTable(path="/cart")
+SLOW_LOOKS: Final = 30  # enough to meet, almost surely, what happens at one look in five
+QUICK_LOOKS: Final = 200  # the same for one look in fifty
+ASKED: Final = 10
+
+needs_node: Final = pytest.mark.skipif(shutil.which("node") is None, reason="node is not on PATH")
+
+LONE: Final = [
+    pytest.param(small("page"), id="single process"),
+    pytest.param(small("grandchildren"), id="with idle descendants"),
+    pytest.param(small("helped"), id="with a helper"),
+]
+CLUSTERS: Final = [
+    pytest.param(prefork(1), id="prefork 1"),
+    pytest.param(prefork(3), id="prefork 3"),
+    pytest.param(gunicorn(workers=2), id="gunicorn"),
+    pytest.param(node_cluster(), id="node", marks=needs_node),
+]
+
+
+def census_when_ready(server: Server, topology: Topology) -> list[ServerProcess]:
+    """The census of a server that has started all of its workers."""
+    return wait_until_ready(server, CART, topology.workers, PATIENCE_S).census
+
+
+def pids(census: list[ServerProcess]) -> set[int]:
+    """The process ids in the census."""
+    return {process.pid for process in census}
+
+
+def role_of(pid: int | None, census: list[ServerProcess]) -> str:
+    """The role that the census gives to the process."""
+    return next(process.role for process in census if process.pid == pid)
+
+
+@pytest.mark.parametrize("lone", LONE)
+def test_a_process_that_answers_alone_is_the_worker(lone: Topology, log: Path) -> None:
+    with Server(lone, log) as server:
+        census = census_when_ready(server, lone)
+        assert pids(workers_of(census)) == {server.pid}
+
+
+def assert_found(server: Server, cluster: Topology) -> list[ServerProcess]:
+    """The census of a cluster has its workers, which alone answer, and its parent."""
+    census = census_when_ready(server, cluster)
+    workers = pids(workers_of(census))
+    assert len(workers) == cluster.workers
+    assert {worker_that_answers(server.port) for _ in range(ASKED)} <= workers
+    assert role_of(server.pid, census) == "supervisor"
+    return census
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_the_workers_of_a_cluster_are_found(cluster: Topology, log: Path) -> None:
+    with Server(cluster, log) as server:
+        assert_found(server, cluster)
+
+
+def test_the_helper_of_a_uvicorn_cluster_is_no_worker(log: Path) -> None:
+    """Multiprocessing's resource tracker, which spawning brings with it."""
+    cluster = uvicorn(workers=2)
+    with Server(cluster, log) as server:
+        census = assert_found(server, cluster)
+        (tracker,) = (process for process in census if "resource_tracker" in command_line(process))
+        assert tracker.role == "helper"
+
+
+def command_line(process: ServerProcess) -> str:
+    """What the process was started as."""
+    return " ".join(psutil.Process(process.pid).cmdline())
+
+
+def test_a_process_behind_a_wrapper_is_the_worker(log: Path) -> None:
+    wrapped = behind_shell()
+    with Server(wrapped, log) as server:
+        census = census_when_ready(server, wrapped)
+        assert pids(workers_of(census)) == {worker_that_answers(server.port)}
+        assert role_of(server.pid, census) == "supervisor"
+
+
+def test_the_census_is_of_live_processes_by_pid(log: Path) -> None:
+    cluster = prefork(3)
+    with Server(cluster, log) as server:
+        census = census_when_ready(server, cluster)
+        assert [process.pid for process in census] == sorted(process.pid for process in census)
+        assert [process.name for process in census] == [psutil.Process(process.pid).name() for process in census]
+
+
+def test_a_daemon_of_the_server_is_in_the_census(log: Path) -> None:
+    daemon = small("leaves_daemon")
+    with Server(daemon, log) as server:
+        census = census_when_ready(server, daemon)
+        assert pids(workers_of(census)) == {server.pid}
+        assert len(census) == 2
+
+
+def test_a_stopped_server_has_no_processes(log: Path) -> None:
+    with Server(small("page"), log) as server:
+        pass
+    assert take_census(server) == []
+
+
+def test_the_name_of_a_process_can_be_written_down(log: Path) -> None:
+    """The kernel cuts names after 15 bytes, which can be within a character."""
+    odd = small("oddly_named")
+    with Server(odd, log) as server:
+        (process,) = census_when_ready(server, odd)
+        assert ServerProcess.model_validate_json(process.model_dump_json()) == process
+        assert process.name.startswith("корзина")
+
+
+def test_a_step_of_the_system_clock_makes_no_other_process(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Psutil adds the boot time, which the kernel moves with the clock, to what it knows of a process."""
+    with Server(small("page"), log) as server:
+        before = take_census(server)
+        stepped_s = psutil.boot_time() + 60
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda: stepped_s)
+        assert take_census(server) == before
+
+
+def test_the_launched_process_is_in_every_census_whatever_its_children_do(log: Path) -> None:
+    restless = small("restless", "--milliseconds", "0")
+    with Server(restless, log) as server:
+        wait_until_listening(server.port)
+        for _ in range(QUICK_LOOKS):
+            assert server.pid in pids(take_census(server))
+
+
+def test_a_server_that_does_not_listen_has_no_listeners(log: Path) -> None:
+    with Server(small("never_listens"), log) as server:
+        assert listeners(server) == (False, [])
+
+
+@pytest.mark.parametrize("own", [small("page"), prefork(3)], ids=["single process", "prefork"])
+def test_the_listeners_of_the_server_are_its_own(own: Topology, log: Path) -> None:
+    with Server(own, log) as server:
+        census_when_ready(server, own)
+        assert listeners(server) == (True, [])
+
+
+def test_a_stranger_on_the_same_port_is_named(log: Path) -> None:
+    with Server(small("shares_port"), log) as server:
+        wait_until_listening(server.port)
+        with listen(server.port, share=True):
+            ours, strangers = listeners(server)
+        assert ours
+        assert [f"(pid {os.getpid()})" in stranger for stranger in strangers] == [True]
+        assert listeners(server) == (True, [])
+
+
+def test_a_process_on_another_port_is_no_stranger(log: Path) -> None:
+    with Server(small("page"), log) as server, listen(0):
+        wait_until_listening(server.port)
+        assert listeners(server) == (True, [])
+
+
+def test_processes_of_the_server_that_come_and_go_are_no_strangers(log: Path) -> None:
+    """As the workers of a cluster that is starting do."""
+    with Server(small("restless"), log) as server:
+        wait_until_listening(server.port)
+        for _ in range(SLOW_LOOKS):
+            assert listeners(server)[1] == []
+
+
+def test_without_its_guardian_a_server_is_not_known(log: Path) -> None:
+    with Server(topology("sleep", "60", "{port}"), log) as server:
+        psutil.Process(server.guardian_pid).kill()
+        wait_until(lambda: take_census(server) == [], "the census to be empty")

@@ -1,0 +1,214 @@
+"""A server is launched as told and leaves no process behind, however it ends."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+
+from harness.server.launch import Server, ServerError, log_tail, missing_programs
+from tests.server.asking import wait_until_listening
+from tests.server.family import Family
+from tests.server.polling import wait_until
+from tests.server.topologies import prefork, small, topology
+
+SHORT_GRACE_S: Final = 0.2
+
+
+def wait_until_exited(server: Server) -> None:
+    """Wait for the end of the launched process."""
+    wait_until(lambda: server.returncode() is not None, "the end of the launched process")
+
+
+def test_a_server_that_stops_when_asked_is_not_killed(family: Family, log: Path) -> None:
+    with Server(small("page"), log) as server:
+        wait_until_listening(server.port)
+        assert server.pid in [process.pid for process in family.alive("page")]
+    assert server.killed == 0
+    assert family.alive() == []
+
+
+def test_a_server_that_ignores_sigterm_is_killed(family: Family, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.server.launch.GRACE_S", SHORT_GRACE_S)
+    with Server(small("ignores_sigterm"), log) as server:
+        wait_until_listening(server.port)
+    assert server.killed == 1
+    assert family.alive() == []
+
+
+@pytest.mark.parametrize(("name", "left"), [("grandchildren", 2), ("leaves_daemon", 1), ("leaves_child", 1)], ids=str)
+def test_whatever_the_server_leaves_behind_is_killed(family: Family, log: Path, name: str, left: int) -> None:
+    with Server(small(name), log) as server:
+        wait_until_listening(server.port)
+    assert server.killed == left
+    assert family.alive() == []
+
+
+def test_a_cluster_without_its_parent_is_killed(family: Family, log: Path) -> None:
+    with Server(prefork(3), log) as server:
+        wait_until(lambda: len(family.alive("prefork")) == 4, "the workers")
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until_exited(server)
+        assert len(family.alive("prefork")) == 3
+    assert server.killed == 3
+    assert family.alive() == []
+
+
+def test_children_of_a_process_that_has_ended_are_killed(family: Family, log: Path) -> None:
+    with Server(small("leaves_child"), log) as server:
+        wait_until_exited(server)
+        wait_until_listening(server.port)
+        assert server.pid not in [process.pid for process in family.alive("leaves_child")]
+    assert server.killed == 1
+    assert family.alive() == []
+
+
+def test_a_stopped_process_is_killed(family: Family, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM waits until a process goes on, which this one never does."""
+    monkeypatch.setattr("harness.server.launch.GRACE_S", SHORT_GRACE_S)
+    with Server(small("page"), log) as server:
+        wait_until_listening(server.port)
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        stopped = psutil.Process(server.pid)
+        wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, "it to be stopped")
+    assert server.killed == 1
+    assert family.alive() == []
+
+
+def test_an_error_in_the_context_stops_the_server_too(family: Family, log: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        launch_and_fail(log)
+    assert family.alive() == []
+
+
+def launch_and_fail(log: Path) -> None:
+    """Raise ZeroDivisionError while a server runs."""
+    with Server(small("grandchildren"), log) as server:
+        wait_until_listening(server.port)
+        raise ZeroDivisionError
+
+
+def test_stopping_twice_is_stopping(family: Family, log: Path) -> None:
+    with Server(small("page"), log) as server:
+        server.stop()
+        assert family.alive() == []
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "/no/such/program"])
+def test_a_command_that_is_not_found_is_told_in_words(log: Path, program: str) -> None:
+    with pytest.raises(ServerError, match=f"can't be started: {program}: No such file or directory"):
+        Server(topology(program, "{port}"), log)
+
+
+def test_a_command_that_is_no_program_is_told_in_words(tmp_path: Path, log: Path) -> None:
+    with pytest.raises(ServerError, match=r"can't be started: .*: Permission denied"):
+        Server(topology(str(tmp_path)), log)
+
+
+def test_a_running_server_is_alive(log: Path) -> None:
+    with Server(small("never_listens"), log) as server:
+        server.check_alive()
+        assert server.returncode() is None
+
+
+def test_the_exit_code_is_told(log: Path) -> None:
+    with Server(small("exits_at_once"), log) as server:
+        wait_until_exited(server)
+        assert server.returncode() == 3
+        with pytest.raises(ServerError, match="the server exited with 3"):
+            server.check_alive()
+
+
+def test_the_signal_is_told(log: Path) -> None:
+    with Server(small("never_listens"), log) as server:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until_exited(server)
+        assert server.returncode() == -signal.SIGKILL
+        with pytest.raises(ServerError, match="the server was killed by signal 9"):
+            server.check_alive()
+
+
+def test_how_the_process_ended_is_known_after_the_server_was_stopped(family: Family, log: Path) -> None:
+    with Server(small("page"), log) as server:
+        wait_until_listening(server.port)
+    assert server.returncode() == -signal.SIGTERM
+
+
+def test_the_last_lines_of_both_streams_are_in_the_log(log: Path) -> None:
+    with Server(small("many_lines"), log) as server:
+        wait_until_exited(server)
+    assert log_tail(log) == [f"line {number}" for number in range(980, 1000)]
+    assert log.read_text().splitlines() == [f"line {number}" for number in range(1000)]
+
+
+def test_without_a_log_there_are_no_last_lines(log: Path) -> None:
+    assert log_tail(log) == []
+
+
+def test_placeholders_are_filled(log: Path) -> None:
+    told = topology(
+        "{python}",
+        *("-m", "tests.server.servers.tells", "{python}", "{host}", "{port}", "{workers}"),
+        workers=3,
+        ADDRESS="{host}:{port}/{workers}",
+    )
+    with Server(told, log) as server:
+        wait_until(lambda: log_tail(log), "the server to tell")
+    assert json.loads(log.read_text()) == {
+        "arguments": [sys.executable, "127.0.0.1", str(server.port), "3"],
+        "address": f"127.0.0.1:{server.port}/3",
+    }
+
+
+def test_a_fixed_port_is_kept(log: Path) -> None:
+    with Server(small("never_listens", port=8099), log) as server:
+        assert server.port == 8099
+
+
+def test_the_server_leads_a_session_of_its_own(log: Path) -> None:
+    with Server(small("never_listens"), log) as server:
+        assert server.pid is not None
+        assert os.getsid(server.pid) == server.pid
+        assert os.getsid(server.guardian_pid) == server.guardian_pid
+
+
+def test_the_server_has_the_usual_signals(log: Path) -> None:
+    """A guardian that ignored signals would hand that on to the server."""
+    with Server(topology("grep", "^SigIgn", "/proc/self/status"), log) as server:
+        wait_until_exited(server)
+    ignored = int(log.read_text().split()[1], base=16)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        assert not ignored & 1 << (signum - 1), signum
+
+
+def test_programs_beside_the_interpreter_are_found(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    beside = topology("gunicorn", "--version")
+    with Server(beside, log) as server:
+        wait_until_exited(server)
+    assert server.returncode() == 0
+    assert "gunicorn" in log.read_text()
+    assert missing_programs(beside) == []
+
+
+def test_the_programs_that_are_missing_are_named_once() -> None:
+    wanted = topology("no-such-program").model_copy(update={"requires": ("nor-this", "sh", "no-such-program")})
+    assert missing_programs(wanted) == ["nor-this", "no-such-program"]
+
+
+def test_the_end_of_the_guardian_is_told(family: Family, log: Path) -> None:
+    with Server(small("grandchildren"), log) as server:
+        wait_until_listening(server.port)
+        os.kill(server.guardian_pid, signal.SIGKILL)
+        wait_until(lambda: psutil.Process(server.guardian_pid).status() == psutil.STATUS_ZOMBIE, "its end")
+        with pytest.raises(ServerError, match="guardian has ended"):
+            server.check_alive()
+        assert len(family.alive("grandchildren")) == 3
+    wait_until(lambda: not family.alive(), "the process group to be gone")

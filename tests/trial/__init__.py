@@ -1,0 +1,1 @@
+"""Tests of trials and of whole comparisons, with real servers on loopback."""

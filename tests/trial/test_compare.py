@@ -1,0 +1,146 @@
+"""A whole comparison: every record on disk, whatever becomes of one topology or of the run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.compare import compare
+from harness.plan import PlannedTrial, make_plan
+from harness.record import TrialRecord, read_run
+from harness.scenario import Scenario, ScenarioError, Topology
+from harness.trial import Phase, Progress
+from tests.server.family import Family
+from tests.server.servers.serving import listen
+from tests.server.topologies import prefork, small, topology
+from tests.trial.trials import scenario
+
+SEED = 7
+
+
+class Silent:
+    """An audience that only remembers, and acts when a trial is being measured."""
+
+    def __init__(self, act: Callable[["Silent"], None] = lambda _: None) -> None:
+        self.begun: list[PlannedTrial] = []
+        self.ended: list[TrialRecord] = []
+        self._act = act
+
+    def begin(self, planned: PlannedTrial) -> None:
+        """Remember which trial begins."""
+        self.begun.append(planned)
+
+    def progress(self, progress: Progress) -> None:
+        """Act in the measured window."""
+        if progress.phase is Phase.MEASURING:
+            self._act(self)
+
+    def end(self, record: TrialRecord) -> None:
+        """Remember what came of it."""
+        self.ended.append(record)
+
+
+def named(name: str, topology: Topology) -> Topology:
+    """The topology under this name."""
+    return topology.model_copy(update={"name": name})
+
+
+def run(compared: Scenario, results: Path, audience: Silent | None = None) -> Path:
+    """Make the comparison."""
+    return compare(compared, SEED, results, "harness compare it", audience or Silent())
+
+
+def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -> None:
+    compared = scenario(named("one", small("page")), named("two", prefork(2)))
+    audience = Reader(tmp_path / "latest")
+    folder = run(compared, tmp_path, audience)
+    made = read_run(folder)
+    assert made.info.trials == list(make_plan(compared, SEED)) == audience.begun
+    assert [record.trial for record in made.records] == [planned.id for planned in audience.begun]
+    assert made.records == audience.ended
+    assert made.unreadable == 0
+    assert {record.status for record in made.records} == {"ok"}
+    assert made.scenario == compared
+    assert (made.info.seed, made.info.command, made.info.skipped) == (SEED, "harness compare it", [])
+    assert names_in(folder / "logs") == sorted(f"{planned.id}.log" for planned in audience.begun)
+    assert names_in(tmp_path) == sorted([folder.name, "latest"])
+    assert (tmp_path / "latest").resolve() == folder.resolve()
+    assert family.alive() == []
+
+
+class Reader(Silent):
+    """Finds every record on disk as soon as the end of its trial is told."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def end(self, record: TrialRecord) -> None:
+        """Compare what was told with what is on disk."""
+        super().end(record)
+        assert read_run(self._folder).records == self.ended
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of the files there, in order."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_goes_on_after_a_bad_topology(tmp_path: Path, family: Family) -> None:
+    compared = scenario(named("good", small("page")), named("bad", small("exits_at_once")), rounds=2)
+    records = read_run(run(compared, tmp_path)).records
+    assert sorted((record.topology, record.block, record.status) for record in records) == [
+        ("bad", 1, "failed"),
+        ("bad", 2, "failed"),
+        ("good", 1, "ok"),
+        ("good", 2, "ok"),
+    ]
+    assert family.alive() == []
+
+
+def test_odd_names_do_not_make_a_record_unreadable(tmp_path: Path) -> None:
+    audience = Silent()
+    made = read_run(run(scenario(named("odd", small("oddly_named"))), tmp_path, audience))
+    assert made.records == audience.ended
+    assert made.unreadable == 0
+
+
+def test_a_topology_whose_program_is_missing_is_skipped_in_words(tmp_path: Path) -> None:
+    missing = named("missing", topology("no-such-program", "{port}"))
+    others = [named(name, small("exits_at_once")) for name in ("one", "two")]
+    made = read_run(run(scenario(missing, *others), tmp_path))
+    (skipped,) = made.info.skipped
+    assert skipped.name == "missing"
+    assert skipped.reason == "no-such-program not found on PATH; install no-such-program"
+    assert sorted(record.topology for record in made.records) == ["one", "two"]
+    assert made.scenario.baseline.name == "one"
+
+
+def test_when_nothing_is_left_to_compare_no_folder_is_made(tmp_path: Path) -> None:
+    missing = named("missing", topology("no-such-program", "{port}"))
+    with pytest.raises(ScenarioError, match=r"test: nothing left to compare \(missing: no-such-program not found"):
+        run(scenario(missing, named("one", small("page"))), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fixed_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    with listen(0) as stranger:
+        port = stranger.getsockname()[1]
+        fixed = named("fixed", small("page", port=port))
+        with pytest.raises(ScenarioError, match=f"fixed: port {port} of 127.0.0.1: Address already in use"):
+            run(scenario(fixed), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_keeps_the_records_of_the_trials_that_ended(tmp_path: Path, family: Family) -> None:
+    def interrupt_second(audience: Silent) -> None:
+        if len(audience.begun) == 2:
+            raise KeyboardInterrupt
+
+    audience = Silent(interrupt_second)
+    compared = scenario(named("one", small("leaves_daemon")), named("two", prefork(2)), rounds=2)
+    made = read_run(run(compared, tmp_path, audience))
+    assert made.records == audience.ended
+    assert len(made.records) == 1
+    assert len(made.info.trials) == 4
+    assert family.alive() == []

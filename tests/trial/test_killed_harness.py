@@ -1,0 +1,148 @@
+"""However the harness ends, what it had measured is on disk and no process of it goes on."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+
+from harness.record import read_run
+from tests.server.family import Family
+from tests.server.polling import PATIENCE_S, wait_until
+from tests.server.topologies import ROOT, SERVERS
+
+SCENARIO: Final = f"""
+name = "killed"
+rounds = 3
+
+[load]
+connections = 4
+threads = 2
+warmup = 0
+duration = "700ms"
+
+[[topology]]
+name = "daemon"
+command = ["{{python}}", "-m", "{SERVERS}.leaves_daemon", "--port", "{{port}}"]
+
+[[topology]]
+name = "prefork"
+workers = [2]
+command = ["{{python}}", "-m", "{SERVERS}.prefork", "--port", "{{port}}", "--workers", "{{workers}}"]
+"""
+PLANNED: Final = 6
+
+
+class Comparison:
+    """``harness compare`` as a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", results: Path, said: Path) -> None:
+        self.process = process
+        self.folder = results / "latest"
+        self._said = said
+
+    @property
+    def said(self) -> str:
+        """All that it wrote."""
+        return self._said.read_text()
+
+    def records(self) -> int:
+        """How many trials are on disk."""
+        trials = self.folder / "trials.jsonl"
+        return len(trials.read_text().splitlines()) if trials.exists() else 0
+
+    def measuring(self) -> list[psutil.Process]:
+        """Every process that it has started, once its generator has connections to a server; none before.
+
+        That is in the window, since there is no warm-up.
+        """
+        assert self.process.poll() is None, self.said
+        started = psutil.Process(self.process.pid).children(recursive=True)
+        return started if any(map(is_loading, started)) else []
+
+    def end_with(self, signum: int) -> int:
+        """Send the signal to the harness alone; return how it ended."""
+        os.kill(self.process.pid, signum)
+        return self.process.wait(PATIENCE_S)
+
+
+def is_loading(process: psutil.Process) -> bool:
+    """Whether the process is a generator with more sockets than the pipe to who started it."""
+    with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+        fds = Path(f"/proc/{process.pid}/fd").iterdir()
+        return "harness.generator" in process.cmdline() and sum(map(is_socket, fds)) > 1
+    return False
+
+
+def is_socket(fd: Path) -> bool:
+    """Whether the open file is a socket."""
+    return os.readlink(fd).startswith("socket:")
+
+
+@contextmanager
+def comparing(tmp_path: Path) -> Iterator[Comparison]:
+    """A comparison under way."""
+    file, results, said = tmp_path / "killed.toml", tmp_path / "results", tmp_path / "said"
+    file.write_text(SCENARIO)
+    with (
+        said.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "harness", "compare", str(file), "--out", str(results)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield Comparison(process, results, said)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"),
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)],
+    ids=["SIGKILL", "SIGTERM", "SIGINT"],
+)
+def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
+    signum: int, code: int, tmp_path: Path, family: Family
+) -> None:
+    with comparing(tmp_path) as comparison:
+        wait_until(comparison.records, "the first record")
+        started = wait_until(comparison.measuring, "the next trial")
+        assert comparison.end_with(signum) == code, comparison.said
+    assert len(started) >= 4  # generator, guardian, and at least two of a server
+    wait_until(lambda: not any(map(lives, started)), "its processes to be gone")
+    wait_until(lambda: not family.alive(), "later processes to be gone")
+    made = read_run(comparison.folder)
+    assert 1 <= len(made.records) < PLANNED == len(made.info.trials)
+    assert {record.status for record in made.records} == {"ok"}
+    assert made.unreadable == 0
+    assert (comparison.folder / "report.md").exists() == (signum == signal.SIGINT)
+    assert "Traceback" not in comparison.said
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether the process runs, and is not only still to be reaped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_interrupt_before_the_first_record_ends_well(tmp_path: Path, family: Family) -> None:
+    with comparing(tmp_path) as comparison:
+        wait_until(comparison.measuring, "the first trial")
+        assert comparison.end_with(signal.SIGINT) == 130, comparison.said
+    assert family.alive() == []
+    assert read_run(comparison.folder).records == []
+    assert "Traceback" not in comparison.said

@@ -1,0 +1,224 @@
+"""One trial: what is recorded when all goes well, and what when something does not."""
+
+import os
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.record import TrialRecord
+from harness.scenario import Topology
+from harness.trial import Phase, Progress
+from tests.generator.accounting import assert_adds_up
+from tests.server.family import Family
+from tests.server.polling import wait_until
+from tests.server.servers.serving import BODY, listen
+from tests.server.topologies import SERVERS, prefork, small, topology
+from tests.trial.trials import try_out, when_measuring
+
+START_S: Final = 0.7  # many times what the small servers need
+
+
+def kill(family: Family, word: str, which: slice = slice(None)) -> None:
+    """SIGKILL to those processes of the family that say so, oldest first."""
+    for process in sorted(family.alive(word), key=lambda process: process.pid)[which]:
+        process.kill()
+
+
+def worker_pids(record: TrialRecord) -> set[int]:
+    """The workers in the census of the record."""
+    return {process.pid for process in record.processes if process.role == "worker"}
+
+
+def assert_good(record: TrialRecord) -> None:
+    """The record is of a trial in which nothing went wrong, and all of it agrees."""
+    assert (record.status, record.reason, record.log_tail) == ("ok", None, [])
+    assert record.load is not None
+    assert record.usage is not None
+    assert_adds_up(record.load)
+    assert record.load.errors.total == 0
+    assert record.load.requests > 0
+    assert {int(pid) for pid in record.load.workers} <= worker_pids(record)
+    assert sum(record.load.workers.values()) == record.load.requests
+    assert [(used.pid, used.role) for used in record.usage.processes] == [
+        (process.pid, process.role) for process in record.processes
+    ]
+    assert record.usage.cpu_s > 0
+    assert record.usage.rss_bytes > 0
+    assert record.usage.window_s == record.usage.series[-1].end_s
+    assert record.ready_s is not None
+    assert record.body_bytes == len(BODY)
+    assert TrialRecord.model_validate_json(record.model_dump_json()) == record
+
+
+@pytest.mark.parametrize(
+    ("good", "processes"),
+    [(small("page"), 1), (prefork(2), 3), (small("leaves_daemon"), 2)],
+    ids=["single process", "prefork", "with a daemon"],
+)
+def test_a_good_server_gives_a_good_record(good: Topology, processes: int, family: Family, log: Path) -> None:
+    seen: list[Progress] = []
+    record = try_out(good, log, seen.append)
+    assert_good(record)
+    assert len(record.processes) == processes
+    assert record.killed == processes - 1
+    assert_in_order([progress.phase for progress in seen])
+    assert family.alive() == []
+
+
+def assert_in_order(phases: list[Phase]) -> None:
+    """The phases came one after the other; a short warm-up may pass untold."""
+    told = [phase for phase in dict.fromkeys(phases) if phase is not Phase.WARMING_UP]
+    assert told == [Phase.STARTING, Phase.MEASURING, Phase.STOPPING]
+
+
+def test_the_record_says_what_was_planned(log: Path) -> None:
+    record = try_out(small("exits_at_once", workers=2), log)
+    assert (record.trial, record.block, record.position) == ("r01-01-test", 1, 1)
+    assert (record.topology, record.workers) == ("test", 2)
+
+
+def test_bodies_that_always_differ_are_no_objection(log: Path) -> None:
+    record = try_out(small("changing"), log)
+    assert_good(record)
+    assert record.body_sha256 is None
+
+
+HOPELESS: Final = [
+    pytest.param(small("exits_at_once"), "the server exited with 3", id="exits"),
+    pytest.param(small("leaves_child"), "the server exited with 0", id="leaves a child to serve"),
+    pytest.param(small("garbage"), "is not HTTP", id="garbage"),
+    pytest.param(topology("no-such-program", "{port}"), "can't be started: no-such-program", id="no program"),
+]
+NEVER_READY: Final = [
+    pytest.param(small("never_listens"), "it does not listen on port", id="never listens"),
+    pytest.param(small("silent"), "no answer to GET /", id="never answers"),
+    pytest.param(small("broken"), "status 500", id="500"),
+    pytest.param(small("redirects"), "status 302", id="redirect"),
+    pytest.param(small("page", workers=2), "1 of 2 workers exist", id="too few workers"),
+]
+
+
+@pytest.mark.parametrize(("bad", "reason"), HOPELESS)
+def test_a_server_past_hope_gives_a_failed_record(bad: Topology, reason: str, family: Family, log: Path) -> None:
+    assert_failed(try_out(bad, log), reason)
+    assert family.alive() == []
+
+
+@pytest.mark.parametrize(("bad", "reason"), NEVER_READY)
+def test_a_server_that_is_never_ready_gives_a_failed_record(
+    bad: Topology, reason: str, family: Family, log: Path
+) -> None:
+    assert_failed(try_out(bad, log, start_timeout_s=START_S), reason)
+    assert family.alive() == []
+
+
+def assert_failed(record: TrialRecord, reason: str) -> None:
+    """The record says why nothing was measured."""
+    assert record.status == "failed"
+    assert record.reason is not None
+    assert re.search(reason, record.reason), record.reason
+    assert (record.load, record.usage) == (None, None)
+    assert TrialRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_a_failed_record_has_the_last_words_of_the_server(log: Path) -> None:
+    assert try_out(small("exits_at_once"), log).log_tail == ["there is no cart to serve"]
+
+
+def test_a_worker_that_was_killed_makes_the_record_invalid(family: Family, log: Path) -> None:
+    record = try_out(prefork(2), log, when_measuring(lambda: kill(family, "prefork", slice(2, 3))))
+    assert record.status == "invalid"
+    assert record.reason == f"worker {max(worker_pids(record))} ended during the trial"
+    assert record.load is not None
+    assert_adds_up(record.load)
+    assert record.usage is not None
+
+
+def test_a_worker_that_was_replaced_makes_the_record_invalid(family: Family, log: Path) -> None:
+    record = try_out(prefork(2, "--respawn", "1"), log, when_measuring(lambda: kill(family, "prefork", slice(2, 3))))
+    assert record.status == "invalid"
+    assert record.reason is not None
+    gone, new = record.reason.split("; ")
+    assert gone == f"worker {max(worker_pids(record))} ended during the trial"
+    assert new.endswith("appeared during the trial")
+    assert record.load is not None
+    assert_adds_up(record.load)
+
+
+def test_a_body_that_changes_makes_the_record_invalid(log: Path) -> None:
+    record = try_out(small("turning"), log)
+    assert record.status == "invalid"
+    assert record.load is not None
+    assert record.load.errors.body > 0
+    assert record.reason == f"{record.load.errors.body} bodies were not the one that the server sent before"
+    assert_adds_up(record.load)
+
+
+def test_a_stranger_on_the_port_makes_the_record_invalid(family: Family, log: Path) -> None:
+    with ExitStack() as strangers:
+        watch = when_measuring(lambda: strangers.enter_context(listen(port_of("shares_port", family), share=True)))
+        record = try_out(small("shares_port"), log, watch)
+    assert record.status == "invalid"
+    assert record.reason is not None
+    assert f"(pid {os.getpid()}) listened on the port too" in record.reason
+
+
+def port_of(word: str, family: Family) -> int:
+    """The port that the process of the family was told."""
+    (process,) = family.alive(word)
+    words = process.cmdline()
+    return int(words[words.index("--port") + 1])
+
+
+def test_a_window_without_any_response_makes_the_record_invalid(log: Path) -> None:
+    record = try_out(small("stalls"), log)
+    assert (record.status, record.reason) == ("invalid", "no request got a good response")
+    assert record.load is not None
+    assert record.load.unfinished == record.load.started == record.load.connections
+
+
+def test_a_window_without_any_good_response_makes_the_record_invalid(log: Path) -> None:
+    record = try_out(small("exhausted"), log)
+    assert record.load is not None
+    assert record.load.ok == 0
+    assert record.load.errors.status > 0
+    assert record.status == "invalid"
+
+
+KILLED: Final = [
+    pytest.param(small("page"), f"{SERVERS}.page", "the server was killed by signal 9", id="single process"),
+    pytest.param(prefork(2), f"{SERVERS}.prefork", "the server was killed by signal 9", id="parent of a cluster"),
+    pytest.param(prefork(2), "harness.generator", "generator .*-9", id="generator"),
+]
+
+
+@pytest.mark.parametrize(("good", "word", "reason"), KILLED)
+def test_a_killed_process_gives_a_failed_record(
+    good: Topology, word: str, reason: str, family: Family, log: Path
+) -> None:
+    record = try_out(good, log, when_measuring(lambda: kill(family, word, slice(1))))
+    assert_failed(record, reason)
+    assert family.alive() == []
+
+
+def test_the_trial_after_a_failed_one_is_good(family: Family, log: Path) -> None:
+    assert try_out(prefork(2), log, when_measuring(lambda: kill(family, SERVERS))).status == "failed"
+    assert_good(try_out(prefork(2), log))
+
+
+def test_a_killed_guardian_gives_a_failed_record_and_its_server_is_ended(family: Family, log: Path) -> None:
+    record = try_out(prefork(2), log, when_measuring(lambda: kill(family, "guardian.py")))
+    assert_failed(record, "guardian has ended")
+    wait_until(lambda: not family.alive(), "the server to be gone")
+
+
+def test_an_error_of_who_watches_leaves_nothing_running(family: Family, log: Path) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        try_out(small("leaves_daemon"), log, when_measuring(fail))
+    assert family.alive() == []

@@ -1,0 +1,46 @@
+"""Trials and scenarios of the small servers, with short loads."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.plan import PlannedTrial
+from harness.record import TrialRecord
+from harness.scenario import LoadTable, Scenario, Topology
+from harness.trial import Phase, Progress, Watch, run_trial
+
+
+def scenario(*topologies: Topology, rounds: int = 1, start_timeout_s: float = 20.0) -> Scenario:
+    """A comparison of the topologies, of which the first is the baseline."""
+    load = LoadTable.model_validate({"connections": 4, "threads": 2, "warmup": 0.1, "duration": 0.3})
+    return Scenario.model_validate(
+        {
+            "name": "test",
+            "rounds": rounds,
+            "start_timeout": start_timeout_s,
+            "load": load,
+            "topologies": [
+                topology.model_copy(update={"baseline": topology is topologies[0]}) for topology in topologies
+            ],
+        }
+    )
+
+
+def ignore(_: Progress) -> None:
+    """Take no interest."""
+
+
+def when_measuring(act: Callable[[], object]) -> Watch:
+    """Do something once, as the measured window begins."""
+    waiting = [act]
+
+    def watch(progress: Progress) -> None:
+        if progress.phase is Phase.MEASURING and waiting:
+            waiting.pop()()
+
+    return watch
+
+
+def try_out(topology: Topology, log: Path, watch: Watch = ignore, start_timeout_s: float = 20.0) -> TrialRecord:
+    """Make one trial."""
+    planned = PlannedTrial(id="r01-01-test", block=1, position=1, topology=topology)
+    return run_trial(planned, scenario(topology, start_timeout_s=start_timeout_s), log, watch)
