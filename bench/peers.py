@@ -1,7 +1,9 @@
-"""What one request costs the load generator, beside its peers: nginx on one core, the generator on the other.
+"""What one request costs the load generator, beside its peers: the server on one core, the generator on the other.
 
-Run as ``python -m bench.peers``. CPU is user and system time: of the whole process for the peers, whose start is
-a matter of milliseconds, and of the measured window for ours, whose start imports Python packages.
+nginx, which is faster than any generator, shows the generator's price; the cart of the sample application, which is
+slower, shows whether the tools agree on a server's requests/s. CPU is user and system time: of the whole process for
+the peers, whose start is a matter of milliseconds, and of the measured window for ours, whose start imports Python
+packages. Run as ``python -m bench.peers``.
 """
 
 import json
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -30,7 +33,7 @@ GENERATOR_CORE: Final = "1"
 CONNECTIONS: Final = 40
 DURATION_S: Final = 3
 ROUNDS: Final = 5
-BODIES: Final = {"12 B": 12, "77,000 B": 77_000}
+BODIES_BYTES: Final = (12, 77_000)
 
 NGINX_CONF: Final = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
@@ -127,16 +130,24 @@ def nginx(port: int) -> Iterator[None]:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, host=HOST, port=port))
-        for size_bytes in BODIES.values():
+        for size_bytes in BODIES_BYTES:
             (folder / f"{size_bytes}.txt").write_bytes(b"x" * size_bytes)
-        command = ["taskset", "-c", SERVER_CORE, "nginx", "-p", name, "-c", str(folder / "nginx.conf")]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        try:
-            _wait_for(port)
+        with pinned(["nginx", "-p", name, "-c", str(folder / "nginx.conf")], port):
             yield
-        finally:
-            process.terminate()
-            process.wait()
+
+
+@contextmanager
+def pinned(command: list[str], port: int) -> Iterator[None]:
+    """A server on a core of its own, from when it listens."""
+    process = subprocess.Popen(
+        ["taskset", "-c", SERVER_CORE, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(port)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _wait_for(port: int) -> None:
@@ -145,7 +156,7 @@ def _wait_for(port: int) -> None:
             if sock.connect_ex((HOST, port)) == 0:
                 return
         time.sleep(0.05)
-    raise TimeoutError(f"nginx does not listen on port {port}")
+    raise TimeoutError(f"nothing listens on port {port}")
 
 
 def _free_port() -> int:
@@ -155,30 +166,30 @@ def _free_port() -> int:
 
 
 def run(console: Console) -> dict[str, dict[str, list[Sample]]]:
-    """Samples by body and tool: five rounds, in each of which every tool runs once, one after the other."""
+    """Samples by target and tool: five rounds, in each of which every tool runs once against every target."""
     tools = [tool for tool in PEERS if shutil.which(tool.name)]
     for tool in PEERS:
         if tool not in tools:
             console.print(f"{tool.name} is not installed and is left out")
-    port = _free_port()
+    nginx_port, cart_port = _free_port(), _free_port()
+    targets = {f"nginx, {size:,} B": f"http://{HOST}:{nginx_port}/{size}.txt" for size in BODIES_BYTES}
+    targets["cart, 77,000 B"] = f"http://{HOST}:{cart_port}/cart"
     measured: dict[str, dict[str, list[Sample]]] = {
-        body: {name: [] for name in ("harness", *(tool.name for tool in tools))} for body in BODIES
+        target: {name: [] for name in ("harness", *(tool.name for tool in tools))} for target in targets
     }
-    with nginx(port):
+    cart = [sys.executable, "-m", "servers.aiohttp_cart", "--port", str(cart_port)]
+    with nginx(nginx_port), pinned(cart, cart_port):
         for _ in track(range(ROUNDS), description="rounds", console=console, disable=not console.is_terminal):
-            for body, size_bytes in BODIES.items():
-                url = f"http://{HOST}:{port}/{size_bytes}.txt"
-                measured[body]["harness"].append(measure_ours(url))
+            for target, url in targets.items():
+                measured[target]["harness"].append(measure_ours(url))
                 for tool in tools:
-                    measured[body][tool.name].append(measure_peer(tool, url))
+                    measured[target][tool.name].append(measure_peer(tool, url))
     return measured
 
 
-def table(body: str, samples: dict[str, list[Sample]]) -> Table:
-    """Medians of one body, and their ratios to wrk's when it was there."""
-    shown = Table(
-        title=f"{body} body, {CONNECTIONS} connections, medians of {ROUNDS} alternating runs of {DURATION_S} s"
-    )
+def table(samples: dict[str, list[Sample]]) -> Table:
+    """Medians of one target, and their ratios to wrk's when it was there."""
+    shown = Table(box=MARKDOWN)
     for column in ("tool", "CPU µs/request", "÷ wrk", "requests/s", "÷ wrk"):
         shown.add_column(column, justify="left" if column == "tool" else "right")
     wrk = samples.get("wrk")
@@ -198,12 +209,15 @@ def _medians(runs: list[Sample]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure and print a table for each body."""
+    """Measure and print a table for each target."""
     console = Console()
     if shutil.which("nginx") is None or len(os.sched_getaffinity(0)) < 2:
-        sys.exit("the bench needs nginx and two cores: install nginx (Debian: apt-get install nginx wrk)")
-    for body, samples in run(console).items():
-        console.print(table(body, samples))
+        sys.exit("the bench needs nginx and two cores (Debian: apt-get install nginx wrk)")
+    for target, samples in run(console).items():
+        console.print(
+            f"\n{target} body, {CONNECTIONS} connections, medians of {ROUNDS} alternating runs of {DURATION_S} s"
+        )
+        console.print(table(samples))
 
 
 if __name__ == "__main__":
