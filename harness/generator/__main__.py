@@ -1,4 +1,7 @@
-"""The generator's own process: ``python -m harness.generator FD`` takes a Load from a pipe and tells events on it."""
+"""The generator's own process: ``python -m harness.generator FD PARENT``.
+
+It takes a Load from the pipe and tells events on it; whatever comes after the Load asks it to stop.
+"""
 
 import contextlib
 import ctypes
@@ -14,14 +17,12 @@ from harness.generator.loop import LoadLoop
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
-def main(fd: int) -> None:
+def main(fd: int, parent_pid: int) -> None:
     """Run one load and send its events, the result last; a failure to begin is told on stderr with exit code 1."""
-    _die_with(os.getppid())
+    _die_with(parent_pid)
     pipe = Connection(fd)
     load = Load.model_validate_json(pipe.recv_bytes())
-    loop = LoadLoop(load, lambda event: pipe.send_bytes(event.model_dump_json().encode()))
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda _signum, _frame: loop.stop())
+    loop = LoadLoop(load, lambda event: pipe.send_bytes(event.model_dump_json().encode()), pipe.poll)
     with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
         pipe.send_bytes(loop.run().model_dump_json().encode())
 
@@ -35,6 +36,6 @@ def _die_with(parent_pid: int) -> None:
 
 if __name__ == "__main__":
     try:
-        main(int(sys.argv[1]))
+        main(int(sys.argv[1]), int(sys.argv[2]))
     except OSError as error:
         sys.exit(f"{error.strerror or error}")

@@ -24,7 +24,8 @@ DISCARD_BYTES: Final = 1 << 20  # the most body bytes dropped in one call
 
 
 class LoadLoop:
-    """A closed loop over ``load``. :meth:`run` blocks for warm-up and window and tells ``emit`` what happens.
+    """A closed loop over ``load``. :meth:`run` blocks for warm-up and window and tells ``emit`` what happens;
+    when ``stop_asked`` it ends the window, and what was measured until then is the result.
 
     The quick path, in :meth:`_turn`, serves responses whose head is known byte for byte and tells the length of
     the body: that body is dropped inside the kernel (MSG_TRUNC, see tcp(7)). Everything else (connecting, short
@@ -33,9 +34,10 @@ class LoadLoop:
     Latency runs from the moment the request was due: a connection that must be opened first is part of it.
     """
 
-    def __init__(self, load: Load, emit: Callable[[Event], None]) -> None:
+    def __init__(self, load: Load, emit: Callable[[Event], None], stop_asked: Callable[[], bool]) -> None:
         self._load = load
         self._emit = emit
+        self._stop_asked = stop_asked
         self._request = request_bytes(load)
         self._family, self._address = _resolve(load)
         self._timeout_ns = round(load.timeout_s * NS_PER_S)
@@ -49,10 +51,6 @@ class LoadLoop:
         self._window = Window(self._groups, time.monotonic_ns())
         self._check_next = 0
         self._stopped = False
-
-    def stop(self) -> None:
-        """End the window at the next chance; what was measured until then is the result."""
-        self._stopped = True
 
     def run(self) -> LoadResult:
         """Warm up, measure, and return what was measured."""
@@ -188,10 +186,8 @@ class LoadLoop:
             self._time_out(connection, now_ns)
             return
         connection.record(latency_ns)
-        if head.status < 400 and reader.hashing and reader.body_sha256 != self._load.expect_body_sha256:
-            self._tally.bad_body += 1
-        else:
-            self._tally.serve(head, reader.received_bytes)
+        body_is_bad = head.body_kind is not BodyKind.NONE and reader.body_sha256 != self._load.expect_body_sha256
+        self._tally.serve(head, reader.received_bytes, body_is_bad=reader.hashing and body_is_bad)
         if not head.keep_alive or head.body_kind is BodyKind.UNTIL_CLOSE:
             self._start_anew(connection, now_ns)
             return
@@ -278,6 +274,7 @@ class LoadLoop:
 
     def _do_chores(self, now_ns: int) -> None:
         """What need not be done per response: time-outs, retries, samples, and one connection to be checked."""
+        self._stopped = self._stop_asked()
         for connection in self._connections:
             if connection.left == WAITING:
                 self._start_anew(connection, now_ns)

@@ -1,6 +1,7 @@
 """The generator seen from the process that asks for it: started, listened to, stopped."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ class GeneratorError(Exception):
 class Generator:
     """A process that generates one load: started at construction, at work from :meth:`begin` on.
 
+    The kernel ends it with the thread that started it: start it from one that lives as long, such as the main one.
     Starting takes a few tenths of a second (imports), which a caller can let pass beside other work. Leaving the
     context ends the process.
     """
@@ -32,7 +34,7 @@ class Generator:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         with child:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.generator", str(child.fileno())],
+                [sys.executable, "-m", "harness.generator", str(child.fileno()), str(os.getpid())],
                 pass_fds=[child.fileno()],
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -78,7 +80,8 @@ class Generator:
 
     def stop(self) -> None:
         """Ask it to end the window now; the events go on until the result."""
-        self._process.terminate()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            self._pipe.send_bytes(b"stop")
 
     def _receive(self) -> Event:
         try:

@@ -17,7 +17,7 @@ class Errors(BaseModel):
     write: int = 0  # closed or reset while the request was sent
     timeout: int = 0  # no complete response within the timeout; the connection was replaced
     status: int = 0  # complete, status 400 or more
-    body: int = 0  # complete and checked, but not the body expected
+    body: int = 0  # complete, but not the body expected; the first of each connection and a sample are checked
     protocol: int = 0  # not HTTP/1.1
 
     @property
@@ -38,7 +38,7 @@ class Measuring(BaseModel):
 
 
 class Second(BaseModel):
-    """About one second of the measured window, ending ``end_s`` after its beginning."""
+    """About one second, ending ``end_s`` after the window began; those told before Measuring are of the warm-up."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -25,12 +25,14 @@ class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     workers: Counter[str] = field(default_factory=Counter)
 
-    def serve(self, head: Head, size_bytes: int, times: int = 1) -> None:
+    def serve(self, head: Head, size_bytes: int, times: int = 1, body_is_bad: bool = False) -> None:
         """Count ``times`` complete responses with this head, ``size_bytes`` in all. As for wrk, 4xx and 5xx are bad."""
-        if head.status < 400:
-            self.ok += times
-        else:
+        if head.status >= 400:
             self.bad_status += times
+        elif body_is_bad:
+            self.bad_body += times
+        else:
+            self.ok += times
         self.bytes += size_bytes
         self.statuses[head.status] += times
         if head.worker:

@@ -43,8 +43,13 @@ def forked_loop() -> Iterator[Offer]:
 
 def _run(pipe: Connection) -> None:
     gc.freeze()  # or the loop, which collects before it starts, would go through all that the tests ever made
-    pipe.send(LoadLoop(pipe.recv(), _ignore).run())
+    pipe.send(LoadLoop(pipe.recv(), _ignore, _never).run())
 
 
 def _ignore(event: Event) -> None:
     """The events are for the tests of the generator's own process."""
+
+
+def _never() -> bool:
+    """Nobody asks it to stop."""
+    return False

@@ -118,9 +118,11 @@ def test_line_ends_beyond_the_end_are_rejected(response: bytes, surplus: bytes) 
         ResponseReader("GET", hashing=False).feed(response + surplus)
 
 
-def test_a_second_response_is_surplus() -> None:
+@pytest.mark.parametrize("response", [sized(b"one"), chunked([b"one"])], ids=["length", "chunked"])
+@pytest.mark.parametrize("surplus", [b"H", sized(b"two"), chunked([b"two"])], ids=["begun", "length", "chunked"])
+def test_a_second_response_is_surplus(response: bytes, surplus: bytes) -> None:
     with pytest.raises(ProtocolError):
-        ResponseReader("GET", hashing=False).feed(sized(b"one") + sized(b"two"))
+        ResponseReader("GET", hashing=False).feed(response + surplus)
 
 
 @given(junk=st.binary(min_size=1, max_size=200), places=CUTS)
