@@ -16,9 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -166,7 +168,10 @@ def _free_port() -> int:
 
 
 def run(console: Console) -> dict[str, dict[str, list[Sample]]]:
-    """Samples by target and tool: five rounds, in each of which every tool runs once against every target."""
+    """Samples by target and tool: five rounds, in each of which every tool runs once against every target.
+
+    Each round begins with another tool: which one goes first has been seen to matter more than which one it is.
+    """
     tools = [tool for tool in PEERS if shutil.which(tool.name)]
     for tool in PEERS:
         if tool not in tools:
@@ -174,16 +179,16 @@ def run(console: Console) -> dict[str, dict[str, list[Sample]]]:
     nginx_port, cart_port = _free_port(), _free_port()
     targets = {f"nginx, {size:,} B": f"http://{HOST}:{nginx_port}/{size}.txt" for size in BODIES_BYTES}
     targets["cart, 77,000 B"] = f"http://{HOST}:{cart_port}/cart"
-    measured: dict[str, dict[str, list[Sample]]] = {
-        target: {name: [] for name in ("harness", *(tool.name for tool in tools))} for target in targets
-    }
+    measure = {"harness": measure_ours} | {tool.name: partial(measure_peer, tool) for tool in tools}
+    measured: dict[str, dict[str, list[Sample]]] = {target: {name: [] for name in measure} for target in targets}
     cart = [sys.executable, "-m", "servers.aiohttp_cart", "--port", str(cart_port)]
     with nginx(nginx_port), pinned(cart, cart_port):
+        order = deque(measure)
         for _ in track(range(ROUNDS), description="rounds", console=console, disable=not console.is_terminal):
             for target, url in targets.items():
-                measured[target]["harness"].append(measure_ours(url))
-                for tool in tools:
-                    measured[target][tool.name].append(measure_peer(tool, url))
+                for name in order:
+                    measured[target][name].append(measure[name](url))
+            order.rotate()
     return measured
 
 
