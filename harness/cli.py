@@ -82,7 +82,9 @@ def compare_command(
         seed = random.SystemRandom().randrange(2**32) if seed is None else seed
         skipped = list(skipped_topologies(scenario))
         for topology in skipped:
-            console.print(f"{topology.name} skipped: {topology.reason}", style="yellow", highlight=False)
+            console.print(
+                f"{topology.name} skipped: {topology.reason}", style="yellow", highlight=False, soft_wrap=True
+            )
         plan = make_plan(without(scenario, skipped), seed)
         if dry_run:
             console.print(plan_table(scenario, plan, seed))

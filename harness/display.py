@@ -68,7 +68,7 @@ class PlainDisplay:
         self._clock.trial_ended()
         left = f"  ({duration_text(self._clock.left_s())} left)" if self._number < self._total else ""
         self._console.print(
-            f"[{self._number}/{self._total}] {result_line(record)}{left}", markup=False, highlight=False
+            f"[{self._number}/{self._total}] {result_line(record)}{left}", markup=False, highlight=False, soft_wrap=True
         )
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class LiveDisplay:
         self._clock.trial_ended()
         self._bar.advance(self._task)
         style = {"ok": "", "invalid": "yellow", "failed": "red"}[record.status]
-        self._console.print(result_line(record), style=style, markup=False, highlight=False)
+        self._console.print(result_line(record), style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _left(self) -> str:
         return f"{duration_text(round(self._clock.left_s()))} left"

@@ -34,7 +34,7 @@ def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("topology", no_wrap=True)
     table.add_column("req/s", justify="right", no_wrap=True)
-    table.add_column(f"× {scenario.baseline.name}", justify="right")
+    table.add_column(f"× {scenario.baseline.name}", justify="right", min_width=13)
     table.add_column("verdict", no_wrap=True)
     for column in ("p50 ms", "p99 ms", "CPU ms", "n"):
         table.add_column(column, justify="right", no_wrap=True)
