@@ -125,7 +125,7 @@ class TopologyTable(_Table):
     def expanded(self) -> list[Topology]:
         """The topologies this table stands for. Raises ValidationError where a name can't be used."""
         rest = self.model_dump(exclude={"name", "workers"})
-        family = self.name.replace("{workers}", "").strip("-_.+") or self.name
+        family = self.name.format(workers="N")
         return [
             Topology(name=self.name.format(workers=workers), family=family, workers=workers, **rest)
             for workers in (self.workers or (None,))

@@ -30,7 +30,7 @@ BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def topology(name: str, workers: int | None = None, baseline: bool = False) -> Topology:
     """A topology that nobody starts."""
-    family = name.rstrip("0123456789-") or name
+    family = name.replace(str(workers), "N")
     return Topology(name=name, family=family, command=("x", "{port}"), workers=workers, baseline=baseline)
 
 

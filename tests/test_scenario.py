@@ -45,9 +45,9 @@ def test_workers_expand_into_one_topology_each(tmp_path: Path) -> None:
     )
     assert [(t.name, t.workers, t.family) for t in scenario.topologies] == [
         ("raw", None, "raw"),
-        ("c-1", 1, "c"),
-        ("c-2", 2, "c"),
-        ("c-4", 4, "c"),
+        ("c-1", 1, "c-N"),
+        ("c-2", 2, "c-N"),
+        ("c-4", 4, "c-N"),
     ]
     assert scenario.topologies[2].filled("{workers} at {host}:{port}", {"host": "h", "port": 1}) == "2 at h:1"
 

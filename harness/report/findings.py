@@ -95,14 +95,14 @@ def _cores(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
 
 
 def _idle_workers(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    for summary in summaries:
-        idle = {share.trial_block for share in summary.workers if share.requests == 0}
-        if idle:
-            yield Finding(
-                f"`{summary.name}`: in {len(idle)} of {len(summary.trials)} trials some workers answered nothing.",
-                "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
-                " offer more connections, or have the workers listen with SO_REUSEPORT.",
-            )
+    idle = {s.name: len({share.trial_block for share in s.workers if share.requests == 0}) for s in summaries}
+    told = [f"`{s.name}` in {idle[s.name]} of {len(s.trials)} trials" for s in summaries if idle[s.name]]
+    if told:
+        yield Finding(
+            f"Some workers answered nothing: {', '.join(told)}.",
+            "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
+            " offer more connections, or have the workers listen with SO_REUSEPORT.",
+        )
 
 
 def _rounds(run: Run) -> Iterator[Finding]:

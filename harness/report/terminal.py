@@ -31,7 +31,7 @@ def closing(run: Run, summaries: list[TopologySummary]) -> Group:
 
 def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table:
     """What a comparison found, a row a topology."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("topology", no_wrap=True)
     table.add_column("req/s", justify="right", no_wrap=True)
     table.add_column(f"× {scenario.baseline.name}", justify="right", min_width=13)
@@ -52,8 +52,12 @@ def _cells(summary: TopologySummary) -> list[str]:
         rate_text(summary.requests_per_s.value),
         ratio_text(summary.ratio) if summary.ratio else "–",
         f"[{VERDICT_STYLES[verdict]}]{verdict.value}[/]" if verdict else "baseline",
-        f"{summary.latency_ms.p50:,.1f}",
-        f"{summary.latency_ms.p99:,.1f}",
+        _short(summary.latency_ms.p50),
+        _short(summary.latency_ms.p99),
         f"{summary.cpu_ms_per_request.value:.2f}",
         str(len(summary.trials)),
     ]
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.1f}"

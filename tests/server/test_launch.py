@@ -36,7 +36,7 @@ def test_a_server_that_ignores_sigterm_is_killed(family: Family, log: Path, monk
     monkeypatch.setattr("harness.server.launch.GRACE_S", SHORT_GRACE_S)
     with Server(small("ignores_sigterm"), log) as server:
         wait_until_listening(server.port)
-    assert server.killed == 1
+    assert (server.killed, server.returncode()) == (1, -signal.SIGKILL)
     assert family.alive() == []
 
 

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.record import Run
-from harness.report.charts.style import MUTED, figure, look
+from harness.report.charts.style import MUTED, figure, look, name_lines
 from harness.report.summary import TopologySummary, merged_latency
 from harness.units import NS_PER_MS
 
@@ -14,7 +14,7 @@ TICKS = (0, 50, 90, 99, 99.9, 99.99, 99.999)
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """A step line a topology, as far as it has requests for."""
-    drawn = figure()
+    drawn = figure(f"{run.scenario.name}: latency by percentile, all trials together")
     axes = drawn.add_subplot()
     rarest = 1.0
     for index, summary in enumerate(summaries):
@@ -52,6 +52,5 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     axes.set_xlim(1, rarest * 1.1)
     axes.set_xlabel("percentile of requests")
     axes.set_ylabel("latency, ms")
-    axes.set_title(f"{run.scenario.name}: latency by percentile, all trials together")
-    axes.legend(loc="upper left", ncols=2 if len(summaries) > 6 else 1, fontsize=9)
+    name_lines(drawn, axes)
     return drawn

@@ -1,16 +1,15 @@
 """Speed-up over the baseline against the number of workers, with the ideal and the cores there are."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from harness.record import Run
-from harness.report.charts.style import MUTED, figure, look, top_for
+from harness.report.charts.style import MUTED, figure, look, name_lines, top_for
 from harness.report.summary import TopologySummary
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """A line for each family of clusters, a lone mark for what is not a cluster; the baseline is 1."""
-    drawn = figure()
+    drawn = figure(f"{run.scenario.name}: speed-up over {run.scenario.baseline.name}")
     axes = drawn.add_subplot()
     families = list(dict.fromkeys(summary.topology.family for summary in summaries))
     counts = sorted({1, *(summary.topology.workers or 1 for summary in summaries)})
@@ -44,16 +43,12 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
             markerfacecolor=style.colour if len(points) > 1 else "white",
             zorder=3 if len(points) > 1 else 4,
         )
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(counts))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([str(count) for count in counts])
-    axes.set_xlim(0.9, most * 1.25)
+    axes.set_xticks(counts)
+    axes.set_xlim(0.7, most + 0.3)
     axes.set_ylim(0, top_for([2.0, *(summary.ratio.value for summary in summaries if summary.ratio)]))
     axes.set_xlabel("workers")
     axes.set_ylabel(f"requests/s ÷ those of {run.scenario.baseline.name}")
-    axes.set_title(f"{run.scenario.name}: speed-up over {run.scenario.baseline.name}")
-    axes.legend(loc="upper left")
+    name_lines(drawn, axes)
     return drawn
 
 

@@ -19,9 +19,9 @@ DASHES: Final = ("-", "--", "-.", ":")
 MUTED: Final = "#666666"
 RC: Final[Any] = {  # Any: matplotlib's stubs ask for a literal type of all its keys
     "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
+    "figure.titlesize": 11,
+    "figure.titleweight": "bold",
+    "legend.fontsize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -60,9 +60,16 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def figure(width_in: float = 7.0, height_in: float = 4.0) -> Figure:
+def figure(title: str, width_in: float = 7.5, height_in: float = 4.0) -> Figure:
     """An empty figure (inches) that belongs to no window and to no global state."""
-    return Figure(figsize=(width_in, height_in), layout="constrained")
+    drawn = Figure(figsize=(width_in, height_in), layout="constrained")
+    drawn.suptitle(title, x=0.01, ha="left")
+    return drawn
+
+
+def name_lines(drawn: Figure, axes: Axes) -> None:
+    """What the lines of the axes mean, beside them, where it hides none of them."""
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
 
 
 def save(drawn: Figure, path: Path) -> None:
@@ -91,4 +98,4 @@ def top_for(values: Iterable[float]) -> float:
 
 def width_for(summaries: list[TopologySummary]) -> float:
     """Wide enough (inches) for each topology to have a column of its own."""
-    return max(7.0, 1.0 + 0.75 * len(summaries))
+    return max(7.5, 1.0 + 0.75 * len(summaries))

@@ -12,7 +12,8 @@ APART = 0.16  # between a topology's dots and its interval, in columns
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """One column a topology."""
-    drawn = figure(width_for(summaries))
+    intervals = "; bar: mean and its 95 % interval" if run.scenario.rounds > 1 else ""
+    drawn = figure(f"{run.scenario.name}: throughput (dot: one trial{intervals})", width_for(summaries))
     axes = drawn.add_subplot()
     for column, summary in enumerate(summaries):
         estimate, style = summary.requests_per_s, look(column)
@@ -40,6 +41,4 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     every = [trial.load.requests_per_s for summary in summaries for trial in summary.trials]
     axes.set_ylim(0, top_for(every))
     axes.set_ylabel("requests/s")
-    intervals = "; bar: mean and its 95 % interval" if run.scenario.rounds > 1 else ""
-    axes.set_title(f"{run.scenario.name}: throughput (dot: one trial{intervals})")
     return drawn

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from harness.generator.result import Second
 from harness.record import Run
-from harness.report.charts.style import figure, look
+from harness.report.charts.style import figure, look, name_lines
 from harness.report.summary import TopologySummary
 
 SHORTEST_S = 0.5  # a last row shorter than this says little
@@ -16,7 +16,7 @@ SHORTEST_S = 0.5  # a last row shorter than this says little
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """Two panels over the same seconds of the measured window."""
-    drawn = figure(height_in=5.5)
+    drawn = figure(f"{run.scenario.name}: over time (faint: one trial, bold: median of the trials)", height_in=5.5)
     above, below = drawn.subplots(2, 1, sharex=True)
     _panel(above, summaries, lambda second: second.requests_per_s)
     _panel(below, summaries, lambda second: second.p99_ms)
@@ -24,8 +24,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     below.set_ylabel("p99 latency, ms")
     below.set_xlabel("seconds into the measured window")
     below.set_xlim(left=0)
-    above.set_title(f"{run.scenario.name}: over time (faint: one trial, bold: median of the trials)")
-    drawn.legend(*above.get_legend_handles_labels(), loc="outside right upper", fontsize=9)
+    name_lines(drawn, above)
     return drawn
 
 

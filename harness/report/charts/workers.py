@@ -15,7 +15,8 @@ GROUP_WIDTH = 0.8
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """A bar for each worker of each topology, the busiest first: the mean over trials; a dot is one trial."""
-    drawn = figure(width_for(summaries), height_in=5.5)
+    title = f"{run.scenario.name}: CPU and memory per worker, busiest first (dot: one trial)"
+    drawn = figure(title, width_for(summaries), height_in=5.5)
     above, below = drawn.subplots(2, 1, sharex=True)
     _panel(above, summaries, lambda trial, process: process.cpu_s / trial.usage.window_s)
     _panel(below, summaries, lambda trial, process: process.rss_bytes / 2**20)
@@ -23,7 +24,6 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     below.set_ylabel("resident memory, MiB")
     name_ticks(below, summaries)
     above.grid(visible=False, axis="x")
-    above.set_title(f"{run.scenario.name}: CPU and memory per worker, busiest first (dot: one trial)")
     return drawn
 
 
