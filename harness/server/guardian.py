@@ -40,11 +40,8 @@ def main(fd: int) -> None:
     if exited in wait([harness, exited]):
         _tell(harness, exited=server.wait())
         wait([harness])
-    with contextlib.suppress(ProcessLookupError):
-        server.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(order["grace_s"])
-    _tell(harness, killed=_kill_descendants(), exited=server.wait())
+    killed = _stop(server, order["grace_s"]) + _kill_descendants()
+    _tell(harness, killed=killed, exited=server.returncode)
 
 
 def _start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
@@ -57,6 +54,18 @@ def _start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
         )
+
+
+def _stop(server: "subprocess.Popen[bytes]", grace_s: float) -> int:
+    """Ask the launched process to end, and end it when it does not; return whether it had to be killed."""
+    server.terminate()
+    try:
+        server.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+        return 1
+    return 0
 
 
 def _kill_descendants() -> int:

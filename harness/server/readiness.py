@@ -51,6 +51,7 @@ def wait_until_ready(server: Server, load: LoadTable, workers: int | None, timeo
         if not missing:
             ready_s = time.monotonic() - began_s
             _wait_until_quiet(server)
+            server.check_alive()  # it may have left the answer to a child, and gone
             return _describe(server, load, ready_s)
         time.sleep(POLL_S)
     raise ServerError(f"not ready after {timeout_s:g} s: {missing}")

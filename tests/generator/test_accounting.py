@@ -185,7 +185,6 @@ def test_any_mixture_adds_up(names: list[str], connections: int) -> None:
     result, server = play(cycle(MIXED[name] for name in names), **changes)
     sent = Counter({name: server.sent[MIXED[name]] for name in set(names)})
     assert result.errors.protocol <= sent["garbage"] + sent["surplus"]
-    assert result.errors.status <= sent["404"]
-    assert result.errors.timeout <= sent["stall"]
+    assert result.errors.status <= sent["404"]  # no such bound for time-outs: a pause of the machine makes some
     assert result.errors.read + result.errors.write <= sent["break"] + sent["reset"] + sent["closed unannounced"]
     assert sent.total() - sent["closed unannounced"] <= result.started
