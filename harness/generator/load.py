@@ -12,8 +12,9 @@ HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
 class Load(BaseModel):
     """A closed-loop load, frozen. Times in seconds, sizes in bytes.
 
-    ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and the spread of
-    requests/s is taken over the groups.
+    The connections are opened one after another over the first half of the warm-up, as clients would come; without
+    a warm-up all at once. ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and
+    the spread of requests/s is taken over the groups.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -46,7 +46,8 @@ class LoadLoop:
         self._heads = HeadCache()
         self._tally = Tally()
         self._groups = [array("q") for _ in range(load.threads)]
-        self._connections = [Connection(self._groups[i % load.threads].append) for i in range(load.connections)]
+        self._connections: list[Connection] = []
+        self._sink = memoryview(bytearray(DISCARD_BYTES))  # never written: MSG_TRUNC drops the bytes in the kernel
         self._by_fd: dict[int, Connection] = {}
         self._window = Window(self._groups, time.monotonic_ns())
         self._check_next = 0
@@ -57,10 +58,7 @@ class LoadLoop:
         gc.collect()
         gc.freeze()
         gc.disable()
-        now_ns = time.monotonic_ns()
-        for connection in self._connections:
-            self._start_anew(connection, now_ns)
-        self._turn(now_ns + round(self._load.warmup_s * NS_PER_S))
+        self._warm_up(time.monotonic_ns())
         begin_ns, begin_cpu_s = self._open_window(), _cpu_s()
         self._emit(Measuring())
         end_ns = self._turn(begin_ns + round(self._load.duration_s * NS_PER_S))
@@ -68,13 +66,29 @@ class LoadLoop:
         self._emit(Measured())
         return self._close_window(end_ns, cpu_s)
 
+    def _warm_up(self, begin_ns: int) -> None:
+        """Open the connections one after another over the first half of the warm-up, and go on to its end.
+
+        Opened all at once, they tend to land on one worker: the first to wake accepts the lot. Without a warm-up
+        there is no other way, and wrk does the same.
+        """
+        warmup_ns = round(self._load.warmup_s * NS_PER_S)
+        for number in range(self._load.connections):
+            connection = Connection(self._groups[number % self._load.threads].append)
+            self._connections.append(connection)
+            self._start_anew(connection, time.monotonic_ns())
+            self._turn(begin_ns + warmup_ns // 2 * (number + 1) // self._load.connections)
+            if self._stopped:
+                return
+        self._turn(begin_ns + warmup_ns)
+
     # The quick path -----------------------------------------------------------------------------------------
 
     def _turn(self, until_ns: int) -> int:
         """Serve what epoll reports until the time has come; return when that was."""
         poll, clock, by_fd, heads = self._epoll.poll, time.monotonic_ns, self._by_fd, self._heads.by_bytes
         request, request_size, timeout_ns = self._request, len(self._request), self._timeout_ns
-        sink, discard, trunc = memoryview(bytearray(DISCARD_BYTES)), DISCARD_BYTES, socket.MSG_TRUNC
+        sink, discard, trunc = self._sink, DISCARD_BYTES, socket.MSG_TRUNC
         head_end, first_read = HEAD_END, FIRST_READ_BYTES
         now = chores_due = clock()
         while now < until_ns and not self._stopped:

@@ -87,12 +87,23 @@ def is_socket(fd: Path) -> bool:
 
 
 @contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """What is started here heeds SIGINT, even if these tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def comparing(tmp_path: Path) -> Iterator[Comparison]:
     """A comparison under way."""
     file, results, said = tmp_path / "killed.toml", tmp_path / "results", tmp_path / "said"
     file.write_text(SCENARIO)
     with (
         said.open("wb") as output,
+        heeding_interrupts(),
         subprocess.Popen(
             [sys.executable, "-m", "harness", "compare", str(file), "--out", str(results)],
             cwd=ROOT,

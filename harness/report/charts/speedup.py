@@ -17,9 +17,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     axes.plot([1, most], [1, most], color=MUTED, linestyle=":", linewidth=1.2, label="ideal")
     if cores <= most:
         axes.axvline(cores, color=MUTED, linestyle="--", linewidth=1)
-        axes.annotate(
-            f"{cores} cores", (cores, 1), (4, -2), ("data", "axes fraction"), "offset points", color=MUTED, va="top"
-        )
+        axes.annotate(f"{cores} cores", (cores, 0), (4, 4), ("data", "axes fraction"), "offset points", color=MUTED)
     for index, family in enumerate(families):
         members = sorted(
             (summary for summary in summaries if summary.topology.family == family),
@@ -45,7 +43,8 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
         )
     axes.set_xticks(counts)
     axes.set_xlim(0.7, most + 0.3)
-    axes.set_ylim(0, top_for([2.0, *(summary.ratio.value for summary in summaries if summary.ratio)]))
+    ratios = [summary.ratio for summary in summaries if summary.ratio]
+    axes.set_ylim(0, top_for([2.0, *(ratio.value for ratio in ratios)], [ratio.high for ratio in ratios]))
     axes.set_xlabel("workers")
     axes.set_ylabel(f"requests/s ÷ those of {run.scenario.baseline.name}")
     name_lines(drawn, axes)

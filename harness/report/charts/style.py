@@ -91,9 +91,10 @@ def name_ticks(axes: Axes, summaries: list[TopologySummary]) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def top_for(values: Iterable[float]) -> float:
-    """The end of a y axis that shows these values; an interval that reaches beyond it is cut off, not they."""
-    return 1.15 * max(values, default=1.0)
+def top_for(values: Iterable[float], ends: Iterable[float | None]) -> float:
+    """The end of a y axis that shows these values and where their intervals end, unless that dwarfs the values."""
+    most = max(values, default=1.0)
+    return 1.15 * min(2 * most, max([most, *(end for end in ends if end is not None)]))
 
 
 def width_for(summaries: list[TopologySummary]) -> float:

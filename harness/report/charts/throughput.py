@@ -39,6 +39,6 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     name_ticks(axes, summaries)
     axes.set_xlim(-0.6, len(summaries) - 0.3)
     every = [trial.load.requests_per_s for summary in summaries for trial in summary.trials]
-    axes.set_ylim(0, top_for(every))
+    axes.set_ylim(0, top_for(every, [s.requests_per_s.high for s in summaries if s.requests_per_s]))
     axes.set_ylabel("requests/s")
     return drawn
