@@ -79,6 +79,7 @@ def _measure(
 ) -> tuple[LoadResult, Usage]:
     """Offer the load and read the server's use of the machine as the window opens, every second and at its end."""
     monitor, phase = Monitor(ready.census), Phase.WARMING_UP
+    watch(Progress(phase))
     generator.begin(_load(table, server.port, ready.body_sha256))
     for event in generator.events():
         match event:

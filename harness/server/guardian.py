@@ -32,8 +32,8 @@ def main(fd: int) -> None:
     order = json.loads(harness.recv_bytes())
     try:
         server = _start(order)
-    except OSError as error:
-        _tell(harness, error=f"{order['command'][0]}: {error.strerror}")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a word or in the environment
+        _tell(harness, error=f"{order['command'][0]}: {getattr(error, 'strerror', None) or error}")
         return
     _tell(harness, pid=server.pid)
     exited = os.pidfd_open(server.pid)

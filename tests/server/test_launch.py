@@ -212,3 +212,8 @@ def test_the_end_of_the_guardian_is_told(family: Family, log: Path) -> None:
             server.check_alive()
         assert len(family.alive("grandchildren")) == 3
     wait_until(lambda: not family.alive(), "the process group to be gone")
+
+
+def test_what_no_process_can_be_given_is_told_in_words(log: Path) -> None:
+    with pytest.raises(ServerError, match="can't be started: .*null"), Server(topology("sleep", "1\0", "{port}"), log):
+        pass
