@@ -215,5 +215,5 @@ def test_the_end_of_the_guardian_is_told(family: Family, log: Path) -> None:
 
 
 def test_what_no_process_can_be_given_is_told_in_words(log: Path) -> None:
-    with pytest.raises(ServerError, match="can't be started: .*null"), Server(topology("sleep", "1\0", "{port}"), log):
+    with pytest.raises(ServerError, match=r"can't be started: .*null"), Server(topology("sleep", "1\0", "{port}"), log):
         pass
