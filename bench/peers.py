@@ -1,7 +1,7 @@
 """What one request costs the load generator, beside its peers: the server on one core, the generator on the other.
 
-nginx, which is faster than any generator, shows the generator's price; the cart of the sample application, which is
-slower, shows whether the tools agree on a server's requests/s. CPU is user and system time: of the whole process for
+nginx, which is faster than any generator, shows the generator's price; a server that sleeps shows whether the tools
+agree on a server's requests/s. CPU is user and system time: of the whole process for
 the peers, whose start is a matter of milliseconds, and of the measured window for ours, whose start imports Python
 packages. Run as ``python -m bench.peers``.
 """
@@ -176,13 +176,13 @@ def run(console: Console) -> dict[str, dict[str, list[Sample]]]:
     for tool in PEERS:
         if tool not in tools:
             console.print(f"{tool.name} is not installed and is left out")
-    nginx_port, cart_port = _free_port(), _free_port()
+    nginx_port, sleeper_port = _free_port(), _free_port()
     targets = {f"nginx, {size:,} B": f"http://{HOST}:{nginx_port}/{size}.txt" for size in BODIES_BYTES}
-    targets["cart, 77,000 B"] = f"http://{HOST}:{cart_port}/cart"
+    targets["sleeping server, 12 B"] = f"http://{HOST}:{sleeper_port}/"
     measure = {"harness": measure_ours} | {tool.name: partial(measure_peer, tool) for tool in tools}
     measured: dict[str, dict[str, list[Sample]]] = {target: {name: [] for name in measure} for target in targets}
-    cart = [sys.executable, "-m", "servers.aiohttp_cart", "--port", str(cart_port)]
-    with nginx(nginx_port), pinned(cart, cart_port):
+    sleeper = [sys.executable, "-m", "bench.sleeper", str(sleeper_port)]
+    with nginx(nginx_port), pinned(sleeper, sleeper_port):
         order = deque(measure)
         for _ in track(range(ROUNDS), description="rounds", console=console, disable=not console.is_terminal):
             for target, url in targets.items():
