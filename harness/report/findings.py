@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.record import Run
-from harness.report.summary import TopologySummary
+from harness.report.summary import TopologySummary, unsound
 
 BUSY_GENERATOR_CORES: Final = 0.9
 
@@ -46,9 +46,10 @@ def _incomplete(run: Run) -> Iterator[Finding]:
         )
     for skipped in run.info.skipped:
         yield Finding(f"`{skipped.name}` was skipped: {skipped.reason}.", "Install it to have the topology measured.")
-    if unsound := [record for record in run.records if record.status != "ok"]:
+    if left_out := unsound(run):
         yield Finding(
-            f"{len(unsound)} of {len(run.records)} trials failed or are invalid; they are listed, and not averaged in.",
+            f"{len(left_out)} of {len(run.records)} trials failed or are invalid;"
+            " they are listed, and not averaged in.",
             "Look at their logs first: a server that does not stay up is not to be compared by its speed.",
         )
 

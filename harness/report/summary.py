@@ -74,9 +74,9 @@ def summarise(run: Run) -> list[TopologySummary]:
     return [_summary(topology, run, measured[topology.name], baseline) for topology in run.scenario.topologies]
 
 
-def merged_latency(summary: TopologySummary) -> LatencyHistogram:
-    """All latencies of the trials that count."""
-    return LatencyHistogram.merged(trial.load.histogram for trial in summary.trials)
+def merged_latency(trials: Sequence[Measured]) -> LatencyHistogram:
+    """All latencies of the trials together."""
+    return LatencyHistogram.merged(trial.load.histogram for trial in trials)
 
 
 def _measured(run: Run, topology: Topology) -> tuple[Measured, ...]:
@@ -103,7 +103,7 @@ def _summary(
         requests_per_s=mean_over_trials([trial.load.requests_per_s for trial in trials]),
         ratio=throughput,
         verdict=judge(throughput) if throughput else None,
-        latency_ms=LatencyHistogram.merged(trial.load.histogram for trial in trials).summary(),
+        latency_ms=merged_latency(trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
         cpu_ratio=None if topology.baseline else _ratio(baseline, trials, lambda trial: trial.cpu_ms_per_request),
         rss_bytes=_mean([trial.usage.rss_bytes for trial in trials]),

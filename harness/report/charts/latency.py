@@ -18,7 +18,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     axes = drawn.add_subplot()
     rarest = 1.0
     for index, summary in enumerate(summaries):
-        values_ns, counts = merged_latency(summary).values_ns()
+        values_ns, counts = merged_latency(summary.trials).values_ns()
         if not len(values_ns):
             continue
         total = counts.sum()
