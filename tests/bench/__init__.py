@@ -1,0 +1,1 @@
+"""Tests of the bench: what the tools printed, once and really, is read; no tool need be installed."""
