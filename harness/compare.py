@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.environment import describe_environment
+from harness.generator.placement import Placement, apart, usable_cpus
 from harness.plan import PlannedTrial, make_plan
 from harness.record import RunFolder, RunInfo, SkippedTopology, TrialRecord
 from harness.scenario import Scenario, ScenarioError, Topology
@@ -35,13 +36,20 @@ def compare(scenario: Scenario, seed: int, results: Path, command: str, audience
     """
     skipped = list(skipped_topologies(scenario))
     scenario = without(scenario, skipped)
-    plan = make_plan(scenario, seed)
-    info = RunInfo(seed=seed, started_at=datetime.now(UTC), command=command, trials=list(plan), skipped=skipped)
+    plan, placement = make_plan(scenario, seed), place(scenario)
+    info = RunInfo(
+        seed=seed,
+        started_at=datetime.now(UTC),
+        command=command,
+        trials=list(plan),
+        placement=placement,
+        skipped=skipped,
+    )
     folder = RunFolder.create(results, info, scenario, describe_environment())
     try:
         for planned in plan:
             audience.begin(planned)
-            record = run_trial(planned, scenario, folder.log_path(planned.id), audience.progress)
+            record = run_trial(planned, scenario, placement, folder.log_path(planned.id), audience.progress)
             folder.append(record)
             audience.end(record)
     except KeyboardInterrupt:
@@ -68,6 +76,16 @@ def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
     for topology in scenario.topologies:
         _check_fixed_port(topology)
     return scenario
+
+
+def place(scenario: Scenario) -> Placement:
+    """Where generator and server run: the same for all topologies, or where they run would be compared too.
+
+    ``auto`` processes are as many as there are cores that the largest topology leaves free, and one at the least.
+    """
+    cpus, workers = usable_cpus(), max(topology.workers or 1 for topology in scenario.topologies)
+    asked, most = scenario.load.processes, min(len(cpus) - workers, scenario.load.connections)
+    return apart(cpus, max(1, most) if asked == "auto" else asked, workers)
 
 
 def _check_fixed_port(topology: Topology) -> None:

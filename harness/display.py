@@ -12,7 +12,7 @@ from rich.table import Table
 from harness.generator.result import Second
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
-from harness.scenario import LoadTable, Scenario
+from harness.scenario import Scenario, ScenarioLoad
 from harness.trial import Progress as TrialProgress
 from harness.units import duration_text, ms_text, rate_text
 
@@ -24,7 +24,7 @@ def is_live(console: Console) -> bool:
     return console.is_terminal and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
 
 
-def trial_s(load: LoadTable) -> float:
+def trial_s(load: ScenarioLoad) -> float:
     """How long a trial takes, roughly (seconds)."""
     return load.warmup_s + load.duration_s + OVERHEAD_S
 

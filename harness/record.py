@@ -9,11 +9,12 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.environment import Environment
+from harness.generator.placement import Placement
 from harness.generator.result import LoadResult
 from harness.plan import PlannedTrial
 from harness.scenario import Scenario
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Role = Literal["worker", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
@@ -116,6 +117,7 @@ class RunInfo(_Data):
     started_at: datetime
     command: str
     trials: list[PlannedTrial]
+    placement: Placement
     skipped: list[SkippedTopology]
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.generator.load import Load
+from harness.generator.load import Load, Target
+from harness.generator.placement import Placement
 from harness.generator.process import Generator, GeneratorError
+from harness.generator.request import first_request
 from harness.generator.result import LoadResult, Measured, Measuring, Second
 from harness.monitor import Monitor
 from harness.plan import PlannedTrial
 from harness.record import ServerProcess, TrialRecord, Usage
-from harness.scenario import LoadTable, Scenario
+from harness.scenario import Scenario
 from harness.server.census import listeners, take_census, workers_of
 from harness.server.launch import HOST, Server, ServerError, log_tail
 from harness.server.readiness import Ready, wait_until_ready
@@ -38,7 +40,7 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-def run_trial(planned: PlannedTrial, scenario: Scenario, log: Path, watch: Watch) -> TrialRecord:
+def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch) -> TrialRecord:
     """Make one trial. Whatever goes wrong with server or generator ends in a failed or an invalid record."""
     record = TrialRecord(
         trial=planned.id,
@@ -51,9 +53,13 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, log: Path, watch: Watch
     )
     watch(Progress(Phase.STARTING))
     try:
-        with Generator() as generator, Server(planned.topology, log) as server:
-            ready = wait_until_ready(server, scenario.load, planned.topology.workers, scenario.start_timeout_s)
-            result, usage = _measure(server, generator, ready, scenario.load, watch)
+        with (
+            Generator(placement.processes, placement.generator) as generator,
+            Server(planned.topology, log, placement.server) as server,
+        ):
+            load = scenario.load.at(Target(host=HOST, port=server.port), planned.seed)
+            ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
+            result, usage = _measure(server, generator, ready, _checked(load, ready, scenario), watch)
             reason = _objection(server, ready, result)
             watch(Progress(Phase.STOPPING))
     except (ServerError, GeneratorError) as error:
@@ -74,13 +80,11 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, log: Path, watch: Watch
     )
 
 
-def _measure(
-    server: Server, generator: Generator, ready: Ready, table: LoadTable, watch: Watch
-) -> tuple[LoadResult, Usage]:
+def _measure(server: Server, generator: Generator, ready: Ready, load: Load, watch: Watch) -> tuple[LoadResult, Usage]:
     """Offer the load and read the server's use of the machine as the window opens, every second and at its end."""
     monitor, phase = Monitor(ready.census), Phase.WARMING_UP
     watch(Progress(phase))
-    generator.begin(_load(table, server.port, ready.body_sha256))
+    generator.begin(load)
     for event in generator.events():
         match event:
             case Measuring():
@@ -114,5 +118,10 @@ def _changes(before: list[ServerProcess], after: list[ServerProcess]) -> list[st
     return gone + [f"worker {pid} appeared during the trial" for pid, _ in sorted(found - known)]
 
 
-def _load(table: LoadTable, port: int, body_sha256: str | None) -> Load:
-    return Load(host=HOST, port=port, expect_body_sha256=body_sha256, **table.model_dump())
+def _checked(load: Load, ready: Ready, scenario: Scenario) -> Load:
+    """The load that expects the body that the server sent before, in a sample, where one request is sent over and over
+    and the scenario expects nothing else."""
+    if load.expect.body_sha256 is not None or ready.body_sha256 is None or not scenario.load.is_one_request:
+        return load
+    expect = load.expect.model_copy(update={"body_sha256": ready.body_sha256, "every": False})
+    return load.model_copy(update={"expect": expect})

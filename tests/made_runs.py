@@ -7,6 +7,8 @@ import numpy as np
 
 from harness.environment import Environment
 from harness.generator.latency import LatencyHistogram, spread_of
+from harness.generator.load import Expectation, Request
+from harness.generator.placement import Placement
 from harness.generator.result import Errors, LoadResult, Second
 from harness.plan import make_plan
 from harness.record import (
@@ -23,8 +25,21 @@ from harness.record import (
     UsageSecond,
     read_run,
 )
-from harness.scenario import Scenario, Topology
+from harness.scenario import Scenario, ScenarioLoad, Topology
 
+LOAD = ScenarioLoad(
+    requests=(Request(),),
+    data=None,
+    arrivals=None,
+    connections=40,
+    threads=20,
+    keepalive=True,
+    processes=1,
+    warmup_s=1.0,
+    duration_s=3.0,
+    timeout_s=2.0,
+    expect=Expectation(),
+)
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -84,6 +99,7 @@ def load_result(rate_per_s: float, errors: Errors | None = None, workers: dict[s
             )
         ],
         histogram=histogram.encode(),
+        service_histogram=histogram.encode(),
     )
 
 
@@ -140,7 +156,7 @@ def record(
 
 def scenario_of(topologies: list[Topology], rounds: int) -> Scenario:
     """A scenario with these topologies."""
-    return Scenario(name="made", rounds=rounds, topologies=tuple(topologies))
+    return Scenario(name="made", rounds=rounds, load=LOAD, topologies=tuple(topologies))
 
 
 def made_run(
@@ -152,7 +168,14 @@ def made_run(
 ) -> Run:
     """A run folder on disk with these records, read again."""
     plan = make_plan(scenario, seed=1)
-    info = RunInfo(seed=1, started_at=BEGAN, command="harness compare x", trials=list(plan), skipped=skipped or [])
+    info = RunInfo(
+        seed=1,
+        started_at=BEGAN,
+        command="harness compare x",
+        trials=list(plan),
+        placement=Placement(),
+        skipped=skipped or [],
+    )
     folder = RunFolder.create(results, info, scenario, machine or environment())
     for each in records:
         folder.append(each)

@@ -169,7 +169,9 @@ def test_load_prints_what_wrk_prints(url: str) -> None:
     assert lines[0].endswith(f"test @ {url}")
     assert lines[1] == "  2 threads and 4 connections"
     assert lines[5] == "  Latency Distribution"
-    assert lines[-2].startswith("Requests/sec: ")
+    end = lines.index("")
+    assert lines[end - 2].startswith("Requests/sec: ")
+    assert lines[end + 1].startswith("Closed loop: ")
 
 
 def test_load_prints_one_json_object(url: str) -> None:

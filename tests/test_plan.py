@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from harness.plan import make_plan
 from harness.scenario import Scenario, Topology
+from tests.made_runs import LOAD
 
 
 def scenario_of(topologies: int, rounds: int) -> Scenario:
@@ -14,6 +15,7 @@ def scenario_of(topologies: int, rounds: int) -> Scenario:
     return Scenario(
         name="x",
         rounds=rounds,
+        load=LOAD,
         topologies=tuple(Topology(name=name, family=name, command=("x",), baseline=name == "t0") for name in names),
     )
 

@@ -1,30 +1,42 @@
-"""The generator's own process: ``python -m harness.generator FD PARENT``.
+"""One process of the generator: ``python -m harness.generator FD PARENT``.
 
-It takes a Load from the pipe and tells events on it; whatever comes after the Load asks it to stop.
+It takes a Load from the pipe, says Ready, takes Begin, and tells events, its Part last; whatever comes after Begin
+asks it to stop.
 """
 
 import contextlib
 import ctypes
+import gc
 import os
+import resource
 import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import Final
 
+from pydantic import BaseModel
+
 from harness.generator.load import Load
 from harness.generator.loop import LoadLoop
+from harness.generator.part import Begin, Ready
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def main(fd: int, parent_pid: int) -> None:
-    """Run one load and send its events, the result last; a failure to begin is told on stderr with exit code 1."""
+    """Run one load and send its events; a failure to begin is told on stderr with exit code 1."""
     _die_with(parent_pid)
+    _allow_all_descriptors()
     pipe = Connection(fd)
-    load = Load.model_validate_json(pipe.recv_bytes())
-    loop = LoadLoop(load, lambda event: pipe.send_bytes(event.model_dump_json().encode()), pipe.poll)
-    with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
-        pipe.send_bytes(loop.run().model_dump_json().encode())
+
+    def tell(event: BaseModel) -> None:
+        pipe.send_bytes(event.model_dump_json().encode())
+
+    with contextlib.suppress(BrokenPipeError, EOFError):  # whoever asked has gone
+        loop = LoadLoop(Load.model_validate_json(pipe.recv_bytes()), tell, pipe.poll)
+        _stop_collecting()
+        tell(Ready())
+        tell(loop.run(Begin.model_validate_json(pipe.recv_bytes()).at_ns))
 
 
 def _die_with(parent_pid: int) -> None:
@@ -32,6 +44,19 @@ def _die_with(parent_pid: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit("the process that started the generator has gone")
+
+
+def _stop_collecting() -> None:
+    """Leave the garbage be: a collection would hold up the loop, which makes no reference cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def _allow_all_descriptors() -> None:
+    """Use what the system allows; the usual limit of 1,024 is there for programs that call select(2)."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -1,45 +1,63 @@
-"""One connection of the closed loop: a socket that is replaced when it breaks, and where its request stands."""
+"""One connection: a socket that is replaced when it breaks, and where the request on it stands."""
 
-import contextlib
 import socket
 from collections.abc import Callable
 from typing import Final
 
 from harness.generator.framing import Head, ResponseReader
+from harness.generator.request import Prepared
+from harness.generator.transport import TlsStream
+from harness.generator.window import Group
 
 # ``left`` is the bytes of body still to be discarded when positive; otherwise one of these.
 AWAITING: Final = 0  # the request is sent, nothing of its response has been seen
 READING: Final = -1  # the response is followed by ``reader``
 CONNECTING: Final = -2
-SENDING: Final = -3  # a part of the request is still ours
-WAITING: Final = -4  # could not connect; tried again a little later
+SHAKING_HANDS: Final = -3
+SENDING: Final = -4  # a part of the request is still ours
+IDLE: Final = -5  # open, and no request on it
+CLOSED: Final = -6
+ALARM: Final = -7  # no connection at all: see pacer
 
 _Buffer = bytearray | memoryview
 
 
 class Connection:
-    """State of one connection. The socket's methods are bound once, which the load loop's speed rests on."""
+    """State of one connection. The socket's methods are bound once, which the load loop's speed rests on.
+
+    ``due_ns`` is when the request on it was due, and ``sent_ns`` when it was sent, if that was later.
+    """
 
     __slots__ = (
+        "due_ns",
         "fd",
+        "group",
         "head",
+        "is_new",
         "left",
         "reader",
         "record",
         "recv",
         "recv_into",
+        "request",
         "send",
+        "sent_ns",
         "sock",
-        "started_ns",
+        "tls",
         "unsent",
     )
 
-    def __init__(self, record: Callable[[int], None]) -> None:
-        self.record = record  # takes a latency in ns
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.record = group.prompt.append  # takes the latency (ns) of a request that was sent when it was due
         self.sock: socket.socket | None = None
+        self.tls: TlsStream | None = None
         self.fd = -1
-        self.left = WAITING
-        self.started_ns = 0
+        self.left = CLOSED
+        self.is_new = True  # nothing has been sent on it yet
+        self.due_ns = 0
+        self.sent_ns = 0
+        self.request: Prepared
         self.head: Head  # of the response whose body is being discarded
         self.reader: ResponseReader | None = None
         self.unsent = b""
@@ -47,16 +65,23 @@ class Connection:
         self.recv_into: Callable[[_Buffer, int, int], int]
         self.send: Callable[[bytes], int]
 
-    def open(self, family: socket.AddressFamily, address: tuple[str, int]) -> None:
-        """Begin to connect, without blocking. Raises OSError when that fails at once."""
-        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    @property
+    def has_request(self) -> bool:
+        """Whether a request has been sent on it, at least in part, and has not ended."""
+        return self.left >= 0 or self.left in (READING, SENDING)
+
+    def adopt(self, sock: socket.socket) -> None:
+        """Use this socket, which is connecting."""
         self.sock, self.fd = sock, sock.fileno()
         self.recv, self.recv_into, self.send = sock.recv, sock.recv_into, sock.send
         self.reader, self.unsent = None, b""
-        self.left = CONNECTING
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(BlockingIOError):  # in progress: the socket turns writable when it is done
-            sock.connect(address)
+        self.left, self.is_new = CONNECTING, True
+
+    def adopt_tls(self, stream: TlsStream) -> None:
+        """Speak through this stream, which has taken over the socket."""
+        self.tls, self.sock = stream, stream.sock
+        self.recv, self.send = stream.recv, stream.send
+        self.left = SHAKING_HANDS
 
     def connect_error(self) -> int:
         """The errno that connecting ended with; 0 when it succeeded."""
@@ -66,4 +91,4 @@ class Connection:
         """Close the socket, which also takes it off the poll."""
         if self.sock is not None:
             self.sock.close()
-        self.sock, self.fd, self.left = None, -1, WAITING
+        self.sock, self.tls, self.reader, self.fd, self.left = None, None, None, -1, CLOSED

@@ -1,8 +1,7 @@
-"""Where a response ends: heads parsed by httptools, remembered by their exact bytes, and bodies followed to the end."""
+"""Where a response ends: heads parsed by httptools, and bodies followed to the end."""
 
 import enum
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +9,7 @@ import httptools
 
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
+MAX_EMPTY_BYTES: Final = 64 * 1024  # chunk extensions or trailers in a row, without a byte of body
 WORKER_HEADER: Final = b"x-worker"
 
 
@@ -38,6 +38,7 @@ class Head:
     worker: str
     total_bytes: int  # head and body together, for a response whose length the head tells
     hits: int = 0
+    checked: bool = False  # whether it stands for a whole response whose body was compared with the expected one
 
     @property
     def tells_all(self) -> bool:
@@ -45,22 +46,28 @@ class Head:
         return self.keep_alive and self.body_kind in (BodyKind.NONE, BodyKind.LENGTH)
 
 
-class _Callbacks:
-    """What httptools calls while it reads one response."""
+class _HeadCallbacks:
+    """What httptools calls while it reads a head."""
 
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name, value = name.lower(), value.strip(b" \t")
+        before = self.headers.get(name)
+        self.headers[name] = value if before is None else before + b"," + value
+
+
+class _ChunkCallbacks:
+    """What httptools calls while it reads a response in chunks; trailers are let pass unread."""
+
+    def __init__(self) -> None:
         self.body_parts: list[bytes] = []
         self.messages_begun = 0
         self.complete = False
 
     def on_message_begin(self) -> None:
         self.messages_begun += 1
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name, value = name.lower(), value.strip(b" \t")
-        before = self.headers.get(name)
-        self.headers[name] = value if before is None else before + b"," + value
 
     def on_body(self, body: bytes) -> None:
         self.body_parts.append(body)
@@ -83,7 +90,7 @@ def parse_head(raw: bytes, method: str) -> Head:
 
     Raises ProtocolError when httptools rejects it.
     """
-    callbacks = _Callbacks()
+    callbacks = _HeadCallbacks()
     parser = httptools.HttpResponseParser(callbacks)
     _feed(parser, raw)
     headers = callbacks.headers
@@ -117,46 +124,25 @@ def _keeps_alive(headers: dict[bytes, bytes], version: str) -> bool:
     return b"keep-alive" in options if version == "1.0" else b"close" not in options
 
 
-class HeadCache:
-    """Heads by their exact bytes. Bounded, so that a server with a new head per response costs time, not memory."""
-
-    def __init__(self, capacity: int = 4096) -> None:
-        self.by_bytes: dict[bytes, Head] = {}
-        self.capacity = capacity
-
-    def add(self, head: Head) -> None:
-        """Remember the head. The caller makes room first: see :attr:`full`."""
-        self.by_bytes[head.raw] = head
-
-    @property
-    def full(self) -> bool:
-        """Whether :meth:`forget` is due before the next :meth:`add`."""
-        return len(self.by_bytes) >= self.capacity
-
-    def forget(self, in_flight: Iterable[Head]) -> None:
-        """Drop every head but those whose response is still arriving; collect the hits before."""
-        kept = {head.raw: head for head in in_flight}
-        self.by_bytes.clear()
-        self.by_bytes.update(kept)
-
-
 class ResponseReader:
     """Follows one response byte by byte, however it is cut up; the careful twin of the loop's quick path.
 
     ``feed`` takes what arrived and says whether the response is complete; ``end`` says so of a closed connection.
-    Interim (1xx) responses are passed over. The body is hashed when ``hashing``.
+    Interim (1xx) responses are passed over. The body is counted, and hashed when ``hashing``; nothing of it is kept.
     """
 
     def __init__(self, method: str, hashing: bool) -> None:
         self.head: Head | None = None
         self.hashing = hashing
         self.received_bytes = 0
+        self.body_bytes = 0
         self._method = method
         self._pending = b""
         self._body_left = 0
         self._digest = hashlib.sha256() if hashing else None
-        self._callbacks = _Callbacks()
+        self._callbacks = _ChunkCallbacks()
         self._chunks: httptools.HttpResponseParser | None = None
+        self._empty_bytes = 0
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes; True when the response is complete. Raises ProtocolError on anything else."""
@@ -217,11 +203,15 @@ class ResponseReader:
         _feed(parser, data)
         if self._callbacks.messages_begun > 1:
             raise ProtocolError("bytes beyond the end of the response")
+        self._empty_bytes = 0 if self._callbacks.body_parts else self._empty_bytes + len(data)
         for part in self._callbacks.body_parts:
             self._see(part)
         self._callbacks.body_parts.clear()
+        if self._empty_bytes > MAX_EMPTY_BYTES and not self._callbacks.complete:
+            raise ProtocolError(f"more than {MAX_EMPTY_BYTES} bytes of chunk extensions or trailers")
         return self._callbacks.complete
 
     def _see(self, data: bytes) -> None:
+        self.body_bytes += len(data)
         if self._digest:
             self._digest.update(data)

@@ -85,8 +85,11 @@ class LatencyHistogram:
     def record(self, latencies_ns: Nanoseconds) -> None:
         """Add each of the latencies (nanoseconds, any shape)."""
         if latencies_ns.size:
-            indices = self._indices(np.clip(latencies_ns, LOWEST_NS, HIGHEST_NS))
-            self._counts += np.bincount(indices, minlength=len(self._counts))
+            np.add.at(self._counts, self._indices(np.clip(latencies_ns, LOWEST_NS, HIGHEST_NS)), 1)
+
+    def add(self, other: "LatencyHistogram") -> None:
+        """Add every value of another one."""
+        self._counts += other._counts
 
     def encode(self) -> str:
         """HdrHistogram's V2 compressed form in base64, which any HdrHistogram library opens."""
@@ -105,9 +108,10 @@ class LatencyHistogram:
     def values_ns(self) -> tuple[npt.NDArray[np.float64], Nanoseconds]:
         """The middle of every bucket that holds something, ascending, and how many it holds."""
         indices = np.flatnonzero(self._counts)
-        lowest = np.array([self._hdr.get_value_from_index(int(index)) for index in indices], dtype=np.float64)
-        highest = np.array([self._hdr.get_highest_equivalent_value(int(value)) for value in lowest], dtype=np.float64)
-        return (lowest + highest) / 2, self._counts[indices]
+        half_magnitude: int = self._hdr.sub_bucket_half_count_magnitude
+        bucket = np.maximum((indices >> half_magnitude) - 1, 0)
+        lowest = (indices - (bucket << half_magnitude)) << bucket
+        return lowest + ((1 << bucket) - 1) / 2, self._counts[indices]
 
     def percentiles_ns(self, percents: Iterable[float]) -> list[float]:
         """The latency at or below which each percentage of the recorded ones lies, by nearest rank. Not when empty."""

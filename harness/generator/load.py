@@ -1,62 +1,221 @@
-"""What is offered to a server: a closed loop of connections, each sending its next request after a response."""
+"""What is offered to a server, where and how: plain frozen data, the one input of the generator."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.units import parse_duration_s
+
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
+Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
+Status = Annotated[int, Field(ge=100, le=599)]
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-class Load(BaseModel):
-    """A closed-loop load, frozen. Times in seconds, sizes in bytes.
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
-    The connections are opened one after another over the first half of the warm-up, as clients would come; without
-    a warm-up all at once. ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and
-    the spread of requests/s is taken over the groups.
-    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Tls(_Data):
+    """How the server's certificate is checked: against ``ca_file`` (PEM), or the system's authorities without one."""
 
-    host: str
+    verify: bool = True
+    ca_file: str | None = None
+
+
+class Target(_Data):
+    """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header."""
+
+    host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65535)
-    path: str = Field(default="/", pattern=r"^/[!-~]*$")
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
-    headers: dict[HeaderName, HeaderValue] = {}
-    body: str = ""
-    connections: int = Field(default=10, ge=1)
-    threads: int = Field(default=2, ge=1)
-    warmup_s: float = Field(default=0.0, ge=0)
-    duration_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    timeout_s: float = Field(default=2.0, gt=0)
-    expect_body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-
-    @model_validator(mode="after")
-    def _each_group_has_a_connection(self) -> Self:
-        if self.threads > self.connections:
-            raise ValueError(
-                f"expected at least as many connections as threads, got {self.connections} connections"
-                f" and {self.threads} threads"
-            )
-        return self
+    unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
+    tls: Tls | None = Field(default=None, description="None for plain http")
 
     @property
-    def url(self) -> str:
-        """The address under load."""
-        return f"http://{self.authority}{self.path}"
+    def scheme(self) -> Literal["http", "https"]:
+        """As in the URL."""
+        return "https" if self.tls else "http"
 
     @property
     def authority(self) -> str:
         """Host and port as a URL has them: an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    def url(self, path: str) -> str:
+        """The address of a path on this server."""
+        return f"{self.scheme}://{self.authority}{path}"
 
-def target_of(url: str) -> tuple[str, int, str]:
-    """Host, port and path (with its query) of an ``http://`` URL. Raises ValueError saying what is wrong."""
+
+class Request(_Data):
+    """One kind of request. Among several kinds each is sent in proportion to its ``weight``.
+
+    Where the load has data, ``{name}`` in path, header values and body stands for that column of the next row.
+    """
+
+    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
+    path: str = Field(default="/", pattern=r"^/[!-~]*$")
+    headers: dict[HeaderName, HeaderValue] = {}
+    body: bytes = b""
+    weight: int = Field(default=1, ge=1, le=1_000_000)
+
+
+class DataTable(_Data):
+    """Values that fill the requests, a row for each, from the first again after the last."""
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    rows: tuple[tuple[str, ...], ...] = Field(min_length=1)
+
+
+class Stage(_Data):
+    """A stretch of time over which the rate moves in a straight line from where it was to ``rate_per_s``."""
+
+    duration_s: float = Field(gt=0, allow_inf_nan=False)
+    rate_per_s: Rate
+
+
+class Arrivals(_Data):
+    """When requests are due, whatever the server does: an open loop.
+
+    The rate begins at ``rate_per_s`` and stays there, or follows the ``stages``. ``constant`` spaces the requests
+    evenly; ``poisson`` draws the gaps, as independent users would make them.
+    """
+
+    kind: Literal["constant", "poisson"] = "constant"
+    rate_per_s: Rate
+    stages: tuple[Stage, ...] = ()
+
+    @model_validator(mode="after")
+    def _something_arrives(self) -> Self:
+        if not any([self.rate_per_s, *(stage.rate_per_s for stage in self.stages)]):
+            raise ValueError("expected a rate above 0")
+        return self
+
+    @property
+    def stages_s(self) -> float:
+        """How long the stages take together (seconds)."""
+        return sum(stage.duration_s for stage in self.stages)
+
+
+class Expectation(_Data):
+    """What a good response is. Without ``statuses``, every status below 400 is good, as for wrk.
+
+    ``every`` body is read and compared, or the first of each connection and a sample of the rest.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    body_bytes: int | None = Field(default=None, ge=0)
+    every: bool = True
+
+
+class Share(_Data):
+    """The part of a load that one of several processes carries: every ``of``-th request from ``index`` on."""
+
+    index: int = Field(default=0, ge=0)
+    of: int = Field(default=1, ge=1)
+
+
+class Load(_Data):
+    """One load. Times in seconds, sizes in bytes.
+
+    Without ``arrivals`` the loop is closed: each connection sends its next request after a response. The connections
+    are opened one after another over the first half of the warm-up, as clients would come; without a warm-up all at
+    once. With ``arrivals`` the loop is open: connections are opened as they are needed, ``connections`` at the most.
+
+    ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and the spread of requests/s is
+    taken over the groups. ``seed`` draws the arrivals and the order of the requests.
+    """
+
+    target: Target
+    requests: tuple[Request, ...] = Field(default=(Request(),), min_length=1)
+    data: DataTable | None = None
+    arrivals: Arrivals | None = None
+    connections: int = Field(default=10, ge=1, le=100_000)
+    threads: int = Field(default=2, ge=1)
+    keepalive: bool = True
+    warmup_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    duration_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    timeout_s: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    expect: Expectation = Expectation()
+    seed: int = Field(default=0, ge=0)
+    share: Share = Share()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.threads > self.connections:
+            raise ValueError(
+                f"expected at least as many connections as threads, got {self.connections} connections"
+                f" and {self.threads} threads"
+            )
+        if self.arrivals and self.arrivals.stages and abs(self.arrivals.stages_s - self.duration_s) > 1e-6:
+            raise ValueError(
+                f"expected the stages to fill the window, got stages of {self.arrivals.stages_s:g} s"
+                f" and a window of {self.duration_s:g} s"
+            )
+        return self
+
+    @property
+    def url(self) -> str:
+        """The address under load: that of the first request."""
+        return self.target.url(self.requests[0].path)
+
+    def shares(self, processes: int) -> list[Self]:
+        """The load dealt to that many processes, connections and groups as evenly as they go.
+
+        Raises ValueError when there are more processes than connections.
+        """
+        if processes > self.connections:
+            raise ValueError(
+                f"expected at least as many connections as processes, got {self.connections} connections"
+                f" and {processes} processes"
+            )
+        return [
+            self.model_copy(
+                update={
+                    "connections": _dealt(self.connections, index, processes),
+                    "threads": max(1, _dealt(self.threads, index, processes)),
+                    "share": Share(index=index, of=processes),
+                }
+            )
+            for index in range(processes)
+        ]
+
+
+def _dealt(total: int, index: int, hands: int) -> int:
+    """How many of ``total`` the hand at ``index`` gets when they are dealt one by one."""
+    return (total + hands - 1 - index) // hands
+
+
+def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) -> tuple[Target, str]:
+    """Target and path (with its query) of an ``http://`` or ``https://`` URL; ``tls`` is for the latter.
+
+    Raises ValueError saying what is wrong.
+    """
     parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
         raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}")
     path = parts.path or "/"
-    port = 80 if parts.port is None else parts.port
-    return parts.hostname, port, f"{path}?{parts.query}" if parts.query else path
+    target = Target(
+        host=parts.hostname,
+        port=DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port,
+        unix_socket=unix_socket,
+        tls=(tls or Tls()) if parts.scheme == "https" else None,
+    )
+    return target, f"{path}?{parts.query}" if parts.query else path
+
+
+def parse_stage(text: str) -> Stage:
+    """The stage meant by ``30s:500``: half a minute in which the rate moves to 500 requests/s.
+
+    Raises ValueError, with what was expected, when the text is no stage.
+    """
+    duration, colon, rate = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError(text)
+        return Stage(duration_s=parse_duration_s(duration), rate_per_s=float(rate))
+    except ValueError as error:
+        raise ValueError(f"expected a stage such as '30s:500' (duration:requests/s), got {text!r}") from error

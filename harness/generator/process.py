@@ -2,69 +2,126 @@
 
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from multiprocessing import Pipe
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Final, Self
 
 from harness.generator.load import Load
-from harness.generator.result import EVENTS, Event, LoadResult
+from harness.generator.merge import Collector
+from harness.generator.part import PART_EVENTS, Begin, Part, PartEvent
+from harness.generator.result import Event, LoadResult
+from harness.units import NS_PER_MS
 
 SLACK_S: Final = 20.0  # what starting, a last batch and the result may take beyond warm-up and window
+HEAD_START_NS: Final = 20 * NS_PER_MS  # from telling the processes to begin until they do, all at once
+SPARE_DESCRIPTORS: Final = 64  # what a process needs beside its connections
 
 
 class GeneratorError(Exception):
-    """The generator ended without a result, or told nothing for too long."""
+    """The generator ended without a result, or told nothing for too long, or can't hold that many connections."""
 
 
-class Generator:
-    """A process that generates one load: started at construction, at work from :meth:`begin` on.
+class _Process:
+    """One process of the generator and the pipe to it."""
 
-    The kernel ends it with the thread that started it: start it from one that lives as long, such as the main one.
-    Starting takes a few tenths of a second (imports), which a caller can let pass beside other work. Leaving the
-    context ends the process.
-    """
-
-    def __init__(self) -> None:
-        self._warmup_s = 0.0
-        self._pipe, child = Pipe()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
+    def __init__(self, cpu: int | None) -> None:
+        self.pipe, child = Pipe()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in end)
         with child:
-            self._process = subprocess.Popen(
+            self.popen = subprocess.Popen(
                 [sys.executable, "-m", "harness.generator", str(child.fileno()), str(os.getpid())],
                 pass_fds=[child.fileno()],
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,
                 start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle
             )
+        if cpu is not None:
+            os.sched_setaffinity(self.popen.pid, {cpu})
+
+    def tell(self, message: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: what it tells says why
+            self.pipe.send_bytes(message)
+
+    def told(self) -> PartEvent:
+        """The next event. Raises GeneratorError when there will be none."""
+        try:
+            return PART_EVENTS.validate_json(self.pipe.recv_bytes())
+        except (EOFError, ConnectionResetError):
+            exit_code, lines = self.popen.wait(), self._said()
+            raise GeneratorError(f"the generator ended: {lines[-1] if lines else f'exit code {exit_code}'}") from None
+
+    def _said(self) -> list[str]:
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip().splitlines()
+
+    def end(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        self._errors.close()
+        self.pipe.close()
+
+
+class Generator:
+    """One or more processes that generate one load: started at construction, at work from :meth:`begin` on.
+
+    The kernel ends them with the thread that started them: start it from one that lives as long, such as the main
+    one. Starting takes a few tenths of a second (imports), which a caller can let pass beside other work. With
+    ``cpus``, each process is pinned to one of them, in turn. Leaving the context ends the processes.
+    """
+
+    def __init__(self, processes: int = 1, cpus: Sequence[int] = ()) -> None:
+        self._cpus = [cpus[index % len(cpus)] for index in range(processes)] if cpus else []
+        self._processes = [_Process(cpu) for cpu in self._cpus or repeat(None, processes)]
+        self._load: Load | None = None
 
     def begin(self, load: Load) -> None:
-        """Offer the load now. Once in a generator's life."""
-        self._warmup_s = load.warmup_s
-        with contextlib.suppress(BrokenPipeError):  # it has ended already: the events tell why
-            self._pipe.send_bytes(load.model_dump_json().encode())
+        """Offer the load as soon as every process is ready, all at once. Once in a generator's life.
+
+        Raises GeneratorError when a process can't be made ready, and ValueError when the load can't be dealt to them.
+        """
+        _check_descriptors(load, len(self._processes))
+        self._load = load
+        for process, share in zip(self._processes, load.shares(len(self._processes)), strict=True):
+            process.tell(share.model_dump_json().encode())
+        for process in self._processes:
+            if not process.pipe.poll(SLACK_S):
+                raise GeneratorError(f"the generator was not ready after {SLACK_S:.0f} s")
+            process.told()
+        begin = Begin(at_ns=time.monotonic_ns() + HEAD_START_NS)
+        for process in self._processes:
+            process.tell(begin.model_dump_json().encode())
 
     @property
-    def pid(self) -> int:
-        """The process id of the generator."""
-        return self._process.pid
+    def pids(self) -> list[int]:
+        """The process ids of the generator."""
+        return [process.popen.pid for process in self._processes]
 
     def events(self, patience_s: float = 1.0) -> Iterator[Event | None]:
         """What the generator tells, the LoadResult last; None whenever it told nothing for ``patience_s``.
 
-        Raises GeneratorError when it ended without a result or stayed silent for longer than it can be busy.
+        Raises GeneratorError when a process ended without its part or stayed silent for longer than it can be busy.
         """
-        silent_s, most_s = 0.0, self._warmup_s + SLACK_S
-        while True:
-            if self._pipe.poll(patience_s):
+        assert self._load is not None, "begin comes first"
+        collector = Collector(self._load, len(self._processes), self._cpus)
+        silent_s, most_s = 0.0, self._load.warmup_s + SLACK_S
+        pipes = {process.pipe: index for index, process in enumerate(self._processes)}
+        while pipes:
+            if ready := wait(list(pipes), patience_s):
                 silent_s = 0.0
-                event = self._receive()
-                yield event
-                if isinstance(event, LoadResult):
-                    return
+                for pipe in ready:
+                    index = pipes[pipe]  # type: ignore[index]  # wait returns what it was given
+                    told = self._processes[index].told()
+                    if isinstance(told, Part):
+                        del pipes[pipe]  # type: ignore[arg-type]
+                    yield from collector.take(index, told)
             else:
                 silent_s += patience_s
                 if silent_s > most_s:
@@ -80,19 +137,8 @@ class Generator:
 
     def stop(self) -> None:
         """Ask it to end the window now; the events go on until the result."""
-        with contextlib.suppress(BrokenPipeError):  # it has ended already
-            self._pipe.send_bytes(b"stop")
-
-    def _receive(self) -> Event:
-        try:
-            return EVENTS.validate_json(self._pipe.recv_bytes())
-        except (EOFError, ConnectionResetError):
-            exit_code, lines = self._process.wait(), self._said()
-            raise GeneratorError(f"the generator ended: {lines[-1] if lines else f'exit code {exit_code}'}") from None
-
-    def _said(self) -> list[str]:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace").strip().splitlines()
+        for process in self._processes:
+            process.tell(b"stop")
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +146,16 @@ class Generator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._errors.close()
-        self._pipe.close()
+        for process in self._processes:
+            process.end()
+
+
+def _check_descriptors(load: Load, processes: int) -> None:
+    """Raise GeneratorError when the system does not allow as many open files as the load needs."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = max(share.connections for share in load.shares(processes)) + SPARE_DESCRIPTORS
+    if most != resource.RLIM_INFINITY and needed > most:
+        raise GeneratorError(
+            f"{load.connections} connections need {needed} open files in a process, and the system allows {most}"
+            " (ulimit -Hn)"
+        )

@@ -7,17 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from harness.generator.latency import LatencySummary, Spread
 
 
-class Errors(BaseModel):
-    """Requests that did not end well, each in exactly one count."""
-
+class _Data(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Errors(_Data):
+    """Requests that did not end well, each in exactly one count."""
 
     connect: int = 0  # no connection: refused, unreachable, out of descriptors
     read: int = 0  # closed or reset before the response was complete
     write: int = 0  # closed or reset while the request was sent
     timeout: int = 0  # no complete response within the timeout; the connection was replaced
-    status: int = 0  # complete, status 400 or more
-    body: int = 0  # complete, but not the body expected; the first of each connection and a sample are checked
+    status: int = 0  # complete, but not of a status expected; without an expectation, 400 or more
+    body: int = 0  # complete, of a good status, but not the body expected, as far as it was checked
     protocol: int = 0  # not HTTP/1.1
 
     @property
@@ -31,16 +33,52 @@ class Errors(BaseModel):
         return self.failed + self.timeout + self.status + self.body
 
 
-class Measuring(BaseModel):
+class SendLag(_Data):
+    """How late the generator itself was, in microseconds: from when a request was due to when the loop took it up.
+
+    What a request then waited for a free connection is the server's doing and is not in it.
+    """
+
+    p50: float
+    p90: float
+    p99: float
+    p99_9: float
+    max: float
+
+
+class Offered(_Data):
+    """What an open loop was to offer in the window, and what became of it.
+
+    ``due == begun + dropped``; ``late`` and ``queued`` are subsets of those begun. ``begun`` is ``started`` of the
+    result less the requests that were already on their way when the window opened.
+    """
+
+    kind: Literal["constant", "poisson"]
+    rate_per_s: float  # due in the window, per second
+    due: int
+    begun: int
+    dropped: int  # due in the window, but the loop did not come to them before it closed
+    late: int  # taken up more than a tenth of the mean gap, and more than 100 µs, after they were due
+    queued: int  # found no free connection and waited for one, which counts in their latency
+    send_lag_us: SendLag | None = Field(description="None when nothing was due")
+
+
+class Doubt(_Data):
+    """A reason to take the generator, and not the server, for what was measured."""
+
+    kind: Literal["busy", "behind", "lagging"]
+    what: str
+    advice: str
+
+
+class Measuring(_Data):
     """The warm-up is over and the measured window has begun."""
 
     event: Literal["measuring"] = "measuring"
 
 
-class Second(BaseModel):
+class Second(_Data):
     """About one second, ending ``end_s`` after the window began; those told before Measuring are of the warm-up."""
-
-    model_config = ConfigDict(frozen=True)
 
     event: Literal["second"] = "second"
     end_s: float
@@ -50,44 +88,58 @@ class Second(BaseModel):
     p50_ms: float | None = Field(description="None when nothing completed in that second")
     p99_ms: float | None
     max_ms: float | None
+    histogram: str = Field(default="", description="latencies as in the result's histogram; empty in older records")
 
 
-class Measured(BaseModel):
+class Measured(_Data):
     """The measured window has ended; the result follows as soon as it is computed."""
 
     event: Literal["measured"] = "measured"
 
 
-class LoadResult(BaseModel):
-    """One measured window of a closed loop.
+class LoadResult(_Data):
+    """One measured window.
 
     ``started == ok + errors.status + errors.body + errors.failed + errors.timeout + unfinished``; ``requests``
     are those with a complete response. ``started`` includes the requests in flight when the window opened.
-    """
 
-    model_config = ConfigDict(frozen=True)
+    ``latency_ms`` is the response time: from the moment the request was due. ``service_ms`` is the time from when it
+    was actually sent: without the wait for a connection, and without opening one.
+    """
 
     event: Literal["result"] = "result"
     url: str
+    loop: Literal["closed", "open"] = "closed"
     threads: int
-    connections: int
+    connections: int = Field(description="kept open in a closed loop; the most that were allowed in an open one")
+    processes: int = 1
+    cpus: list[int] = Field(default=[], description="where the processes were pinned; empty when they were not")
     started: int
     requests: int
     ok: int
+    checked: int = Field(default=0, description="responses whose body was compared with the expected one")
     errors: Errors
     unfinished: int
     asked_duration_s: float
     duration_s: float
     requests_per_s: float
+    offered: Offered | None = Field(default=None, description="None in a closed loop")
     bytes: int
     bytes_per_s: float
     latency_ms: LatencySummary | None = Field(description="None when no request ended in the window")
+    service_ms: LatencySummary | None = Field(default=None, description="None when none of them was sent either")
     group_requests_per_s: Spread = Field(description="wrk's Req/Sec: each connection group, every 100 ms")
     statuses: dict[int, int]
     workers: dict[str, int] = Field(description="responses per X-Worker; empty when the server does not send it")
     generator_cpu_s: float = Field(description="user and system time of the generator in the window")
+    busy: float | None = Field(
+        default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"
+    )
+    generator_bound: bool = False
+    doubts: list[Doubt] = Field(default=[], description="why it is generator-bound")
     series: list[Second]
     histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
+    service_histogram: str = Field(default="", description="service times in the same form; empty in older records")
 
 
 Event = Annotated[Measuring | Second | Measured | LoadResult, Field(discriminator="event")]

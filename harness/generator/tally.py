@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.generator.framing import Head
+from harness.generator.framing import BodyKind, Head
+from harness.generator.load import Expectation
 from harness.generator.result import Errors
 
 
@@ -12,6 +13,7 @@ from harness.generator.result import Errors
 class Tally:
     """Counts over one window. ``started`` is counted where requests begin, the others where they end."""
 
+    expect: Expectation
     started: int = 0
     ok: int = 0
     bad_status: int = 0
@@ -21,13 +23,14 @@ class Tally:
     write: int = 0
     protocol: int = 0
     timed_out: int = 0
+    checked: int = 0  # of those with a complete response
     bytes: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     workers: Counter[str] = field(default_factory=Counter)
 
     def serve(self, head: Head, size_bytes: int, times: int = 1, body_is_bad: bool = False) -> None:
-        """Count ``times`` complete responses with this head, ``size_bytes`` in all. As for wrk, 4xx and 5xx are bad."""
-        if head.status >= 400:
+        """Count ``times`` complete responses with this head, ``size_bytes`` in all."""
+        if not self._is_good(head.status):
             self.bad_status += times
         elif body_is_bad:
             self.bad_body += times
@@ -42,7 +45,8 @@ class Tally:
         """Take over the hits that the quick path left on the heads."""
         for head in heads:
             if head.hits:
-                self.serve(head, head.total_bytes * head.hits, head.hits)
+                self.serve(head, head.total_bytes * head.hits, head.hits, self._has_wrong_length(head))
+                self.checked += head.hits if head.checked else 0
                 head.hits = 0
 
     @property
@@ -61,3 +65,10 @@ class Tally:
             body=self.bad_body,
             protocol=self.protocol,
         )
+
+    def _is_good(self, status: int) -> bool:
+        return status in self.expect.statuses if self.expect.statuses else status < 400
+
+    def _has_wrong_length(self, head: Head) -> bool:
+        expected = self.expect.body_bytes
+        return expected is not None and head.body_kind is BodyKind.LENGTH and head.body_bytes != expected

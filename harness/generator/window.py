@@ -5,72 +5,105 @@ from typing import Final
 
 import numpy as np
 
-from harness.generator.latency import LatencyHistogram, Nanoseconds, Spread, spread_of
-from harness.generator.result import Second
+from harness.generator.latency import LatencyHistogram, Nanoseconds
+from harness.generator.part import PartSecond
 from harness.units import NS_PER_MS, NS_PER_S
 
 SAMPLE_NS: Final = 100 * NS_PER_MS  # wrk's interval for Req/Sec
+SHORTEST_ROW_NS: Final = NS_PER_S // 2
+
+
+class Group:
+    """Buffers to which the connections of one group append what they measured, in nanoseconds.
+
+    ``prompt`` takes the latency of a request that was sent the moment it was due; of the others, ``response`` takes
+    the time since they were due and ``service`` the time since they were sent.
+    """
+
+    __slots__ = ("prompt", "response", "service")
+
+    def __init__(self) -> None:
+        self.prompt = array("q")
+        self.response = array("q")
+        self.service = array("q")
+
+    @property
+    def requests(self) -> int:
+        """How many requests with a complete response are in it."""
+        return len(self.prompt) + len(self.response)
 
 
 class Window:
-    """What is recorded from ``begin_ns`` on.
+    """What is recorded from ``begin_ns`` on. What the groups still hold from before is thrown away.
 
-    ``groups`` are the buffers to which the connections of each group append the latency (ns) of every completed
-    request; ``late`` takes how long the timed-out ones had waited.
+    A row of the series ends with every whole second, but for the last one, which ends with the window and lasts half
+    a second at the least: so all processes have as many rows.
+
+    ``overdue`` takes how long the timed-out requests had waited since they were due, ``overdue_service`` since they
+    were sent, for those that were; ``send_lag`` how late each request of an open loop was taken up (all ns).
     """
 
-    def __init__(self, groups: list["array[int]"], begin_ns: int) -> None:
+    def __init__(self, groups: list[Group], begin_ns: int, duration_s: float) -> None:
         self.begin_ns = begin_ns
-        self.late = array("q")
-        self.histogram = LatencyHistogram()
-        self.series: list[Second] = []
+        self.overdue = array("q")
+        self.overdue_service = array("q")
+        self.send_lag = array("q")
+        self.response = LatencyHistogram()
+        self.service = LatencyHistogram()
+        self.lag = LatencyHistogram()
+        self.group_rates_per_s = array("d")
         self._groups = groups
-        self._group_rates_per_s = array("d")
         self._counted_ns = [begin_ns] * len(groups)
-        self._second: list[Nanoseconds] = []
+        self._last_row_ns = begin_ns + round(duration_s * NS_PER_S) - SHORTEST_ROW_NS
+        self._second_end_ns = begin_ns + NS_PER_S
+        self._second = LatencyHistogram()
         self._second_requests = 0
         self._second_begin_ns = begin_ns
         self._second_errors = 0
         for group in groups:
-            del group[:]
+            _drained(group.prompt, group.response, group.service)
 
     def sample(self, now_ns: int) -> None:
-        """Empty the buffers into the histogram and note each group's rate since the last sample."""
+        """Empty the buffers into the histograms and note each group's rate since the last sample."""
         for index, group in enumerate(self._groups):
-            if group and now_ns > self._counted_ns[index]:
-                self._group_rates_per_s.append(len(group) * NS_PER_S / (now_ns - self._counted_ns[index]))
+            requests = group.requests
+            self._second_requests += requests
+            if requests and now_ns > self._counted_ns[index]:
+                self.group_rates_per_s.append(requests * NS_PER_S / (now_ns - self._counted_ns[index]))
                 self._counted_ns[index] = now_ns
-        self._second_requests += sum(map(len, self._groups))
-        buffers = [*self._groups, self.late]
-        latencies_ns = np.concatenate([np.array(buffer, dtype=np.int64) for buffer in buffers])
-        for buffer in buffers:
-            del buffer[:]
-        self.histogram.record(latencies_ns)
-        self._second.append(latencies_ns)
+        prompt_ns = _drained(*(group.prompt for group in self._groups))
+        response_ns = _drained(self.overdue, *(group.response for group in self._groups))
+        service_ns = _drained(self.overdue_service, *(group.service for group in self._groups))
+        self._second.record(prompt_ns)
+        self._second.record(response_ns)
+        self.service.record(prompt_ns)
+        self.service.record(service_ns)
+        self.lag.record(_drained(self.send_lag))
 
     def second_is_over(self, now_ns: int) -> bool:
         """Whether a row of the series is due."""
-        return now_ns - self.begin_ns >= (len(self.series) + 1) * NS_PER_S
+        return self._second_end_ns <= min(now_ns, self._last_row_ns)
 
-    def end_second(self, now_ns: int, errors: int) -> Second:
+    def end_second(self, now_ns: int, errors: int) -> PartSecond:
         """Close the current row of the series; ``errors`` counts those since the window began."""
-        latencies_ms = np.concatenate(self._second) / NS_PER_MS if self._second else np.empty(0)
-        p50_ms, p99_ms, max_ms = np.percentile(latencies_ms, [50, 99, 100]) if latencies_ms.size else (None,) * 3
-        second = Second(
+        second = PartSecond(
             end_s=(now_ns - self.begin_ns) / NS_PER_S,
             requests=self._second_requests,
-            requests_per_s=self._second_requests * NS_PER_S / (now_ns - self._second_begin_ns),
+            requests_per_s=self._second_requests * NS_PER_S / max(1, now_ns - self._second_begin_ns),
             errors=errors - self._second_errors,
-            p50_ms=p50_ms,
-            p99_ms=p99_ms,
-            max_ms=max_ms,
+            histogram=self._second.encode(),
         )
-        self.series.append(second)
-        self._second.clear()
+        self.response.add(self._second)
+        self._second.reset()
+        self._second_end_ns += max(1, (now_ns - self._second_end_ns) // NS_PER_S + 1) * NS_PER_S
         self._second_requests = 0
         self._second_begin_ns, self._second_errors = now_ns, errors
         return second
 
-    def group_rates(self) -> Spread:
-        """Requests per second of each group in each sample in which it completed something."""
-        return spread_of(np.array(self._group_rates_per_s))
+
+def _drained(*buffers: "array[int]") -> Nanoseconds:
+    """Everything in the buffers, which are empty afterwards."""
+    values = np.concatenate([np.array(buffer, dtype=np.int64) for buffer in buffers])
+    for buffer in buffers:
+        del buffer[:]
+    return values

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from harness.record import Run
 from harness.report.summary import TopologySummary, unsound
-
-BUSY_GENERATOR_CORES: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -77,11 +74,12 @@ def _bodies(run: Run) -> Iterator[Finding]:
 
 def _generator(summaries: list[TopologySummary]) -> Iterator[Finding]:
     for summary in summaries:
-        if summary.generator_cores is not None and summary.generator_cores >= BUSY_GENERATOR_CORES:
+        bound = [trial.load for trial in summary.trials if trial.load.generator_bound]
+        if bound:
+            first = bound[0].doubts[0]
             yield Finding(
-                f"`{summary.name}`: the generator used {summary.generator_cores:.0%} of a core,"
-                " so it may be the generator that was measured.",
-                "Nothing about the server follows from this topology's requests/s.",
+                f"`{summary.name}`: {len(bound)} of {len(summary.trials)} trials are generator-bound: {first.what}",
+                f"Nothing about the server follows from their figures. {first.advice}",
             )
 
 

@@ -7,6 +7,7 @@ from harness.record import Run
 from harness.report.documented import documented_rows
 from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
+from harness.report.offer import offer_text, placement_text
 from harness.report.summary import TopologySummary, unsound
 from harness.stats.estimate import Estimate
 from harness.units import duration_text, ms_text, rate_text, size_text
@@ -35,6 +36,8 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         scenario=run.scenario,
         environment=run.environment,
         headline=headline(summaries),
+        offer=offer_text(run.scenario.load),
+        placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
         summaries=summaries,
         findings=findings(run, summaries),
         unsound=unsound(run),

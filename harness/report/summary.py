@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from harness.generator.latency import LatencyHistogram, LatencySummary
-from harness.generator.result import Errors, LoadResult
+from harness.generator.result import Errors, LoadResult, Offered
 from harness.record import Run, TrialRecord, Usage
 from harness.scenario import Topology
 from harness.stats.estimate import Estimate, mean_over_trials, ratio_within_blocks
@@ -52,11 +52,13 @@ class TopologySummary:
     ratio: Estimate | None = None  # to the baseline, requests/s; None for the baseline itself
     verdict: Verdict | None = None
     latency_ms: LatencySummary | None = None  # of all the trials' requests together
+    service_ms: LatencySummary | None = None  # the same from when they were sent
     cpu_ms_per_request: Estimate | None = None
     cpu_ratio: Estimate | None = None
     rss_bytes: float | None = None
     server_cores: float | None = None  # busy on average
     generator_cores: float | None = None
+    offers: tuple[Offered, ...] = ()  # of each trial; none in a closed loop
     errors: Errors = field(default_factory=Errors)
     unfinished: int = 0
     workers: tuple[WorkerShare, ...] = ()
@@ -104,11 +106,13 @@ def _summary(
         ratio=throughput,
         verdict=judge(throughput) if throughput else None,
         latency_ms=merged_latency(trials).summary(),
+        service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
         cpu_ratio=None if topology.baseline else _ratio(baseline, trials, lambda trial: trial.cpu_ms_per_request),
         rss_bytes=_mean([trial.usage.rss_bytes for trial in trials]),
         server_cores=_mean([trial.usage.cpu_s / trial.usage.window_s for trial in trials]),
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
+        offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
         unfinished=sum(trial.load.unfinished for trial in trials),
         workers=tuple(share for trial in trials for share in _shares(trial)),

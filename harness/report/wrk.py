@@ -6,7 +6,7 @@ from harness.generator.latency import LatencyHistogram, Spread
 from harness.generator.result import LoadResult
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
-from harness.units import NS_PER_S, wrk_binary, wrk_metric, wrk_time, wrk_whole_time
+from harness.units import NS_PER_S, rate_text, wrk_binary, wrk_metric, wrk_time, wrk_whole_time
 
 MS_PER_S = 1000
 
@@ -42,7 +42,7 @@ def _block(record: TrialRecord) -> str:
 def _lines(result: LoadResult, latency: bool) -> Iterator[str]:
     errors = result.errors
     yield f"Running {wrk_whole_time(result.asked_duration_s)} test @ {result.url}"
-    yield f"  {result.threads} threads and {result.connections} connections"
+    yield f"  {result.threads} threads and {result.connections} connections{_offer(result)}"
     yield "  Thread Stats   Avg      Stdev     Max   +/- Stdev"
     yield _spread("Latency", result.latency_ms or _NOTHING, lambda ms: wrk_time(ms / MS_PER_S))
     yield _spread("Req/Sec", result.group_requests_per_s, wrk_metric)
@@ -64,6 +64,13 @@ def _lines(result: LoadResult, latency: bool) -> Iterator[str]:
         yield f"  Non-2xx or 3xx responses: {errors.status}"
     yield f"Requests/sec: {result.requests_per_s:9.2f}"
     yield f"Transfer/sec: {wrk_binary(result.bytes_per_s):>10}B"
+
+
+def _offer(result: LoadResult) -> str:
+    """What wrk has no words for, put so that whoever looks for wrk's still finds them."""
+    if result.offered is None:
+        return ""
+    return f" at most, {rate_text(result.offered.rate_per_s)} requests/s offered, {result.offered.kind}"
 
 
 _NOTHING = Spread(mean=0.0, stdev=0.0, max=0.0, within_stdev_percent=0.0)

@@ -1,138 +1,21 @@
 """The scenario file: what is compared and how. TOML in, one frozen and validated model out, all errors at once."""
 
-import string
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from harness.units import parse_duration_s
-
-PLACEHOLDERS: Final = ("python", "host", "port", "workers")
-NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # also the name of files
-MAX_CONNECTIONS: Final = 100_000
-MAX_WORKERS: Final = 1024
+from harness.generator.sources import RequestTable
+from harness.scenario.load import LoadTable, ScenarioLoad
+from harness.scenario.table import NAME, DurationS, ScenarioError, Table
+from harness.scenario.topology import Topology, TopologyTable
 
 
-class ScenarioError(Exception):
-    """The scenario can't be used. The message holds every reason, a line each, with file and key."""
-
-
-def _duration_s(value: object) -> object:
-    return parse_duration_s(value) if isinstance(value, str) else value
-
-
-DurationS = Annotated[float, BeforeValidator(_duration_s)]
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
-Words = Annotated[tuple[str, ...], Field(strict=False)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class LoadTable(_Table):
-    """``[load]``: what every topology is offered, a closed loop of connections dealt to groups ("threads")."""
-
-    path: str = Field(default="/", pattern=r"^/[!-~]*$")
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
-    headers: dict[HeaderName, HeaderValue] = {}
-    body: str = ""
-    connections: int = Field(default=40, ge=1, le=MAX_CONNECTIONS)
-    threads: int = Field(default=20, ge=1)
-    warmup_s: DurationS = Field(default=1.0, alias="warmup", ge=0)
-    duration_s: DurationS = Field(default=3.0, alias="duration", gt=0)
-    timeout_s: DurationS = Field(default=2.0, alias="timeout", gt=0)
-
-    @model_validator(mode="after")
-    def _groups_are_not_empty(self) -> Self:
-        if self.threads > self.connections:
-            raise ValueError(f"expected threads <= connections, got {self.threads} > {self.connections}")
-        return self
-
-
-class Topology(_Table):
-    """One way to run the server. ``workers`` is None for one that is not a cluster; clusters that differ in
-    nothing but that are of one ``family``.
-
-    ``command`` and the values of ``env`` may hold {python}, {host}, {port} and {workers}. ``port`` fixes the
-    port for a server that can't be told one; otherwise every trial takes a free one.
-    """
-
-    name: str = Field(pattern=NAME, max_length=80)
-    family: str
-    command: Words = Field(min_length=1)
-    env: dict[str, str] = {}
-    workers: int | None = None
-    baseline: bool = False
-    requires: Words = ()
-    port: int | None = Field(default=None, ge=1, le=65535)
-
-    def filled(self, text: str, values: Mapping[str, object]) -> str:
-        """``text`` with its placeholders replaced."""
-        return text.format_map({"workers": self.workers, **values})
-
-
-class TopologyTable(_Table):
-    """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own."""
-
-    name: str = Field(min_length=1)
-    command: Words = Field(min_length=1)
-    env: dict[str, str] = {}
-    workers: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)] | None = None
-    baseline: bool = False
-    requires: Words = ()
-    port: int | None = Field(default=None, ge=1, le=65535)
-
-    @field_validator("command")
-    @classmethod
-    def _known_placeholders(cls, command: tuple[str, ...]) -> tuple[str, ...]:
-        _placeholders(command)
-        return command
-
-    @field_validator("env")
-    @classmethod
-    def _known_placeholders_in_env(cls, env: dict[str, str]) -> dict[str, str]:
-        _placeholders(env.values())
-        return env
-
-    @model_validator(mode="after")
-    def _placeholders_have_values(self) -> Self:
-        used = _placeholders([*self.command, *self.env.values()])
-        if "port" not in used and self.port is None:
-            raise ValueError("expected {port} in command or env, or a fixed port = N")
-        if "workers" in used | _placeholders([self.name]) and not self.workers:
-            raise ValueError("expected workers = [N, ...], since {workers} is used")
-        if self.workers and len(self.workers) > 1 and "workers" not in _placeholders([self.name]):
-            raise ValueError("expected {workers} in name, so that each number of workers has a name of its own")
-        if self.workers and self.baseline and len(self.workers) > 1:
-            raise ValueError("expected one topology as the baseline, got one for each number of workers")
-        return self
-
-    def expanded(self) -> list[Topology]:
-        """The topologies this table stands for. Raises ValidationError where a name can't be used."""
-        rest = self.model_dump(exclude={"name", "workers"})
-        family = self.name.format(workers="N")
-        return [
-            Topology(name=self.name.format(workers=workers), family=family, workers=workers, **rest)
-            for workers in (self.workers or (None,))
-        ]
-
-
-class Documented(_Table):
+class Documented(Table):
     """One published wrk run of a topology of this name; reports set it beside what was measured."""
 
     topology: str
@@ -148,19 +31,19 @@ class Documented(_Table):
     timeouts: int = Field(ge=0)
 
 
-class _Comparison(_Table):
+class _Comparison(Table):
     """What the file and the resolved scenario have in common."""
 
     name: str = Field(pattern=NAME, max_length=80)
     rounds: int = Field(default=5, ge=1, le=10_000)
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
-    load: LoadTable = LoadTable()
     documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()
 
 
 class Scenario(_Comparison):
     """A whole comparison, resolved: exactly one of the topologies is the baseline."""
 
+    load: ScenarioLoad
     topologies: Annotated[tuple[Topology, ...], Field(strict=False)]
 
     @property
@@ -184,6 +67,7 @@ class Scenario(_Comparison):
 class ScenarioFile(_Comparison):
     """A scenario as written in TOML."""
 
+    load: LoadTable = LoadTable()
     topology: Annotated[tuple[TopologyTable, ...], Field(strict=False)]
 
     @field_validator("topology")
@@ -198,11 +82,16 @@ class ScenarioFile(_Comparison):
             raise ValueError("expected at most one baseline = true")
         return tables
 
-    def resolved(self) -> Scenario:
-        """One topology for each number of workers; the first is the baseline when none is named."""
+    def resolved(self, folder: Path) -> Scenario:
+        """One topology for each number of workers; the first is the baseline when none is named.
+
+        Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used.
+        """
         topologies = [topology for table in self.topology for topology in table.expanded()]
         common = {field: getattr(self, field) for field in _Comparison.model_fields}
-        return Scenario.model_construct(**common, topologies=_with_baseline(topologies))
+        return Scenario.model_construct(
+            **common, load=self.load.resolved(folder), topologies=_with_baseline(topologies)
+        )
 
 
 def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
@@ -223,25 +112,18 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
             table = table.setdefault(parent, {})
         table[last] = value
     try:
-        return ScenarioFile.model_validate(tables).resolved()
+        return ScenarioFile.model_validate(tables).resolved(path.parent)
     except ValidationError as error:
         reasons = [f"{path}: {_key(problem['loc'])}: {_expected(problem)}" for problem in error.errors()]
         raise ScenarioError("\n".join(reasons)) from error
+    except (OSError, ValueError) as error:
+        raise ScenarioError("\n".join(f"{path}: load: {line}" for line in str(error).splitlines())) from error
 
 
 def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:
     if not any(topology.baseline for topology in topologies):
         topologies = [topologies[0].model_copy(update={"baseline": True}), *topologies[1:]]
     return tuple(topologies)
-
-
-def _placeholders(texts: Iterable[str]) -> set[str]:
-    """The names in braces. Raises ValueError for one that nothing fills."""
-    names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-    if unknown := sorted(names - set(PLACEHOLDERS)):
-        expected = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise ValueError(f"expected placeholders among {expected}, got {', '.join(f'{{{n}}}' for n in unknown)}")
-    return names
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -264,6 +146,8 @@ def _expected(problem: ErrorDetails) -> str:
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    tables: dict[str, type[_Table]] = {"load": LoadTable, "topology": TopologyTable, "documented": Documented}
+    tables: dict[str, type[BaseModel]] = {"load": LoadTable, "topology": TopologyTable, "documented": Documented}
     table = tables.get(str(location[0]), ScenarioFile) if len(location) > 1 else ScenarioFile
+    if location[:2] == ("load", "request") and len(location) > 3:
+        table = RequestTable
     return [field.alias or name for name, field in table.model_fields.items()]

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
@@ -57,9 +57,9 @@ def free_port() -> int:
 
 
 class Server:
-    """One launched server. Leaving the context stops it and everything that descends from it."""
+    """One launched server, on the given cores if any. Leaving the context stops it and all that descends from it."""
 
-    def __init__(self, topology: Topology, log: Path) -> None:
+    def __init__(self, topology: Topology, log: Path, cpus: Sequence[int] = ()) -> None:
         self.port = topology.port or free_port()
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.killed = 0
@@ -76,6 +76,8 @@ class Server:
         command = [topology.filled(word, values) for word in topology.command]
         env = os.environ | {"PATH": search_path()} | {k: topology.filled(v, values) for k, v in topology.env.items()}
         try:
+            if cpus:
+                os.sched_setaffinity(self._guardian.pid, cpus)  # inherited by all that it will start
             self._launch(command, env, log)
         except BaseException:
             self.stop()

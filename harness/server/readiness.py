@@ -9,8 +9,8 @@ from typing import Final
 
 import psutil
 
+from harness.generator.load import Request
 from harness.record import ServerProcess
-from harness.scenario import LoadTable
 from harness.server.census import listeners, take_census, workers_of
 from harness.server.launch import HOST, Server, ServerError
 
@@ -37,7 +37,7 @@ class _Answer:
     body: bytes
 
 
-def wait_until_ready(server: Server, load: LoadTable, workers: int | None, timeout_s: float) -> Ready:
+def wait_until_ready(server: Server, request: Request, workers: int | None, timeout_s: float) -> Ready:
     """Wait for a 2xx from a listener of our own and for the expected workers.
 
     Raises ServerError, saying what was still missing, when the server exits, does not speak HTTP, is a stranger
@@ -47,17 +47,17 @@ def wait_until_ready(server: Server, load: LoadTable, workers: int | None, timeo
     missing = "it does not listen"
     while time.monotonic() - began_s < timeout_s:
         server.check_alive()
-        missing = _missing(server, load, workers, min(ANSWER_S, began_s + timeout_s - time.monotonic()))
+        missing = _missing(server, request, workers, min(ANSWER_S, began_s + timeout_s - time.monotonic()))
         if not missing:
             ready_s = time.monotonic() - began_s
             _wait_until_quiet(server)
             server.check_alive()  # it may have left the answer to a child, and gone
-            return _describe(server, load, ready_s)
+            return _describe(server, request, ready_s)
         time.sleep(POLL_S)
     raise ServerError(f"not ready after {timeout_s:g} s: {missing}")
 
 
-def _missing(server: Server, load: LoadTable, workers: int | None, patience_s: float) -> str:
+def _missing(server: Server, request: Request, workers: int | None, patience_s: float) -> str:
     """What still keeps the server from being ready; empty when nothing does."""
     ours, strangers = listeners(server)
     if strangers:
@@ -65,22 +65,22 @@ def _missing(server: Server, load: LoadTable, workers: int | None, patience_s: f
     if not ours:
         return f"it does not listen on port {server.port}"
     try:
-        answer = _ask(server.port, load, patience_s)
+        answer = _ask(server.port, request, patience_s)
     except OSError as error:
-        return f"no answer to {load.method} {load.path}: {error}"
+        return f"no answer to {request.method} {request.path}: {error}"
     if not 200 <= answer.status < 300:
-        return f"{load.method} {load.path} is answered with status {answer.status}"
+        return f"{request.method} {request.path} is answered with status {answer.status}"
     found = len(workers_of(take_census(server)))
     if workers is not None and found < workers:
         return f"{found} of {workers} workers exist"
     return ""
 
 
-def _ask(port: int, load: LoadTable, patience_s: float) -> _Answer:
-    """Send the request of the load once. Raises OSError; ServerError when the answer is not HTTP."""
+def _ask(port: int, request: Request, patience_s: float) -> _Answer:
+    """Send the request once. Raises OSError; ServerError when the answer is not HTTP."""
     connection = http.client.HTTPConnection(HOST, port, timeout=max(patience_s, POLL_S))
     try:
-        connection.request(load.method, load.path, load.body.encode() or None, dict(load.headers))
+        connection.request(request.method, request.path, request.body or None, dict(request.headers))
         response = connection.getresponse()
         return _Answer(response.status, response.read())
     except http.client.RemoteDisconnected as error:
@@ -91,9 +91,9 @@ def _ask(port: int, load: LoadTable, patience_s: float) -> _Answer:
         connection.close()
 
 
-def _describe(server: Server, load: LoadTable, ready_s: float) -> Ready:
+def _describe(server: Server, request: Request, ready_s: float) -> Ready:
     try:
-        first, second = (_ask(server.port, load, ANSWER_S) for _ in range(2))
+        first, second = (_ask(server.port, request, ANSWER_S) for _ in range(2))
     except OSError as error:
         raise ServerError(f"answered once and then no more: {error}") from error
     digest = hashlib.sha256(first.body).hexdigest() if first.body == second.body else None

@@ -2,6 +2,8 @@
 
 import gc
 import multiprocessing
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -9,7 +11,8 @@ from typing import Final
 
 from harness.generator.load import Load
 from harness.generator.loop import LoadLoop
-from harness.generator.result import Event, LoadResult
+from harness.generator.merge import Collector
+from harness.generator.result import LoadResult
 
 PATIENCE_S: Final = 20.0
 
@@ -43,11 +46,11 @@ def forked_loop() -> Iterator[Offer]:
 
 def _run(pipe: Connection) -> None:
     gc.freeze()  # or the loop, which collects before it starts, would go through all that the tests ever made
-    pipe.send(LoadLoop(pipe.recv(), _ignore, _never).run())
-
-
-def _ignore(event: Event) -> None:
-    """The events are for the tests of the generator's own process."""
+    load: Load = pipe.recv()
+    collector = Collector(load, 1, ())
+    part = LoadLoop(load, lambda event: deque(collector.take(0, event)), _never).run(time.monotonic_ns())
+    (result,) = collector.take(0, part)
+    pipe.send(result)
 
 
 def _never() -> bool:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.framing import HeadCache
+from harness.generator.known import MOST_HEADS
 from harness.generator.process import Generator
-from harness.generator.request import request_bytes
+from harness.generator.request import prepared_requests
 from harness.generator.result import Errors, LoadResult
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, closing, whole
@@ -25,7 +25,6 @@ from tests.generator.scripted_server import HOST, PATIENCE_S, After, Answer, Scr
 HEAD_END_AT = SMALL.index(b"\r\n\r\n")
 INTERIM = head_of(103, "Link: </a.css>")
 OLD_KEPT = head_of(200, "Content-Length: 3", "Connection: keep-alive", version="1.0") + b"old"
-MOST_HEADS = HeadCache().capacity
 OLD_CLOSED = head_of(200, "Content-Length: 3", version="1.0") + b"old"
 
 GOOD = {
@@ -93,14 +92,15 @@ def test_statuses_in_turn() -> None:
 
 def test_a_large_request_is_received_whole_although_it_is_written_in_parts() -> None:
     with forked_loop() as offer, ScriptedServer(repeat(whole(SMALL)), slow=True) as server:
-        load = short_load(server.port, method="POST", body="0123456789" * 500_000, connections=2, duration_s=0.5)
-        assert writes_only_a_part(server.port, request_bytes(load))
+        load = short_load(server.port, method="POST", body=b"0123456789" * 500_000, connections=2, duration_s=0.5)
+        request = next(prepared_requests(load)).data
+        assert writes_only_a_part(server.port, request)
         result = offer(load)
     assert_adds_up(result)
     assert_agrees(result, server)
     assert result.ok == result.requests > 0
     assert result.errors == Errors()
-    assert set(server.requests) == {request_bytes(load)}
+    assert set(server.requests) == {request}
 
 
 def writes_only_a_part(port: int, request: bytes) -> bool:

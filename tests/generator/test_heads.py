@@ -1,15 +1,17 @@
-"""The cache of heads stays small, and no response that was counted on a head is lost."""
+"""What is known of responses stays small, and no response that was counted on a head is lost."""
 
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.generator.framing import Head, HeadCache, parse_head
+from harness.generator.framing import Head, parse_head
+from harness.generator.known import MOST_HEADS, MOST_WHOLES, KnownResponses
+from harness.generator.load import Expectation
 from harness.generator.tally import Tally
 from tests.generator.messages import head_of
 
-CAPACITY = 4
+SPARE = 4  # how many heads fit in before some are forgotten
 STATUSES = (200, 404, 500)
 WORKERS = ("", "w1", "w2")
 
@@ -25,19 +27,16 @@ class Serving:
     """Finds heads as the load loop does, with the heads of the last few responses still in flight."""
 
     def __init__(self, in_flight: int) -> None:
-        self.cache, self.tally = HeadCache(CAPACITY), Tally()
+        self.known, self.tally = almost_full(), Tally(Expectation())
         self._in_flight: list[Head] = []
         self._most_in_flight = in_flight
 
     def serve(self, number: int) -> None:
         """Begin a response with that head, and complete the oldest one when enough are in flight."""
         head = numbered_head(number)
-        known = self.cache.by_bytes.get(head.raw)
+        known = self.known.heads.get(head.raw)
         if known is None:
-            if self.cache.full:
-                self.tally.collect(self.cache.by_bytes.values())
-                self.cache.forget(self._in_flight)
-            self.cache.add(head)
+            self.tally.collect(self.known.add_head(head, self._in_flight))
             known = head
         self._in_flight.append(known)
         if len(self._in_flight) > self._most_in_flight:
@@ -48,7 +47,7 @@ class Serving:
         for head in self._in_flight:
             head.hits += 1
         self._in_flight.clear()
-        self.tally.collect(self.cache.by_bytes.values())
+        self.tally.collect(self.known)
 
 
 @given(numbers=st.lists(st.integers(0, 12), max_size=80), in_flight=st.integers(0, 6))
@@ -56,7 +55,7 @@ def test_every_hit_is_collected_once(numbers: list[int], in_flight: int) -> None
     serving = Serving(in_flight)
     for number in numbers:
         serving.serve(number)
-        assert len(serving.cache.by_bytes) <= max(CAPACITY, in_flight + 1)
+        assert len(serving.known.heads) <= MOST_HEADS
     serving.finish()
     heads, tally = [numbered_head(number) for number in numbers], serving.tally
     assert tally.statuses == Counter(head.status for head in heads)
@@ -67,7 +66,7 @@ def test_every_hit_is_collected_once(numbers: list[int], in_flight: int) -> None
 
 
 def test_collecting_twice_counts_once() -> None:
-    head, tally = numbered_head(0), Tally()
+    head, tally = numbered_head(0), Tally(Expectation())
     head.hits = 3
     tally.collect([head])
     tally.collect([head])
@@ -75,11 +74,35 @@ def test_collecting_twice_counts_once() -> None:
 
 
 def test_heads_in_flight_are_kept_and_the_others_dropped() -> None:
-    cache, heads = HeadCache(CAPACITY), [numbered_head(number) for number in range(CAPACITY)]
+    known, heads = KnownResponses(), [numbered_head(number) for number in range(MOST_HEADS)]
     for head in heads:
-        assert not cache.full
-        cache.add(head)
-    assert cache.full
-    cache.forget([heads[2]])
-    assert list(cache.by_bytes.values()) == [heads[2]]
-    assert not cache.full
+        assert known.add_head(head, []) == []
+    new = numbered_head(MOST_HEADS)
+    assert known.add_head(new, [heads[2]]) == heads
+    assert list(known.heads.values()) == [heads[2], new]
+
+
+def test_whole_responses_are_counted_for_themselves_and_forgotten_when_there_are_many() -> None:
+    known, head, tally = KnownResponses(), numbered_head(0), Tally(Expectation())
+    for number in range(MOST_WHOLES):
+        assert known.add_whole(b"%b%03d" % (head.raw, number), head, checked=number % 2 == 0) == []
+    for whole in known.wholes.values():
+        whole.hits += 2
+    forgotten = known.add_whole(head.raw + b"new", head, checked=False)
+    tally.collect(forgotten)
+    tally.collect(known)
+    assert len(known.wholes) == 1
+    assert (tally.ok, tally.checked) == (2 * MOST_WHOLES, MOST_WHOLES)
+    assert tally.bytes == 2 * MOST_WHOLES * (len(head.raw) + 3)
+    assert head.hits == 0
+
+
+def almost_full() -> KnownResponses:
+    """With heads that are never served, so that few more make it full."""
+    known = KnownResponses()
+    for number in range(MOST_HEADS - SPARE):
+        known.add_head(FILLERS[number], [])
+    return known
+
+
+FILLERS = [parse_head(head_of(200, "Content-Length: 0", f"X-Filler: {number}"), "GET") for number in range(MOST_HEADS)]

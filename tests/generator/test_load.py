@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.generator.load import Load, target_of
+from harness.generator.load import Arrivals, Load, Request, Stage, Target, Tls, parse_stage, target_of
+from tests.generator.loads import short_load
 
 PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#")).map("/{}".format)
 
@@ -26,7 +27,9 @@ PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_cha
     ],
 )
 def test_targets(url: str, target: tuple[str, int, str]) -> None:
-    assert target_of(url) == target
+    found, path = target_of(url)
+    assert (found.host, found.port, path) == target
+    assert found.tls is None
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def test_targets(url: str, target: tuple[str, int, str]) -> None:
         "",
         "localhost:8080/",
         "/cart",
-        "https://localhost/",
+        "http://name:password@localhost/",
         "ftp://localhost/",
         "http://",
         "http:///cart",
@@ -61,18 +64,35 @@ def test_port_0_is_not_taken_for_the_usual_one() -> None:
 
 
 def load_to(url: str) -> Load:
-    host, port, path = target_of(url)
-    return Load(host=host, port=port, path=path)
+    target, path = target_of(url)
+    return Load(target=target, requests=(Request(path=path),))
+
+
+def load_of(host: str, port: int, path: str = "/", **rest: object) -> Load:
+    target, requests = Target(host=host, port=port), (Request(path=path),)
+    return Load.model_validate({"target": target, "requests": requests} | rest)
+
+
+def test_https_is_another_port_and_checks_certificates() -> None:
+    target, _ = target_of("https://localhost/")
+    assert (target.port, target.tls) == (443, Tls(verify=True))
+    assert target.url("/x") == "https://localhost:443/x"
+    assert target_of("https://localhost/", tls=Tls(verify=False))[0].tls == Tls(verify=False)
+
+
+def test_a_unix_socket_keeps_the_host_for_the_header() -> None:
+    target, _ = target_of("http://shop/", unix_socket="/run/shop.sock")
+    assert (target.unix_socket, target.authority) == ("/run/shop.sock", "shop:80")
 
 
 @given(host=st.sampled_from(["127.0.0.1", "localhost", "a.example"]), port=st.integers(1, 65535), path=PATH)
 def test_the_url_of_a_load_leads_back_to_it(host: str, port: int, path: str) -> None:
-    load = Load(host=host, port=port, path=path)
+    load = load_of(host, port, path)
     assert load_to(load.url) == load
 
 
 def test_the_url_of_an_ipv6_host_leads_back_to_it() -> None:
-    load = Load(host="::1", port=8080)
+    load = load_of("::1", 8080)
     assert load_to(load.url) == load
 
 
@@ -100,21 +120,65 @@ def test_the_url_of_an_ipv6_host_leads_back_to_it() -> None:
         ("duration_s", 0),
         ("duration_s", math.inf),
         ("timeout_s", 0),
-        ("expect_body_sha256", "not a digest"),
+        ("body_sha256", "not a digest"),
         ("pipelining", True),
     ],
 )
 def test_what_cannot_be_offered(field: str, value: object) -> None:
     with pytest.raises(ValidationError, match=field):
-        Load.model_validate({"host": "localhost", "port": 80, field: value})
+        short_load(**{"port": 80, field.replace("body_sha", "expect_body_sha"): value})  # type: ignore[arg-type]
 
 
 def test_every_group_needs_a_connection() -> None:
     with pytest.raises(ValidationError, match="got 2 connections and 3 threads"):
-        Load(host="localhost", port=80, connections=2, threads=3)
-    assert Load(host="localhost", port=80, connections=3, threads=3).threads == 3
+        load_of("localhost", 80, connections=2, threads=3)
+    assert load_of("localhost", 80, connections=3, threads=3).threads == 3
 
 
 def test_a_load_survives_the_pipe() -> None:
-    load = Load(host="localhost", port=80, method="POST", headers={"X-A": "ä"}, body="€", expect_body_sha256="0" * 64)
+    headers = {"X-A": "ä"}
+    load = short_load(80, method="POST", headers=headers, body=b"\x00\xff", expect_body_sha256="0" * 64)
     assert Load.model_validate_json(load.model_dump_json()) == load
+
+
+@given(connections=st.integers(1, 60), threads=st.integers(1, 60), processes=st.integers(1, 60))
+def test_a_load_is_dealt_to_processes_without_a_rest(connections: int, threads: int, processes: int) -> None:
+    threads, processes = min(threads, connections), min(processes, connections)
+    shares = load_of("localhost", 80, connections=connections, threads=threads).shares(processes)
+    assert sum(share.connections for share in shares) == connections
+    assert max(share.connections for share in shares) - min(share.connections for share in shares) <= 1
+    assert sum(share.threads for share in shares) == max(threads, processes)
+    assert [(share.share.index, share.share.of) for share in shares] == [(i, processes) for i in range(processes)]
+    assert all(Load.model_validate(share.model_dump()) == share for share in shares)
+
+
+def test_a_process_needs_a_connection() -> None:
+    with pytest.raises(ValueError, match="got 2 connections and 3 processes"):
+        load_of("localhost", 80, connections=2).shares(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "stage"),
+    [("30s:100", (30.0, 100.0)), ("1.5m:0", (90.0, 0.0)), ("250ms:12.5", (0.25, 12.5)), ("5:1e3", (5.0, 1000.0))],
+)
+def test_stages(text: str, stage: tuple[float, float]) -> None:
+    duration_s, rate_per_s = stage
+    assert parse_stage(text) == Stage(duration_s=duration_s, rate_per_s=rate_per_s)
+
+
+@pytest.mark.parametrize("text", ["", "30s", "30s:", ":100", "100:30s", "0s:100", "30s:-1", "30s:nan", "30s:inf"])
+def test_what_is_no_stage(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a stage such as '30s:500'"):
+        parse_stage(text)
+
+
+def test_stages_fill_the_window() -> None:
+    arrivals = Arrivals(rate_per_s=0, stages=(Stage(duration_s=2, rate_per_s=10), Stage(duration_s=3, rate_per_s=10)))
+    assert load_of("localhost", 80, arrivals=arrivals, duration_s=5).duration_s == arrivals.stages_s
+    with pytest.raises(ValidationError, match="got stages of 5 s and a window of 6 s"):
+        load_of("localhost", 80, arrivals=arrivals, duration_s=6)
+
+
+def test_nothing_arrives_at_a_rate_of_zero() -> None:
+    with pytest.raises(ValidationError, match="expected a rate above 0"):
+        Arrivals(rate_per_s=0, stages=(Stage(duration_s=2, rate_per_s=0),))

@@ -3,19 +3,23 @@
 import pytest
 
 from harness.generator.load import Load
-from harness.generator.request import request_bytes
+from harness.generator.request import prepared_requests
+from tests.generator.loads import short_load
 
 
 def lines_of(load: Load) -> list[str]:
     """Request line and headers; fails unless the body follows them as it is."""
-    head, empty_line, body = request_bytes(load).partition(b"\r\n\r\n")
+    prepared = next(prepared_requests(load))
+    assert prepared.size == len(prepared.data)
+    assert prepared.method == load.requests[0].method
+    head, empty_line, body = prepared.data.partition(b"\r\n\r\n")
     assert empty_line
-    assert body == load.body.encode()
-    return head.decode("latin-1").split("\r\n")
+    assert body == load.requests[0].body
+    return str(head, "latin-1").split("\r\n")
 
 
 def load(**changes: object) -> Load:
-    return Load.model_validate({"host": "127.0.0.1", "port": 8080} | changes)
+    return short_load(8080, **changes)
 
 
 def test_the_plain_request() -> None:
@@ -27,11 +31,11 @@ def test_method_and_path() -> None:
 
 
 def test_a_body_has_a_length_in_bytes() -> None:
-    assert "Content-Length: 3" in lines_of(load(method="POST", body="€"))
+    assert "Content-Length: 3" in lines_of(load(method="POST", body="€".encode()))
 
 
 def test_a_body_has_a_length_whatever_the_method() -> None:
-    assert "Content-Length: 2" in lines_of(load(method="GET", body="ab"))
+    assert "Content-Length: 2" in lines_of(load(method="GET", body=b"ab"))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -55,7 +59,7 @@ def test_a_given_host_wins(name: str) -> None:
 
 
 def test_a_given_length_wins() -> None:
-    lines = lines_of(load(method="POST", body="abc", headers={"content-length": "2"}))
+    lines = lines_of(load(method="POST", body=b"abc", headers={"content-length": "2"}))
     assert [line for line in lines if line.lower().startswith("content-length:")] == ["content-length: 2"]
 
 

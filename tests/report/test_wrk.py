@@ -2,7 +2,7 @@
 
 import re
 
-from harness.generator.result import Errors
+from harness.generator.result import Errors, Offered
 from harness.report.wrk import wrk_text
 from tests.made_runs import load_result
 
@@ -52,3 +52,13 @@ def test_errors_have_lines_only_when_there_are_some() -> None:
     assert "  Socket errors: connect 1, read 8, write 3, timeout 4\n" in text
     assert "  Non-2xx or 3xx responses: 5\n" in text
     assert "errors" not in wrk_text(load_result(930))
+
+
+def test_an_open_loop_says_so_where_wrk_has_no_word_for_it() -> None:
+    offered = Offered(
+        kind="poisson", rate_per_s=500.0, due=500, begun=500, dropped=0, late=0, queued=0, send_lag_us=None
+    )
+    lines = wrk_text(load_result(930).model_copy(update={"loop": "open", "offered": offered})).splitlines()
+    assert lines[1] == "  2 threads and 4 connections at most, 500 requests/s offered, poisson"
+    assert re.match(LINES[1], lines[1])
+    assert len(lines) == len(LINES)

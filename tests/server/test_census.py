@@ -8,8 +8,9 @@ from typing import Final
 import psutil
 import pytest
 
+from harness.generator.load import Request
 from harness.record import ServerProcess
-from harness.scenario import LoadTable, Topology
+from harness.scenario import Topology
 from harness.server.census import listeners, take_census, workers_of
 from harness.server.launch import Server
 from harness.server.readiness import wait_until_ready
@@ -18,7 +19,7 @@ from tests.server.polling import PATIENCE_S, wait_until
 from tests.server.servers.serving import listen
 from tests.server.topologies import behind_shell, gunicorn, node_cluster, prefork, small, topology, uvicorn
 
-CART: Final = LoadTable(path="/cart")
+CART: Final = Request(path="/cart")
 SLOW_LOOKS: Final = 30  # enough to meet, almost surely, what happens at one look in five
 QUICK_LOOKS: Final = 200  # the same for one look in fifty
 ASKED: Final = 10

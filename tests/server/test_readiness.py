@@ -7,7 +7,8 @@ from typing import Final
 
 import pytest
 
-from harness.scenario import LoadTable, Topology
+from harness.generator.load import Request
+from harness.scenario import Topology
 from harness.server.launch import Server, ServerError
 from harness.server.readiness import Ready, wait_until_ready
 from tests.server.asking import wait_until_listening
@@ -21,7 +22,7 @@ SHORT_S: Final = 0.3
 def ready(topology: Topology, log: Path) -> Ready:
     """Launch the server and wait for it."""
     with Server(topology, log) as server:
-        return wait_until_ready(server, LoadTable(), topology.workers, PATIENCE_S)
+        return wait_until_ready(server, Request(), topology.workers, PATIENCE_S)
 
 
 def test_a_ready_server_is_described(log: Path) -> None:
@@ -74,7 +75,7 @@ def test_a_server_that_does_not_listen_is_told(log: Path) -> None:
     with Server(small("never_listens"), log) as server:
         words = f"^not ready after {SHORT_S} s: it does not listen on port {server.port}$"
         with pytest.raises(ServerError, match=words):
-            wait_until_ready(server, LoadTable(), None, SHORT_S)
+            wait_until_ready(server, Request(), None, SHORT_S)
 
 
 LISTENING: Final = [
@@ -90,11 +91,11 @@ def test_what_a_listening_server_lacks_is_told(topology: Topology, missing: str,
     with Server(topology, log) as server:
         wait_until_listening(server.port)
         with pytest.raises(ServerError, match=f"^not ready after {SHORT_S} s: {missing}$"):
-            wait_until_ready(server, LoadTable(), topology.workers, SHORT_S)
+            wait_until_ready(server, Request(), topology.workers, SHORT_S)
 
 
 def test_what_is_asked_is_the_request_of_the_load(log: Path) -> None:
-    asked = LoadTable(path="/cart?id=1", method="POST", headers={"X-Mood": "good"}, body="twelve")
+    asked = Request(path="/cart?id=1", method="POST", headers={"X-Mood": "good"}, body=b"twelve")
     with Server(small("broken"), log) as server:
         wait_until_listening(server.port)
         with pytest.raises(ServerError, match=r"POST /cart\?id=1 is answered"):

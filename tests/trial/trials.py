@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
-from harness.scenario import LoadTable, Scenario, Topology
+from harness.scenario import Scenario, Topology
 from harness.trial import Phase, Progress, Watch, run_trial
+from tests.made_runs import LOAD
 
 
 def scenario(*topologies: Topology, rounds: int = 1, start_timeout_s: float = 20.0) -> Scenario:
     """A comparison of the topologies, of which the first is the baseline."""
-    load = LoadTable.model_validate({"connections": 4, "threads": 2, "warmup": 0.1, "duration": 0.3})
+    load = LOAD.model_copy(update={"connections": 4, "threads": 2, "warmup_s": 0.1, "duration_s": 0.3})
     return Scenario.model_validate(
         {
             "name": "test",
@@ -42,5 +44,5 @@ def when_measuring(act: Callable[[], object]) -> Watch:
 
 def try_out(topology: Topology, log: Path, watch: Watch = ignore, start_timeout_s: float = 20.0) -> TrialRecord:
     """Make one trial."""
-    planned = PlannedTrial(id="r01-01-test", block=1, position=1, topology=topology)
-    return run_trial(planned, scenario(topology, start_timeout_s=start_timeout_s), log, watch)
+    planned = PlannedTrial(id="r01-01-test", block=1, position=1, seed=1, topology=topology)
+    return run_trial(planned, scenario(topology, start_timeout_s=start_timeout_s), Placement(), log, watch)

@@ -1,0 +1,18 @@
+"""The command line: verbs and exit codes, nothing else."""
+
+import typer
+
+from harness.cli.compare import compare_command, report_command
+from harness.cli.load import load_command
+from harness.cli.usage import EXIT_CODES
+
+app = typer.Typer(
+    help="Should this HTTP service run as one process or as a cluster, and with how many workers?",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(name="compare", epilog=EXIT_CODES)(compare_command)
+app.command(name="report")(report_command)
+app.command(name="load")(load_command)

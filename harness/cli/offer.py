@@ -1,0 +1,144 @@
+"""What the options of ``harness load`` come to: a Load, or every reason why not."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from harness.cli.usage import UsageError
+from harness.generator.load import Arrivals, Expectation, Load, Request, Target, Tls, parse_stage, target_of
+from harness.generator.placement import most_processes, parse_cpus, usable_cpus
+from harness.generator.request import basic_auth_header, check_placeholders
+from harness.generator.sources import read_body, read_data, read_requests
+
+CLOSED_CONNECTIONS: Final = 10  # as wrk's
+OPEN_CONNECTIONS: Final = 500
+THREADS: Final = 2  # as wrk's
+AUTO: Final = "auto"
+
+
+def targeted(url: str, unix_socket: Path | None, insecure: bool, cacert: Path | None) -> tuple[Target, str]:
+    """The target and the path of the URL. Raises UsageError."""
+    with _words():
+        tls = Tls(verify=not insecure, ca_file=None if cacert is None else str(cacert))
+        target, path = target_of(url, None if unix_socket is None else str(unix_socket), tls)
+        if target.tls is None and tls != Tls():
+            raise ValueError(f"--insecure and --cacert are for https://, got {url!r}")
+        return target, path
+
+
+def one_request(
+    path: str, method: str, headers: Sequence[str], body: str | None, body_file: Path | None
+) -> tuple[Request, ...]:
+    """The request that the options describe. Raises UsageError."""
+    if body is not None and body_file is not None:
+        raise UsageError("--body and --body-file are one or the other")
+    with _words():
+        content = read_body(body_file) if body_file is not None else (body or "").encode()
+        return (Request(method=method, path=path, headers=_headers(headers), body=content),)
+
+
+def listed_requests(file: Path, alone: Mapping[str, object]) -> tuple[Request, ...]:
+    """The requests in a file; ``alone`` are the options that describe a single one. Raises UsageError."""
+    if given := [option for option, value in alone.items() if value]:
+        raise UsageError(f"{', '.join(given)} describe a single request, and --requests a list of them")
+    with _words():
+        return read_requests(file)
+
+
+def with_user(requests: tuple[Request, ...], user: str | None) -> tuple[Request, ...]:
+    """The requests with basic authentication, but for those that have their own. Raises UsageError."""
+    if user is None:
+        return requests
+    with _words():
+        header = {"Authorization": basic_auth_header(user)}
+        return tuple(request.model_copy(update={"headers": header | request.headers}) for request in requests)
+
+
+def arrivals(rate_per_s: float | None, kind: str, stages: Sequence[str]) -> Arrivals | None:
+    """The open loop, if there is to be one. Raises UsageError."""
+    if rate_per_s is None and not stages:
+        if kind != "constant":
+            raise UsageError("--arrivals is for an open loop: give a --rate or a --stage")
+        return None
+    with _words():
+        parsed = tuple(parse_stage(text) for text in stages)
+        return Arrivals.model_validate({"kind": kind, "rate_per_s": rate_per_s or 0.0, "stages": parsed})
+
+
+def expectation(statuses: str | None, body_sha256: str | None, body_bytes: int | None) -> Expectation:
+    """What a good response is. Raises UsageError."""
+    listed = [] if statuses is None else statuses.split(",")
+    if wrong := [text for text in listed if not re.fullmatch(r"\s*[1-5]\d\d\s*", text, re.ASCII)]:
+        raise UsageError(f"--expect-status: expected statuses such as '200,204', got {wrong[0]!r}")
+    with _words():
+        return Expectation(
+            statuses=tuple(map(int, listed)),
+            body_sha256=None if body_sha256 is None else body_sha256.lower(),
+            body_bytes=body_bytes,
+        )
+
+
+def load(
+    target: Target, requests: tuple[Request, ...], data: Path | None, when: Arrivals | None, rest: Mapping[str, Any]
+) -> Load:
+    """Everything together; what is None in ``rest`` is as usual. Raises UsageError."""
+    given = {name: value for name, value in rest.items() if value is not None}
+    connections = given.setdefault("connections", OPEN_CONNECTIONS if when else CLOSED_CONNECTIONS)
+    given.setdefault("threads", min(THREADS, connections))
+    if when and when.stages:
+        if "duration_s" in given:
+            raise UsageError("--duration and --stage are one or the other: the stages say how long")
+        given["duration_s"] = when.stages_s
+    with _words():
+        table = None if data is None else read_data(data)
+        offered = Load(target=target, requests=requests, data=table, arrivals=when, **given)
+        check_placeholders(offered)
+        return offered
+
+
+def placed(processes: str, cpus: str | None, connections: int) -> tuple[int, tuple[int, ...]]:
+    """How many processes, and the cores to pin them to, if any. Raises UsageError."""
+    with _words():
+        pinned = () if cpus is None else parse_cpus(cpus)
+        if processes == AUTO:
+            return min(len(pinned) or most_processes(usable_cpus()), connections), pinned
+        if not re.fullmatch(r"[1-9]\d{0,3}", processes, re.ASCII):
+            raise ValueError(f"--processes: expected a number or 'auto', got {processes!r}")
+        if int(processes) > connections:
+            raise ValueError(
+                f"expected at least as many connections as processes, got {connections} connections"
+                f" and {processes} processes"
+            )
+        return int(processes), pinned
+
+
+def _headers(lines: Sequence[str]) -> dict[str, str]:
+    pairs = [line.partition(":") for line in lines]
+    if wrong := [line for line, (_, colon, _) in zip(lines, pairs, strict=True) if not colon]:
+        raise ValueError(f"expected headers as 'Name: value', got {wrong[0]!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@contextmanager
+def _words() -> Iterator[None]:
+    """Every way in which a value can be wrong, as one UsageError."""
+    try:
+        yield
+    except ValidationError as error:
+        raise UsageError("\n".join(map(_problem, error.errors()))) from error
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _problem(details: ErrorDetails) -> str:
+    """One thing wrong with a load, with the name of the field unless the fields do not fit together."""
+    message = details["msg"].removeprefix("Value error, ")
+    where = ".".join(map(str, details["loc"]))
+    return f"{where}: {message}, got {details['input']!r:.60}" if where else message

@@ -1,0 +1,42 @@
+"""What the verbs have in common: exit codes, and input that can't be used ends in one message, never a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import typer
+
+from harness.generator.probe import ProbeError
+from harness.generator.process import GeneratorError
+from harness.record import RunFolderError
+from harness.scenario import ScenarioError
+from harness.units import parse_duration_s
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 all went well; 1 some trials failed or are invalid; 2 the input can't be used, or nothing could"
+    " be measured with it; 130 interrupted, what was measured is kept and reported."
+)
+
+
+class UsageError(Exception):
+    """Options that can't be used. The message holds every reason, a line each."""
+
+
+def duration(text: str | float) -> float:
+    """An option's duration in seconds."""
+    if isinstance(text, float):  # a default, which Typer hands to the parser too
+        return text
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Say what is wrong with the input and end with exit code 2."""
+    try:
+        yield
+    except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError) as error:
+        typer.echo(f"harness: {error}", err=True)
+        raise typer.Exit(2) from error

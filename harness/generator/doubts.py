@@ -1,0 +1,53 @@
+"""When a result speaks of the generator rather than of the server, and what to do about it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from harness.generator.result import Doubt, Offered
+from harness.units import NS_PER_S, NS_PER_US
+
+MOST_BUSY: Final = 0.9  # share of the window
+MOST_DROPPED: Final = 0.01  # share of the requests due
+MOST_LAG_OF_GAP: Final = 0.1
+LEAST_LAG_NS: Final = 100 * NS_PER_US  # no lag below this is worth a doubt
+
+
+def late_after_ns(gap_ns: float) -> float:
+    """How long after it was due a request is late, where one is due every ``gap_ns`` on the average."""
+    return max(float(LEAST_LAG_NS), MOST_LAG_OF_GAP * gap_ns)
+
+
+def doubts(busy: float | None, offered: Offered | None) -> list[Doubt]:
+    """Every reason to call a result generator-bound; none of them is the server's doing."""
+    return [*_busy(busy), *(_behind(offered) if offered else ()), *(_lagging(offered) if offered else ())]
+
+
+def _busy(busy: float | None) -> Iterator[Doubt]:
+    if busy is not None and busy >= MOST_BUSY:
+        yield Doubt(
+            kind="busy",
+            what=f"the generator's loop was busy {busy:.0%} of the time, so the server may be able to do more.",
+            advice="Give it more processes (--processes) or cores of its own (--cpus), or offer less.",
+        )
+
+
+def _behind(offered: Offered) -> Iterator[Doubt]:
+    if offered.dropped > MOST_DROPPED * offered.due:
+        yield Doubt(
+            kind="behind",
+            what=f"the generator did not come to {offered.dropped:,} of the {offered.due:,} requests that were due.",
+            advice="Give it more processes (--processes) or cores of its own (--cpus), or offer a lower rate.",
+        )
+
+
+def _lagging(offered: Offered) -> Iterator[Doubt]:
+    lag = offered.send_lag_us
+    if lag is not None and lag.p99 > (most_us := late_after_ns(NS_PER_S / offered.rate_per_s) / NS_PER_US):
+        yield Doubt(
+            kind="lagging",
+            what=(
+                f"one request in a hundred was taken up more than {lag.p99:,.0f} µs after it was due"
+                f" ({most_us:,.0f} µs would pass), which is in the response times."
+            ),
+            advice="Look for what else runs on the generator's core; give it one of its own (--cpus), or offer less.",
+        )

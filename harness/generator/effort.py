@@ -1,0 +1,39 @@
+"""What the loop itself used of the machine: CPU time, and time in which it could have run and no core was free."""
+
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from harness.units import NS_PER_S
+
+SCHEDSTAT = Path("/proc/self/schedstat")  # time running, time runnable, slices: see the kernel's sched-stats.rst
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Counters of this process, in seconds. ``waited_s`` is None where the kernel keeps no such statistics."""
+
+    cpu_s: float
+    waited_s: float | None
+
+    @classmethod
+    def so_far(cls) -> Self:
+        """Since the process began."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        try:
+            waited_s = int(SCHEDSTAT.read_text(encoding="ascii").split()[1]) / NS_PER_S
+        except (OSError, IndexError, ValueError):
+            waited_s = None
+        return cls(usage.ru_utime + usage.ru_stime, waited_s)
+
+    def since(self, before: Self) -> "Effort":
+        """What has been used between two readings."""
+        waited_s = None if self.waited_s is None or before.waited_s is None else self.waited_s - before.waited_s
+        return Effort(self.cpu_s - before.cpu_s, waited_s)
+
+    def busy(self, window_s: float, awake_s: float) -> float | None:
+        """The share of the window in which the loop worked or was kept from it, less the time it was only awake."""
+        if self.waited_s is None:
+            return None
+        return min(1.0, max(0.0, (self.cpu_s + self.waited_s - awake_s) / window_s))

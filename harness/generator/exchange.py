@@ -1,0 +1,265 @@
+"""One request and its response on a connection, step by step: everything that the quick path leaves to others."""
+
+import select
+import time
+from typing import Final, Protocol
+
+from harness.generator.connection import (
+    AWAITING,
+    CLOSED,
+    CONNECTING,
+    IDLE,
+    READING,
+    SENDING,
+    SHAKING_HANDS,
+    Connection,
+)
+from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
+from harness.generator.ledger import Ledger
+from harness.generator.load import Load
+from harness.generator.request import Prepared
+from harness.generator.transport import Dialler
+from harness.units import NS_PER_S
+
+READ_BYTES: Final = 64 * 1024
+USUAL_READ_BYTES: Final = 479  # what a bytes object of Python's small-object allocator can hold at the most
+MOST_FIRST_READ_BYTES: Final = 8 * 1024
+
+# Edge-triggered, for all that can happen, once for the whole life of the socket: epoll tells of a change and is not
+# told again what to wait for. Whoever stops before "not now" asks again: see Exchange.ask_again.
+WATCHED: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+USUAL_EVENTS: Final = select.EPOLLIN | select.EPOLLOUT  # any event above it is an error or an end
+
+
+class Policy(Protocol):
+    """What the connections are for: told what became of one, it says what comes next."""
+
+    def opened(self, connection: Connection, now_ns: int) -> None:
+        """The connection can take its first request."""
+
+    def answered(self, connection: Connection, now_ns: int) -> None:
+        """A whole response has arrived and is counted; the connection can take the next request."""
+
+    def closed(self, connection: Connection, now_ns: int) -> None:
+        """The connection is closed; what was on it is counted."""
+
+    def not_opened(self, connection: Connection, now_ns: int) -> None:
+        """What :meth:`Exchange.open` began has failed, and the connection is closed. Nothing is counted yet."""
+
+    def is_overdue(self, connection: Connection, now_ns: int) -> bool:
+        """Whether the request on the connection has waited too long."""
+
+    def do_chores(self, now_ns: int) -> None:
+        """A few times a second: give up what has waited too long."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were started and have not ended."""
+
+
+class Exchange:
+    """Opens connections, sends on them and follows the responses to one of the ways to end."""
+
+    def __init__(self, load: Load, ledger: Ledger) -> None:
+        self.epoll = select.epoll()
+        self.by_fd: dict[int, Connection] = {}
+        self.connections = [Connection(ledger.groups[number % load.threads]) for number in range(load.connections)]
+        self.first_read_bytes = USUAL_READ_BYTES
+        self.timeout_ns = round(load.timeout_s * NS_PER_S)
+        self.policy: Policy  # set by the loop: the two know each other
+        self._ledger = ledger
+        self._dialler = Dialler(load.target)
+        self._keepalive = load.keepalive
+
+    # Opening and closing ------------------------------------------------------------------------------------
+
+    def open(self, connection: Connection) -> bool:
+        """Begin to connect; False, and nothing told to the policy, when that fails at once."""
+        try:
+            connection.adopt(self._dialler.dial())
+        except OSError:
+            return False
+        self.by_fd[connection.fd] = connection
+        self.epoll.register(connection.fd, WATCHED)
+        return True
+
+    def close(self, connection: Connection) -> None:
+        """Close without a word to anybody; what was on the connection has been counted."""
+        self.by_fd.pop(connection.fd, None)
+        connection.close()
+
+    def _not_opened(self, connection: Connection) -> None:
+        self.close(connection)
+        self.policy.not_opened(connection, time.monotonic_ns())
+
+    # Sending ------------------------------------------------------------------------------------------------
+
+    def send(self, connection: Connection, request: Prepared, due_ns: int, now_ns: int) -> None:
+        """Send a request that was due at ``due_ns`` on an open connection that has none."""
+        connection.request = request
+        connection.due_ns, connection.sent_ns = due_ns, now_ns
+        if connection.is_new or connection.tls:
+            # The first response on a connection is followed and checked; the bytes of TLS can't be skipped unread.
+            connection.reader = self._ledger.reader(request.method)
+            connection.is_new = False
+        self.send_bytes(connection, request.data)
+
+    def send_bytes(self, connection: Connection, data: bytes) -> None:
+        """Send what is left of the request."""
+        try:
+            sent = connection.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.fail_write(connection)
+            return
+        if sent < len(data):
+            connection.unsent, connection.left = data[sent:], SENDING
+        else:
+            connection.left = READING if connection.reader else AWAITING
+
+    # Something happened -------------------------------------------------------------------------------------
+
+    def advance(self, connection: Connection, event: int) -> None:
+        """Do what a connection that is not on the quick path was waiting for."""
+        left = connection.left
+        if left == CONNECTING:
+            self._connected(connection)
+        elif left == SHAKING_HANDS:
+            self._shake_hands(connection)
+        elif left == SENDING:
+            self.send_bytes(connection, connection.unsent)
+        elif left == IDLE:
+            self._hear_idle(connection)
+        elif left == READING:
+            self.read_on(connection)
+        if connection.left != SENDING and (left == SENDING or event > USUAL_EVENTS):
+            self.ask_again(connection)
+
+    def ask_again(self, connection: Connection) -> None:
+        """Have epoll tell once more what there is on the socket, now that something else is waited for.
+
+        Not while sending: what the peer has sent already would be told again and again, and not be read.
+        """
+        if connection.left not in (CLOSED, CONNECTING, SHAKING_HANDS):
+            self.epoll.modify(connection.fd, WATCHED)
+
+    def check(self, connection: Connection) -> None:
+        """Follow and check the response that the connection waits for."""
+        connection.reader = self._ledger.reader(connection.request.method)
+        connection.left = READING
+
+    def _connected(self, connection: Connection) -> None:
+        if connection.connect_error():
+            self._not_opened(connection)
+        elif self._dialler.is_tls and connection.sock:
+            connection.adopt_tls(self._dialler.secure(connection.sock))
+            self._shake_hands(connection)
+        else:
+            self.policy.opened(connection, time.monotonic_ns())
+
+    def _shake_hands(self, connection: Connection) -> None:
+        assert connection.tls is not None
+        try:
+            connection.tls.shake_hands()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._not_opened(connection)
+            return
+        self.policy.opened(connection, time.monotonic_ns())
+
+    def _hear_idle(self, connection: Connection) -> None:
+        """Nothing is to come here: the peer hangs up, which is its right, or says what nobody asked for."""
+        try:
+            connection.recv(1)
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.close(connection)
+        self.policy.closed(connection, time.monotonic_ns())
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def read_on(self, connection: Connection) -> None:
+        """Read a response that is followed, until there is no more for now."""
+        sock = connection.sock
+        while connection.sock is sock and connection.left == READING:
+            try:
+                data = connection.recv(READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.fail_read(connection)
+                return
+            self.read(connection, data)
+            if data and len(data) < READ_BYTES and not connection.tls:
+                return
+        if connection.sock is sock:
+            self.ask_again(connection)
+
+    def read(self, connection: Connection, data: bytes) -> None:
+        """Take what arrived, if anything did; back to the quick path as soon as only a body is left to skip."""
+        reader = connection.reader or self._ledger.reader(connection.request.method)
+        try:
+            complete = reader.feed(data) if data else reader.end()
+        except ProtocolError:
+            self.fail_protocol(connection)
+            return
+        if complete and reader.head:
+            self._complete(connection, reader, reader.head, data)
+        elif not data:
+            self.fail_read(connection)
+        elif (known := self._skippable(connection, reader)) is not None:
+            connection.head, connection.left, connection.reader = known, reader.body_left, None
+        else:
+            connection.left, connection.reader = READING, reader
+
+    def _skippable(self, connection: Connection, reader: ResponseReader) -> Head | None:
+        """The head of a response of which only a body is still to come that nobody needs to see."""
+        if reader.head is None or reader.hashing or connection.tls or not reader.began_with_head:
+            return None
+        return self._ledger.knows(reader.head, self.connections)
+
+    def _complete(self, connection: Connection, reader: ResponseReader, head: Head, data: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        if self.policy.is_overdue(connection, now_ns):
+            self.time_out(connection, now_ns)
+            return
+        self._ledger.served(connection, reader, head, data, now_ns)
+        connection.reader = None
+        if not (head.keep_alive and self._keepalive) or head.body_kind is BodyKind.UNTIL_CLOSE:
+            self.close(connection)
+            self.policy.closed(connection, now_ns)
+            return
+        self._ledger.knows(head, self.connections)
+        if self.first_read_bytes <= reader.received_bytes < MOST_FIRST_READ_BYTES:
+            self.first_read_bytes = reader.received_bytes + 1  # so that next time it comes in one piece
+        self.policy.answered(connection, now_ns)
+
+    # The ways to fail, and time -----------------------------------------------------------------------------
+
+    def fail_read(self, connection: Connection) -> None:
+        """The connection ended before the response did."""
+        self._ledger.tally.read += 1
+        self._give_up(connection, time.monotonic_ns())
+
+    def fail_write(self, connection: Connection) -> None:
+        """The connection ended before the request was sent."""
+        self._ledger.tally.write += 1
+        self._give_up(connection, time.monotonic_ns())
+
+    def fail_protocol(self, connection: Connection) -> None:
+        """The response is not HTTP/1.1."""
+        self._ledger.tally.protocol += 1
+        self._give_up(connection, time.monotonic_ns())
+
+    def time_out(self, connection: Connection, now_ns: int) -> None:
+        """The request on the connection has waited too long."""
+        self._ledger.timed_out(connection, now_ns)
+        self._give_up(connection, now_ns)
+
+    def _give_up(self, connection: Connection, now_ns: int) -> None:
+        self.close(connection)
+        self.policy.closed(connection, now_ns)

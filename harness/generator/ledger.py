@@ -1,0 +1,78 @@
+"""The books of one loop: what became of each request and how long it took, over the window that is open."""
+
+from harness.generator.connection import Connection
+from harness.generator.framing import BodyKind, Head, ResponseReader
+from harness.generator.known import KnownResponses
+from harness.generator.load import Load
+from harness.generator.part import PartSecond
+from harness.generator.tally import Tally
+from harness.generator.window import Group, Window
+
+
+class Ledger:
+    """Tally, window and known responses, which belong together: hits on known responses are counts not yet made."""
+
+    def __init__(self, load: Load) -> None:
+        self._expect = load.expect
+        self.known = KnownResponses()
+        self.groups = [Group() for _ in range(load.threads)]
+        self.tally = Tally(load.expect)
+        self.window = Window(self.groups, 0, 0.0)
+        # Where one method's answers have no body, a head alone does not tell where the response ends.
+        methods = {request.method == "HEAD" for request in load.requests}
+        self._learns_wholes = load.keepalive and len(methods) == 1
+        self._learns_heads = self._learns_wholes and not (load.expect.body_sha256 and load.expect.every)
+
+    def open_window(self, in_flight: int, now_ns: int, duration_s: float) -> None:
+        """Forget what was counted so far; the requests in flight are the first of the new window."""
+        self.tally.collect(self.known)
+        self.tally = Tally(self._expect, started=in_flight)
+        self.window = Window(self.groups, now_ns, duration_s)
+
+    def end_second(self, now_ns: int) -> PartSecond:
+        """Close the current row of the window's series."""
+        self.tally.collect(self.known)
+        return self.window.end_second(now_ns, self.tally.errors().total)
+
+    def reader(self, method: str) -> ResponseReader:
+        """A reader for a response that is to be followed and checked in full."""
+        return ResponseReader(method, hashing=self._expect.body_sha256 is not None)
+
+    def knows(self, head: Head, connections: list[Connection]) -> Head | None:
+        """The one copy of this head on which all responses that begin with it are counted; None if not to be kept."""
+        if not (self._learns_heads and head.tells_all):
+            return None
+        known = self.known.heads.get(head.raw)
+        if known is None:
+            in_flight = (connection.head for connection in connections if connection.left > 0)
+            self.tally.collect(self.known.add_head(head, in_flight))
+            known = head
+        return known
+
+    def served(self, connection: Connection, reader: ResponseReader, head: Head, data: bytes, now_ns: int) -> None:
+        """Count a complete response that was followed by ``reader``; ``data`` are its last bytes."""
+        self.record(connection, now_ns)
+        compares = reader.hashing and head.body_kind is not BodyKind.NONE
+        good = not (compares and reader.body_sha256 != self._expect.body_sha256)
+        if self._expect.body_bytes is not None and reader.body_bytes != self._expect.body_bytes:
+            good = False
+        self.tally.serve(head, reader.received_bytes, body_is_bad=not good)
+        self.tally.checked += compares
+        is_whole = reader.received_bytes == len(data) and head.keep_alive and head.body_kind is not BodyKind.UNTIL_CLOSE
+        if self._learns_wholes and good and is_whole and data not in self.known.wholes:
+            self.tally.collect(self.known.add_whole(data, head, compares))
+
+    def timed_out(self, connection: Connection, now_ns: int) -> None:
+        """Count the request on the connection, and keep how long it has waited as a latency of at least that."""
+        self.tally.timed_out += 1
+        self.window.overdue.append(now_ns - connection.due_ns)
+        if connection.has_request:
+            self.window.overdue_service.append(now_ns - max(connection.sent_ns, connection.due_ns))
+
+    def record(self, connection: Connection, now_ns: int) -> None:
+        """Record how long the request on the connection took, which has got its whole response."""
+        if connection.sent_ns > connection.due_ns:
+            connection.group.response.append(now_ns - connection.due_ns)
+            connection.group.service.append(now_ns - connection.sent_ns)
+        else:
+            connection.record(now_ns - connection.due_ns)

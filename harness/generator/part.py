@@ -1,0 +1,72 @@
+"""What one process of the generator tells the one that started it: its part of the load, to be merged."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from harness.generator.result import Errors, Measured, Measuring
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Ready(_Data):
+    """The load can begin as soon as the process is told when."""
+
+    event: Literal["ready"] = "ready"
+
+
+class Begin(_Data):
+    """The answer to Ready: begin at this time of the system's monotonic clock, which all processes share."""
+
+    at_ns: int
+
+
+class PartSecond(_Data):
+    """One process's second, with its latencies so that percentiles can be taken over all processes."""
+
+    event: Literal["second"] = "second"
+    end_s: float
+    requests: int
+    requests_per_s: float
+    errors: int
+    histogram: str
+
+
+class PartOffered(_Data):
+    """One process's part of what an open loop was to offer; counts as in Offered."""
+
+    due: int
+    begun: int
+    dropped: int
+    late: int
+    queued: int
+    send_lag_histogram: str
+
+
+class Part(_Data):
+    """One process's window: counts as in LoadResult, histograms encoded."""
+
+    event: Literal["part"] = "part"
+    started: int
+    requests: int
+    ok: int
+    checked: int
+    errors: Errors
+    unfinished: int
+    bytes: int
+    statuses: dict[int, int]
+    workers: dict[str, int]
+    duration_s: float
+    offered: PartOffered | None
+    group_rates_per_s: list[float]
+    cpu_s: float
+    busy: float | None
+    last_second: PartSecond
+    histogram: str
+    service_histogram: str
+
+
+PartEvent = Ready | Measuring | PartSecond | Measured | Part
+PART_EVENTS: TypeAdapter[PartEvent] = TypeAdapter(Annotated[PartEvent, Field(discriminator="event")])

@@ -1,0 +1,55 @@
+"""Which cores the generator's processes run on, and which are left to the server."""
+
+import os
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Placement(BaseModel):
+    """How many processes generate the load, and the cores of generator and server, both empty when they share all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    processes: int = 1
+    generator: tuple[int, ...] = ()
+    server: tuple[int, ...] = ()
+
+
+def usable_cpus() -> list[int]:
+    """The cores that this process, and so all that it starts, may run on."""
+    return sorted(os.sched_getaffinity(0))
+
+
+def apart(cpus: Sequence[int], processes: int, workers: int) -> Placement:
+    """Cores of their own for the generator's processes and the rest for the server, if that leaves it one a worker.
+
+    With fewer cores than that the two have to share: a server squeezed onto too few would be what is measured.
+    """
+    if len(cpus) < processes + workers:
+        return Placement(processes=processes)
+    return Placement(processes=processes, generator=tuple(cpus[-processes:]), server=tuple(cpus[:-processes]))
+
+
+def most_processes(cpus: Sequence[int]) -> int:
+    """What ``auto`` means: every core but the one that is left to the server."""
+    return max(1, len(cpus) - 1)
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """The cores meant by ``2,3`` or ``0-3,6``, as taskset(1) has them.
+
+    Raises ValueError, with what was expected, when the text is no such list or names a core that can't be used.
+    """
+    cpus: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isascii() and first.isdigit() and (not dash or (last.isascii() and last.isdigit()))):
+            raise ValueError(f"expected CPUs such as '2,3' or '0-3', got {text!r}")
+        cpus.extend(range(int(first), int(last if dash else first) + 1))
+    usable = usable_cpus()
+    if missing := [cpu for cpu in cpus if cpu not in usable]:
+        raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {', '.join(map(str, missing))}")
+    if not cpus:
+        raise ValueError(f"expected CPUs such as '2,3' or '0-3', got {text!r}")
+    return tuple(cpus)

@@ -1,0 +1,127 @@
+"""How bytes get to the server and back: TCP, Unix sockets and TLS, without blocking, behind the calls of a socket."""
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+from typing import Final, Protocol
+
+from harness.generator.load import Target, Tls
+
+CONGESTION_CONTROL: Final = b"reno"  # see _tune
+
+
+class Stream(Protocol):
+    """What the load loop calls. BlockingIOError means "not now"; every other OSError, that the connection is lost."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes; none when the peer has closed."""
+
+    def send(self, data: bytes, /) -> int:
+        """How many of the bytes were taken."""
+
+
+class Dialler:
+    """Opens sockets to one target. Raises OSError when the host has no address or ``ca_file`` can't be used."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._family, self._address = _resolved(target)
+        self._context = _context(target.tls) if target.tls else None
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether a handshake follows the connection."""
+        return self._context is not None
+
+    def connect(self, timeout_s: float) -> socket.socket:
+        """Connect and shake hands, blocking as long as ``timeout_s`` at each step. Raises OSError."""
+        sock = socket.socket(self._family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(timeout_s)
+            sock.connect(self._address)
+            return self._context.wrap_socket(sock, server_hostname=self._target.host) if self._context else sock
+        except OSError:
+            sock.close()
+            raise
+
+    def dial(self) -> socket.socket:
+        """Begin to connect, without blocking: writable means connected. Raises OSError when that fails at once."""
+        sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            if self._family != socket.AF_UNIX:
+                _tune(sock)
+            error = sock.connect_ex(self._address)
+            # A Unix socket never connects later: EAGAIN says that the server's backlog is full.
+            if error not in (0, errno.EINPROGRESS):
+                raise OSError(error, os.strerror(error))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def secure(self, sock: socket.socket) -> "TlsStream":
+        """Take over a connected socket, to shake hands on it next."""
+        assert self._context is not None, "only for a target with TLS"
+        return TlsStream(self._context, sock, self._target.host)
+
+
+class TlsStream:
+    """TLS on a non-blocking socket, with the socket's own way to say "not now"."""
+
+    def __init__(self, context: ssl.SSLContext, sock: socket.socket, host: str) -> None:
+        self.sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+
+    def shake_hands(self) -> None:
+        """Go on with the handshake; returns when it is done. Raises BlockingIOError, OSError."""
+        with _not_now():
+            self.sock.do_handshake()
+
+    def recv(self, size: int, /) -> bytes:
+        """See :class:`Stream`. OpenSSL may hold more that no poll tells of: call until BlockingIOError."""
+        with _not_now():
+            return self.sock.recv(size)
+
+    def send(self, data: bytes, /) -> int:
+        """See :class:`Stream`."""
+        with _not_now():
+            return self.sock.send(data)
+
+
+class _not_now(contextlib.AbstractContextManager[None]):
+    """OpenSSL's two ways to wait, as the one of a socket."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+            raise BlockingIOError(errno.EAGAIN, "TLS has to wait") from error
+
+
+def _tune(sock: socket.socket) -> None:
+    """Requests leave at once, whatever the machine's default is.
+
+    Nagle's algorithm would hold small ones back, and BBR paces them by a timer, which costs CPU and moves send times.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(OSError):  # a kernel without it keeps its default
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)
+
+
+def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    """Family and address: the first one that the host has."""
+    if target.unix_socket is not None:
+        return socket.AF_UNIX, target.unix_socket
+    family, _, _, _, address = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
+    return family, (str(address[0]), int(address[1]))
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise OSError(getattr(error, "errno", None) or errno.EINVAL, f"{tls.ca_file}: no PEM certificates") from error
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context

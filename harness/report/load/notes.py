@@ -1,0 +1,130 @@
+"""What wrk's block can't say of a load: how far to trust it and, of an open loop, what became of the offer."""
+
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.generator.latency import LatencySummary
+from harness.generator.result import LoadResult, Offered, SendLag
+from harness.report.wrk import wrk_text
+from harness.units import rate_text, wrk_time
+
+MS_PER_S: Final = 1000
+US_PER_S: Final = 1_000_000
+WIDTH: Final = 200  # no line is longer, so none is wrapped
+
+_CLOSED: Final = (
+    "Closed loop: while the server stalls nothing more is sent to it, so at most one request per connection meets the"
+    " stall; to see what users would meet, who go on arriving, offer a rate (--rate)."
+)
+_ARRIVALS: Final = {"constant": "evenly spaced", "poisson": "Poisson arrivals"}
+
+
+def load_text(result: LoadResult, latency: bool = False) -> str:
+    """wrk's block, a blank line and the notes; ``latency`` adds wrk's distribution. Ends in a newline."""
+    return "\n".join([wrk_text(result, latency), *notes(result)]) + "\n"
+
+
+def notes(result: LoadResult) -> list[str]:
+    """The lines to print under wrk's block; none of them can be mistaken for one of wrk's."""
+    remarks = [*_errors(result), *_bodies(result), *_processes(result), *_doubts(result)]
+    if result.offered is None:
+        return [_CLOSED, *remarks]
+    return [*_offer(result, result.offered), *(["", *remarks] if remarks else [])]
+
+
+def _offer(result: LoadResult, offered: Offered) -> Iterator[str]:
+    """The offer and what became of it, then where the time went."""
+    yield (
+        f"Open loop, {_ARRIVALS[offered.kind]}: {rate_text(offered.rate_per_s)} requests/s offered,"
+        f" {rate_text(result.requests_per_s)} requests/s achieved."
+    )
+    yield from _counts(result, offered)
+    yield ""
+    if result.latency_ms:
+        yield from _times(result.latency_ms, result.service_ms, offered.send_lag_us)
+    else:
+        yield "No request ended in the window, so there are no times."
+
+
+def _counts(result: LoadResult, offered: Offered) -> list[str]:
+    rows = [
+        ("due", offered.due, "in the window"),
+        ("begun", offered.begun, "of those due: taken up by the generator"),
+        ("dropped", offered.dropped, "of those due: the window closed before the generator came to them"),
+        (
+            "late",
+            offered.late,
+            "of those begun: taken up more than 100 µs and a tenth of the mean gap after they were due",
+        ),
+        ("queued", offered.queued, "of those begun: no connection was free; the wait for one is in the response time"),
+        ("unfinished", result.unfinished, "no response yet when the window closed: in none of the times below"),
+    ]
+    return _table([("requests", "", ""), *((name, f"{count:,}", meaning) for name, count, meaning in rows)])
+
+
+def _times(response: LatencySummary, service: LatencySummary | None, lag: SendLag | None) -> list[str]:
+    rows = [
+        ("time", "p50", "p99", "p99.9", "p99.99", "max", ""),
+        ("response", *_latencies(response), "since the request was due: the latency above"),
+    ]
+    if service:
+        rows.append(("service", *_latencies(service), "since it was sent"))
+    if lag:
+        p50, p99, p99_9, most = (wrk_time(us / US_PER_S) for us in (lag.p50, lag.p99, lag.p99_9, lag.max))
+        rows.append(("send lag", p50, p99, p99_9, "", most, "from due until the generator took it up"))
+    return _table(rows)
+
+
+def _latencies(of: LatencySummary) -> tuple[str, str, str, str, str]:
+    p50, p99, p99_9, p99_99, most = (wrk_time(ms / MS_PER_S) for ms in (of.p50, of.p99, of.p99_9, of.p99_99, of.max))
+    return p50, p99, p99_9, p99_99, most
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned columns, numbers between a name and a meaning; no colours even where FORCE_COLOR asks for them."""
+    table = Table.grid(padding=(0, 2))
+    for column in range(len(rows[0])):
+        table.add_column(justify="left" if column in (0, len(rows[0]) - 1) else "right")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(file=StringIO(), width=WIDTH, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    return [f"  {line}".rstrip() for line in captured.get().splitlines()]
+
+
+def _errors(result: LoadResult) -> Iterator[str]:
+    errors = result.errors
+    if errors.timeout:
+        yield (
+            f"{errors.timeout:,} requests timed out: each is in the latencies with the time it had waited,"
+            " so the true ones are at least these."
+        )
+    if errors.status != sum(count for status, count in result.statuses.items() if status >= 400):
+        yield f'"Non-2xx or 3xx" counts the {errors.status:,} responses without an expected status.'
+
+
+def _bodies(result: LoadResult) -> Iterator[str]:
+    if result.checked or result.errors.body:
+        found = f"{result.errors.body:,} were not as expected" if result.errors.body else "all as expected"
+        yield f"Checked {result.checked:,} of {result.requests:,} bodies: {found}."
+
+
+def _processes(result: LoadResult) -> Iterator[str]:
+    if result.processes > 1 or result.cpus:
+        processes = "1 process" if result.processes == 1 else f"{result.processes} processes"
+        pinned = f", pinned to {_cpus(result.cpus)}" if result.cpus else ""
+        yield f"The generator ran as {processes}{pinned}."
+
+
+def _cpus(cpus: list[int]) -> str:
+    return f"CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}"
+
+
+def _doubts(result: LoadResult) -> Iterator[str]:
+    for doubt in result.doubts:
+        yield f"generator-bound: {doubt.what} {doubt.advice}"

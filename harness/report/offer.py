@@ -1,0 +1,56 @@
+"""What was offered and from where, in words."""
+
+from collections.abc import Iterator
+
+from harness.generator.load import Arrivals
+from harness.generator.placement import Placement
+from harness.scenario import Scenario, ScenarioLoad
+from harness.units import duration_text, rate_text
+
+
+def offer_text(load: ScenarioLoad) -> str:
+    """The load of every trial, as one sentence."""
+    return ", ".join(_offer(load)) + "."
+
+
+def placement_text(placement: Placement, scenario: Scenario, cores: int) -> str:
+    """Which cores generator and server ran on, and why they shared them if they did, as one sentence."""
+    processes = "1 process" if placement.processes == 1 else f"{placement.processes} processes"
+    if placement.generator:
+        return (
+            f"The generator ({processes}) had core {_listed(placement.generator)} and the server core"
+            f" {_listed(placement.server)}."
+        )
+    workers = max(topology.workers or 1 for topology in scenario.topologies)
+    return (
+        f"Generator ({processes}) and server shared {cores} core{'s' if cores > 1 else ''}:"
+        f" {workers} worker{'s' if workers > 1 else ''} and the generator would need {workers + placement.processes}"
+        " to have their own."
+    )
+
+
+def _offer(load: ScenarioLoad) -> Iterator[str]:
+    first = load.requests[0]
+    if load.arrivals:
+        yield f"Open loop: {_arrivals(load.arrivals)}, {load.connections} connections at the most"
+    else:
+        yield f"Closed loop: {load.connections} connections in {load.threads} groups"
+    others = f" and {len(load.requests) - 1} other requests by weight" if len(load.requests) > 1 else ""
+    yield f"`{first.method} {first.path}`{others}"
+    if load.data:
+        yield f"filled from {len(load.data.rows):,} rows of data"
+    if not load.keepalive:
+        yield "a new connection for every request"
+    yield f"warm-up {duration_text(load.warmup_s)}"
+    yield f"window {duration_text(load.duration_s)}"
+    yield f"timeout {duration_text(load.timeout_s)}"
+
+
+def _arrivals(arrivals: Arrivals) -> str:
+    rates = [rate_text(arrivals.rate_per_s)]
+    rates += [f"{rate_text(stage.rate_per_s)} in {duration_text(stage.duration_s)}" for stage in arrivals.stages]
+    return f"{' → '.join(rates)} requests/s, {arrivals.kind} arrivals"
+
+
+def _listed(cpus: tuple[int, ...]) -> str:
+    return ", ".join(map(str, cpus))

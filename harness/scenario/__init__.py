@@ -1,0 +1,8 @@
+"""The scenario: what is compared and how, from a TOML file to one frozen, validated model."""
+
+from harness.scenario.file import Documented, Scenario, load_scenario
+from harness.scenario.load import ScenarioLoad
+from harness.scenario.table import ScenarioError
+from harness.scenario.topology import Topology
+
+__all__ = ["Documented", "Scenario", "ScenarioError", "ScenarioLoad", "Topology", "load_scenario"]

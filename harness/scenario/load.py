@@ -1,0 +1,155 @@
+"""What every topology is offered: ``[load]`` as written, and with the files it names."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.generator.load import (
+    Arrivals,
+    DataTable,
+    Expectation,
+    HeaderName,
+    HeaderValue,
+    Load,
+    Rate,
+    Request,
+    Status,
+    Target,
+    parse_stage,
+)
+from harness.generator.request import check_placeholders
+from harness.generator.sources import RequestTable, read_data
+from harness.scenario.table import DurationS, Table, Words
+
+MAX_CONNECTIONS: Final = 100_000
+MAX_PROCESSES: Final = 256
+CLOSED_CONNECTIONS: Final = 40
+OPEN_CONNECTIONS: Final = 500
+THREADS: Final = 20
+
+Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
+
+
+class ScenarioLoad(Table):
+    """What every topology is offered, wherever it listens: a Load less its target and what a run finds out."""
+
+    requests: Annotated[tuple[Request, ...], Field(strict=False)]
+    data: DataTable | None
+    arrivals: Arrivals | None
+    connections: int
+    threads: int
+    keepalive: bool
+    processes: Processes
+    warmup_s: float
+    duration_s: float
+    timeout_s: float
+    expect: Expectation
+
+    def at(self, target: Target, seed: int) -> Load:
+        """The load on this target; ``seed`` draws what is random in it."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "processes"}
+        return Load(target=target, seed=seed, **fields)
+
+    @property
+    def is_one_request(self) -> bool:
+        """Whether every request is the same, byte for byte."""
+        return len(self.requests) == 1 and self.data is None
+
+
+class LoadTable(Table):
+    """``[load]`` as written: a closed loop of connections dealt to groups ("threads"), or with a rate an open one.
+
+    The one request stands in the table itself, several in ``[[load.request]]``.
+    """
+
+    path: str | None = Field(default=None, pattern=r"^/[!-~]*$")
+    method: str | None = Field(default=None, pattern=r"^[A-Z]+$")
+    headers: dict[HeaderName, HeaderValue] | None = None
+    body: str | None = None
+    body_file: str | None = None
+    request: Annotated[tuple[RequestTable, ...], Field(strict=False)] = ()
+    data: str | None = None
+    rate: Rate | None = None
+    arrivals: Literal["constant", "poisson"] = "constant"
+    stages: Words = ()
+    connections: int | None = Field(default=None, ge=1, le=MAX_CONNECTIONS)
+    threads: int | None = Field(default=None, ge=1)
+    keepalive: bool = True
+    processes: Processes = 1
+    warmup_s: DurationS = Field(default=1.0, alias="warmup", ge=0)
+    duration_s: DurationS | None = Field(default=None, alias="duration", gt=0)
+    timeout_s: DurationS = Field(default=2.0, alias="timeout", gt=0)
+    expect_status: Annotated[tuple[Status, ...], Field(strict=False)] = ()
+    expect_body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    expect_length: int | None = Field(default=None, ge=0)
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_can_be_read(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
+        for stage in stages:
+            parse_stage(stage)
+        return stages
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        connections, threads = self._connections, self._threads
+        if threads > connections:
+            raise ValueError(f"expected threads <= connections, got {threads} > {connections}")
+        if isinstance(self.processes, int) and self.processes > connections:
+            raise ValueError(f"expected processes <= connections, got {self.processes} > {connections}")
+        if self.stages and self.duration_s is not None:
+            raise ValueError("expected duration or stages, not both: the stages say how long")
+        if self.arrivals != "constant" and not self._is_open:
+            raise ValueError("expected a rate or stages, since arrivals is for an open loop")
+        if self.request and any(value is not None for value in self._one_request.values()):
+            raise ValueError("expected one request in [load] or several in [[load.request]], not both")
+        if self._is_open:
+            self._arrivals()
+        return self
+
+    def resolved(self, folder: Path) -> ScenarioLoad:
+        """With the content of the files that it names, relative to ``folder``. Raises ValueError, OSError."""
+        arrivals = self._arrivals() if self._is_open else None
+        tables = self.request or (RequestTable.model_validate(_given(self._one_request)),)
+        load = ScenarioLoad.model_construct(
+            requests=tuple(table.resolved(folder) for table in tables),
+            data=None if self.data is None else read_data(folder / self.data),
+            arrivals=arrivals,
+            connections=self._connections,
+            threads=self._threads,
+            keepalive=self.keepalive,
+            processes=self.processes,
+            warmup_s=self.warmup_s,
+            duration_s=arrivals.stages_s if arrivals and arrivals.stages else self.duration_s or 3.0,
+            timeout_s=self.timeout_s,
+            expect=Expectation(
+                statuses=self.expect_status, body_sha256=self.expect_body_sha256, body_bytes=self.expect_length
+            ),
+        )
+        check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))
+        return load
+
+    @property
+    def _is_open(self) -> bool:
+        return self.rate is not None or bool(self.stages)
+
+    @property
+    def _connections(self) -> int:
+        return self.connections or (OPEN_CONNECTIONS if self._is_open else CLOSED_CONNECTIONS)
+
+    @property
+    def _threads(self) -> int:
+        return self.threads or min(THREADS, self._connections)
+
+    @property
+    def _one_request(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in ("path", "method", "headers", "body", "body_file")}
+
+    def _arrivals(self) -> Arrivals:
+        stages = tuple(map(parse_stage, self.stages))
+        return Arrivals(kind=self.arrivals, rate_per_s=self.rate or 0.0, stages=stages)
+
+
+def _given(fields: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,89 @@
+"""The ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
+
+import string
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.scenario.table import NAME, Table, Words
+
+PLACEHOLDERS: Final = ("python", "host", "port", "workers")
+MAX_WORKERS: Final = 1024
+
+
+class Topology(Table):
+    """One way to run the server. ``workers`` is None for one that is not a cluster; clusters that differ in
+    nothing but that are of one ``family``.
+
+    ``command`` and the values of ``env`` may hold {python}, {host}, {port} and {workers}. ``port`` fixes the
+    port for a server that can't be told one; otherwise every trial takes a free one.
+    """
+
+    name: str = Field(pattern=NAME, max_length=80)
+    family: str
+    command: Words = Field(min_length=1)
+    env: dict[str, str] = Field(default_factory=dict)
+    workers: int | None = None
+    baseline: bool = False
+    requires: Words = ()
+    port: int | None = Field(default=None, ge=1, le=65535)
+
+    def filled(self, text: str, values: Mapping[str, object]) -> str:
+        """``text`` with its placeholders replaced."""
+        return text.format_map({"workers": self.workers, **values})
+
+
+class TopologyTable(Table):
+    """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own."""
+
+    name: str = Field(min_length=1)
+    command: Words = Field(min_length=1)
+    env: dict[str, str] = Field(default_factory=dict)
+    workers: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)] | None = None
+    baseline: bool = False
+    requires: Words = ()
+    port: int | None = Field(default=None, ge=1, le=65535)
+
+    @field_validator("command")
+    @classmethod
+    def _known_placeholders(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        _placeholders(command)
+        return command
+
+    @field_validator("env")
+    @classmethod
+    def _known_placeholders_in_env(cls, env: dict[str, str]) -> dict[str, str]:
+        _placeholders(env.values())
+        return env
+
+    @model_validator(mode="after")
+    def _placeholders_have_values(self) -> Self:
+        used = _placeholders([*self.command, *self.env.values()])
+        if "port" not in used and self.port is None:
+            raise ValueError("expected {port} in command or env, or a fixed port = N")
+        if "workers" in used | _placeholders([self.name]) and not self.workers:
+            raise ValueError("expected workers = [N, ...], since {workers} is used")
+        if self.workers and len(self.workers) > 1 and "workers" not in _placeholders([self.name]):
+            raise ValueError("expected {workers} in name, so that each number of workers has a name of its own")
+        if self.workers and self.baseline and len(self.workers) > 1:
+            raise ValueError("expected one topology as the baseline, got one for each number of workers")
+        return self
+
+    def expanded(self) -> list[Topology]:
+        """The topologies this table stands for. Raises ValidationError where a name can't be used."""
+        rest = self.model_dump(exclude={"name", "workers"})
+        family = self.name.format(workers="N")
+        return [
+            Topology(name=self.name.format(workers=workers), family=family, workers=workers, **rest)
+            for workers in (self.workers or (None,))
+        ]
+
+
+def _placeholders(texts: Iterable[str]) -> set[str]:
+    """The names in braces. Raises ValueError for one that nothing fills."""
+    names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    if unknown := sorted(names - set(PLACEHOLDERS)):
+        expected = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"expected placeholders among {expected}, got {', '.join(f'{{{n}}}' for n in unknown)}")
+    return names
