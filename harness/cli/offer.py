@@ -56,7 +56,12 @@ def with_user(requests: tuple[Request, ...], user: str | None) -> tuple[Request,
         return requests
     with _words():
         header = {"Authorization": basic_auth_header(user)}
-        return tuple(request.model_copy(update={"headers": header | request.headers}) for request in requests)
+        return tuple(
+            request
+            if any(name.lower() == "authorization" for name in request.headers)
+            else request.model_copy(update={"headers": header | request.headers})
+            for request in requests
+        )
 
 
 def arrivals(rate_per_s: float | None, kind: str, stages: Sequence[str]) -> Arrivals | None:

@@ -5,6 +5,7 @@ import time
 from typing import Final, Protocol
 
 from harness.generator.connection import (
+    ALARM,
     AWAITING,
     CLOSED,
     CONNECTING,
@@ -17,6 +18,7 @@ from harness.generator.connection import (
 from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
 from harness.generator.ledger import Ledger
 from harness.generator.load import Load
+from harness.generator.pacer import Alarm
 from harness.generator.request import Prepared
 from harness.generator.transport import Dialler
 from harness.units import NS_PER_S
@@ -70,6 +72,13 @@ class Exchange:
         self._ledger = ledger
         self._dialler = Dialler(load.target)
         self._keepalive = load.keepalive
+
+    def new_alarm(self) -> Alarm:
+        """An alarm that wakes the poll, and nothing else happens."""
+        alarm, bell = Alarm(self.epoll), Connection(self._ledger.groups[0])
+        bell.left = ALARM
+        self.by_fd[alarm.fd] = bell
+        return alarm
 
     # Opening and closing ------------------------------------------------------------------------------------
 

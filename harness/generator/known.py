@@ -14,7 +14,7 @@ class KnownResponses:
     """Heads by their bytes, and small responses, body and all, by theirs.
 
     Both are bounded, so that a server with something new in every response costs time, not memory. The caller
-    collects the hits of what is forgotten: the methods that may forget return it.
+    collects the hits of what is forgotten.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,12 @@ class KnownResponses:
         self.heads[head.raw] = head
         return forgotten
 
-    def add_whole(self, data: bytes, head: Head, checked: bool) -> list[Head]:
-        """Remember a complete small response that begins with ``head``. Returns the forgotten."""
-        forgotten: list[Head] = []
-        if len(self.wholes) >= MOST_WHOLES:
-            forgotten = list(self.wholes.values())
-            self.wholes.clear()
-        self.wholes[data] = replace(head, total_bytes=len(data), hits=0, checked=checked)
-        return forgotten
+    def add_whole(self, data: bytes, head: Head, checked: bool) -> None:
+        """Remember a complete small response that begins with ``head``, if there is room."""
+        if len(self.wholes) < MOST_WHOLES:
+            self.wholes.setdefault(data, replace(head, total_bytes=len(data), hits=0, checked=checked))
+
+    def forget_wholes(self) -> None:
+        """Make room: a response with the time in it is of no use a second later. The caller has collected the hits,
+        and no response is being served."""
+        self.wholes.clear()

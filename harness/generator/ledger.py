@@ -32,6 +32,7 @@ class Ledger:
     def end_second(self, now_ns: int) -> PartSecond:
         """Close the current row of the window's series."""
         self.tally.collect(self.known)
+        self.known.forget_wholes()
         return self.window.end_second(now_ns, self.tally.errors().total)
 
     def reader(self, method: str) -> ResponseReader:
@@ -59,8 +60,8 @@ class Ledger:
         self.tally.serve(head, reader.received_bytes, body_is_bad=not good)
         self.tally.checked += compares
         is_whole = reader.received_bytes == len(data) and head.keep_alive and head.body_kind is not BodyKind.UNTIL_CLOSE
-        if self._learns_wholes and good and is_whole and data not in self.known.wholes:
-            self.tally.collect(self.known.add_whole(data, head, compares))
+        if self._learns_wholes and good and is_whole:
+            self.known.add_whole(data, head, compares)
 
     def timed_out(self, connection: Connection, now_ns: int) -> None:
         """Count the request on the connection, and keep how long it has waited as a latency of at least that."""

@@ -29,7 +29,7 @@ class Tls(_Data):
 class Target(_Data):
     """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header."""
 
-    host: str = Field(min_length=1)
+    host: str = Field(pattern=r"^[!-~]+$")
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
@@ -67,6 +67,12 @@ class DataTable(_Data):
 
     columns: tuple[str, ...] = Field(min_length=1)
     rows: tuple[tuple[str, ...], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rows_fill_columns(self) -> Self:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"expected {len(self.columns)} values in every row")
+        return self
 
 
 class Stage(_Data):
@@ -116,6 +122,12 @@ class Share(_Data):
 
     index: int = Field(default=0, ge=0)
     of: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.index >= self.of:
+            raise ValueError(f"expected an index below {self.of}, got {self.index}")
+        return self
 
 
 class Load(_Data):

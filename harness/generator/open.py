@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from harness.generator.connection import ALARM, CONNECTING, IDLE, SHAKING_HANDS, Connection
+from harness.generator.connection import CONNECTING, IDLE, SHAKING_HANDS, Connection
 from harness.generator.exchange import Exchange
 from harness.generator.ledger import Ledger
 from harness.generator.pacer import Pacer
@@ -44,10 +44,7 @@ class OpenLoop:
         self._opening = 0
         self._has_worked = False
         self._begun = self._late = self._queued = 0
-        self.pacer = Pacer(exchange.epoll, gap_ns)
-        bell = Connection(ledger.groups[0])
-        bell.left = ALARM
-        exchange.by_fd[self.pacer.alarm.fd] = bell
+        self.pacer = Pacer(exchange.new_alarm(), gap_ns)
 
     def dispatch(self) -> bool:
         """Begin every request that is due. Returns whether there is time to rest, or for chores, before the next."""

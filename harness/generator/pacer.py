@@ -70,9 +70,9 @@ class Pacer:
     ``awake_ns`` is the time that was spent so, waiting, which is no work.
     """
 
-    def __init__(self, epoll: select.epoll, gap_ns: float) -> None:
+    def __init__(self, alarm: Alarm, gap_ns: float) -> None:
         self.awake_ns = 0
-        self.alarm = Alarm(epoll)
+        self._alarm = alarm
         self._lead = Lead(gap_ns)
         self._set_for_ns = self._alarm_ns = 0
         self._rings = False
@@ -89,7 +89,7 @@ class Pacer:
         if self._set_for_ns != due_ns:
             self._set_for_ns, self._alarm_ns = due_ns, due_ns - int(self._lead.ns)
             self._rings = True
-            self.alarm.set(self._alarm_ns)
+            self._alarm.set(self._alarm_ns)
         return True
 
     def back(self, now_ns: int, has_worked: bool) -> None:

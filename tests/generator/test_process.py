@@ -96,7 +96,7 @@ def test_connections_are_opened_one_after_another_during_the_warm_up(server: Scr
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "no host", "[::1]"])
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "nohost", "[::1]"])
 def test_an_unknown_host_is_told_in_words(host: str) -> None:
     with Generator() as generator, pytest.raises(GeneratorError, match=r"known|resolution|address"):
         generator.begin(short_load(80, host=host))
