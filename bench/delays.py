@@ -1,7 +1,8 @@
 """A server that knows the truth: it draws how long each answer takes, and logs how long it really took.
 
 Run as ``python -m bench.delays DISTRIBUTION [SEED]``. It prints its port; told to end (SIGTERM), it prints one JSON
-list with the time in ns between the arrival of each request and the sending of its answer.
+object: ``arrived_ns``, when each request arrived (monotonic clock), and ``took_ns``, how long each answer took from
+there.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nwaited"
@@ -27,11 +29,19 @@ DISTRIBUTIONS: Final[dict[str, Draw]] = {  # seconds; every mean is 5 to 8 ms
 }
 
 
+@dataclass
+class Log:
+    """What the server saw."""
+
+    arrived_ns: list[int] = field(default_factory=list)
+    took_ns: list[int] = field(default_factory=list)
+
+
 class Delaying(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self, draw: Draw, dice: random.Random, took_ns: list[int]) -> None:
-        self._draw, self._dice, self._took_ns = draw, dice, took_ns
+    def __init__(self, draw: Draw, dice: random.Random, log: Log) -> None:
+        self._draw, self._dice, self._log = draw, dice, log
         self._transport: asyncio.Transport
         self._received = b""
 
@@ -44,25 +54,26 @@ class Delaying(asyncio.Protocol):
         if self._received.endswith(HEAD_END):
             self._received = b""
             arrived_ns, delay_s = time.monotonic_ns(), self._draw(self._dice)
+            self._log.arrived_ns.append(arrived_ns)
             if delay_s:
                 asyncio.get_running_loop().call_later(delay_s, self._answer, arrived_ns)
             else:
                 self._answer(arrived_ns)
 
     def _answer(self, arrived_ns: int) -> None:
-        self._took_ns.append(time.monotonic_ns() - arrived_ns)
+        self._log.took_ns.append(time.monotonic_ns() - arrived_ns)
         self._transport.write(ANSWER)
 
 
 async def serve(draw: Draw, seed: int) -> None:
     """Serve until SIGTERM."""
-    took_ns: list[int] = []
+    log = Log()
     dice, loop, ended = random.Random(seed), asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = await loop.create_server(lambda: Delaying(draw, dice, took_ns), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(lambda: Delaying(draw, dice, log), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await ended.wait()
-    print(json.dumps(took_ns), flush=True)
+    print(json.dumps(asdict(log)), flush=True)
 
 
 if __name__ == "__main__":

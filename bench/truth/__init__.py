@@ -1,0 +1,1 @@
+"""What the generator says, beside the truth: servers that stall, delay and count, and know when and how much."""

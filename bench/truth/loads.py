@@ -1,0 +1,38 @@
+"""The loads of this bench, and what the generator says of them."""
+
+from collections.abc import Callable, Sequence
+
+from harness.generator.load import Arrivals, Load, target_of
+from harness.generator.process import Generator
+from harness.generator.result import LoadResult, Measuring
+
+
+def open_loop(url: str, rate_per_s: float, duration_s: float, connections: int, kind: str = "constant") -> Load:
+    """So many requests a second, whatever happens."""
+    arrivals = Arrivals.model_validate({"kind": kind, "rate_per_s": rate_per_s})
+    target, _ = target_of(url)
+    threads = min(2, connections)
+    return Load(target=target, arrivals=arrivals, duration_s=duration_s, connections=connections, threads=threads)
+
+
+def closed_loop(url: str, duration_s: float, connections: int) -> Load:
+    """As fast as so many connections can."""
+    target, _ = target_of(url)
+    return Load(target=target, duration_s=duration_s, connections=connections)
+
+
+def offer(
+    load: Load,
+    processes: int = 1,
+    cpus: Sequence[int] = (),
+    when_measuring: Callable[[Generator], object] = lambda generator: None,
+) -> LoadResult:
+    """Offer the load and return the result; ``when_measuring`` is called as the window begins, and must not block."""
+    with Generator(processes, cpus) as generator:
+        generator.begin(load)
+        for event in generator.events():
+            if isinstance(event, Measuring):
+                when_measuring(generator)
+            if isinstance(event, LoadResult):
+                return event
+    raise AssertionError("events without a result")
