@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test lint format bench clean
+.PHONY: help setup compare test lint format fuzz truth bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,13 @@ format: $(READY) ## put the code into the common style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## CPU per request of the load generator beside wrk and others
+fuzz: $(READY) ## try hostile servers for longer than the tests do
+	$(BIN)/pytest tests/generator/test_hostile.py tests/generator/test_framing.py --hypothesis-profile=fuzz --timeout=3600
+
+truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
+	$(BIN)/python -m bench.truth
+
+bench: $(READY) ## CPU per request of the load generator beside wrk and others (12 minutes)
 	$(BIN)/python -m bench.peers
 
 clean: ## remove what make made, but no results

@@ -1,9 +1,24 @@
 """The answer in a sentence or two: one process or a cluster, and of how many workers."""
 
-from harness.report.summary import TopologySummary, throughput_ratio
+from typing import Final
+
+from harness.report.summary import TopologySummary, speed_ratio
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict, judge
-from harness.units import rate_text
+from harness.units import ms_text, rate_text
+
+IN_A_CLOSED_LOOP: Final = {
+    Verdict.SLOWER: "serves less",
+    Verdict.EQUIVALENT: "serves as much",
+    Verdict.INCONCLUSIVE: "was not shown to serve more",
+    Verdict.FASTER: "serves more",
+}
+IN_AN_OPEN_LOOP: Final = {
+    Verdict.SLOWER: "is slower",
+    Verdict.EQUIVALENT: "is as fast",
+    Verdict.INCONCLUSIVE: "was not shown to be faster",
+    Verdict.FASTER: "is faster",
+}
 
 
 def headline(summaries: list[TopologySummary]) -> str:
@@ -18,7 +33,7 @@ def headline(summaries: list[TopologySummary]) -> str:
     best = max(others, key=_ratio_value)
     if best.ratio is None or best.ratio.low is None:
         return (
-            f"In a single round `{best.name}` served {_times(best.ratio)} the requests/s of `{baseline.name}`."
+            f"In a single round `{best.name}` {_did(best)} `{baseline.name}`."
             " One round has no interval: run more of them before deciding on it."
         )
     faster = [summary for summary in others if summary.verdict is Verdict.FASTER]
@@ -26,8 +41,8 @@ def headline(summaries: list[TopologySummary]) -> str:
         return _no_gain(baseline, others)
     choice = _smallest_as_good(best, faster)
     answer = (
-        f"**Run `{choice.name}`**: it serves {_times(choice.ratio)} the requests/s of `{baseline.name}`"
-        f" ({_rate(choice)} against {_rate(baseline)})."
+        f"**Run `{choice.name}`**: it {_does(choice)} `{baseline.name}` ({_figure(choice)} against {_figure(baseline)}"
+        f"{_offer(baseline)})."
     )
     return " ".join([answer, *_beyond(choice, others)])
 
@@ -35,15 +50,16 @@ def headline(summaries: list[TopologySummary]) -> str:
 def _no_gain(baseline: TopologySummary, others: list[TopologySummary]) -> str:
     parts = "; ".join(f"`{s.name}` {_times(s.ratio)}, {s.verdict.value}" for s in others if s.verdict)
     if any(summary.verdict is Verdict.INCONCLUSIVE for summary in others):
-        return f"**No answer yet**: against the {_rate(baseline)} of `{baseline.name}`, {parts}. Run more rounds."
-    return f"**Stay with `{baseline.name}`**: nothing serves more than its {_rate(baseline)} ({parts})."
+        return f"**No answer yet**: against the {_figure(baseline)} of `{baseline.name}`, {parts}. Run more rounds."
+    beats = f"is faster than its {_figure(baseline)}" if baseline.offers else f"serves more than its {_rate(baseline)}"
+    return f"**Stay with `{baseline.name}`**: nothing {beats}{_offer(baseline)} ({parts})."
 
 
 def _smallest_as_good(best: TopologySummary, faster: list[TopologySummary]) -> TopologySummary:
     """The one with the fewest workers of which this run can't say that the best is faster."""
 
     def beaten(summary: TopologySummary) -> bool:
-        ratio = throughput_ratio(summary.trials, best.trials)
+        ratio = speed_ratio(summary.trials, best.trials)
         return ratio is not None and judge(ratio) is Verdict.FASTER
 
     as_good = [s for s in faster if s is best or not beaten(s)]
@@ -54,16 +70,37 @@ def _beyond(choice: TopologySummary, others: list[TopologySummary]) -> list[str]
     """What more workers than the chosen ones would bring."""
     sentences = []
     for other in others:
-        ratio = throughput_ratio(choice.trials, other.trials)
+        ratio = speed_ratio(choice.trials, other.trials)
         if ratio is not None and (other.topology.workers or 1) > (choice.topology.workers or 1):
-            gain = {
-                Verdict.SLOWER: "serves less",
-                Verdict.EQUIVALENT: "serves as much",
-                Verdict.INCONCLUSIVE: "was not shown to serve more",
-                Verdict.FASTER: "serves more",
-            }[judge(ratio)]
+            gain = (IN_AN_OPEN_LOOP if other.offers else IN_A_CLOSED_LOOP)[judge(ratio)]
             sentences.append(f"`{other.name}` {gain} ({ratio_text(ratio)} of it).")
     return sentences
+
+
+def _does(summary: TopologySummary) -> str:
+    """What it does, as a multiple of the baseline, whose name follows."""
+    if summary.offers:
+        return f"answers all but one request in a hundred {_times(summary.ratio)} as fast as"
+    return f"serves {_times(summary.ratio)} the requests/s of"
+
+
+def _did(summary: TopologySummary) -> str:
+    return _does(summary).replace("answers", "answered").replace("serves", "served")
+
+
+def _figure(summary: TopologySummary) -> str:
+    """What the speed of a topology comes from."""
+    if not summary.offers:
+        return _rate(summary)
+    return f"p99 {ms_text(summary.latency_ms.p99)}" if summary.latency_ms else "not measured"
+
+
+def _offer(summary: TopologySummary) -> str:
+    """At which rate, where one was offered."""
+    if not summary.offers:
+        return ""
+    rates = [offer.rate_per_s for offer in summary.offers]
+    return f" at {rate_text(sum(rates) / len(rates))}/s offered"
 
 
 def _ratio_value(summary: TopologySummary) -> float:

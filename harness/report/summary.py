@@ -24,6 +24,14 @@ class Measured:
     usage: Usage
 
     @property
+    def speed(self) -> float:
+        """What topologies are compared by, more is faster: requests/s in a closed loop. In an open one these are what
+        was offered, and it is how quickly all but one request in a hundred were answered (1 / p99, per ms)."""
+        if self.load.offered is None:
+            return self.load.requests_per_s
+        return 1 / self.load.latency_ms.p99 if self.load.latency_ms else 0.0
+
+    @property
     def cpu_ms_per_request(self) -> float:
         """CPU of all the server's processes for one completed request."""
         return self.usage.cpu_s * MS_PER_S / self.load.requests
@@ -49,7 +57,7 @@ class TopologySummary:
     failed: int
     invalid: int
     requests_per_s: Estimate | None = None
-    ratio: Estimate | None = None  # to the baseline, requests/s; None for the baseline itself
+    ratio: Estimate | None = None  # of speeds, to the baseline; None for the baseline itself
     verdict: Verdict | None = None
     latency_ms: LatencySummary | None = None  # of all the trials' requests together
     service_ms: LatencySummary | None = None  # the same from when they were sent
@@ -96,15 +104,15 @@ def _summary(
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
         return TopologySummary(topology, (), failed, invalid)
-    throughput = None if topology.baseline else throughput_ratio(baseline, trials)
+    speed = None if topology.baseline else speed_ratio(baseline, trials)
     return TopologySummary(
         topology=topology,
         trials=trials,
         failed=failed,
         invalid=invalid,
         requests_per_s=mean_over_trials([trial.load.requests_per_s for trial in trials]),
-        ratio=throughput,
-        verdict=judge(throughput) if throughput else None,
+        ratio=speed,
+        verdict=judge(speed) if speed else None,
         latency_ms=merged_latency(trials).summary(),
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
@@ -119,9 +127,9 @@ def _summary(
     )
 
 
-def throughput_ratio(baseline: Sequence[Measured], trials: Sequence[Measured]) -> Estimate | None:
-    """Requests/s of ``trials`` as a multiple of the baseline's; None when no block holds both."""
-    return _ratio(baseline, trials, lambda trial: trial.load.requests_per_s)
+def speed_ratio(baseline: Sequence[Measured], trials: Sequence[Measured]) -> Estimate | None:
+    """The speed of ``trials`` as a multiple of the baseline's; None when no block holds both."""
+    return _ratio(baseline, trials, lambda trial: trial.speed)
 
 
 def _ratio(

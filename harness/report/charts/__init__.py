@@ -21,12 +21,16 @@ CHARTS: Final[dict[str, Callable[[Run, list[TopologySummary]], Figure]]] = {
 
 
 def write_charts(run: Run, summaries: list[TopologySummary], folder: Path) -> list[str]:
-    """Draw what was measured into ``folder``; return the names drawn. None without a trial that counts."""
+    """Draw what was measured into ``folder``; return the names drawn. None without a trial that counts.
+
+    An open loop has no speed-up: all topologies serve what is offered, or fail to.
+    """
     measured = [summary for summary in summaries if summary.trials]
     if not measured:
         return []
     folder.mkdir(exist_ok=True)
+    charts = {name: draw for name, draw in CHARTS.items() if name != "speedup" or run.scenario.load.arrivals is None}
     with house_style():
-        for name, draw in CHARTS.items():
+        for name, draw in charts.items():
             save(draw(run, measured), folder / name)
-    return list(CHARTS)
+    return list(charts)
