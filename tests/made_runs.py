@@ -9,7 +9,7 @@ from harness.environment import Environment
 from harness.generator.latency import LatencyHistogram, spread_of
 from harness.generator.load import Expectation, Request
 from harness.generator.placement import Placement
-from harness.generator.result import Errors, LoadResult, Second
+from harness.generator.result import Doubt, Errors, LoadResult, Offered, Second, SendLag
 from harness.plan import make_plan
 from harness.record import (
     ProcessUsage,
@@ -95,12 +95,54 @@ def load_result(rate_per_s: float, errors: Errors | None = None, workers: dict[s
         generator_cpu_s=0.1,
         series=[
             Second(
-                end_s=1.0, requests=requests, requests_per_s=rate_per_s, errors=0, p50_ms=1.5, p99_ms=2.0, max_ms=2.0
+                end_s=1.0,
+                requests=requests,
+                requests_per_s=rate_per_s,
+                errors=0,
+                p50_ms=1.5,
+                p99_ms=2.0,
+                max_ms=2.0,
+                histogram=histogram.encode(),
             )
         ],
         histogram=histogram.encode(),
         service_histogram=histogram.encode(),
     )
+
+
+def offered(due: int, dropped: int = 0, late: int = 0, queued: int = 0, p99_lag_us: float | None = 20.0) -> Offered:
+    """What an open loop offered in one second."""
+    lag = None if p99_lag_us is None else SendLag(p50=5.0, p90=10.0, p99=p99_lag_us, p99_9=9e3, max=9e3)
+    return Offered(
+        kind="constant",
+        asked_per_s=500.0,
+        rate_per_s=float(due),
+        due=due,
+        begun=due - dropped,
+        dropped=dropped,
+        late=late,
+        queued=queued,
+        send_lag_us=lag,
+    )
+
+
+def open_record(
+    block: int, topology: Topology, offer: Offered, service_ms: float = 0.5, doubts: list[Doubt] | None = None
+) -> TrialRecord:
+    """A trial with an open loop: response times as in load_result, and this service time of every request."""
+    made = record(block, topology, offer.begun)
+    assert made.load is not None
+    service = LatencyHistogram()
+    service.record(np.full(offer.begun, service_ms * 1e6, dtype=np.int64))
+    changes = {
+        "loop": "open",
+        "offered": offer,
+        "service_ms": service.summary(),
+        "service_histogram": service.encode(),
+        "doubts": doubts or [],
+        "generator_bound": bool(doubts),
+    }
+    return made.model_copy(update={"load": made.load.model_copy(update=changes)})
 
 
 def usage(pids: list[int], cpu_s: float = 0.5) -> Usage:
@@ -165,6 +207,7 @@ def made_run(
     records: list[TrialRecord],
     skipped: list[SkippedTopology] | None = None,
     machine: Environment | None = None,
+    placement: Placement | None = None,
 ) -> Run:
     """A run folder on disk with these records, read again."""
     plan = make_plan(scenario, seed=1)
@@ -173,7 +216,7 @@ def made_run(
         started_at=BEGAN,
         command="harness compare x",
         trials=list(plan),
-        placement=Placement(),
+        placement=placement or Placement(),
         skipped=skipped or [],
     )
     folder = RunFolder.create(results, info, scenario, machine or environment())

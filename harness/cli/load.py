@@ -48,10 +48,19 @@ def load_command(
     ] = None,
     warmup: Annotated[
         float,
-        typer.Option(parser=duration, metavar="1s", help="Load before it that is not counted.", rich_help_panel=_HOW),
+        typer.Option(
+            parser=duration,
+            metavar="1s",
+            help="Load before it that is not counted; none.",
+            show_default=False,
+            rich_help_panel=_HOW,
+        ),
     ] = 0.0,
     timeout: Annotated[
-        float, typer.Option(parser=duration, metavar="2s", help="Of one request.", rich_help_panel=_HOW)
+        float,
+        typer.Option(
+            parser=duration, metavar="2s", help="Of one request; 2s.", show_default=False, rich_help_panel=_HOW
+        ),
     ] = 2.0,
     rate: Annotated[
         float | None,
@@ -89,7 +98,7 @@ def load_command(
     requests: Annotated[
         Path | None,
         typer.Option(
-            help="A TOML file of [[request]] tables with path, method, headers, body or body_file, and weight.",
+            help=r"A TOML file of [\[request]] tables with path, method, headers, body or body_file, and weight.",
             rich_help_panel=_WHAT,
         ),
     ] = None,
@@ -115,7 +124,7 @@ def load_command(
     ] = None,
     expect_status: Annotated[
         str | None,
-        typer.Option(metavar="200,204", help="Every other is an error; any below 400.", rich_help_panel=_GOOD),
+        typer.Option(metavar="200,204", help="All others are errors; without, those from 400.", rich_help_panel=_GOOD),
     ] = None,
     expect_body_sha256: Annotated[str | None, typer.Option(help="Of every body.", rich_help_panel=_GOOD)] = None,
     expect_length: Annotated[
@@ -143,7 +152,8 @@ def load_command(
         if requests is None:
             kinds = offer.one_request(path, method, header or [], body, body_file)
         else:
-            kinds = offer.listed_requests(requests, {"-H": header, "--body": body, "--body-file": body_file})
+            alone = {"the URL's path": path != "/", "--method": method != "GET", "-H": header}
+            kinds = offer.listed_requests(requests, alone | {"--body": body, "--body-file": body_file})
         offered = offer.load(
             target,
             offer.with_user(kinds, user),
@@ -163,11 +173,11 @@ def load_command(
         number, pinned = offer.placed(processes, cpus, offered.connections)
         probe(offered)
         result, began_at, interrupted = _run(offered, number, pinned)
-        outputs.write(result, began_at)
-    if as_json:
-        typer.echo(result.model_dump_json(exclude={"event"}, indent=2))
-    else:
-        typer.echo(load_text(result, latency), nl=False)
+        if as_json:
+            typer.echo(result.model_dump_json(exclude={"event"}, indent=2))
+        else:
+            typer.echo(load_text(result, latency), nl=False)
+        outputs.write(result, began_at)  # after it, so that nothing measured is lost with a file
     raise typer.Exit(130 if interrupted else 0)
 
 
@@ -190,6 +200,8 @@ class Outputs:
         for path in (self.chart, self.series, self.hlog):
             if path is not None and not path.absolute().parent.is_dir():
                 raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+            if path is not None and path.is_dir():
+                raise UsageError(f"{path}: is a folder")
 
     def write(self, result: LoadResult, began_at: datetime) -> None:
         """Write them. Raises UsageError when a file can't be written."""

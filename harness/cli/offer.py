@@ -44,8 +44,8 @@ def one_request(
 
 def listed_requests(file: Path, alone: Mapping[str, object]) -> tuple[Request, ...]:
     """The requests in a file; ``alone`` are the options that describe a single one. Raises UsageError."""
-    if given := [option for option, value in alone.items() if value]:
-        raise UsageError(f"{', '.join(given)} describe a single request, and --requests a list of them")
+    if given := [option for option, value in alone.items() if value not in (None, False, [])]:
+        raise UsageError(f"--requests says all of each request: leave out {', '.join(given)}")
     with _words():
         return read_requests(file)
 

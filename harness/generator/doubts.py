@@ -9,6 +9,9 @@ from harness.units import NS_PER_S, NS_PER_US
 MOST_BUSY: Final = 0.9  # share of the window
 MOST_DROPPED: Final = 0.01  # share of the requests due
 MOST_LAG_OF_GAP: Final = 0.1
+MORE_ROOM: Final = (
+    "Give it more processes (--processes, or processes in a scenario) or cores of its own (--cpus), or offer less."
+)
 LEAST_LAG_NS: Final = 100 * NS_PER_US  # no lag below this is worth a doubt
 
 
@@ -27,7 +30,7 @@ def _busy(busy: float | None) -> Iterator[Doubt]:
         yield Doubt(
             kind="busy",
             what=f"the generator's loop was busy {busy:.0%} of the time, so the server may be able to do more.",
-            advice="Give it more processes (--processes) or cores of its own (--cpus), or offer less.",
+            advice=MORE_ROOM,
         )
 
 
@@ -36,7 +39,7 @@ def _behind(offered: Offered) -> Iterator[Doubt]:
         yield Doubt(
             kind="behind",
             what=f"the generator did not come to {offered.dropped:,} of the {offered.due:,} requests that were due.",
-            advice="Give it more processes (--processes) or cores of its own (--cpus), or offer a lower rate.",
+            advice=MORE_ROOM,
         )
 
 

@@ -107,10 +107,11 @@ class Exchange:
         """Send a request that was due at ``due_ns`` on an open connection that has none."""
         connection.request = request
         connection.due_ns, connection.sent_ns = due_ns, now_ns
-        if connection.is_new or connection.tls:
-            # The first response on a connection is followed and checked; the bytes of TLS can't be skipped unread.
-            connection.reader = self._ledger.reader(request.method)
+        if connection.is_new:
+            connection.reader = self._ledger.checking_reader(request.method)
             connection.is_new = False
+        elif connection.tls:  # whose bytes can't be skipped unread
+            connection.reader = self._ledger.reader(request.method)
         self.send_bytes(connection, request.data)
 
     def send_bytes(self, connection: Connection, data: bytes) -> None:
@@ -155,14 +156,18 @@ class Exchange:
 
     def check(self, connection: Connection) -> None:
         """Follow and check the response that the connection waits for."""
-        connection.reader = self._ledger.reader(connection.request.method)
+        connection.reader = self._ledger.checking_reader(connection.request.method)
         connection.left = READING
 
     def _connected(self, connection: Connection) -> None:
         if connection.connect_error():
             self._not_opened(connection)
         elif self._dialler.is_tls and connection.sock:
-            connection.adopt_tls(self._dialler.secure(connection.sock))
+            try:
+                connection.adopt_tls(self._dialler.secure(connection.sock))
+            except OSError:  # reset since it was asked
+                self._not_opened(connection)
+                return
             self._shake_hands(connection)
         else:
             self.policy.opened(connection, time.monotonic_ns())

@@ -35,9 +35,13 @@ class Ledger:
         self.known.forget_wholes()
         return self.window.end_second(now_ns, self.tally.errors().total)
 
-    def reader(self, method: str) -> ResponseReader:
-        """A reader for a response that is to be followed and checked in full."""
+    def checking_reader(self, method: str) -> ResponseReader:
+        """A reader for a response whose body is to be compared with the expected one, if there is one."""
         return ResponseReader(method, hashing=self._expect.body_sha256 is not None)
+
+    def reader(self, method: str) -> ResponseReader:
+        """A reader for any other response that must be followed: its body is compared only where every body is."""
+        return ResponseReader(method, hashing=self._expect.body_sha256 is not None and self._expect.every)
 
     def knows(self, head: Head, connections: list[Connection]) -> Head | None:
         """The one copy of this head on which all responses that begin with it are counted; None if not to be kept."""

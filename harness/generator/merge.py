@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from harness.generator.arrivals import mean_rate_per_s
 from harness.generator.doubts import doubts
 from harness.generator.latency import LatencyHistogram, spread_of
 from harness.generator.load import Load
@@ -117,6 +118,7 @@ def _offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Off
     lag = LatencyHistogram.merged(part.send_lag_histogram for part in parts)
     return Offered(
         kind=load.arrivals.kind,
+        asked_per_s=mean_rate_per_s(load),
         rate_per_s=due / duration_s,
         due=due,
         begun=sum(part.begun for part in parts),

@@ -80,10 +80,11 @@ class Pacer:
 
     def wait(self, due_ns: int, now_ns: int) -> bool:
         """Whether the loop may sleep, to be woken in time for ``due_ns``; otherwise it is to come back at once."""
+        is_near = due_ns - now_ns <= self._lead.ns  # by the lead that the alarm was set with: it may shrink just now
         if self._rings and now_ns >= self._alarm_ns:
             self._lead.learn(now_ns - self._alarm_ns)
             self._rings = False
-        if due_ns - now_ns <= self._lead.ns:
+        if is_near:
             self._waiting_since_ns = now_ns
             return False
         if self._set_for_ns != due_ns:

@@ -1,9 +1,13 @@
 """Which cores the generator's processes run on, and which are left to the server."""
 
 import os
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
+
+_CPUS: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
 class Placement(BaseModel):
@@ -41,15 +45,18 @@ def parse_cpus(text: str) -> tuple[int, ...]:
 
     Raises ValueError, with what was expected, when the text is no such list or names a core that can't be used.
     """
-    cpus: list[int] = []
+    expected, usable = f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}", usable_cpus()
+    cpus: dict[int, None] = {}  # in the order given, each once
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isascii() and first.isdigit() and (not dash or (last.isascii() and last.isdigit()))):
-            raise ValueError(f"expected CPUs such as '2,3' or '0-3', got {text!r}")
-        cpus.extend(range(int(first), int(last if dash else first) + 1))
-    usable = usable_cpus()
+        match = _CPUS.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(expected)
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise ValueError(expected)
+        if first not in usable or last not in usable:
+            raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {part.strip()}")
+        cpus |= dict.fromkeys(range(first, last + 1))
     if missing := [cpu for cpu in cpus if cpu not in usable]:
         raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {', '.join(map(str, missing))}")
-    if not cpus:
-        raise ValueError(f"expected CPUs such as '2,3' or '0-3', got {text!r}")
     return tuple(cpus)

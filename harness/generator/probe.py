@@ -1,5 +1,7 @@
 """One request before the load begins, so that a wrong address is told at once and not after thirty seconds."""
 
+import ssl
+
 from harness.generator.framing import ProtocolError, ResponseReader
 from harness.generator.load import Load
 from harness.generator.request import prepared_requests
@@ -31,5 +33,14 @@ def probe(load: Load) -> None:
         return
     except ProtocolError as error:
         raise ProbeError(f"{where} does not speak HTTP/1.1: {error}") from error
+    except ssl.SSLCertVerificationError as error:
+        raise ProbeError(f"{where}: its certificate is not accepted: {error.verify_message}") from error
+    except ssl.SSLError as error:
+        raise ProbeError(f"{where}: there is no TLS to be had: {_reason(error)}") from error
     except OSError as error:
         raise ProbeError(f"unable to connect to {where}: {error.strerror or error}") from error
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """What OpenSSL says, without its codes."""
+    return error.reason.replace("_", " ").lower() if error.reason else str(error)

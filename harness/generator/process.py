@@ -43,8 +43,12 @@ class _Process:
                 stderr=self._errors,
                 start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle
             )
-        if cpu is not None:
-            os.sched_setaffinity(self.popen.pid, {cpu})
+        try:
+            if cpu is not None:
+                os.sched_setaffinity(self.popen.pid, {cpu})
+        except OSError:
+            self.end()
+            raise
 
     def tell(self, message: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has ended already: what it tells says why
@@ -79,8 +83,14 @@ class Generator:
 
     def __init__(self, processes: int = 1, cpus: Sequence[int] = ()) -> None:
         self._cpus = [cpus[index % len(cpus)] for index in range(processes)] if cpus else []
-        self._processes = [_Process(cpu) for cpu in self._cpus or repeat(None, processes)]
+        self._processes: list[_Process] = []
         self._load: Load | None = None
+        try:
+            for cpu in self._cpus or repeat(None, processes):
+                self._processes.append(_Process(cpu))
+        except BaseException:
+            self._end()
+            raise
 
     def begin(self, load: Load) -> None:
         """Offer the load as soon as every process is ready, all at once. Once in a generator's life.
@@ -146,6 +156,9 @@ class Generator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for process in self._processes:
             process.end()
 

@@ -54,7 +54,8 @@ class Offered(_Data):
     """
 
     kind: Literal["constant", "poisson"]
-    rate_per_s: float  # due in the window, per second
+    asked_per_s: float  # on the average of the window
+    rate_per_s: float  # due in the window, per second: with poisson, more or less than was asked
     due: int
     begun: int
     dropped: int  # due in the window, but the loop did not come to them before it closed
@@ -85,10 +86,10 @@ class Second(_Data):
     requests: int
     requests_per_s: float
     errors: int
-    p50_ms: float | None = Field(description="None when nothing completed in that second")
+    p50_ms: float | None = Field(description="None when no request ended in that second")
     p99_ms: float | None
     max_ms: float | None
-    histogram: str = Field(default="", description="latencies as in the result's histogram; empty in older records")
+    histogram: str = Field(description="latencies as in the result's histogram")
 
 
 class Measured(_Data):
@@ -139,7 +140,7 @@ class LoadResult(_Data):
     doubts: list[Doubt] = Field(default=[], description="why it is generator-bound")
     series: list[Second]
     histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
-    service_histogram: str = Field(default="", description="service times in the same form; empty in older records")
+    service_histogram: str = Field(description="service times in the same form")
 
 
 Event = Annotated[Measuring | Second | Measured | LoadResult, Field(discriminator="event")]

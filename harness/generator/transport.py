@@ -62,7 +62,7 @@ class Dialler:
         return sock
 
     def secure(self, sock: socket.socket) -> "TlsStream":
-        """Take over a connected socket, to shake hands on it next."""
+        """Take over a connected socket, to shake hands on it next. Raises OSError when it has just been lost."""
         assert self._context is not None, "only for a target with TLS"
         return TlsStream(self._context, sock, self._target.host)
 
@@ -71,7 +71,10 @@ class TlsStream:
     """TLS on a non-blocking socket, with the socket's own way to say "not now"."""
 
     def __init__(self, context: ssl.SSLContext, sock: socket.socket, host: str) -> None:
-        self.sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        # A connection that ends without TLS's own end may have been cut (RFC 9112, section 9.8): that is an error.
+        self.sock = context.wrap_socket(
+            sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
 
     def shake_hands(self) -> None:
         """Go on with the handshake; returns when it is done. Raises BlockingIOError, OSError."""
@@ -107,12 +110,15 @@ def _tune(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)
 
 
-def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[object, ...]]:
     """Family and address: the first one that the host has."""
     if target.unix_socket is not None:
         return socket.AF_UNIX, target.unix_socket
-    family, _, _, _, address = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
-    return family, (str(address[0]), int(address[1]))
+    try:
+        family, _, _, _, address = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{target.host} can be no host's name") from error
+    return family, address  # whole: that of IPv6 may name an interface
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

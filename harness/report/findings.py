@@ -25,7 +25,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_idle_workers(summaries),
         *_rounds(run),
         *_machine(run),
-        *_latency(summaries),
+        *_latency(run, summaries),
     ]
 
 
@@ -86,9 +86,10 @@ def _generator(summaries: list[TopologySummary]) -> Iterator[Finding]:
 def _cores(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
     cores = run.environment.usable_cores
     workers = max((summary.topology.workers or 1 for summary in summaries), default=1)
-    if workers + 1 > cores:
+    if workers + run.info.placement.processes > cores:
         yield Finding(
-            f"{workers} workers and the generator share {cores} cores.",
+            f"{workers} worker{'s' if workers > 1 else ''} and the generator share"
+            f" {cores} core{'s' if cores > 1 else ''}.",
             "More workers than free cores measure contention, not scaling: repeat on a larger machine.",
         )
 
@@ -120,7 +121,7 @@ def _machine(run: Run) -> Iterator[Finding]:
         )
 
 
-def _latency(summaries: list[TopologySummary]) -> Iterator[Finding]:
+def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
     if timeouts := sum(summary.errors.timeout for summary in summaries):
         yield Finding(
             f"{timeouts} requests timed out. They are in the latencies as at least the timeout.",
@@ -129,7 +130,8 @@ def _latency(summaries: list[TopologySummary]) -> Iterator[Finding]:
     if killed := sum(summary.errors.failed for summary in summaries):
         yield Finding(f"{killed} requests failed without a response.", "See the table of errors for which kind.")
     if bad := sum(summary.errors.status for summary in summaries):
+        expected = ", ".join(map(str, run.scenario.load.expect.statuses))
         yield Finding(
-            f"{bad} responses had a status of 400 or more.",
+            f"{bad} responses had a status {f'other than {expected}' if expected else 'of 400 or more'}.",
             "Error pages are often faster than real ones: the requests/s counts them.",
         )

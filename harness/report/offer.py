@@ -18,7 +18,7 @@ def placement_text(placement: Placement, scenario: Scenario, cores: int) -> str:
     processes = "1 process" if placement.processes == 1 else f"{placement.processes} processes"
     if placement.generator:
         return (
-            f"The generator ({processes}) had core {_listed(placement.generator)} and the server core"
+            f"The generator ({processes}) had {_listed(placement.generator)} to itself and the server"
             f" {_listed(placement.server)}."
         )
     workers = max(topology.workers or 1 for topology in scenario.topologies)
@@ -35,10 +35,12 @@ def _offer(load: ScenarioLoad) -> Iterator[str]:
         yield f"Open loop: {_arrivals(load.arrivals)}, {load.connections} connections at the most"
     else:
         yield f"Closed loop: {load.connections} connections in {load.threads} groups"
-    others = f" and {len(load.requests) - 1} other requests by weight" if len(load.requests) > 1 else ""
+    more = len(load.requests) - 1
+    others = f" and {more} other request{'s' if more > 1 else ''} by weight" if more else ""
     yield f"`{first.method} {first.path}`{others}"
     if load.data:
-        yield f"filled from {len(load.data.rows):,} rows of data"
+        rows = len(load.data.rows)
+        yield f"filled from {rows:,} row{'s' if rows > 1 else ''} of data"
     if not load.keepalive:
         yield "a new connection for every request"
     yield f"warm-up {duration_text(load.warmup_s)}"
@@ -53,4 +55,4 @@ def _arrivals(arrivals: Arrivals) -> str:
 
 
 def _listed(cpus: tuple[int, ...]) -> str:
-    return ", ".join(map(str, cpus))
+    return f"core{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}"

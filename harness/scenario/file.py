@@ -116,8 +116,8 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     except ValidationError as error:
         reasons = [f"{path}: {_key(problem['loc'])}: {_expected(problem)}" for problem in error.errors()]
         raise ScenarioError("\n".join(reasons)) from error
-    except (OSError, ValueError) as error:
-        raise ScenarioError("\n".join(f"{path}: load: {line}" for line in str(error).splitlines())) from error
+    except ValueError as error:
+        raise ScenarioError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 
 
 def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:

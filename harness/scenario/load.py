@@ -1,9 +1,10 @@
 """What every topology is offered: ``[load]`` as written, and with the files it names."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness.generator.load import (
     Arrivals,
@@ -84,6 +85,21 @@ class LoadTable(Table):
     expect_body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     expect_length: int | None = Field(default=None, ge=0)
 
+    @field_validator("body_file")
+    @classmethod
+    def _one_body(cls, body_file: str | None, others: ValidationInfo) -> str | None:
+        if body_file is not None and others.data.get("body") is not None:
+            raise ValueError("expected body or body_file, not both")
+        return body_file
+
+    @field_validator("processes", mode="before")
+    @classmethod
+    def _number_or_auto(cls, processes: object) -> object:
+        # Before, or what is wrong with either alternative would be told as if it were a problem of its own.
+        if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
+            raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {processes!r:.80}")
+        return processes
+
     @field_validator("stages")
     @classmethod
     def _stages_can_be_read(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,9 +125,14 @@ class LoadTable(Table):
         return self
 
     def resolved(self, folder: Path) -> ScenarioLoad:
-        """With the content of the files that it names, relative to ``folder``. Raises ValueError, OSError."""
+        """With the content of the files that it names, relative to ``folder``.
+
+        Raises ValueError with every reason, a line each, with its key.
+        """
         arrivals = self._arrivals() if self._is_open else None
         tables = self.request or (RequestTable.model_validate(_given(self._one_request)),)
+        if reasons := list(self._unreadable(tables, folder)):
+            raise ValueError("\n".join(reasons))
         load = ScenarioLoad.model_construct(
             requests=tuple(table.resolved(folder) for table in tables),
             data=None if self.data is None else read_data(folder / self.data),
@@ -127,8 +148,24 @@ class LoadTable(Table):
                 statuses=self.expect_status, body_sha256=self.expect_body_sha256, body_bytes=self.expect_length
             ),
         )
-        check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))
+        try:
+            check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))
+        except ValueError as error:
+            raise ValueError("\n".join(f"load: {line}" for line in str(error).splitlines())) from error
         return load
+
+    def _unreadable(self, tables: Sequence[RequestTable], folder: Path) -> Iterator[str]:
+        """What can't be read of the files that it names."""
+        for number, table in enumerate(tables):
+            try:
+                table.resolved(folder)
+            except ValueError as error:
+                yield f"load.{f'request[{number}].' if self.request else ''}body_file: {error}"
+        try:
+            if self.data is not None:
+                read_data(folder / self.data)
+        except ValueError as error:
+            yield f"load.data: {error}"
 
     @property
     def _is_open(self) -> bool:

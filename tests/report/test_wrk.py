@@ -56,7 +56,15 @@ def test_errors_have_lines_only_when_there_are_some() -> None:
 
 def test_an_open_loop_says_so_where_wrk_has_no_word_for_it() -> None:
     offered = Offered(
-        kind="poisson", rate_per_s=500.0, due=500, begun=500, dropped=0, late=0, queued=0, send_lag_us=None
+        kind="poisson",
+        asked_per_s=500.0,
+        rate_per_s=500.0,
+        due=500,
+        begun=500,
+        dropped=0,
+        late=0,
+        queued=0,
+        send_lag_us=None,
     )
     lines = wrk_text(load_result(930).model_copy(update={"loop": "open", "offered": offered})).splitlines()
     assert lines[1] == "  2 threads and 4 connections at most, 500 requests/s offered, poisson"

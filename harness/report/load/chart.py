@@ -65,7 +65,7 @@ def _curves(result: LoadResult) -> dict[str, LatencyHistogram]:
     encoded = {"latency": result.histogram}
     if result.offered:
         encoded = {"response time, since due": result.histogram, "service time, since sent": result.service_histogram}
-    decoded = {name: LatencyHistogram.decode(text) for name, text in encoded.items() if text}
+    decoded = {name: LatencyHistogram.decode(text) for name, text in encoded.items()}
     return {name: histogram for name, histogram in decoded.items() if histogram.total}
 
 

@@ -10,13 +10,11 @@ def hlog_text(result: LoadResult, began_at: datetime) -> str:
     """The log, version 1.3: an interval a second, together exactly the result's histogram. Ends in a newline.
 
     ``began_at`` is when the window began, with its time zone. Values are nanoseconds, the log's Interval_Max
-    milliseconds. Raises ValueError when the result is of before histograms were kept each second.
+    milliseconds.
 
     Source: HistogramLogWriter of the Java HdrHistogram. The Python package's writer writes version 1.2, takes a start
     of 0 for none given, cuts the maximum to whole units and fails on a start time, so the lines are made here.
     """
-    if not all(second.histogram for second in result.series):
-        raise ValueError("expected a histogram for every second, got a result of before they were kept")
     return "\n".join([*_head(result.url, began_at), *_intervals(result.series)]) + "\n"
 
 

@@ -39,7 +39,8 @@ def notes(result: LoadResult) -> list[str]:
 def _offer(result: LoadResult, offered: Offered) -> Iterator[str]:
     """The offer and what became of it, then where the time went."""
     yield (
-        f"Open loop, {_ARRIVALS[offered.kind]}: {rate_text(offered.rate_per_s)} requests/s offered,"
+        f"Open loop, {_ARRIVALS[offered.kind]}: {rate_text(offered.asked_per_s)} requests/s asked for,"
+        f" {rate_text(offered.rate_per_s)} requests/s offered,"
         f" {rate_text(result.requests_per_s)} requests/s achieved."
     )
     yield from _counts(result, offered)

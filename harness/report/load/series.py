@@ -31,7 +31,7 @@ def write_series(result: LoadResult, path: Path) -> None:
 
 
 def _row(second: Second) -> dict[str, float | None]:
-    summary = LatencyHistogram.decode(second.histogram).summary() if second.histogram else None
+    summary = LatencyHistogram.decode(second.histogram).summary()
     return {
         "end_s": second.end_s,
         "requests": second.requests,

@@ -45,6 +45,7 @@ def closed(*seconds_ns: Latencies, **changes: Any) -> LoadResult:
         "generator_cpu_s": 0.1,
         "series": [_second(float(number), each) for number, each in enumerate(seconds_ns, start=1)],
         "histogram": histogram.encode(),
+        "service_histogram": histogram.encode(),
     }
     return LoadResult.model_validate(fields | changes)
 
@@ -55,6 +56,7 @@ def opened(*seconds_ns: Latencies, service_ns: Latencies, kind: str = "poisson",
     offered = Offered.model_validate(
         {
             "kind": kind,
+            "asked_per_s": 500.0,
             "rate_per_s": due / len(seconds_ns),
             "due": due,
             "begun": due,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from hypothesis import given, settings
@@ -85,12 +84,3 @@ def test_the_head_is_that_of_version_1_3_and_the_maximum_is_in_milliseconds() ->
     assert lines[5].startswith("0.000,1.000,1.500,HISTF")
     assert lines[6].startswith("1.000,1.000,0.000,HISTF")
     assert len(lines) == 7
-
-
-def test_a_result_of_before_there_were_histograms_each_second_is_refused() -> None:
-    result = closed([1000], [1000])
-    older = result.model_copy(
-        update={"series": [second.model_copy(update={"histogram": ""}) for second in result.series]}
-    )
-    with pytest.raises(ValueError, match="expected a histogram for every second"):
-        hlog_text(older, BEGAN)

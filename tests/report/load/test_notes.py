@@ -12,7 +12,7 @@ from tests.report.load.made import closed, opened
 MS = 1_000_000
 CLOSED = closed([MS] * 100)
 OFFERED = Offered(
-    kind="poisson", rate_per_s=500.0, due=15_000, begun=14_990, dropped=10, late=12, queued=40,
+    kind="poisson", asked_per_s=500.0, rate_per_s=500.0, due=15_000, begun=14_990, dropped=10, late=12, queued=40,
     send_lag_us={"p50": 12.0, "p90": 20.0, "p99": 85.0, "p99_9": 220.0, "max": 1203.0},  # type: ignore[arg-type]
 )  # fmt: skip
 OPEN = opened([MS] * 98 + [300 * MS, 1200 * MS], service_ns=[MS] * 99 + [3 * MS], offered=OFFERED, unfinished=7)
@@ -46,7 +46,9 @@ def test_a_closed_loop_says_what_it_can_not_see() -> None:
 
 
 def test_an_open_loop_sets_the_offer_beside_what_became_of_it() -> None:
-    assert notes(OPEN)[0] == "Open loop, Poisson arrivals: 500 requests/s offered, 100 requests/s achieved."
+    assert notes(OPEN)[0] == (
+        "Open loop, Poisson arrivals: 500 requests/s asked for, 500 requests/s offered, 100 requests/s achieved."
+    )
     assert not any("Closed" in note for note in notes(OPEN))
     assert row(OPEN, "due").startswith("due 15,000 in the window")
     assert row(OPEN, "begun").startswith("begun 14,990 ")

@@ -25,13 +25,6 @@ def test_a_row_is_a_second_with_units_in_the_names() -> None:
     assert latencies_ms[2] == pytest.approx([7] * 5, rel=1e-3)
 
 
-def test_what_older_seconds_do_not_hold_is_missing() -> None:
-    older = RESULT.model_copy(update={"series": [RESULT.series[0].model_copy(update={"histogram": ""})]})
-    row = series_frame(older).loc[0]
-    assert row["p50_ms"] == pytest.approx(500, rel=1e-3)
-    assert pd.isna(row["p90_ms"])
-
-
 def test_csv_reads_back_as_the_same_table(tmp_path: Path) -> None:
     write_series(RESULT, tmp_path / "series.csv")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "series.csv"), series_frame(RESULT))

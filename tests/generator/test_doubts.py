@@ -1,0 +1,131 @@
+"""When a result speaks of the generator rather than of the server."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.generator.doubts import doubts, late_after_ns
+from harness.generator.effort import SCHEDSTAT, Effort
+from harness.generator.result import Offered, SendLag
+from harness.units import NS_PER_MS, NS_PER_US
+
+SLOW = 100.0  # requests/s: a gap of 10 ms, so that a lag of 1 ms passes
+QUICK = 100_000.0  # a gap of 10 µs, so that a lag of 100 µs passes
+
+
+def offered(rate_per_s: float = SLOW, dropped: int = 0, p99_us: float | None = 20.0) -> Offered:
+    """A thousand requests due, of which some were dropped."""
+    lag = None if p99_us is None else SendLag(p50=5, p90=10, p99=p99_us, p99_9=1e6, max=1e6)
+    return Offered(
+        kind="constant",
+        asked_per_s=500.0,
+        rate_per_s=rate_per_s,
+        due=1000,
+        begun=1000 - dropped,
+        dropped=dropped,
+        late=0,
+        queued=900,
+        send_lag_us=lag,
+    )
+
+
+@pytest.mark.parametrize(
+    ("busy", "load", "kinds"),
+    [
+        (None, None, []),
+        (0.0, None, []),
+        (0.899, None, []),
+        (0.9, None, ["busy"]),
+        (1.0, None, ["busy"]),
+        (0.5, offered(), []),
+        (None, offered(), []),
+        (0.95, offered(), ["busy"]),
+        (0.5, offered(dropped=10), []),
+        (0.5, offered(dropped=11), ["behind"]),
+        (0.5, offered(dropped=1000, p99_us=None), ["behind"]),
+        (0.5, offered(SLOW, p99_us=1000), []),
+        (0.5, offered(SLOW, p99_us=1001), ["lagging"]),
+        (0.5, offered(QUICK, p99_us=100), []),
+        (0.5, offered(QUICK, p99_us=101), ["lagging"]),
+        (1.0, offered(dropped=500, p99_us=5000), ["busy", "behind", "lagging"]),
+    ],
+)
+def test_what_is_doubted(busy: float | None, load: Offered | None, kinds: list[str]) -> None:
+    assert [doubt.kind for doubt in doubts(busy, load)] == kinds
+
+
+def test_nothing_due_is_no_reason_for_doubt() -> None:
+    nothing = Offered(
+        kind="poisson", asked_per_s=500.0, rate_per_s=0, due=0, begun=0, dropped=0, late=0, queued=0, send_lag_us=None
+    )
+    assert doubts(0.1, nothing) == []
+
+
+def test_what_waited_for_the_server_is_not_the_generators_fault() -> None:
+    assert offered().queued == 900
+    assert doubts(0.1, offered()) == []
+
+
+def test_each_doubt_says_what_with_its_figures_and_what_to_do() -> None:
+    found = {doubt.kind: doubt for doubt in doubts(0.93, offered(dropped=500, p99_us=5432))}
+    assert "93%" in found["busy"].what
+    assert "500 of the 1,000 requests" in found["behind"].what
+    assert "5,432 µs" in found["lagging"].what
+    assert "1,000 µs would pass" in found["lagging"].what
+    for doubt in found.values():
+        assert doubt.what.endswith(".")
+        assert doubt.advice.endswith(".")
+        assert "--" in doubt.advice
+
+
+def test_late_is_a_tenth_of_the_gap_and_never_less_than_100_us() -> None:
+    assert late_after_ns(20.0 * NS_PER_MS) == 2 * NS_PER_MS
+    assert late_after_ns(1.0 * NS_PER_MS) == late_after_ns(1.0) == 100 * NS_PER_US
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "waited_s", "awake_s", "busy"),
+    [
+        (1.0, 0.0, 0.0, 0.5),
+        (1.0, 0.5, 0.0, 0.75),  # a loop that is kept from running is as busy as one that runs
+        (1.0, 0.5, 0.5, 0.5),  # being awake until something is due is not
+        (1.9, 0.5, 0.0, 1.0),
+        (0.1, 0.0, 0.2, 0.0),
+    ],
+)
+def test_busy_is_work_and_being_kept_from_it(cpu_s: float, waited_s: float, awake_s: float, busy: float) -> None:
+    assert Effort(cpu_s, waited_s).busy(2.0, awake_s) == pytest.approx(busy)
+
+
+def test_without_the_kernels_statistics_nobody_knows_how_busy_it_was() -> None:
+    assert Effort(1.0, None).busy(2.0, 0.0) is None
+    assert Effort(2.0, None).since(Effort(1.0, 0.5)) == Effort(1.0, None)
+    assert Effort(2.0, 0.5).since(Effort(1.0, None)) == Effort(1.0, None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"123", b"1 two 3", b"\xff \xff"])
+def test_statistics_that_can_not_be_read_are_unknown(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "schedstat"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setattr("harness.generator.effort.SCHEDSTAT", file)
+    assert Effort.so_far().waited_s is None
+
+
+def test_statistics_are_read_as_nanoseconds_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "schedstat"
+    file.write_text("5000000000 1500000000 42\n")
+    monkeypatch.setattr("harness.generator.effort.SCHEDSTAT", file)
+    assert Effort.so_far().waited_s == 1.5
+
+
+def test_work_shows_in_the_real_counters() -> None:
+    before = Effort.so_far()
+    sum(number * number for number in range(500_000))
+    used = Effort.so_far().since(before)
+    assert used.cpu_s > 0
+    if SCHEDSTAT.exists():
+        assert used.waited_s is not None
+        assert used.waited_s >= 0
