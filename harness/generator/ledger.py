@@ -57,9 +57,10 @@ class Ledger:
     def served(self, connection: Connection, reader: ResponseReader, head: Head, data: bytes, now_ns: int) -> None:
         """Count a complete response that was followed by ``reader``; ``data`` are its last bytes."""
         self.record(connection, now_ns)
-        compares = reader.hashing and head.body_kind is not BodyKind.NONE
+        has_body = head.body_kind is not BodyKind.NONE  # which HEAD, 204 and 304 never have
+        compares = reader.hashing and has_body
         good = not (compares and reader.body_sha256 != self._expect.body_sha256)
-        if self._expect.body_bytes is not None and reader.body_bytes != self._expect.body_bytes:
+        if has_body and self._expect.body_bytes not in (None, reader.body_bytes):
             good = False
         self.tally.serve(head, reader.received_bytes, body_is_bad=not good)
         self.tally.checked += compares

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from harness.generator.load import Target, Tls
 
+LOOK_S: Final = 1.0  # how long an address gets to answer, where the host has several
 CONGESTION_CONTROL: Final = b"reno"  # see _tune
 
 
@@ -111,14 +112,23 @@ def _tune(sock: socket.socket) -> None:
 
 
 def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[object, ...]]:
-    """Family and address: the first one that the host has."""
+    """Family and address: of those that the host has, the first that answers."""
     if target.unix_socket is not None:
         return socket.AF_UNIX, target.unix_socket
     try:
-        family, _, _, _, address = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise OSError(errno.EINVAL, f"{target.host} can be no host's name") from error
-    return family, address  # whole: that of IPv6 may name an interface
+    addresses = [(family, address) for family, _, _, _, address in found]  # whole: that of IPv6 may name an interface
+    return next(filter(_answers, addresses), addresses[0]) if len(addresses) > 1 else addresses[0]
+
+
+def _answers(family_address: tuple[socket.AddressFamily, tuple[object, ...]]) -> bool:
+    """Whether something listens there: ``localhost`` is often ::1 first, and the server on 127.0.0.1 alone."""
+    family, address = family_address
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(LOOK_S)
+        return sock.connect_ex(address) == 0
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

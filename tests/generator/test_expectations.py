@@ -276,3 +276,11 @@ def test_only_heads_can_be_asked_for() -> None:
     result, _ = play(repeat(head), requests=(Request(method="HEAD"),), **CLOSED)
     assert result.errors == Errors()
     assert result.ok > CONNECTIONS
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_response_that_can_have_no_body_is_not_of_the_wrong_length(method: str) -> None:
+    head = head_of(204) if method == "GET" else head_of(200, "Content-Length: 10")
+    result, _ = play(repeat(whole(head)), method=method, expect=Expectation(body_bytes=20))
+    assert result.errors == Errors()
+    assert result.ok == result.requests > 0
