@@ -171,7 +171,8 @@ def test_load_prints_what_wrk_prints(url: str) -> None:
     assert lines[5] == "  Latency Distribution"
     end = lines.index("")
     assert lines[end - 2].startswith("Requests/sec: ")
-    assert lines[end + 1].startswith("Closed loop: ")
+    assert lines[end + 1].split() == ["time", "p50", "p99", "p99.9", "p99.99", "max"]
+    assert lines[-1].startswith("Closed loop: ")
 
 
 def test_load_prints_one_json_object(url: str) -> None:

@@ -9,6 +9,9 @@ from harness.units import parse_duration_s
 
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
+Method = Annotated[str, Field(pattern=r"^[A-Z]+$")]
+RequestPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
+Weight = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
@@ -55,11 +58,11 @@ class Request(_Data):
     Where the load has data, ``{name}`` in path, header values and body stands for that column of the next row.
     """
 
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
-    path: str = Field(default="/", pattern=r"^/[!-~]*$")
+    method: Method = "GET"
+    path: RequestPath = "/"
     headers: dict[HeaderName, HeaderValue] = {}
     body: bytes = b""
-    weight: int = Field(default=1, ge=1, le=1_000_000)
+    weight: Weight = 1
 
 
 class DataTable(_Data):

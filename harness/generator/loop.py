@@ -34,7 +34,7 @@ class LoadLoop:
     """One process's loop over ``load``. :meth:`run` blocks for warm-up and window and tells ``emit`` what happens;
     when ``stop_asked`` it ends the window, and what was measured until then is the result.
 
-    The quick path, in :meth:`_turn`, serves responses that are known byte for byte, or whose head is and tells the
+    The quick path, in :meth:`_serve`, serves responses that are known byte for byte, or whose head is and tells the
     length of the body: that body is dropped inside the kernel (MSG_TRUNC, see tcp(7)). Everything else (connecting,
     short writes, new heads, chunks, bodies that are checked, every failure) is left to the Exchange, and what comes
     next on a connection to the policy, closed or open.
@@ -58,6 +58,7 @@ class LoadLoop:
         is_mixed = len(load.requests) > 1 or load.data is not None
         self._fixed = None if is_mixed else next(self._requests)  # the only one there is need not be chosen each time
         self._check_next = 0
+        self._chores_due_ns = 0
         self._stopped = False
 
     def run(self, begin_ns: int) -> Part:
@@ -103,13 +104,13 @@ class LoadLoop:
 
     def _turn(self, until_ns: int) -> int:
         """Serve what epoll reports until the time has come; return when that was."""
-        now, chores_due = time.monotonic_ns(), 0
+        now = time.monotonic_ns()
         while now < until_ns and not self._stopped:
-            if now >= chores_due and (self._open is None or self._open.dispatch()):
+            if now >= self._chores_due_ns and (self._open is None or self._open.dispatch()):
                 self._do_chores(now)
                 now = time.monotonic_ns()
-                chores_due = now + self._chore_ns
-            now = self._serve(min(chores_due, until_ns))
+                self._chores_due_ns = now + self._chore_ns
+            now = self._serve(min(self._chores_due_ns, until_ns))
         return now
 
     def _serve(self, until_ns: int) -> int:

@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
-from harness.generator.load import DataTable, HeaderName, HeaderValue, Request
+from harness.generator.load import DataTable, HeaderName, HeaderValue, Method, Request, RequestPath, Weight
 
 
 class RequestTable(BaseModel):
@@ -17,12 +17,12 @@ class RequestTable(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    path: str = Field(default="/", pattern=r"^/[!-~]*$")
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$")
+    path: RequestPath = "/"
+    method: Method = "GET"
     headers: dict[HeaderName, HeaderValue] = {}
     body: str | None = None
     body_file: str | None = None
-    weight: int = Field(default=1, ge=1, le=1_000_000)
+    weight: Weight = 1
 
     @field_validator("body_file")
     @classmethod

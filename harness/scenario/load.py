@@ -13,8 +13,10 @@ from harness.generator.load import (
     HeaderName,
     HeaderValue,
     Load,
+    Method,
     Rate,
     Request,
+    RequestPath,
     Status,
     Target,
     parse_stage,
@@ -64,8 +66,8 @@ class LoadTable(Table):
     The one request stands in the table itself, several in ``[[load.request]]``.
     """
 
-    path: str | None = Field(default=None, pattern=r"^/[!-~]*$")
-    method: str | None = Field(default=None, pattern=r"^[A-Z]+$")
+    path: RequestPath | None = None
+    method: Method | None = None
     headers: dict[HeaderName, HeaderValue] | None = None
     body: str | None = None
     body_file: str | None = None

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 
-from tests.generator.scripted_server import Answer, ScriptedServer, _requests
+from tests.generator.scripted_server import Answer, ScriptedServer, requests_on
 
 
 class AnsweringServer(ScriptedServer):
@@ -14,7 +14,7 @@ class AnsweringServer(ScriptedServer):
         super().__init__(iter(()))
 
     def _play(self, sock: socket.socket) -> None:
-        for request in _requests(sock, 0.0):
+        for request in requests_on(sock, 0.0):
             answer = self._answer_to(request)
             with self._lock:
                 self.requests[request] += 1

@@ -124,7 +124,7 @@ class ScriptedServer:
                 sock.close()
 
     def _play(self, sock: socket.socket) -> None:
-        for request in _requests(sock, self._pause_s):
+        for request in requests_on(sock, self._pause_s):
             with self._lock:
                 self.requests[request] += 1
                 answer = next(self._script)
@@ -149,7 +149,7 @@ class ScriptedServer:
         self.stop()
 
 
-def _requests(sock: socket.socket, pause_s: float) -> Iterator[bytes]:
+def requests_on(sock: socket.socket, pause_s: float) -> Iterator[bytes]:
     """Every complete request that arrives, until the peer closes the connection."""
     received = bytearray()
     while True:

@@ -32,7 +32,8 @@ def notes(result: LoadResult) -> list[str]:
     """The lines to print under wrk's block; none of them can be mistaken for one of wrk's."""
     remarks = [*_errors(result), *_bodies(result), *_processes(result), *_doubts(result)]
     if result.offered is None:
-        return [_CLOSED, *remarks]
+        times = _times(result.latency_ms, result.service_ms, None) if result.latency_ms else ()
+        return [*times, *([""] if times else []), _CLOSED, *remarks]
     return [*_offer(result, result.offered), *(["", *remarks] if remarks else [])]
 
 
