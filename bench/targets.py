@@ -24,8 +24,8 @@ FEW, MANY = 40, 1000  # connections
 
 # The backlog lets all connections be opened at once; with a shorter one, some are only opened a second later.
 NGINX_CONF: Final = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
+daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 16384; }}
 http {{
   access_log off; default_type text/plain; keepalive_requests 1000000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
