@@ -10,6 +10,7 @@ from harness.generator.part import PartSecond
 from harness.units import NS_PER_MS, NS_PER_S
 
 SAMPLE_NS: Final = 100 * NS_PER_MS  # wrk's interval for Req/Sec
+MOST_BUFFERED: Final = 10_000  # latencies, which take about a tenth of a millisecond
 SHORTEST_ROW_NS: Final = NS_PER_S // 2
 
 
@@ -53,6 +54,7 @@ class Window:
         self.lag = LatencyHistogram()
         self.group_rates_per_s = array("d")
         self._groups = groups
+        self._counted = [0] * len(groups)  # of each group's requests in the buffers, those in a sample
         self._counted_ns = [begin_ns] * len(groups)
         self._last_row_ns = begin_ns + round(duration_s * NS_PER_S) - SHORTEST_ROW_NS
         self._second_end_ns = begin_ns + NS_PER_S
@@ -64,13 +66,21 @@ class Window:
             _drained(group.prompt, group.response, group.service)
 
     def sample(self, now_ns: int) -> None:
-        """Empty the buffers into the histograms and note each group's rate since the last sample."""
+        """Note each group's rate since the last sample; with many latencies in the buffers, empty them too."""
         for index, group in enumerate(self._groups):
-            requests = group.requests
+            requests = group.requests - self._counted[index]
+            self._counted[index] += requests
             self._second_requests += requests
             if requests and now_ns > self._counted_ns[index]:
                 self.group_rates_per_s.append(requests * NS_PER_S / (now_ns - self._counted_ns[index]))
                 self._counted_ns[index] = now_ns
+        if sum(self._counted) > MOST_BUFFERED:
+            self._empty_buffers()
+
+    def _empty_buffers(self) -> None:
+        """Put what is in them into the histograms. It takes a while, in which nothing is sent: not more often than need
+        be."""
+        self._counted = [0] * len(self._groups)
         prompt_ns = _drained(*(group.prompt for group in self._groups))
         response_ns = _drained(self.overdue, *(group.response for group in self._groups))
         service_ns = _drained(self.overdue_service, *(group.service for group in self._groups))
@@ -85,7 +95,8 @@ class Window:
         return self._second_end_ns <= min(now_ns, self._last_row_ns)
 
     def end_second(self, now_ns: int, errors: int) -> PartSecond:
-        """Close the current row of the series; ``errors`` counts those since the window began."""
+        """Close the current row, which ends with the last sample; ``errors`` counts those since the window began."""
+        self._empty_buffers()
         second = PartSecond(
             end_s=(now_ns - self.begin_ns) / NS_PER_S,
             requests=self._second_requests,
