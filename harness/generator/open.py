@@ -13,6 +13,7 @@ from harness.generator.part import PartOffered
 from harness.generator.request import Prepared
 
 NEVER_NS: Final = 1 << 62
+MOST_AT_ONCE: Final = 64
 
 
 class OpenLoop:
@@ -47,15 +48,20 @@ class OpenLoop:
         self.pacer = Pacer(exchange.new_alarm(), gap_ns)
 
     def dispatch(self) -> bool:
-        """Begin every request that is due. Returns whether there is time to rest, or for chores, before the next."""
+        """Begin every request that is due, or as many as leave time for others when there are too many.
+
+        Returns whether there is time to rest, or for chores, before the next.
+        """
         now_ns = time.monotonic_ns()
         self.pacer.back(now_ns, self._has_worked)
         self._has_worked = False
-        while self._next_ns <= now_ns:
+        for _ in range(MOST_AT_ONCE):
+            if self._next_ns > now_ns:
+                return self._next_ns == NEVER_NS or self.pacer.wait(self._next_ns, now_ns)
             self._begin(self._next_ns, now_ns)
             self._next_ns = next(self._times_ns, NEVER_NS)
             now_ns = time.monotonic_ns()
-        return self._next_ns == NEVER_NS or self.pacer.wait(self._next_ns, now_ns)
+        return False
 
     def _begin(self, due_ns: int, now_ns: int) -> None:
         lag_ns = now_ns - due_ns
