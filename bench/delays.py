@@ -1,8 +1,7 @@
 """A server that knows the truth: it draws how long each answer takes, and logs how long it really took.
 
 Run as ``python -m bench.delays DISTRIBUTION [SEED]``. It prints its port; told to end (SIGTERM), it prints one JSON
-object: ``arrived_ns``, when each request arrived (monotonic clock), and ``took_ns``, how long each answer took from
-there.
+object: ``took_ns``, how long each answer took from the arrival of its request.
 """
 
 import asyncio
@@ -33,7 +32,6 @@ DISTRIBUTIONS: Final[dict[str, Draw]] = {  # seconds; every mean is 5 to 8 ms
 class Log:
     """What the server saw."""
 
-    arrived_ns: list[int] = field(default_factory=list)
     took_ns: list[int] = field(default_factory=list)
 
 
@@ -54,7 +52,6 @@ class Delaying(asyncio.Protocol):
         if self._received.endswith(HEAD_END):
             self._received = b""
             arrived_ns, delay_s = time.monotonic_ns(), self._draw(self._dice)
-            self._log.arrived_ns.append(arrived_ns)
             if delay_s:
                 asyncio.get_running_loop().call_later(delay_s, self._answer, arrived_ns)
             else:

@@ -1,8 +1,8 @@
 """What the generator tells: events while it runs, and one result at the end. Plain data, read by every report."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.generator.latency import LatencySummary, Spread
 
@@ -143,5 +143,4 @@ class LoadResult(_Data):
     service_histogram: str = Field(description="service times in the same form")
 
 
-Event = Annotated[Measuring | Second | Measured | LoadResult, Field(discriminator="event")]
-EVENTS: TypeAdapter[Measuring | Second | Measured | LoadResult] = TypeAdapter(Event)
+Event = Measuring | Second | Measured | LoadResult
