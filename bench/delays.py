@@ -2,12 +2,17 @@
 
 Run as ``python -m bench.delays DISTRIBUTION [SEED]``. It prints its port; told to end (SIGTERM), it prints one JSON
 object: ``took_ns``, how long each answer took from the arrival of its request.
+
+A request arrives when the kernel receives it (SO_TIMESTAMPNS), not when this process gets round to reading it: the
+time that a server lets a request wait is the server's, and a client rightly counts it.
 """
 
 import asyncio
 import json
 import random
 import signal
+import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +21,10 @@ from typing import Final
 
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nwaited"
 HEAD_END: Final = b"\r\n\r\n"
+READ_BYTES: Final = 65_536
+
+SO_TIMESTAMPNS: Final = 35  # <asm-generic/socket.h>; the socket module does not name it
+TIMESPEC: Final = struct.Struct("@ll")  # seconds and nanoseconds of CLOCK_REALTIME
 
 Draw = Callable[[random.Random], float]
 
@@ -35,31 +44,55 @@ class Log:
     took_ns: list[int] = field(default_factory=list)
 
 
-class Delaying(asyncio.Protocol):
+class Connection:
     """One connection, one request at a time."""
 
-    def __init__(self, draw: Draw, dice: random.Random, log: Log) -> None:
-        self._draw, self._dice, self._log = draw, dice, log
-        self._transport: asyncio.Transport
+    def __init__(self, sock: socket.socket, delay_s: Callable[[], float], log: Log) -> None:
+        self._sock, self._delay_s, self._log = sock, delay_s, log
+        self._loop = asyncio.get_running_loop()
         self._received = b""
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._loop.add_reader(sock, self._read)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
+    def _read(self) -> None:
+        try:
+            data, received, _, _ = self._sock.recvmsg(READ_BYTES, socket.CMSG_SPACE(TIMESPEC.size))
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._sock)
+            self._sock.close()
+            return
         self._received += data
         if self._received.endswith(HEAD_END):
             self._received = b""
-            arrived_ns, delay_s = time.monotonic_ns(), self._draw(self._dice)
-            if delay_s:
-                asyncio.get_running_loop().call_later(delay_s, self._answer, arrived_ns)
-            else:
-                self._answer(arrived_ns)
+            self._answer_later(_arrived_ns(received))
+
+    def _answer_later(self, arrived_ns: int) -> None:
+        delay_s = self._delay_s()
+        if delay_s:
+            self._loop.call_later(delay_s, self._answer, arrived_ns)
+        else:
+            self._answer(arrived_ns)
 
     def _answer(self, arrived_ns: int) -> None:
-        self._log.took_ns.append(time.monotonic_ns() - arrived_ns)
-        self._transport.write(ANSWER)
+        if self._sock.fileno() < 0:
+            return
+        self._log.took_ns.append(time.time_ns() - arrived_ns)
+        try:
+            self._sock.send(ANSWER)
+        except ConnectionError:  # the reader hears of it too
+            return
+
+
+def _arrived_ns(received: list[tuple[int, int, bytes]]) -> int:
+    """When the kernel received what was read, by CLOCK_REALTIME."""
+    for level, kind, value in received:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanoseconds = TIMESPEC.unpack(value)
+            return int(seconds) * 1_000_000_000 + int(nanoseconds)
+    return time.time_ns()  # received before the socket was told to stamp: the first request of a connection
 
 
 async def serve(draw: Draw, seed: int) -> None:
@@ -67,8 +100,10 @@ async def serve(draw: Draw, seed: int) -> None:
     log = Log()
     dice, loop, ended = random.Random(seed), asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = await loop.create_server(lambda: Delaying(draw, dice, log), "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    listener.setblocking(False)
+    loop.add_reader(listener, lambda: Connection(listener.accept()[0], lambda: draw(dice), log))
+    print(listener.getsockname()[1], flush=True)
     await ended.wait()
     print(json.dumps(asdict(log)), flush=True)
 
