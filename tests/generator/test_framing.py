@@ -132,7 +132,7 @@ def test_junk_never_raises_anything_but_a_protocol_error(junk: bytes, places: li
         complete = any(reader.feed(piece) for piece in cut(junk + b"\r\n\r\n", places))
     except ProtocolError:
         return
-    assert not complete
+    assert not complete or junk.startswith(b"HTTP/1.")  # luck may write a whole response, such as HTTP/1.0 204
 
 
 @pytest.mark.parametrize("step", [1000, 2 * MAX_HEAD_BYTES], ids=["pieces", "whole"])
