@@ -130,7 +130,7 @@ def remembered(full_speed_s: float = FULL_SPEED_S) -> Iterator[Row]:
     with nginx() as url:
         result = offer(closed_loop(f"{url}/12.txt", full_speed_s, 40), when_measuring=lambda g: _watch(g, sizes))
         first, last = _median_bytes(sizes, 0.05, 0.15), _median_bytes(sizes, 0.9, 1.0)
-        what = f"memory over {full_speed_s:,.0f} s at full speed, {result.requests:,} requests"
+        what = f"memory over {full_speed_s:,.0f} s at full speed, {result.ok:,} requests"
         yield Row(what, f"{last / 2**20:.1f} MiB", f"{first / 2**20:.1f} MiB at first", last - first < 4 * 2**20)
         few, many = (_peak_bytes(f"{url}/12.txt", connections) for connections in (10, MANY_CONNECTIONS))
         what = f"memory of {MANY_CONNECTIONS:,} connections beyond that of 10"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.generator.load import Arrivals, Load, target_of
+from harness.generator.load import Arrivals, Load, Request, target_of
 from harness.generator.process import Generator
 from harness.generator.result import LoadResult, Measuring
 
@@ -10,15 +10,23 @@ from harness.generator.result import LoadResult, Measuring
 def open_loop(url: str, rate_per_s: float, duration_s: float, connections: int, kind: str = "constant") -> Load:
     """So many requests a second, whatever happens."""
     arrivals = Arrivals.model_validate({"kind": kind, "rate_per_s": rate_per_s})
-    target, _ = target_of(url)
-    threads = min(2, connections)
-    return Load(target=target, arrivals=arrivals, duration_s=duration_s, connections=connections, threads=threads)
+    return _load(url, duration_s, connections).model_copy(update={"arrivals": arrivals})
 
 
 def closed_loop(url: str, duration_s: float, connections: int) -> Load:
     """As fast as so many connections can."""
-    target, _ = target_of(url)
-    return Load(target=target, duration_s=duration_s, connections=connections)
+    return _load(url, duration_s, connections)
+
+
+def _load(url: str, duration_s: float, connections: int) -> Load:
+    target, path = target_of(url)
+    return Load(
+        target=target,
+        requests=(Request(path=path),),
+        duration_s=duration_s,
+        connections=connections,
+        threads=min(2, connections),
+    )
 
 
 def offer(
