@@ -125,7 +125,7 @@ class LoadLoop:
         sink, discard, trunc = self._sink, DISCARD_BYTES, socket.MSG_TRUNC
         read, write = os.read, os.write  # cheaper to call than a socket's recv and send, and to the same effect
         # Most often the next response is the same as the last one, byte for byte.
-        started, rest, last_whole, last_head = 0, None, None, NO_HEAD
+        started, rest, last_whole, last_head, last_begun = 0, None, None, NO_HEAD, NO_HEAD
         self._bell.set(until_ns)
         now = clock()
         while now < until_ns:
@@ -137,6 +137,7 @@ class LoadLoop:
                 left = connection.left
                 if left < 0:
                     exchange.advance(connection, event)
+                    last_begun = NO_HEAD  # heads may have been forgotten, and with them their hits
                     continue
                 try:
                     if left:
@@ -145,6 +146,9 @@ class LoadLoop:
                         data = read(fd, first_read)
                         if data == last_whole:
                             head = last_head
+                        elif len(data) < last_begun.total_bytes and data.startswith(last_begun.raw):
+                            connection.head = head = last_begun
+                            left = head.total_bytes - len(data)
                         elif (known := known_whole(data)) is not None:
                             last_whole, last_head = data, known
                             head = known
@@ -152,8 +156,9 @@ class LoadLoop:
                             known = known_head(data[: data.find(head_end) + 4])
                             if known is None or len(data) > known.total_bytes:
                                 self._read(connection, data, first_read, event)
+                                last_begun = NO_HEAD
                                 continue
-                            connection.head = head = known
+                            connection.head = head = last_begun = known
                             left = head.total_bytes - len(data)
                     if left:
                         # One byte more than the body has: a surplus shows at once.
