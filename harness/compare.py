@@ -1,17 +1,22 @@
-"""The main job, as one straight line: scenario, plan, trials, records on disk."""
+"""The main job, as one straight line: plan, trials, records on disk, until the plan ends or the verdicts are sure."""
 
-import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
+from harness.analysis.measured import measured
+from harness.analysis.metrics import metrics_of
 from harness.environment import describe_environment
-from harness.generator.placement import Placement, apart, usable_cpus
-from harness.plan import PlannedTrial, make_plan
-from harness.record import RunFolder, RunInfo, SkippedTopology, TrialRecord
-from harness.scenario import Scenario, ScenarioError, Topology
-from harness.server.launch import HOST, missing_programs
+from harness.noise import newest_floor
+from harness.plan import PlannedTrial
+from harness.preparation import Prepared
+from harness.record import EndReason, RunFolder, RunInfo, TrialRecord
+from harness.scenario import Scenario
+from harness.stats.sequential import ONCE, Looks, looks_until
 from harness.trial import Progress, run_trial
 
 
@@ -27,73 +32,72 @@ class Audience(Protocol):
     def end(self, record: TrialRecord) -> None:
         """The trial has ended and its record is on disk."""
 
+    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+        """A round has ended, and this is what all of them say so far."""
 
-def compare(scenario: Scenario, seed: int, results: Path, command: str, audience: Audience) -> Path:
-    """Make every trial of the scenario; return the run folder. Ctrl-C ends it early and keeps what was measured.
 
-    ``command`` is what repeats this run, for the record. Raises ScenarioError when nothing is left to compare and
-    RunFolderError when a record can't be written.
+def compare(prepared: Prepared, results: Path, command: str, audience: Audience) -> Path:
+    """Make the trials of the plan; return the run folder. Ctrl-C ends it early and keeps what was measured.
+
+    ``command`` is what repeats this run, for the record. Raises RunFolderError when a record can't be written.
     """
-    skipped = list(skipped_topologies(scenario))
-    scenario = without(scenario, skipped)
-    plan, placement = make_plan(scenario, seed), place(scenario)
+    scenario, environment = prepared.scenario, describe_environment()
+    looks = ONCE if scenario.rounds is not None else looks_until(prepared.plan[-1].block)
     info = RunInfo(
-        seed=seed,
+        seed=prepared.seed,
         started_at=datetime.now(UTC),
         command=command,
-        trials=list(plan),
-        placement=placement,
-        skipped=skipped,
+        trials=list(prepared.plan),
+        looks=looks.after,
+        placement=prepared.placement,
+        skipped=prepared.skipped,
+        noise=newest_floor(results, scenario, environment),
     )
-    folder = RunFolder.create(results, info, scenario, describe_environment())
+    folder = RunFolder.create(results, info, scenario, environment)
     try:
-        for planned in plan:
-            audience.begin(planned)
-            record = run_trial(planned, scenario, placement, folder.log_path(planned.id), audience.progress)
-            folder.append(record)
-            audience.end(record)
+        reason = _measure(prepared, looks, folder, audience)
     except KeyboardInterrupt:
-        pass  # what is planned and not recorded was not made: reports say so
+        reason = "interrupted"  # what is planned and not recorded was not made: reports say so
+    folder.end(reason)
     return folder.path
 
 
-def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:
-    """The topologies whose programs are not on this machine, with what to install."""
-    for topology in scenario.topologies:
-        if missing := missing_programs(topology):
-            reason = f"{', '.join(missing)} not found on PATH; install {' and '.join(missing)}"
-            yield SkippedTopology(name=topology.name, reason=reason)
+def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, audience: Audience) -> EndReason:
+    """Round after round; each ends with a look at the verdicts, and may be the last for one of two reasons."""
+    scenario, records, began_s = prepared.scenario, list[TrialRecord](), time.monotonic()
+    for block, trials in groupby(prepared.plan, key=lambda planned: planned.block):
+        if scenario.rounds is None and _would_overrun(scenario, block - 1, time.monotonic() - began_s):
+            return "out of time"
+        records += _trials(trials, prepared, folder, audience)
+        comparisons = compare_topologies(scenario, looks, records)
+        audience.judged(block, comparisons)
+        if (
+            scenario.rounds is None
+            and block in looks.after
+            and is_sure(comparisons, scenario.precision, _expected(scenario, records))
+        ):
+            return "sure"
+    return "all rounds" if scenario.rounds is not None else "out of time"
 
 
-def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
-    """The scenario less what can't be run here. Raises ScenarioError when that leaves nothing to compare."""
-    names = {topology.name for topology in skipped}
-    left = [topology.name for topology in scenario.topologies if topology.name not in names]
-    if len(left) < min(2, len(scenario.topologies)):
-        reasons = "; ".join(f"{topology.name}: {topology.reason}" for topology in skipped)
-        raise ScenarioError(f"{scenario.name}: nothing left to compare ({reasons})")
-    scenario = scenario.only(left)
-    for topology in scenario.topologies:
-        _check_fixed_port(topology)
-    return scenario
+def _trials(
+    trials: Iterator[PlannedTrial], prepared: Prepared, folder: RunFolder, audience: Audience
+) -> Iterator[TrialRecord]:
+    for planned in trials:
+        audience.begin(planned)
+        log = folder.log_path(planned.id)
+        record = run_trial(planned, prepared.scenario, prepared.placement, log, audience.progress)
+        folder.append(record)
+        audience.end(record)
+        yield record
 
 
-def place(scenario: Scenario) -> Placement:
-    """Where generator and server run: the same for all topologies, or where they run would be compared too.
-
-    ``auto`` processes are as many as there are cores that the largest topology leaves free, and one at the least.
-    """
-    cpus, workers = usable_cpus(), max(topology.workers or 1 for topology in scenario.topologies)
-    asked, most = scenario.load.processes, min(len(cpus) - workers, scenario.load.connections)
-    return apart(cpus, max(1, most) if asked == "auto" else asked, workers)
+def _would_overrun(scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
+    """Whether one more round like those before would take longer than there is time."""
+    return rounds > 0 and elapsed_s * (rounds + 1) / rounds > scenario.max_time_s
 
 
-def _check_fixed_port(topology: Topology) -> None:
-    if topology.port is None:
-        return
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((HOST, topology.port))
-        except OSError as error:
-            raise ScenarioError(f"{topology.name}: port {topology.port} of {HOST}: {error.strerror}") from error
+def _expected(scenario: Scenario, records: list[TrialRecord]) -> int:
+    """How many comparisons there are to be, without the topologies that never came to a result."""
+    others = [topology for topology in scenario.topologies if not topology.baseline]
+    return len(metrics_of(scenario.load)) * sum(bool(measured(records, topology.name)) for topology in others)

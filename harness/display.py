@@ -3,30 +3,28 @@
 import os
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from harness.analysis.comparison import Comparisons
+from harness.analysis.metrics import metrics_of
 from harness.generator.result import Second
-from harness.plan import PlannedTrial
+from harness.plan import PlannedTrial, trial_s
+from harness.preparation import Prepared
 from harness.record import TrialRecord
-from harness.scenario import Scenario, ScenarioLoad
+from harness.report.headline import ratio_text
+from harness.report.verdicts import verdict_table
 from harness.trial import Progress as TrialProgress
 from harness.units import duration_text, ms_text, rate_text
-
-OVERHEAD_S: Final = 2.0  # starting and stopping a server, before any was seen to start and stop
 
 
 def is_live(console: Console) -> bool:
     """Whether somebody watches: a terminal, and neither NO_COLOR nor CI is set."""
     return console.is_terminal and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
-
-
-def trial_s(load: ScenarioLoad) -> float:
-    """How long a trial takes, roughly (seconds)."""
-    return load.warmup_s + load.duration_s + OVERHEAD_S
 
 
 class Clock:
@@ -51,9 +49,9 @@ class Clock:
 class PlainDisplay:
     """A line when a trial has ended."""
 
-    def __init__(self, console: Console, plan_length: int, guess_s: float) -> None:
-        self._console, self._total = console, plan_length
-        self._clock = Clock(plan_length, guess_s)
+    def __init__(self, console: Console, prepared: Prepared) -> None:
+        self._console, self._prepared, self._total = console, prepared, len(prepared.plan)
+        self._clock = Clock(self._total, trial_s(prepared.scenario.load))
         self._number = 0
 
     def begin(self, planned: PlannedTrial) -> None:
@@ -66,10 +64,22 @@ class PlainDisplay:
     def end(self, record: TrialRecord) -> None:
         """One line with what was measured, or why not."""
         self._clock.trial_ended()
-        left = f"  ({duration_text(self._clock.left_s())} left)" if self._number < self._total else ""
+        left = f"  ({left_text(self._prepared, self._clock)})" if self._number < self._total else ""
         self._console.print(
             f"[{self._number}/{self._total}] {result_line(record)}{left}", markup=False, highlight=False, soft_wrap=True
         )
+
+    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+        """One line with what all rounds say so far, by the metric that decides."""
+        deciding = metrics_of(self._prepared.scenario.load)[0]
+        said = [
+            f"{each.topology} {ratio_text(each.judgement.ratio)} {each.metric.word(each.verdict)}"
+            for each in comparisons.values()
+            if each.metric is deciding and each.ratio.low is not None
+        ]
+        if said:
+            line = f"after {rounds} rounds: {', '.join(said)}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         return self
@@ -81,21 +91,25 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A bar with what runs now, its current requests/s and p99, and the time left; ended trials scroll above it."""
+    """What runs now with its current requests/s and p99, the time left, and the intervals as they narrow; ended trials
+    scroll above it."""
 
-    def __init__(self, console: Console, plan_length: int, guess_s: float) -> None:
-        self._console = console
-        self._clock = Clock(plan_length, guess_s)
+    def __init__(self, console: Console, prepared: Prepared) -> None:
+        self._console, self._prepared = console, prepared
+        self._clock = Clock(len(prepared.plan), trial_s(prepared.scenario.load))
         self._bar = Progress(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("[bold]{task.fields[topology]}[/bold] {task.fields[phase]}"),
             TextColumn("{task.fields[now]}"),
             TextColumn("[dim]{task.fields[left]}[/dim]"),
-            console=console,
-            transient=True,
         )
-        self._task = self._bar.add_task("", total=plan_length, topology="", phase="", now="", left="")
+        self._task = self._bar.add_task("", total=len(prepared.plan), topology="", phase="", now="", left="")
+        self._verdicts: Table | None = None
+        self._live = Live(console=console, transient=True, get_renderable=self._screen)
+
+    def _screen(self) -> Group:
+        return Group(*([self._verdicts] if self._verdicts else []), self._bar)
 
     def begin(self, planned: PlannedTrial) -> None:
         """Show what runs now."""
@@ -114,17 +128,27 @@ class LiveDisplay:
         style = {"ok": "", "invalid": "yellow", "failed": "red"}[record.status]
         self._console.print(result_line(record), style=style, markup=False, highlight=False, soft_wrap=True)
 
+    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+        """Show the intervals of all rounds so far."""
+        self._verdicts = verdict_table(comparisons.values()) if rounds > 1 else None
+
     def _left(self) -> str:
-        return f"{duration_text(round(self._clock.left_s()))} left"
+        return left_text(self._prepared, self._clock)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._live.stop()
+
+
+def left_text(prepared: Prepared, clock: Clock) -> str:
+    """How long it goes on, or may go on when it ends as soon as the verdicts are settled."""
+    most = "at most " if prepared.scenario.rounds is None else ""
+    return f"{most}{duration_text(round(clock.left_s()))} left"
 
 
 def current_text(second: Second) -> str:
@@ -142,14 +166,3 @@ def result_line(record: TrialRecord) -> str:
     p99 = "" if load.latency_ms is None else f"  p99 {ms_text(load.latency_ms.p99)}"
     errors = f"  {load.errors.total} errors" if load.errors.total else ""
     return f"{name} {rate_text(load.requests_per_s):>9} requests/s{p99}{errors}"
-
-
-def plan_table(scenario: Scenario, plan: tuple[PlannedTrial, ...], seed: int) -> Table:
-    """The plan of a dry run: a row a round."""
-    guess_s = len(plan) * trial_s(scenario.load)
-    table = Table(title=f"{scenario.name}: {len(plan)} trials, about {duration_text(guess_s)}, seed {seed}")
-    table.add_column("round", justify="right")
-    table.add_column("topologies, in order")
-    for block in range(1, scenario.rounds + 1):
-        table.add_row(str(block), "  ".join(planned.topology.name for planned in plan if planned.block == block))
-    return table

@@ -14,10 +14,11 @@ from harness.generator.result import LoadResult
 from harness.plan import PlannedTrial
 from harness.scenario import Scenario
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 Role = Literal["worker", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
+EndReason = Literal["all rounds", "sure", "out of time", "interrupted"]
 
 
 class RunFolderError(Exception):
@@ -109,16 +110,41 @@ class SkippedTopology(_Data):
     reason: str
 
 
+class NoiseFloor(_Data):
+    """What this machine makes of no difference at all: a topology measured against itself, by ``harness aa``.
+
+    ``scatter`` is the standard deviation of the log-ratios within blocks, by metric (0.03 is about 3 %).
+    """
+
+    measured_at: datetime
+    rounds: int
+    block_s: float
+    scatter: dict[str, float]
+
+
 class RunInfo(_Data):
-    """What was to be done: written once, when the run begins."""
+    """What was to be done: written once, when the run begins.
+
+    ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
+    ``noise`` is the newest floor measured on this machine with the same load and baseline.
+    """
 
     schema_version: int = SCHEMA_VERSION
     seed: int
     started_at: datetime
     command: str
     trials: list[PlannedTrial]
+    looks: tuple[int, ...]
     placement: Placement
     skipped: list[SkippedTopology]
+    noise: NoiseFloor | None = None
+
+
+class Ending(_Data):
+    """Why a run ended: written once, when it does. A run without it was killed."""
+
+    reason: EndReason
+    ended_at: datetime
 
 
 class Run(_Data):
@@ -130,6 +156,12 @@ class Run(_Data):
     environment: Environment
     records: list[TrialRecord]
     unreadable: int
+    ending: Ending | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything was measured that was to be."""
+        return self.ending is not None and self.ending.reason != "interrupted"
 
 
 class RunFolder:
@@ -168,6 +200,13 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{self.path}: can't write the record of {record.trial}: {error.strerror}") from error
 
+    def end(self, reason: EndReason) -> None:
+        """Say that the run has ended, and why. Raises RunFolderError."""
+        try:
+            _write(self.path / "ending.json", Ending(reason=reason, ended_at=datetime.now(UTC)))
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error
+
 
 def read_run(path: Path) -> Run:
     """Everything in a run folder. A half-written last line is counted, not fatal. Raises RunFolderError."""
@@ -175,6 +214,8 @@ def read_run(path: Path) -> Run:
         info = RunInfo.model_validate_json((path / "run.json").read_text(encoding="utf-8"))
         scenario = Scenario.model_validate_json((path / "scenario.json").read_text(encoding="utf-8"))
         environment = Environment.model_validate_json((path / "environment.json").read_text(encoding="utf-8"))
+        ending = path / "ending.json"
+        ended = Ending.model_validate_json(ending.read_text(encoding="utf-8")) if ending.exists() else None
         trials = path / "trials.jsonl"
         text = trials.read_text(encoding="utf-8", errors="replace") if trials.exists() else ""
     except OSError as error:
@@ -189,6 +230,7 @@ def read_run(path: Path) -> Run:
         scenario=scenario,
         environment=environment,
         records=records,
+        ending=ended,
         unreadable=len(lines) - len(records),
     )
 

@@ -8,6 +8,7 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 
 _DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>us|ms|s|m|h)?", re.ASCII)
+_PERCENT: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
 _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -30,6 +31,17 @@ def duration_text(seconds: float) -> str:
         return f"{seconds:.3g}s"
     minutes, rest_s = divmod(round(seconds), 60)
     return f"{minutes}m {rest_s:02d}s"
+
+
+def parse_percent(text: str) -> float:
+    """The part of one meant by ``text``: 0.03 by ``3%``.
+
+    Raises ValueError, with what was expected, when the text is no percentage.
+    """
+    match = _PERCENT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a percentage such as '3%', got {text!r}")
+    return float(match["number"]) / 100
 
 
 def ms_text(milliseconds: float) -> str:

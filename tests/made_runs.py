@@ -12,6 +12,7 @@ from harness.generator.placement import Placement
 from harness.generator.result import Doubt, Errors, LoadResult, Offered, Second, SendLag
 from harness.plan import make_plan
 from harness.record import (
+    EndReason,
     ProcessUsage,
     Role,
     Run,
@@ -26,6 +27,7 @@ from harness.record import (
     read_run,
 )
 from harness.scenario import Scenario, ScenarioLoad, Topology
+from harness.stats.sequential import ONCE
 
 LOAD = ScenarioLoad(
     requests=(Request(),),
@@ -208,6 +210,7 @@ def made_run(
     skipped: list[SkippedTopology] | None = None,
     machine: Environment | None = None,
     placement: Placement | None = None,
+    ending: EndReason | None = "all rounds",
 ) -> Run:
     """A run folder on disk with these records, read again."""
     plan = make_plan(scenario, seed=1)
@@ -216,10 +219,13 @@ def made_run(
         started_at=BEGAN,
         command="harness compare x",
         trials=list(plan),
+        looks=ONCE.after,
         placement=placement or Placement(),
         skipped=skipped or [],
     )
     folder = RunFolder.create(results, info, scenario, machine or environment())
     for each in records:
         folder.append(each)
+    if ending:
+        folder.end(ending)
     return read_run(folder.path)

@@ -99,7 +99,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(twice: Path, tmp_path: Pat
     ("arguments", "words"),
     [
         (["compare", "nowhere.toml"], "nowhere.toml: No such file"),
-        (["compare", "scenarios/cart.toml", "--rounds", "0"], "--rounds"),
+        (["compare", "scenarios/cart.toml", "--rounds", "0"], "rounds: expected greater than or equal to 1"),
         (["compare", "scenarios/cart.toml", "--duration", "soon"], "expected a duration"),
         (["compare", "scenarios/cart.toml", "--duration", "0s"], "load.duration"),
         (["compare", "scenarios/cart.toml", "--only", "raw,clutser-2"], "no topology named clutser-2"),

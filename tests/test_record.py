@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import RunFolderError, read_run
+from harness.record import SCHEMA_VERSION, RunFolderError, read_run
 from tests.made_runs import made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
@@ -39,7 +39,7 @@ def test_a_half_written_last_record_is_counted_and_costs_no_other(tmp_path: Path
 def test_a_record_of_another_version_is_not_read_as_ours(tmp_path: Path) -> None:
     run = made_run(tmp_path, scenario_of([RAW], 1), [record(1, RAW, 100.0)])
     trials = run.path / "trials.jsonl"
-    trials.write_text(trials.read_text().replace('"schema_version":2', '"schema_version":99'))
+    trials.write_text(trials.read_text().replace(f'"schema_version":{SCHEMA_VERSION}', '"schema_version":99'))
     again = read_run(run.path)
     assert (again.records, again.unreadable) == ([], 1)
 

@@ -9,17 +9,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.cli.usage import duration, usage_errors
-from harness.compare import compare, skipped_topologies, without
-from harness.display import LiveDisplay, PlainDisplay, is_live, plan_table, trial_s
-from harness.plan import make_plan
+from harness.cli.plan_table import plan_table
+from harness.cli.usage import duration, rounds, usage_errors
+from harness.preparation import Prepared, prepare
 from harness.record import Run, read_run
 from harness.scenario import load_scenario
 
 
 def compare_command(
     file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
-    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds, each of every topology once.")] = None,
+    many: Annotated[
+        str | None,
+        typer.Option("--rounds", metavar="N|auto", help="Rounds, each of every topology once; auto: until sure."),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="3%", help="With auto rounds, intervals that are good enough.")
+    ] = None,
+    max_time: Annotated[
+        float | None, typer.Option(parser=duration, metavar="10m", help="With auto rounds, when to stop at the latest.")
+    ] = None,
+    margin: Annotated[str | None, typer.Option(metavar="2%", help="Differences that make no difference.")] = None,
     window: Annotated[
         float | None, typer.Option("--duration", parser=duration, metavar="3s", help="Measured window.")
     ] = None,
@@ -36,7 +45,10 @@ def compare_command(
     """Compare the topologies of a scenario: launch each, load it, and report."""
     console = Console()
     overrides = {
-        "rounds": rounds,
+        "rounds": None if many is None else rounds(many),
+        "precision": precision,
+        "max_time": max_time,
+        "margin": margin,
         "load.duration": window,
         "load.warmup": warmup,
         "load.connections": connections,
@@ -46,21 +58,16 @@ def compare_command(
         scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
         if only is not None:
             scenario = scenario.only(name.strip() for name in only.split(","))
-        seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-        skipped = list(skipped_topologies(scenario))
-        for topology in skipped:
+        prepared = prepare(scenario, drawn(seed))
+        for topology in prepared.skipped:
             console.print(
                 f"{topology.name} skipped: {topology.reason}", style="yellow", highlight=False, soft_wrap=True
             )
-        plan = make_plan(without(scenario, skipped), seed)
         if dry_run:
-            console.print(plan_table(scenario, plan, seed))
+            console.print(plan_table(prepared))
             return
-        display = LiveDisplay if is_live(console) else PlainDisplay
-        with display(console, len(plan), trial_s(scenario.load)) as audience:
-            path = compare(scenario, seed, out, _repeat(seed), audience)
-        run = _report(console, path)
-    raise typer.Exit(_exit_code(run))
+        run = _report(console, measure(console, prepared, out))
+    raise typer.Exit(exit_code(run))
 
 
 def report_command(
@@ -71,9 +78,24 @@ def report_command(
         _report(Console(), run)
 
 
+def drawn(seed: int | None) -> int:
+    """The seed, or one that was never used before."""
+    return random.SystemRandom().randrange(2**32) if seed is None else seed
+
+
+def measure(console: Console, prepared: Prepared, out: Path) -> Path:
+    """Make the trials, telling the console how it goes; return the run folder."""
+    # These bring SciPy, more than a second of imports that a load or a dry run need not wait for.
+    from harness.compare import compare
+    from harness.display import LiveDisplay, PlainDisplay, is_live
+
+    display = LiveDisplay if is_live(console) else PlainDisplay
+    with display(console, prepared) as audience:
+        return compare(prepared, out, _repeat(prepared.seed), audience)
+
+
 def _report(console: Console, path: Path) -> Run:
-    # These bring SciPy, pandas and Matplotlib, seconds of imports that a load or a dry run need not wait for.
-    from harness.report.terminal import closing
+    from harness.report.terminal import closing  # imports as above, and pandas and Matplotlib
     from harness.report.write import write_reports
 
     run = read_run(path)
@@ -83,8 +105,9 @@ def _report(console: Console, path: Path) -> Run:
     return run
 
 
-def _exit_code(run: Run) -> int:
-    if len(run.records) < len(run.info.trials):
+def exit_code(run: Run) -> int:
+    """0, 1, 2 or 130, as the help has it."""
+    if not run.is_whole:
         return 130
     if not any(record.load for record in run.records):
         reasons = dict.fromkeys(f"{record.topology}: {record.reason}" for record in run.records)

@@ -32,6 +32,13 @@ def duration(text: str | float) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def rounds(text: str) -> int | str:
+    """An option's number of rounds, or ``auto``."""
+    if text == "auto" or not text.removeprefix("-").isdecimal():
+        return text  # the scenario says what is wrong with it
+    return int(text)
+
+
 @contextmanager
 def usage_errors() -> Iterator[None]:
     """Say what is wrong with the input and end with exit code 2."""

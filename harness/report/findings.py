@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from harness.record import Run
 from harness.report.summary import TopologySummary, unsound
+from harness.stats.verdict import Verdict
+from harness.units import duration_text
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,18 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_generator(summaries),
         *_cores(run, summaries),
         *_idle_workers(summaries),
-        *_rounds(run),
+        *_single_round(run),
+        *_open_verdicts(run, summaries),
+        *_bootstrap(summaries),
         *_machine(run),
         *_latency(run, summaries),
     ]
 
 
 def _incomplete(run: Run) -> Iterator[Finding]:
-    missing = len(run.info.trials) - len(run.records) - run.unreadable
-    if missing:
+    if not run.is_whole:
         yield Finding(
-            f"The run was cut short: {missing} of {len(run.info.trials)} planned trials were not made.",
+            f"The run was cut short after {len(run.records)} of up to {len(run.info.trials)} trials.",
             "Run it again to the end before deciding on it.",
         )
     if run.unreadable:
@@ -105,10 +108,45 @@ def _idle_workers(summaries: list[TopologySummary]) -> Iterator[Finding]:
         )
 
 
-def _rounds(run: Run) -> Iterator[Finding]:
-    if run.scenario.rounds == 1:
+def _single_round(run: Run) -> Iterator[Finding]:
+    if max((record.block for record in run.records), default=0) == 1:
         yield Finding(
             "A single round gives no intervals.", "Use at least five rounds before calling anything a difference."
+        )
+
+
+def _open_verdicts(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
+    compared = [each for summary in summaries for each in summary.comparisons if len(each.log_ratios) > 1]
+    unsettled = [each for each in compared if not each.is_settled]
+    if not unsettled:
+        return
+    rounds = [each.more_rounds for each in unsettled]
+    known = [count for count in rounds if count is not None]
+    each_s = sum(run.scenario.load.warmup_s + run.scenario.load.duration_s for _ in run.scenario.topologies)
+    needed = (
+        f"About {max(known):,} more rounds ({duration_text(max(known) * each_s)} of load) would probably settle them."
+        if len(known) == len(rounds)
+        else "Some would take more than a thousand rounds: try longer windows, or a quieter machine."
+    )
+    yield Finding(
+        f"{len(unsettled)} of {len(compared)} comparisons are inconclusive, which is not the same as equal.", needed
+    )
+
+
+def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    """Where an interval that supposes no shape of the noise says something else, outliers decide."""
+    doubtful = [
+        f"`{each.topology}` {each.metric.title}"
+        for summary in summaries
+        for each in summary.comparisons
+        if each.verdict in (Verdict.FASTER, Verdict.SLOWER)
+        and each.bootstrap
+        and each.bootstrap[0] <= 1 <= each.bootstrap[1]
+    ]
+    if doubtful:
+        yield Finding(
+            f"The bootstrap interval holds 1, against the verdict: {', '.join(doubtful)}.",
+            "A few trials decide here: look at the dots in the chart, and measure more rounds.",
         )
 
 

@@ -2,9 +2,13 @@
 
 from typing import Final
 
-from harness.report.summary import TopologySummary, speed_ratio
+from harness.analysis.comparison import judge_pair, rules_of
+from harness.analysis.metrics import metrics_of
+from harness.record import Run
+from harness.report.summary import TopologySummary
 from harness.stats.estimate import Estimate
-from harness.stats.verdict import Verdict, judge
+from harness.stats.sequential import Looks
+from harness.stats.verdict import Judgement, Verdict
 from harness.units import ms_text, rate_text
 
 IN_A_CLOSED_LOOP: Final = {
@@ -21,13 +25,18 @@ IN_AN_OPEN_LOOP: Final = {
 }
 
 
-def headline(summaries: list[TopologySummary]) -> str:
+def headline(run: Run, summaries: list[TopologySummary]) -> str:
     """What to run, as far as this run can tell, in Markdown."""
     measured = [summary for summary in summaries if summary.trials]
     baseline = next((summary for summary in measured if summary.topology.baseline), None)
     others = [summary for summary in measured if summary.ratio is not None]
     if baseline is None:
         return "No trial of the baseline counts, so there is nothing to compare with."
+    if not others and len(measured) > 1:
+        return (
+            f"The load generator was the limit, so nothing follows about `{baseline.name}` or any other topology."
+            " Give it more processes or cores of its own."
+        )
     if not others:
         return f"Only `{baseline.name}` was measured, so there is nothing to compare it with."
     best = max(others, key=_ratio_value)
@@ -39,41 +48,56 @@ def headline(summaries: list[TopologySummary]) -> str:
     faster = [summary for summary in others if summary.verdict is Verdict.FASTER]
     if not faster:
         return _no_gain(baseline, others)
-    choice = _smallest_as_good(best, faster)
+    choice = _smallest_as_good(run, best, faster)
     answer = (
         f"**Run `{choice.name}`**: it {_does(choice)} `{baseline.name}` ({_figure(choice)} against {_figure(baseline)}"
         f"{_offer(baseline)})."
     )
-    return " ".join([answer, *_beyond(choice, others)])
+    return " ".join([answer, *_beyond(run, choice, others)])
 
 
 def _no_gain(baseline: TopologySummary, others: list[TopologySummary]) -> str:
     parts = "; ".join(f"`{s.name}` {_times(s.ratio)}, {s.verdict.value}" for s in others if s.verdict)
     if any(summary.verdict is Verdict.INCONCLUSIVE for summary in others):
-        return f"**No answer yet**: against the {_figure(baseline)} of `{baseline.name}`, {parts}. Run more rounds."
+        return f"**No answer yet**: against the {_figure(baseline)} of `{baseline.name}`, {parts}. {_more(others)}"
     beats = f"is faster than its {_figure(baseline)}" if baseline.offers else f"serves more than its {_rate(baseline)}"
     return f"**Stay with `{baseline.name}`**: nothing {beats}{_offer(baseline)} ({parts})."
 
 
-def _smallest_as_good(best: TopologySummary, faster: list[TopologySummary]) -> TopologySummary:
+def _more(others: list[TopologySummary]) -> str:
+    """How much longer to go on, where that can be told."""
+    open_ones = [summary.comparisons[0].more_rounds for summary in others if not summary.comparisons[0].is_settled]
+    known = [rounds for rounds in open_ones if rounds is not None]
+    if len(known) < len(open_ones):
+        return "Run more rounds, or longer windows."
+    return f"About {max(known):,} more round{'s' if max(known) > 1 else ''} would probably settle it."
+
+
+def _against(run: Run, one: TopologySummary, other: TopologySummary) -> Judgement | None:
+    """``other`` as compared with ``one``, by the metric that decides."""
+    metric, rules = metrics_of(run.scenario.load)[0], rules_of(run.scenario, Looks(run.info.looks))
+    return judge_pair(one.trials, other.trials, metric, rules)
+
+
+def _smallest_as_good(run: Run, best: TopologySummary, faster: list[TopologySummary]) -> TopologySummary:
     """The one with the fewest workers of which this run can't say that the best is faster."""
 
     def beaten(summary: TopologySummary) -> bool:
-        ratio = speed_ratio(summary.trials, best.trials)
-        return ratio is not None and judge(ratio) is Verdict.FASTER
+        found = _against(run, summary, best)
+        return found is not None and found.verdict is Verdict.FASTER
 
     as_good = [s for s in faster if s is best or not beaten(s)]
     return min(as_good, key=lambda s: (s.topology.workers or 1, -_ratio_value(s)))
 
 
-def _beyond(choice: TopologySummary, others: list[TopologySummary]) -> list[str]:
+def _beyond(run: Run, choice: TopologySummary, others: list[TopologySummary]) -> list[str]:
     """What more workers than the chosen ones would bring."""
     sentences = []
     for other in others:
-        ratio = speed_ratio(choice.trials, other.trials)
-        if ratio is not None and (other.topology.workers or 1) > (choice.topology.workers or 1):
-            gain = (IN_AN_OPEN_LOOP if other.offers else IN_A_CLOSED_LOOP)[judge(ratio)]
-            sentences.append(f"`{other.name}` {gain} ({ratio_text(ratio)} of it).")
+        found = _against(run, choice, other)
+        if found is not None and (other.topology.workers or 1) > (choice.topology.workers or 1):
+            gain = (IN_AN_OPEN_LOOP if other.offers else IN_A_CLOSED_LOOP)[found.verdict]
+            sentences.append(f"`{other.name}` {gain} ({ratio_text(found.ratio)} of it).")
     return sentences
 
 

@@ -1,16 +1,27 @@
 """``report.md``: the answer first, then the tables, the charts and what they rest on."""
 
+from typing import Final
+
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
-from harness.record import Run
+from harness.analysis.metrics import metrics_of
+from harness.record import EndReason, Run
 from harness.report.documented import documented_rows
 from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
 from harness.report.offer import offer_text, placement_text
 from harness.report.summary import TopologySummary, unsound
+from harness.report.verdicts import open_texts, percent_text
 from harness.stats.estimate import Estimate
 from harness.units import duration_text, ms_text, rate_text, size_text
+
+ENDS: Final[dict[EndReason, str]] = {
+    "sure": ", after which every verdict was settled or as precise as asked",
+    "out of time": ", for which there was time",
+    "interrupted": ", until it was interrupted",
+    "all rounds": "",
+}
 
 
 def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str:
@@ -30,20 +41,48 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         "ratio": ratio_text,
         "interval": interval_text,
         "cell": cell,
+        "open": open_texts,
+        "percent": percent_text,
     }
     return templates.get_template("report.md.j2").render(
         run=run,
         scenario=run.scenario,
         environment=run.environment,
-        headline=headline(summaries),
+        headline=headline(run, summaries),
         offer=offer_text(run.scenario.load),
         placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
         summaries=summaries,
+        comparisons=[each for summary in summaries for each in summary.comparisons],
+        looks=looks_text(run),
+        noise=noise_text(run),
+        plan=plan_text(run),
         findings=findings(run, summaries),
         unsound=unsound(run),
         documented=documented_rows(run, summaries),
         charts=charts,
     )
+
+
+def looks_text(run: Run) -> str:
+    """How often the data were looked at, at the most."""
+    looks = len(run.info.looks)
+    return "a single look" if looks == 1 else f"up to {looks} looks, after rounds {', '.join(map(str, run.info.looks))}"
+
+
+def plan_text(run: Run) -> str:
+    """How many rounds there were, and why no more."""
+    rounds = max((record.block for record in run.records), default=0)
+    of = f"{rounds} round{'s' if rounds != 1 else ''} of {len(run.scenario.topologies)} topologies"
+    if run.scenario.rounds is not None:
+        return of
+    return of + ENDS[run.ending.reason if run.ending else "interrupted"]
+
+
+def noise_text(run: Run) -> str:
+    """The noise floor of this machine, metric by metric; nothing when it was never measured."""
+    scatter = run.info.noise.scatter if run.info.noise else {}
+    titles = {metric.name: metric.title for metric in metrics_of(run.scenario.load)}
+    return ", ".join(f"{percent_text(value)} in {titles[name]}" for name, value in scatter.items() if name in titles)
 
 
 def cell(text: object) -> str:

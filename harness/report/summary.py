@@ -1,40 +1,19 @@
 """What the records of a run come to, topology by topology: the one place that all reports take their figures from."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
+from harness.analysis.comparison import Comparison, Comparisons, compare_topologies
+from harness.analysis.measured import Measured, measured, merged_latency
+from harness.analysis.metrics import CPU
 from harness.generator.latency import LatencyHistogram, LatencySummary
-from harness.generator.result import Errors, LoadResult, Offered
-from harness.record import Run, TrialRecord, Usage
+from harness.generator.result import Errors, Offered
+from harness.record import Run, TrialRecord
 from harness.scenario import Topology
-from harness.stats.estimate import Estimate, mean_over_trials, ratio_within_blocks
-from harness.stats.verdict import Verdict, judge
-
-MS_PER_S: Final = 1000
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A trial that counts: its load and usage are there, and nothing spoke against it."""
-
-    block: int
-    load: LoadResult
-    usage: Usage
-
-    @property
-    def speed(self) -> float:
-        """What topologies are compared by, more is faster: requests/s in a closed loop. In an open one these are what
-        was offered, and it is how quickly all but one request in a hundred were answered (1 / p99, per ms)."""
-        if self.load.offered is None:
-            return self.load.requests_per_s
-        return 1 / self.load.latency_ms.p99 if self.load.latency_ms else 0.0
-
-    @property
-    def cpu_ms_per_request(self) -> float:
-        """CPU of all the server's processes for one completed request."""
-        return self.usage.cpu_s * MS_PER_S / self.load.requests
+from harness.stats.estimate import Estimate, mean_over_trials
+from harness.stats.sequential import Looks
+from harness.stats.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -57,12 +36,10 @@ class TopologySummary:
     failed: int
     invalid: int
     requests_per_s: Estimate | None = None
-    ratio: Estimate | None = None  # of speeds, to the baseline; None for the baseline itself
-    verdict: Verdict | None = None
+    comparisons: tuple[Comparison, ...] = ()  # with the baseline, by every metric, the deciding one first
     latency_ms: LatencySummary | None = None  # of all the trials' requests together
     service_ms: LatencySummary | None = None  # the same from when they were sent
     cpu_ms_per_request: Estimate | None = None
-    cpu_ratio: Estimate | None = None
     rss_bytes: float | None = None
     server_cores: float | None = None  # busy on average
     generator_cores: float | None = None
@@ -76,47 +53,55 @@ class TopologySummary:
         """The topology's name."""
         return self.topology.name
 
+    @property
+    def ratio(self) -> Estimate | None:
+        """How many times as fast as the baseline, by the metric that decides; None for the baseline itself."""
+        return self.comparisons[0].judgement.ratio if self.comparisons else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """On the metric that decides."""
+        return self.comparisons[0].verdict if self.comparisons else None
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict in a word or two, also where there is none."""
+        if self.verdict is not None:
+            return self.verdict.value
+        if not self.trials:
+            return "not measured"
+        return "baseline" if self.topology.baseline else "no verdict"
+
+    @property
+    def cpu_ratio(self) -> Estimate | None:
+        """CPU per request, as a multiple of the baseline's."""
+        return next((each.ratio for each in self.comparisons if each.metric is CPU), None)
+
 
 def summarise(run: Run) -> list[TopologySummary]:
     """Every topology of the run, in the scenario's order."""
-    measured = {topology.name: _measured(run, topology) for topology in run.scenario.topologies}
-    baseline = measured[run.scenario.baseline.name]
-    return [_summary(topology, run, measured[topology.name], baseline) for topology in run.scenario.topologies]
+    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    return [
+        _summary(topology, run, measured(run.records, topology.name), comparisons)
+        for topology in run.scenario.topologies
+    ]
 
 
-def merged_latency(trials: Sequence[Measured]) -> LatencyHistogram:
-    """All latencies of the trials together."""
-    return LatencyHistogram.merged(trial.load.histogram for trial in trials)
-
-
-def _measured(run: Run, topology: Topology) -> tuple[Measured, ...]:
-    return tuple(
-        Measured(record.block, record.load, record.usage)
-        for record in run.records
-        if record.topology == topology.name and record.status == "ok" and record.load and record.usage
-    )
-
-
-def _summary(
-    topology: Topology, run: Run, trials: tuple[Measured, ...], baseline: tuple[Measured, ...]
-) -> TopologySummary:
+def _summary(topology: Topology, run: Run, trials: tuple[Measured, ...], comparisons: Comparisons) -> TopologySummary:
     statuses = Counter(record.status for record in run.records if record.topology == topology.name)
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
         return TopologySummary(topology, (), failed, invalid)
-    speed = None if topology.baseline else speed_ratio(baseline, trials)
     return TopologySummary(
         topology=topology,
         trials=trials,
         failed=failed,
         invalid=invalid,
-        requests_per_s=mean_over_trials([trial.load.requests_per_s for trial in trials]),
-        ratio=speed,
-        verdict=judge(speed) if speed else None,
+        requests_per_s=mean_over_trials([trial.requests_per_s for trial in trials]),
+        comparisons=tuple(each for (name, _), each in comparisons.items() if name == topology.name),
         latency_ms=merged_latency(trials).summary(),
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
-        cpu_ratio=None if topology.baseline else _ratio(baseline, trials, lambda trial: trial.cpu_ms_per_request),
         rss_bytes=_mean([trial.usage.rss_bytes for trial in trials]),
         server_cores=_mean([trial.usage.cpu_s / trial.usage.window_s for trial in trials]),
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
@@ -125,20 +110,6 @@ def _summary(
         unfinished=sum(trial.load.unfinished for trial in trials),
         workers=tuple(share for trial in trials for share in _shares(trial)),
     )
-
-
-def speed_ratio(baseline: Sequence[Measured], trials: Sequence[Measured]) -> Estimate | None:
-    """The speed of ``trials`` as a multiple of the baseline's; None when no block holds both."""
-    return _ratio(baseline, trials, lambda trial: trial.speed)
-
-
-def _ratio(
-    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Callable[[Measured], float]
-) -> Estimate | None:
-    by_block = {trial.block: metric(trial) for trial in baseline}
-    pairs = [(by_block[trial.block], metric(trial)) for trial in trials if trial.block in by_block]
-    positive = [(before, after) for before, after in pairs if before > 0 and after > 0]
-    return ratio_within_blocks(positive) if positive else None
 
 
 def _shares(trial: Measured) -> list[WorkerShare]:

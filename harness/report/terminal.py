@@ -1,7 +1,5 @@
 """The end of a comparison at the terminal: a table, the answer, and what to know before relying on it."""
 
-from typing import Final
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markdown import Markdown
@@ -9,34 +7,25 @@ from rich.table import Table
 
 from harness.record import Run
 from harness.report.findings import findings
-from harness.report.headline import headline, ratio_text
+from harness.report.headline import headline
 from harness.report.summary import TopologySummary
-from harness.scenario import Scenario
-from harness.stats.verdict import Verdict
-from harness.units import rate_text
-
-VERDICT_STYLES: Final = {
-    Verdict.FASTER: "green",
-    Verdict.SLOWER: "red",
-    Verdict.EQUIVALENT: "cyan",
-    Verdict.INCONCLUSIVE: "yellow",
-}
+from harness.report.verdicts import verdict_table
+from harness.units import rate_text, size_text
 
 
 def closing(run: Run, summaries: list[TopologySummary]) -> Group:
     """What is printed when a comparison has ended."""
-    lines = [headline(summaries), "", *(f"- {finding.what}" for finding in findings(run, summaries))]
-    return Group(summary_table(run.scenario, summaries), Markdown("\n".join(lines)))
+    lines = [headline(run, summaries), "", *(f"- {finding.what}" for finding in findings(run, summaries))]
+    comparisons = [each for summary in summaries for each in summary.comparisons]
+    verdicts = [verdict_table(comparisons)] if comparisons else []
+    return Group(summary_table(summaries), *verdicts, Markdown("\n".join(lines)))
 
 
-def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table:
-    """What a comparison found, a row a topology."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
+def summary_table(summaries: list[TopologySummary]) -> Table:
+    """What was measured, a row a topology."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("topology", no_wrap=True)
-    table.add_column("req/s", justify="right", no_wrap=True)
-    table.add_column(f"× {scenario.baseline.name}", justify="right", min_width=13)
-    table.add_column("verdict", no_wrap=True)
-    for column in ("p50 ms", "p99 ms", "CPU ms", "n"):
+    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "trials"):
         table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:
         table.add_row(*_cells(summary))
@@ -45,16 +34,15 @@ def summary_table(scenario: Scenario, summaries: list[TopologySummary]) -> Table
 
 def _cells(summary: TopologySummary) -> list[str]:
     if not (summary.requests_per_s and summary.latency_ms and summary.cpu_ms_per_request):
-        return [summary.name, "–", "–", "not measured", *["–"] * 3, "0"]
-    verdict = summary.verdict
+        return [summary.name, "not measured", *["–"] * 5, f"0 of {summary.failed + summary.invalid}"]
     return [
         summary.name,
         rate_text(summary.requests_per_s.value),
-        ratio_text(summary.ratio) if summary.ratio else "–",
-        f"[{VERDICT_STYLES[verdict]}]{verdict.value}[/]" if verdict else "baseline",
         _short(summary.latency_ms.p50),
         _short(summary.latency_ms.p99),
         f"{summary.cpu_ms_per_request.value:.2f}",
+        size_text(summary.rss_bytes or 0),
+        f"{summary.errors.total:,}",
         str(len(summary.trials)),
     ]
 

@@ -4,15 +4,28 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from harness.generator.sources import RequestTable
 from harness.scenario.load import LoadTable, ScenarioLoad
-from harness.scenario.table import NAME, DurationS, ScenarioError, Table
+from harness.scenario.table import NAME, DurationS, Percent, ScenarioError, Table
 from harness.scenario.topology import Topology, TopologyTable
+
+MOST_ROUNDS: Final = 10_000
+
+
+def _rounds(value: object) -> object:
+    if value == "auto":
+        return None
+    if isinstance(value, str):
+        raise ValueError(f"expected a number of rounds or 'auto', got {value!r:.60}")
+    return value
+
+
+Rounds = Annotated[Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None, BeforeValidator(_rounds)]
 
 
 class Documented(Table):
@@ -32,10 +45,17 @@ class Documented(Table):
 
 
 class _Comparison(Table):
-    """What the file and the resolved scenario have in common."""
+    """What the file and the resolved scenario have in common.
+
+    With ``rounds`` None, which a file has as "auto", rounds are added until every verdict is settled or its interval is
+    within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference.
+    """
 
     name: str = Field(pattern=NAME, max_length=80)
-    rounds: int = Field(default=5, ge=1, le=10_000)
+    rounds: Rounds = None
+    precision: Percent = 0.03
+    margin: Percent = 0.02
+    max_time_s: DurationS = Field(default=600.0, alias="max_time", gt=0)
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
     documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.units import parse_duration_s
+from harness.units import parse_duration_s, parse_percent
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # also the name of files
 
@@ -17,7 +17,12 @@ def _duration_s(value: object) -> object:
     return parse_duration_s(value) if isinstance(value, str) else value
 
 
+def _share(value: object) -> object:
+    return parse_percent(value) if isinstance(value, str) else value
+
+
 DurationS = Annotated[float, BeforeValidator(_duration_s)]
+Percent = Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)]  # 0.03 for "3%"
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
 

@@ -1,11 +1,23 @@
-"""What a ratio to the baseline says, in one word."""
+"""What the ratios to the baseline say, in one word each, so that all of them together can be relied on."""
 
 import enum
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Self, TypeVar
 
-from harness.stats.estimate import Estimate
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr
+
+from harness.stats.estimate import Estimate, ratio_of_logs
+from harness.stats.sequential import Looks
 
 MARGIN: Final = 0.02  # differences smaller than this make no difference to anybody
+FAMILY_LEVEL: Final = 0.05  # the probability of any false difference among all comparisons of a run
+SINGLE_LEVEL: Final = 0.02  # and of one in any single comparison, however many others are already decided
+
+Key = TypeVar("Key")
+Floats = npt.NDArray[np.float64]
 
 
 class Verdict(enum.Enum):
@@ -17,14 +29,96 @@ class Verdict(enum.Enum):
     INCONCLUSIVE = "inconclusive"
 
 
-def judge(ratio: Estimate) -> Verdict:
-    """The verdict on a ratio of rates (more is faster) from where its whole interval lies."""
-    if ratio.low is None or ratio.high is None:
-        return Verdict.INCONCLUSIVE
-    if ratio.low > 1 - MARGIN and ratio.high < 1 + MARGIN:
-        return Verdict.EQUIVALENT
-    if ratio.low > 1:
-        return Verdict.FASTER
-    if ratio.high < 1:
-        return Verdict.SLOWER
-    return Verdict.INCONCLUSIVE
+@dataclass(frozen=True)
+class Rules:
+    """By what a run is judged: the margin of equivalence (0.02 is ±2 %) and the looks that were planned."""
+
+    margin: float
+    looks: Looks
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One comparison. ``ratio`` has the plain 95 % interval; the verdict is stricter, since it is one of many looks at
+    one of many comparisons: ``level`` is what the p-value had to undercut now, ``last_level`` at the last look."""
+
+    ratio: Estimate
+    verdict: Verdict
+    level: float
+    last_level: float
+
+    @property
+    def precision(self) -> float | None:
+        """By how much the interval's ends lie from its middle, relative to it; None without an interval."""
+        if self.ratio.low is None or self.ratio.high is None:
+            return None
+        return float(np.sqrt(self.ratio.high / self.ratio.low)) - 1
+
+
+def judge(log_ratios: Mapping[Key, Sequence[float]], rules: Rules) -> dict[Key, Judgement]:
+    """The verdict on each comparison, from its log-ratios to the baseline within blocks, in the order of the blocks
+    (greater is faster; at least one each).
+
+    A difference is shown by Student's paired t test, equivalence by two one-sided ones against the margin (TOST;
+    Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987). Both families of tests are stepped down by Holm's procedure
+    (Scand. J. Statist. 6, 1979) at every look that was planned, which keeps it valid: Ye, Li, Liu and Yao, Stat. Med.
+    32 (2013). What was shown at one look must still be likely (5 %) by all the data, or it is withdrawn. Where a
+    difference is shown and is within the margin, the verdict is EQUIVALENT.
+    """
+    tests = {key: _Tests.of(logs, float(np.log1p(rules.margin))) for key, logs in log_ratios.items()}
+    different, level = _step_down({key: test.difference for key, test in tests.items()}, rules.looks)
+    # Two one-sided tests at a level are one two-sided at twice that level.
+    equivalent, _ = _step_down({key: 2 * test.equivalence for key, test in tests.items()}, rules.looks, sides=2)
+    judgements = {}
+    for key, logs in log_ratios.items():
+        test = tests[key]
+        if key in equivalent and test.equivalence[-1] <= FAMILY_LEVEL:
+            verdict = Verdict.EQUIVALENT
+        elif key in different and test.difference[-1] <= FAMILY_LEVEL:
+            verdict = Verdict.FASTER if np.mean(logs) > 0 else Verdict.SLOWER
+        else:
+            verdict = Verdict.INCONCLUSIVE
+        levels = (rules.looks.nominal_level(level, n) for n in (len(logs), rules.looks.after[-1]))
+        judgements[key] = Judgement(ratio_of_logs(logs), verdict, *levels)
+    return judgements
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """The p-values of one comparison after each block, the first block's first: of a difference (two-sided), and of
+    the mean lying outside the margin (one-sided, the greater of two)."""
+
+    difference: Floats
+    equivalence: Floats
+
+    @classmethod
+    def of(cls, logs: Sequence[float], margin: float) -> Self:
+        values, n = np.asarray(logs, dtype=np.float64), np.arange(1, len(logs) + 1)
+        means = np.cumsum(values) / n
+        squares = np.maximum(np.cumsum(values**2) - n * means**2, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):  # one block has no scatter: its p-values are set to 1
+            errors = np.sqrt(squares / (n - 1) / n)
+            difference = 2 * stdtr(n - 1, -np.abs(means) / errors)
+            equivalence = stdtr(n - 1, -(margin - np.abs(means)) / errors)
+        return cls(_known(difference), _known(equivalence))
+
+
+def _known(p_values: npt.NDArray[np.floating]) -> Floats:
+    return np.nan_to_num(p_values.astype(np.float64), nan=1.0)
+
+
+def _step_down(p_values: Mapping[Key, Floats], looks: Looks, sides: int = 1) -> tuple[set[Key], float]:
+    """Holm, look after look: those whose p-value undercuts the level shared among all that are not rejected yet, and
+    that level at the end, for those that are left. The last block of a comparison is a look too."""
+    ends = {len(p) for p in p_values.values()}
+    rejected: set[Key] = set()
+    for n in sorted(ends.union(looks.after)):
+        while True:
+            left = [key for key in p_values if key not in rejected]
+            level = sides * min(SINGLE_LEVEL, FAMILY_LEVEL / max(1, len(left)))
+            seen = [key for key in left if len(p_values[key]) == n or (n in looks.after and len(p_values[key]) > n)]
+            more = {key for key in seen if p_values[key][n - 1] <= looks.nominal_level(level, n)}
+            if not more:
+                break
+            rejected |= more
+    return rejected, level

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.compare import place
 from harness.generator.placement import Placement, apart, most_processes, parse_cpus, usable_cpus
+from harness.preparation import place
 from harness.scenario import Scenario
 from tests.made_runs import LOAD, scenario_of, topology
 

@@ -17,7 +17,8 @@ def headline_of(tmp_path: Path, rates: dict[str, list[float]], *topologies: Topo
     records = [
         record(block, by_name[name], rate) for name, each in rates.items() for block, rate in enumerate(each, start=1)
     ]
-    return headline(summarise(made_run(tmp_path, scenario_of(list(topologies), rounds), records)))
+    run = made_run(tmp_path, scenario_of(list(topologies), rounds), records)
+    return headline(run, summarise(run))
 
 
 def test_the_smallest_cluster_that_is_as_good_as_the_best_is_chosen(tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def test_workers_are_told_by_what_they_answered(run: Run) -> None:
 
 def test_an_unfinished_run_and_skipped_topologies_are_told(tmp_path: Path) -> None:
     skipped = [SkippedTopology(name="node", reason="node not found on PATH; install node")]
-    run = made_run(tmp_path, scenario_of([RAW, TWO], 3), [record(1, RAW, 100)], skipped)
+    run = made_run(tmp_path, scenario_of([RAW, TWO], 3), [record(1, RAW, 100)], skipped, ending="interrupted")
     text = text_of(run)
-    assert "5 of 6 planned trials were not made" in text
+    assert "cut short after 1 of up to 6 trials" in text
     assert "`node` was skipped: node not found on PATH; install node." in text
 
 

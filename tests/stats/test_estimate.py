@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.estimate import Estimate, mean_over_trials, ratio_within_blocks
-from harness.stats.verdict import Verdict, judge
+from harness.stats.estimate import bootstrap_interval, mean_over_trials, ratio_of_logs
 
 
 def test_a_ratio_is_the_paired_t_test_on_logarithms() -> None:
     pairs = [(100.0, 150.0), (90.0, 140.0), (110.0, 160.0), (95.0, 155.0)]
     logs = np.log([after for _, after in pairs]) - np.log([before for before, _ in pairs])
     expected = stats.ttest_1samp(logs, 0).confidence_interval(0.95)
-    ratio = ratio_within_blocks(pairs)
+    ratio = ratio_of_logs(logs.tolist())
     assert ratio.value == pytest.approx(np.exp(logs.mean()))
     assert ratio.low == pytest.approx(np.exp(expected.low))
     assert ratio.high == pytest.approx(np.exp(expected.high))
@@ -21,7 +20,7 @@ def test_a_ratio_is_the_paired_t_test_on_logarithms() -> None:
 
 def test_the_ratio_of_means_over_the_same_blocks_is_the_ratio_within_blocks() -> None:
     before, after = [100.0, 90.0, 110.0], [150.0, 140.0, 160.0]
-    ratio = ratio_within_blocks(list(zip(before, after, strict=True)))
+    ratio = ratio_of_logs((np.log(after) - np.log(before)).tolist())
     assert mean_over_trials(after).value / mean_over_trials(before).value == pytest.approx(ratio.value)
 
 
@@ -29,7 +28,7 @@ def test_one_trial_has_no_interval() -> None:
     estimate = mean_over_trials([42.0])
     assert estimate.value == pytest.approx(42.0)
     assert (estimate.low, estimate.high, estimate.n) == (None, None, 1)
-    assert ratio_within_blocks([(2.0, 3.0)]).low is None
+    assert ratio_of_logs([0.4]).low is None
 
 
 def test_a_zero_has_no_logarithm_and_gives_no_interval() -> None:
@@ -51,21 +50,22 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
         drift = dice.normal(0, 0.2, 5)
         before = 100 * np.exp(drift + dice.normal(0, 0.05, 5))
         after = 150 * np.exp(drift + dice.normal(0, 0.05, 5))
-        ratio = ratio_within_blocks(list(zip(before.tolist(), after.tolist(), strict=True)))
+        ratio = ratio_of_logs(np.log(after / before).tolist())
         covered += ratio.low is not None and ratio.high is not None and ratio.low <= 1.5 <= ratio.high
     assert 0.935 <= covered / 4000 <= 0.965
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [
-        (1.01, 1.30, Verdict.FASTER),
-        (0.70, 0.99, Verdict.SLOWER),
-        (0.985, 1.015, Verdict.EQUIVALENT),
-        (1.001, 1.015, Verdict.EQUIVALENT),
-        (0.97, 1.05, Verdict.INCONCLUSIVE),
-        (None, None, Verdict.INCONCLUSIVE),
-    ],
-)
-def test_a_verdict_is_where_the_whole_interval_lies(low: float | None, high: float | None, verdict: Verdict) -> None:
-    assert judge(Estimate(1.0, low, high, 5, "given")) is verdict
+def test_the_inverse_of_a_ratio_is_that_of_its_interval() -> None:
+    ratio, other = ratio_of_logs([0.1, 0.2, 0.3]).inverse(), ratio_of_logs([-0.1, -0.2, -0.3])
+    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((other.value, other.low, other.high))
+    assert ratio_of_logs([0.1]).inverse().low is None
+
+
+def test_the_bootstrap_agrees_with_t_where_noise_is_normal_and_there_is_much_of_it() -> None:
+    logs = np.random.default_rng(4).normal(0.1, 0.05, 60).tolist()
+    ratio, ends = ratio_of_logs(logs), bootstrap_interval(logs)
+    assert ends is not None
+    assert ends == pytest.approx((ratio.low, ratio.high), abs=0.002)
+    assert bootstrap_interval(logs) == ends
+    assert bootstrap_interval([0.1]) is None
+    assert bootstrap_interval([0.1, 0.1]) is None

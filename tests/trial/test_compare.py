@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.comparison import Comparisons
 from harness.compare import compare
 from harness.plan import PlannedTrial, make_plan
+from harness.preparation import prepare
 from harness.record import TrialRecord, read_run
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.trial import Phase, Progress
@@ -24,6 +26,7 @@ class Silent:
     def __init__(self, act: Callable[["Silent"], None] = lambda _: None) -> None:
         self.begun: list[PlannedTrial] = []
         self.ended: list[TrialRecord] = []
+        self.rounds = 0
         self._act = act
 
     def begin(self, planned: PlannedTrial) -> None:
@@ -39,6 +42,10 @@ class Silent:
         """Remember what came of it."""
         self.ended.append(record)
 
+    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+        """Remember how many rounds there have been."""
+        self.rounds = rounds
+
 
 def named(name: str, topology: Topology) -> Topology:
     """The topology under this name."""
@@ -47,7 +54,7 @@ def named(name: str, topology: Topology) -> Topology:
 
 def run(compared: Scenario, results: Path, audience: Silent | None = None) -> Path:
     """Make the comparison."""
-    return compare(compared, SEED, results, "harness compare it", audience or Silent())
+    return compare(prepare(compared, SEED), results, "harness compare it", audience or Silent())
 
 
 def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -> None:
@@ -61,6 +68,9 @@ def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -
     assert made.unreadable == 0
     assert {record.status for record in made.records} == {"ok"}
     assert made.scenario == compared
+    assert made.ending is not None
+    assert made.ending.reason == "all rounds"
+    assert audience.rounds == 1
     assert (made.info.seed, made.info.command, made.info.skipped) == (SEED, "harness compare it", [])
     assert names_in(folder / "logs") == sorted(f"{planned.id}.log" for planned in audience.begun)
     assert names_in(tmp_path) == sorted([folder.name, "latest"])
@@ -143,4 +153,6 @@ def test_an_interrupt_keeps_the_records_of_the_trials_that_ended(tmp_path: Path,
     assert made.records == audience.ended
     assert len(made.records) == 1
     assert len(made.info.trials) == 4
+    assert made.ending is not None
+    assert made.ending.reason == "interrupted"
     assert family.alive() == []

@@ -2,10 +2,11 @@
 
 from matplotlib.figure import Figure
 
+from harness.analysis.measured import merged_latency
 from harness.record import Run
 from harness.report.charts.percentiles import draw_percentiles, scale_percentiles
 from harness.report.charts.style import MUTED, figure, look, name_lines
-from harness.report.summary import TopologySummary, merged_latency
+from harness.report.summary import TopologySummary
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:

@@ -12,7 +12,7 @@ APART = 0.16  # between a topology's dots and its interval, in columns
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """One column a topology."""
-    intervals = "; bar: mean and its 95 % interval" if run.scenario.rounds > 1 else ""
+    intervals = "; bar: mean and its 95 % interval" if any(len(summary.trials) > 1 for summary in summaries) else ""
     drawn = figure(f"{run.scenario.name}: throughput (dot: one trial{intervals})", width_for(summaries))
     axes = drawn.add_subplot()
     for column, summary in enumerate(summaries):

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.analysis.measured import Measured
 from harness.record import Run
 from harness.report.charts.style import figure, look, name_ticks, width_for
-from harness.report.summary import Measured, TopologySummary
+from harness.report.summary import TopologySummary
 
 GROUP_WIDTH = 0.8
 

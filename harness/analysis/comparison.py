@@ -1,0 +1,112 @@
+"""Every topology against the baseline, by every metric, judged together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log
+
+from harness.analysis.measured import Measured, measured
+from harness.analysis.metrics import Metric, metrics_of
+from harness.record import TrialRecord
+from harness.scenario import Scenario
+from harness.stats.estimate import Estimate, bootstrap_interval
+from harness.stats.power import rounds_to_settle, smallest_effect
+from harness.stats.sequential import Looks
+from harness.stats.verdict import Judgement, Rules, Verdict, judge
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One topology against the baseline by one metric. ``log_ratios`` within blocks are greater where it is better."""
+
+    topology: str
+    metric: Metric
+    log_ratios: tuple[float, ...]
+    judgement: Judgement
+    margin: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """In one word, which :meth:`Metric.word` has in the metric's own."""
+        return self.judgement.verdict
+
+    @property
+    def ratio(self) -> Estimate:
+        """How many times the baseline's figure."""
+        return self.judgement.ratio if self.metric.more_is_better else self.judgement.ratio.inverse()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is a verdict."""
+        return self.verdict is not Verdict.INCONCLUSIVE
+
+    @cached_property
+    def bootstrap(self) -> tuple[float, float] | None:
+        """The ends of the ratio's interval by the bootstrap, to check the other by."""
+        ends = bootstrap_interval(self.log_ratios)
+        return ends if ends is None or self.metric.more_is_better else (1 / ends[1], 1 / ends[0])
+
+    @property
+    def smallest_effect(self) -> float | None:
+        """The least relative difference that so many blocks would have shown nine times out of ten (0.03 is 3 %)."""
+        level = self.judgement.level or self.judgement.last_level
+        return smallest_effect(self.log_ratios, level) if len(self.log_ratios) > 1 else None
+
+    @property
+    def more_rounds(self) -> int | None:
+        """How many more blocks would probably settle it; None when that can't be told or is more than a thousand."""
+        if len(self.log_ratios) < 2:
+            return None
+        return rounds_to_settle(self.log_ratios, self.margin, self.judgement.last_level)
+
+
+Comparisons = Mapping[tuple[str, str], Comparison]  # by the names of topology and metric
+
+
+def rules_of(scenario: Scenario, looks: Looks) -> Rules:
+    """By what a run of the scenario is judged."""
+    return Rules(scenario.margin, looks)
+
+
+def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[TrialRecord]) -> Comparisons:
+    """Every comparison that has at least one block. Trials in which the generator was the limit support none."""
+    baseline = measured(records, scenario.baseline.name)
+    logs: dict[tuple[str, str], tuple[float, ...]] = {}
+    metrics = metrics_of(scenario.load)
+    for topology in scenario.topologies:
+        if topology.baseline:
+            continue
+        trials = measured(records, topology.name)
+        for metric in metrics:
+            if found := tuple(log_ratios(baseline, trials, metric)):
+                logs[topology.name, metric.name] = found
+    judgements = judge(logs, rules_of(scenario, looks))
+    by_name = {metric.name: metric for metric in metrics}
+    return {
+        (topology, name): Comparison(topology, by_name[name], logs[topology, name], judgement, scenario.margin)
+        for (topology, name), judgement in judgements.items()
+    }
+
+
+def judge_pair(
+    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, rules: Rules
+) -> Judgement | None:
+    """The verdict on two topologies of which neither need be the baseline; None when no block holds both."""
+    found = tuple(log_ratios(baseline, trials, metric))
+    return judge({metric.name: found}, rules)[metric.name] if found else None
+
+
+def log_ratios(baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric) -> Iterable[float]:
+    """How much better the trials are than those of the baseline, block by block where both count."""
+    before = {trial.block: metric.of(trial) for trial in baseline if trial.supports_verdicts}
+    for trial in sorted(trials, key=lambda trial: trial.block):
+        was, now = before.get(trial.block), metric.of(trial) if trial.supports_verdicts else None
+        if was and now:  # a figure of zero has no ratio
+            yield log(now / was) if metric.more_is_better else log(was / now)
+
+
+def is_sure(comparisons: Comparisons, precision: float, expected: int) -> bool:
+    """Whether all ``expected`` comparisons are there, and each has a verdict or is as precise as asked."""
+    return len(comparisons) >= expected and all(
+        each.is_settled or (each.judgement.precision or float("inf")) <= precision for each in comparisons.values()
+    )

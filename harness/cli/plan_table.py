@@ -1,0 +1,22 @@
+"""The plan of a dry run."""
+
+from itertools import groupby
+
+from rich.table import Table
+
+from harness.plan import trial_s
+from harness.preparation import Prepared
+from harness.units import duration_text
+
+
+def plan_table(prepared: Prepared) -> Table:
+    """A row a round."""
+    scenario, plan = prepared.scenario, prepared.plan
+    most_s = duration_text(len(plan) * trial_s(scenario.load))
+    until = "about" if scenario.rounds is not None else "until the verdicts are settled, at most about"
+    table = Table(title=f"{scenario.name}: {len(plan)} trials, {until} {most_s}, seed {prepared.seed}")
+    table.add_column("round", justify="right")
+    table.add_column("topologies, in order")
+    for block, trials in groupby(plan, key=lambda planned: planned.block):
+        table.add_row(str(block), "  ".join(planned.topology.name for planned in trials))
+    return table

@@ -1,0 +1,49 @@
+"""The noise floor in words: how much two measurements of the same thing differ here, and what could be told from it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.markdown import Markdown
+from rich.table import Table
+
+from harness.analysis.comparison import compare_topologies
+from harness.analysis.metrics import metrics_of
+from harness.record import NoiseFloor, Run
+from harness.report.headline import ratio_text
+from harness.report.verdicts import percent_text
+from harness.stats.power import detectable
+from harness.stats.sequential import Looks
+from harness.stats.verdict import SINGLE_LEVEL
+
+MINUTES: Final = (1, 3, 10, 30)
+LEAST_ROUNDS: Final = 3  # with fewer, next to nothing can be told from no difference
+
+
+def noise_report(run: Run, floor: NoiseFloor) -> Group:
+    """What ``harness aa`` prints: the scatter of each metric, and the smallest effect to be seen in so many minutes."""
+    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("metric", no_wrap=True)
+    for column in ("scatter", "× itself", *(f"{minutes} min" for minutes in MINUTES)):
+        table.add_column(column, justify="right", no_wrap=True)
+    for metric in metrics_of(run.scenario.load):
+        if metric.name in floor.scatter:
+            comparison = next(each for each in comparisons.values() if each.metric is metric)
+            scatter = floor.scatter[metric.name]
+            cells = [percent_text(scatter), ratio_text(comparison.ratio), *detectable_texts(floor, scatter)]
+            table.add_row(metric.title, *cells)
+    text = (
+        f"Each round measured `{run.scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
+        f" difference within a round, over {floor.rounds} rounds. The last columns are the smallest difference that one"
+        " more topology would show nine times out of ten, after so many minutes."
+    )
+    return Group(table, Markdown(text))
+
+
+def detectable_texts(floor: NoiseFloor, scatter: float) -> Iterator[str]:
+    """The smallest effect to be seen after each of the minutes."""
+    for minutes in MINUTES:
+        rounds = int(minutes * 60 / floor.block_s)
+        yield "–" if rounds < LEAST_ROUNDS else percent_text(detectable(scatter, rounds, SINGLE_LEVEL))

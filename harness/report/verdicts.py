@@ -1,0 +1,58 @@
+"""The verdicts, a line each: what was compared, by how much it differs, how sure that is and what would settle it."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from harness.analysis.comparison import Comparison
+from harness.report.headline import ratio_text
+from harness.stats.verdict import Verdict
+
+VERDICT_STYLES: Final = {
+    Verdict.FASTER: "green",
+    Verdict.SLOWER: "red",
+    Verdict.EQUIVALENT: "cyan",
+    Verdict.INCONCLUSIVE: "yellow",
+}
+
+
+def verdict_table(comparisons: Iterable[Comparison]) -> Table:
+    """For the terminal: every comparison, topology by topology."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("topology", "metric"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("× baseline", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for column in ("could see", "rounds to go"):  # of what is still open
+        table.add_column(column, justify="right", no_wrap=True, style="dim")
+    shown = ""
+    for each in comparisons:
+        table.add_row(
+            each.topology if each.topology != shown else "",
+            each.metric.title,
+            ratio_text(each.ratio),
+            f"[{VERDICT_STYLES[each.verdict]}]{each.metric.word(each.verdict)}[/]",
+            str(each.ratio.n),
+            *open_texts(each),
+        )
+        shown = each.topology
+    return table
+
+
+def open_texts(comparison: Comparison) -> tuple[str, str]:
+    """Of an inconclusive comparison: the smallest effect that it could have seen, and how many more rounds would
+    probably settle it; empty for the others."""
+    if comparison.is_settled:
+        return "", ""
+    effect, rounds = comparison.smallest_effect, comparison.more_rounds
+    if effect is None:
+        return "–", "–"
+    return percent_text(effect), ">1,000" if rounds is None else f"~{rounds:,}"
+
+
+def percent_text(part: float) -> str:
+    """``0.034`` as ``3.4 %``."""
+    return f"{part * 100:.1f} %" if part < 0.0995 else f"{part * 100:,.0f} %"

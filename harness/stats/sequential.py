@@ -1,0 +1,81 @@
+"""Looking at the data again and again, and stopping when it says enough, without being fooled by having looked often.
+
+A test at level α that is made at every look would be wrong far more often than α in the end. So the level is *spent*:
+by the look after n of at most N blocks, α·(n/N)³ of it may have been used up. What that leaves for each look follows
+from the joint distribution of the test statistics, by recursive numerical integration.
+
+Sources: Armitage, McPherson and Rowe, "Repeated significance tests on accumulating data", JRSS A 132 (1969); Lan and
+DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 70 (1983); the power family of Kim and DeMets,
+Biometrika 74 (1987), here with exponent 3: great differences stop early, and most of α is kept for the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+FIRST_LOOK: Final = 5  # blocks: with fewer, Student's t hangs on the shape of the noise
+SPENDING_EXPONENT: Final = 3
+NODES: Final = 128  # of the integration: levels are exact to five digits
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The numbers of blocks, ascending, after which the data are judged; the last is the most blocks there can be."""
+
+    after: tuple[int, ...]
+
+    def nominal_level(self, level: float, n: int) -> float:
+        """The p-value to be undercut by a two-sided test after ``n`` blocks so that all looks together err with
+        probability ``level``. Between two looks it is that of the one before; before the first there is none: zero."""
+        passed = [index for index, after in enumerate(self.after) if after <= n]
+        return _nominal_levels(level, self.after)[passed[-1]] if passed else 0.0
+
+
+ONCE: Final = Looks((1,))  # however many blocks there are, they are judged once, at the end
+
+
+def looks_until(most: int) -> Looks:
+    """After five blocks and then after every fourth part more, up to ``most``: each look has its price."""
+    after = [min(FIRST_LOOK, most)]
+    while after[-1] < most:
+        after.append(min(most, -(-after[-1] * 5 // 4)))
+    return Looks(tuple(after))
+
+
+@cache
+def _nominal_levels(level: float, after: Sequence[int]) -> tuple[float, ...]:
+    """For each look the two-sided p-value that spends exactly what may have been spent by then."""
+    spent = [level * (n / after[-1]) ** SPENDING_EXPONENT for n in after]
+    bounds: list[float] = []  # of the sum of n standard normal differences
+    places, density = np.zeros(1), np.ones(1)  # of the sum, where it went on; weights of the integration included
+    spent_before, n_before = 0.0, 0
+    for total, n in zip(spent, after, strict=True):
+        deviation = (n - n_before) ** 0.5
+        bound = float(brentq(_excess, 0.0, 40 * n**0.5, args=(total - spent_before, places, density, deviation)))
+        bounds.append(bound)
+        places, density = _going_on(bound, places, density, deviation)
+        spent_before, n_before = total, n
+    return tuple(float(2 * ndtr(-bound / n**0.5)) for bound, n in zip(bounds, after, strict=True))
+
+
+def _excess(bound: float, to_spend: float, places: Floats, density: Floats, deviation: float) -> float:
+    """By how much the probability that the next sum lies outside ±bound is more than what is to be spent."""
+    outside = ndtr((places - bound) / deviation) + ndtr((-places - bound) / deviation)
+    return float(density @ outside) - to_spend
+
+
+def _going_on(bound: float, places: Floats, density: Floats, deviation: float) -> tuple[Floats, Floats]:
+    """Where the next sum lies when it is within ±bound, at Gauss-Legendre nodes, their weights multiplied in."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    next_places = bound * nodes
+    steps = (next_places[:, None] - places[None, :]) / deviation
+    kernel = np.exp(-0.5 * steps**2) / (deviation * np.sqrt(2 * np.pi))
+    return next_places, bound * weights * (kernel @ density)

@@ -1,0 +1,115 @@
+"""Verdicts: where each comes from, and how seldom a wrong one does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.stats.power import detectable, effect_size, rounds_to_settle, smallest_effect
+from harness.stats.sequential import ONCE, Looks, looks_until
+from harness.stats.verdict import MARGIN, Rules, Verdict, judge
+
+AT_ONCE = Rules(MARGIN, ONCE)
+
+
+def noise(mean: float, scatter: float, n: int, seed: int = 1) -> list[float]:
+    """Log-ratios of exactly this mean and scatter."""
+    values = np.random.default_rng(seed).standard_normal(n)
+    return [float(value) for value in mean + scatter * (values - values.mean()) / values.std(ddof=1)]
+
+
+def verdict(logs: Sequence[float], rules: Rules = AT_ONCE) -> Verdict:
+    return judge({"it": logs}, rules)["it"].verdict
+
+
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        (noise(0.10, 0.02, 5), Verdict.FASTER),
+        (noise(-0.10, 0.02, 5), Verdict.SLOWER),
+        (noise(0.0, 0.005, 8), Verdict.EQUIVALENT),
+        (noise(0.008, 0.005, 12), Verdict.EQUIVALENT),  # there is a difference, and it makes none
+        (noise(0.0, 0.1, 8), Verdict.INCONCLUSIVE),
+        (noise(0.05, 0.1, 8), Verdict.INCONCLUSIVE),
+        ([0.5], Verdict.INCONCLUSIVE),
+        ([0.0, 0.0], Verdict.EQUIVALENT),
+        ([0.5, 0.5, 0.5], Verdict.FASTER),
+    ],
+)
+def test_a_verdict_is_what_the_tests_can_show(logs: list[float], expected: Verdict) -> None:
+    assert verdict(logs) is expected
+
+
+def test_the_margin_decides_what_is_equivalent() -> None:
+    logs = noise(0.03, 0.01, 10)
+    assert verdict(logs) is Verdict.FASTER
+    assert verdict(logs, Rules(0.05, ONCE)) is Verdict.EQUIVALENT
+
+
+def test_each_comparison_pays_for_the_others() -> None:
+    """p is about 0.01: enough for one, too much for one of six; and enough again where the others are decided."""
+    logs, clear, nothing = noise(0.026, 0.03, 12), noise(0.5, 0.02, 12), noise(0.0, 0.1, 12)
+    assert verdict(logs) is Verdict.FASTER
+    among_nothing = judge({"it": logs} | {f"other {n}": nothing for n in range(5)}, AT_ONCE)
+    assert among_nothing["it"].verdict is Verdict.INCONCLUSIVE
+    among_clear = judge({"it": logs} | {f"other {n}": clear for n in range(5)}, AT_ONCE)
+    assert among_clear["it"].verdict is Verdict.FASTER
+
+
+def test_looking_early_takes_more_to_be_sure() -> None:
+    logs = noise(0.06, 0.03, 5)
+    assert verdict(logs) is Verdict.FASTER
+    assert verdict(logs, Rules(MARGIN, looks_until(30))) is Verdict.INCONCLUSIVE
+
+
+def test_what_was_shown_at_a_look_stays_shown_unless_all_data_speak_against_it() -> None:
+    rules = Rules(MARGIN, looks_until(30))
+    shown = noise(0.3, 0.02, 7)
+    assert verdict(shown, rules) is Verdict.FASTER
+    assert verdict([*shown, *noise(0.3, 0.4, 3)], rules) is Verdict.FASTER
+    assert verdict([*shown, *noise(-0.3, 0.1, 7)], rules) is Verdict.INCONCLUSIVE
+
+
+@settings(deadline=None)  # the levels of the looks are computed once
+@given(st.lists(st.floats(-2, 2), min_size=1, max_size=40), st.sampled_from([ONCE, looks_until(12), looks_until(40)]))
+def test_the_other_way_round_the_verdict_is_too(logs: list[float], looks: Looks) -> None:
+    opposite = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+    rules = Rules(MARGIN, looks)
+    there = verdict(logs, rules)
+    assert verdict([-log for log in logs], rules) is opposite.get(there, there)
+
+
+def test_identical_systems_are_hardly_ever_called_different() -> None:
+    """400 runs of up to 30 blocks and four comparisons, stopped as soon as all are settled."""
+    dice, rules = np.random.default_rng(8), Rules(MARGIN, looks_until(30))
+    wrong = np.zeros(4)
+    for _ in range(400):
+        logs = dice.normal(0, [0.07, 0.07, 0.15, 0.02], (30, 4))
+        for n in rules.looks.after:
+            found = judge({key: logs[:n, key].tolist() for key in range(4)}, rules)
+            if all(each.verdict is not Verdict.INCONCLUSIVE for each in found.values()):
+                break
+        wrong += [found[key].verdict in (Verdict.FASTER, Verdict.SLOWER) for key in range(4)]
+    assert wrong.max() <= 16  # 2 % would be 8; more than 16 of them happen once in 300
+
+
+def test_the_smallest_effect_is_seen_nine_times_out_of_ten() -> None:
+    level, n, scatter = 0.02, 12, 0.07
+    effect = np.log1p(detectable(scatter, n, level))
+    dice = np.random.default_rng(9)
+    rules = Rules(1e-6, ONCE)
+    seen = sum(verdict(dice.normal(effect, scatter, n).tolist(), rules) is Verdict.FASTER for _ in range(2000))
+    assert seen / 2000 == pytest.approx(0.9, abs=0.03)
+    assert smallest_effect(noise(0.0, scatter, n), level) == pytest.approx(detectable(scatter, n, level))
+    assert effect_size(30, 0.05) < effect_size(10, 0.05)
+
+
+def test_the_rounds_to_go_are_as_many_as_the_power_asks_for() -> None:
+    near, far = (rounds_to_settle(noise(mean, 0.07, 10), MARGIN, 0.02) for mean in (0.05, 0.10))
+    assert near is not None
+    assert far is not None
+    assert near > far >= 1
+    assert rounds_to_settle(noise(0.0, 0.01, 10), MARGIN, 0.02) is not None  # equivalence is an end too
+    assert rounds_to_settle(noise(0.02, 0.5, 10), MARGIN, 0.02) is None
