@@ -1,0 +1,1 @@
+"""What about this machine spoils measurements: findings as typed data, read before anything is measured."""

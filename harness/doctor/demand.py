@@ -1,0 +1,42 @@
+"""What a scenario asks of the machine, at the most."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from harness.scenario import Scenario
+from harness.scenario.load import OPEN_CONNECTIONS, ScenarioLoad
+
+
+@dataclass(frozen=True)
+class Demand:
+    """``workers`` are those of the largest topology, ``processes`` the generator's.
+
+    ``is_reopening`` says that each request takes a new connection; ``rate_per_s`` is the highest that is offered, None
+    for a closed loop.
+    """
+
+    connections: int = OPEN_CONNECTIONS
+    workers: int = 1
+    processes: int = 1
+    is_reopening: bool = False
+    rate_per_s: float | None = None
+
+    @classmethod
+    def of(cls, scenario: Scenario | None) -> Self:
+        """Without a scenario, one server process under as many connections as a load opens when it says nothing."""
+        if scenario is None:
+            return cls()
+        load = scenario.load
+        return cls(
+            connections=load.connections,
+            workers=max(topology.workers or 1 for topology in scenario.topologies),
+            processes=1 if load.processes == "auto" else load.processes,  # auto takes no core from the server
+            is_reopening=not load.keepalive,
+            rate_per_s=_highest_rate(load),
+        )
+
+
+def _highest_rate(load: ScenarioLoad) -> float | None:
+    if load.arrivals is None:
+        return None
+    return max([load.arrivals.rate_per_s, *(stage.rate_per_s for stage in load.arrivals.stages)])
