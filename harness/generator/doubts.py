@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from harness.generator.result import Doubt, Offered
-from harness.units import NS_PER_S, NS_PER_US
+from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 MOST_BUSY: Final = 0.9  # share of the window
+MOST_STALLED: Final = 0.05  # share of the window
 MOST_DROPPED: Final = 0.01  # share of the requests due
 MOST_LAG_OF_GAP: Final = 0.1
 MORE_ROOM: Final = (
     "Give it more processes (--processes, or processes in a scenario) or cores of its own (--cpus), or offer less."
 )
+STALL_NS: Final = 20 * NS_PER_MS  # a loop that comes no later than this to its chores was only busy
 LEAST_LAG_NS: Final = 100 * NS_PER_US  # no lag below this is worth a doubt
 
 
@@ -20,9 +22,19 @@ def late_after_ns(gap_ns: float) -> float:
     return max(float(LEAST_LAG_NS), MOST_LAG_OF_GAP * gap_ns)
 
 
-def doubts(busy: float | None, offered: Offered | None) -> list[Doubt]:
-    """Every reason to call a result generator-bound; none of them is the server's doing."""
-    return [*_busy(busy), *(_behind(offered) if offered else ()), *(_lagging(offered) if offered else ())]
+def doubts(busy: float | None, stalled: float, offered: Offered | None) -> list[Doubt]:
+    """Every reason to call a result generator-bound; none of them is the server's doing.
+
+    ``busy`` and ``stalled`` are shares of the window. A loop may be kept from running and yet have time to rest, when
+    the server waits for it meanwhile. One that is stopped does not even wait for a core, and in a closed loop nothing
+    comes due: only that it is late for its chores tells.
+    """
+    return [
+        *_busy(busy),
+        *_stalled(stalled),
+        *(_behind(offered) if offered else ()),
+        *(_lagging(offered) if offered else ()),
+    ]
 
 
 def _busy(busy: float | None) -> Iterator[Doubt]:
@@ -31,6 +43,18 @@ def _busy(busy: float | None) -> Iterator[Doubt]:
             kind="busy",
             what=f"the generator's loop was busy {busy:.0%} of the time, so the server may be able to do more.",
             advice=MORE_ROOM,
+        )
+
+
+def _stalled(stalled: float) -> Iterator[Doubt]:
+    if stalled > MOST_STALLED:
+        yield Doubt(
+            kind="stalled",
+            what=f"the generator's loop was kept from running for {stalled:.0%} of the time.",
+            advice=(
+                "Look for what took its core, and give it one of its own (--cpus); or for what stopped it: a signal,"
+                " a debugger, a suspended virtual machine."
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from harness.generator.arrivals import arrival_times_ns, mean_rate_per_s
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import AWAITING, SENDING, Connection
-from harness.generator.doubts import late_after_ns
+from harness.generator.doubts import STALL_NS, late_after_ns
 from harness.generator.effort import Effort
 from harness.generator.exchange import USUAL_EVENTS, Exchange
 from harness.generator.framing import HEAD_END, parse_head
@@ -60,6 +60,7 @@ class LoadLoop:
         self._fixed = None if is_mixed else next(self._requests)  # the only one there is need not be chosen each time
         self._check_next = 0
         self._chores_due_ns = 0
+        self._stalled_ns = 0
         self._stopped = False
 
     def run(self, begin_ns: int) -> Part:
@@ -112,7 +113,11 @@ class LoadLoop:
                 self._do_chores(now)
                 now = time.monotonic_ns()
                 self._chores_due_ns = now + self._chore_ns
-            now = self._serve(min(self._chores_due_ns, until_ns))
+            bell_ns = min(self._chores_due_ns, until_ns)
+            is_set = now < bell_ns  # or it is the chores that wait, for the open loop to have time for them
+            now = self._serve(bell_ns)
+            if is_set and now - bell_ns > STALL_NS:
+                self._stalled_ns += now - bell_ns
         return now
 
     def _serve(self, until_ns: int) -> int:
@@ -245,6 +250,7 @@ class LoadLoop:
     def _open_window(self) -> int:
         """Forget the warm-up; the requests in flight are the first of the window. Returns when it began (ns)."""
         begin_ns = time.monotonic_ns()
+        self._stalled_ns = 0
         self._ledger.open_window(self._exchange.policy.in_flight, begin_ns, self._load.duration_s)
         if self._open:
             self._open.open_window()
@@ -270,6 +276,7 @@ class LoadLoop:
             group_rates_per_s=window.group_rates_per_s.tolist(),
             cpu_s=effort.cpu_s,
             busy=effort.busy(duration_s, self._open.pacer.awake_ns / NS_PER_S if self._open else 0.0),
+            stalled_s=max(self._stalled_ns / NS_PER_S, effort.waited_s or 0.0),  # late because it waited is both
             last_second=last_second,
             histogram=window.response.encode(),
             service_histogram=window.service.encode(),

@@ -76,7 +76,8 @@ def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: S
     service = LatencyHistogram.merged(part.service_histogram for part in parts)
     offered = _offered(load, [part.offered for part in parts if part.offered], duration_s)
     busy = max((part.busy for part in parts if part.busy is not None), default=None)
-    found = doubts(busy, offered)
+    stalled_s = max(part.stalled_s for part in parts)
+    found = doubts(busy, stalled_s / duration_s, offered)
     return LoadResult(
         url=load.url,
         loop="open" if load.arrivals else "closed",
@@ -103,6 +104,7 @@ def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: S
         workers=_counts([part.workers for part in parts]),
         generator_cpu_s=sum(part.cpu_s for part in parts),
         busy=busy,
+        stalled_s=stalled_s,
         generator_bound=bool(found),
         doubts=found,
         series=series,
@@ -118,6 +120,7 @@ def _offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Off
     lag = LatencyHistogram.merged(part.send_lag_histogram for part in parts)
     return Offered(
         kind=load.arrivals.kind,
+        is_ramp=bool(load.arrivals.stages),
         asked_per_s=mean_rate_per_s(load),
         rate_per_s=due / duration_s,
         due=due,

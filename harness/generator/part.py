@@ -63,6 +63,7 @@ class Part(_Data):
     group_rates_per_s: list[float]
     cpu_s: float
     busy: float | None
+    stalled_s: float
     last_second: PartSecond
     histogram: str
     service_histogram: str

@@ -54,6 +54,7 @@ class Offered(_Data):
     """
 
     kind: Literal["constant", "poisson"]
+    is_ramp: bool  # the rate was to change on the way
     asked_per_s: float  # on the average of the window
     rate_per_s: float  # due in the window, per second: with poisson, more or less than was asked
     due: int
@@ -67,7 +68,7 @@ class Offered(_Data):
 class Doubt(_Data):
     """A reason to take the generator, and not the server, for what was measured."""
 
-    kind: Literal["busy", "behind", "lagging"]
+    kind: Literal["busy", "stalled", "behind", "lagging"]
     what: str
     advice: str
 
@@ -135,6 +136,9 @@ class LoadResult(_Data):
     generator_cpu_s: float = Field(description="user and system time of the generator in the window")
     busy: float | None = Field(
         default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"
+    )
+    stalled_s: float = Field(
+        default=0.0, description="how long a loop was kept from running, stopped or waiting for a core: the longest"
     )
     generator_bound: bool = False
     doubts: list[Doubt] = Field(default=[], description="why it is generator-bound")

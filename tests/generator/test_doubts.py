@@ -18,6 +18,7 @@ def offered(rate_per_s: float = SLOW, dropped: int = 0, p99_us: float | None = 2
     lag = None if p99_us is None else SendLag(p50=5, p90=10, p99=p99_us, p99_9=1e6, max=1e6)
     return Offered(
         kind="constant",
+        is_ramp=False,
         asked_per_s=500.0,
         rate_per_s=rate_per_s,
         due=1000,
@@ -30,45 +31,59 @@ def offered(rate_per_s: float = SLOW, dropped: int = 0, p99_us: float | None = 2
 
 
 @pytest.mark.parametrize(
-    ("busy", "load", "kinds"),
+    ("busy", "stalled", "load", "kinds"),
     [
-        (None, None, []),
-        (0.0, None, []),
-        (0.899, None, []),
-        (0.9, None, ["busy"]),
-        (1.0, None, ["busy"]),
-        (0.5, offered(), []),
-        (None, offered(), []),
-        (0.95, offered(), ["busy"]),
-        (0.5, offered(dropped=10), []),
-        (0.5, offered(dropped=11), ["behind"]),
-        (0.5, offered(dropped=1000, p99_us=None), ["behind"]),
-        (0.5, offered(SLOW, p99_us=1000), []),
-        (0.5, offered(SLOW, p99_us=1001), ["lagging"]),
-        (0.5, offered(QUICK, p99_us=100), []),
-        (0.5, offered(QUICK, p99_us=101), ["lagging"]),
-        (1.0, offered(dropped=500, p99_us=5000), ["busy", "behind", "lagging"]),
+        (None, 0.0, None, []),
+        (0.0, 0.0, None, []),
+        (0.899, 0.0, None, []),
+        (0.9, 0.0, None, ["busy"]),
+        (1.0, 0.0, None, ["busy"]),
+        (0.0, 0.05, None, []),
+        (0.0, 0.051, None, ["stalled"]),
+        (None, 1.0, None, ["stalled"]),
+        (0.5, 0.0, offered(), []),
+        (None, 0.0, offered(), []),
+        (0.95, 0.0, offered(), ["busy"]),
+        (0.5, 0.4, offered(), ["stalled"]),
+        (0.5, 0.0, offered(dropped=10), []),
+        (0.5, 0.0, offered(dropped=11), ["behind"]),
+        (0.5, 0.0, offered(dropped=1000, p99_us=None), ["behind"]),
+        (0.5, 0.0, offered(SLOW, p99_us=1000), []),
+        (0.5, 0.0, offered(SLOW, p99_us=1001), ["lagging"]),
+        (0.5, 0.0, offered(QUICK, p99_us=100), []),
+        (0.5, 0.0, offered(QUICK, p99_us=101), ["lagging"]),
+        (1.0, 0.4, offered(dropped=500, p99_us=5000), ["busy", "stalled", "behind", "lagging"]),
     ],
 )
-def test_what_is_doubted(busy: float | None, load: Offered | None, kinds: list[str]) -> None:
-    assert [doubt.kind for doubt in doubts(busy, load)] == kinds
+def test_what_is_doubted(busy: float | None, stalled: float, load: Offered | None, kinds: list[str]) -> None:
+    assert [doubt.kind for doubt in doubts(busy, stalled, load)] == kinds
 
 
 def test_nothing_due_is_no_reason_for_doubt() -> None:
     nothing = Offered(
-        kind="poisson", asked_per_s=500.0, rate_per_s=0, due=0, begun=0, dropped=0, late=0, queued=0, send_lag_us=None
+        kind="poisson",
+        is_ramp=False,
+        asked_per_s=500.0,
+        rate_per_s=0,
+        due=0,
+        begun=0,
+        dropped=0,
+        late=0,
+        queued=0,
+        send_lag_us=None,
     )
-    assert doubts(0.1, nothing) == []
+    assert doubts(0.1, 0.0, nothing) == []
 
 
 def test_what_waited_for_the_server_is_not_the_generators_fault() -> None:
     assert offered().queued == 900
-    assert doubts(0.1, offered()) == []
+    assert doubts(0.1, 0.0, offered()) == []
 
 
 def test_each_doubt_says_what_with_its_figures_and_what_to_do() -> None:
-    found = {doubt.kind: doubt for doubt in doubts(0.93, offered(dropped=500, p99_us=5432))}
+    found = {doubt.kind: doubt for doubt in doubts(0.93, 0.38, offered(dropped=500, p99_us=5432))}
     assert "93%" in found["busy"].what
+    assert "kept from running for 38% of the time" in found["stalled"].what
     assert "500 of the 1,000 requests" in found["behind"].what
     assert "5,432 µs" in found["lagging"].what
     assert "1,000 µs would pass" in found["lagging"].what
