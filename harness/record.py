@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.doctor.check import Check
 from harness.environment import Environment
 from harness.generator.placement import Placement
 from harness.generator.result import LoadResult
@@ -39,12 +40,18 @@ class ServerProcess(_Data):
 
 
 class ProcessUsage(_Data):
-    """What one process of the server used in the measured window; ``rss_bytes`` is as the window ended."""
+    """What one process of the server used in the measured window; ``rss_bytes`` is as the window ended.
+
+    ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s``
+    the CPU of the one that used most. None where the kernel keeps no such statistics.
+    """
 
     pid: int
     role: Role
     user_s: float
     system_s: float
+    run_delay_s: float | None
+    busiest_thread_s: float | None
     rss_bytes: int
     voluntary_switches: int
     involuntary_switches: int
@@ -53,6 +60,44 @@ class ProcessUsage(_Data):
     def cpu_s(self) -> float:
         """User and system time."""
         return self.user_s + self.system_s
+
+
+class CoreUsage(_Data):
+    """What one core did, in seconds. ``irq_s``, for interrupts, is in ``busy_s``; ``steal_s`` is the hypervisor's."""
+
+    cpu: int
+    busy_s: float
+    irq_s: float
+    idle_s: float
+    steal_s: float
+
+
+class MachineUsage(_Data):
+    """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``).
+
+    ``listen_overflows`` are the attempts to connect that found the queue of a listening socket full, ``listen_drops``
+    all that were turned away by one. None where the kernel does not tell.
+    """
+
+    cores: list[CoreUsage]
+    pressure_s: float | None
+    listen_overflows: int | None
+    listen_drops: int | None
+
+    @property
+    def busy_s(self) -> float:
+        """All cores together."""
+        return sum(core.busy_s for core in self.cores)
+
+    @property
+    def idle_s(self) -> float:
+        """All cores together, waiting for I/O included."""
+        return sum(core.idle_s for core in self.cores)
+
+    @property
+    def steal_s(self) -> float:
+        """All cores together."""
+        return sum(core.steal_s for core in self.cores)
 
 
 class UsageSecond(_Data):
@@ -68,6 +113,7 @@ class Usage(_Data):
 
     window_s: float
     processes: list[ProcessUsage]
+    machine: MachineUsage
     series: list[UsageSecond]
 
     @property
@@ -126,7 +172,8 @@ class RunInfo(_Data):
     """What was to be done: written once, when the run begins.
 
     ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
-    ``noise`` is the newest floor measured on this machine with the same load and baseline.
+    ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
+    found before the first trial.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -138,6 +185,7 @@ class RunInfo(_Data):
     placement: Placement
     skipped: list[SkippedTopology]
     noise: NoiseFloor | None = None
+    checks: list[Check] = []
 
 
 class Ending(_Data):

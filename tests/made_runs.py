@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.doctor.check import Check
 from harness.environment import Environment
 from harness.generator.latency import LatencyHistogram, spread_of
 from harness.generator.load import Expectation, Request
@@ -12,7 +13,10 @@ from harness.generator.placement import Placement
 from harness.generator.result import Doubt, Errors, LoadResult, Offered, Second, SendLag
 from harness.plan import make_plan
 from harness.record import (
+    CoreUsage,
     EndReason,
+    MachineUsage,
+    NoiseFloor,
     ProcessUsage,
     Role,
     Run,
@@ -117,6 +121,7 @@ def offered(due: int, dropped: int = 0, late: int = 0, queued: int = 0, p99_lag_
     lag = None if p99_lag_us is None else SendLag(p50=5.0, p90=10.0, p99=p99_lag_us, p99_9=9e3, max=9e3)
     return Offered(
         kind="constant",
+        is_ramp=False,
         asked_per_s=500.0,
         rate_per_s=float(due),
         due=due,
@@ -156,6 +161,8 @@ def usage(pids: list[int], cpu_s: float = 0.5) -> Usage:
             role=role,
             user_s=cpu_s,
             system_s=0.0,
+            run_delay_s=0.0,
+            busiest_thread_s=cpu_s,
             rss_bytes=2**25,
             voluntary_switches=1,
             involuntary_switches=1,
@@ -163,7 +170,20 @@ def usage(pids: list[int], cpu_s: float = 0.5) -> Usage:
         for pid in pids
     ]
     row = UsageSecond(end_s=1.0, cpu_s=dict.fromkeys(pids, cpu_s), rss_bytes=dict.fromkeys(pids, 2**25))
-    return Usage(window_s=1.0, processes=processes, series=[row])
+    return Usage(window_s=1.0, processes=processes, machine=machine(busy_s=cpu_s * len(pids)), series=[row])
+
+
+def machine(busy_s: float, cores: int = 8) -> MachineUsage:
+    """A machine whose cores were busy for this long together, in one second."""
+    return MachineUsage(
+        cores=[
+            CoreUsage(cpu=cpu, busy_s=busy_s / cores, irq_s=0.0, idle_s=1.0 - busy_s / cores, steal_s=0.0)
+            for cpu in range(cores)
+        ],
+        pressure_s=0.0,
+        listen_overflows=0,
+        listen_drops=0,
+    )
 
 
 def record(
@@ -211,6 +231,8 @@ def made_run(
     machine: Environment | None = None,
     placement: Placement | None = None,
     ending: EndReason | None = "all rounds",
+    checks: list[Check] | None = None,
+    noise: NoiseFloor | None = None,
 ) -> Run:
     """A run folder on disk with these records, read again."""
     plan = make_plan(scenario, seed=1)
@@ -222,6 +244,8 @@ def made_run(
         looks=ONCE.after,
         placement=placement or Placement(),
         skipped=skipped or [],
+        checks=checks or [],
+        noise=noise,
     )
     folder = RunFolder.create(results, info, scenario, machine or environment())
     for each in records:

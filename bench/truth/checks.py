@@ -6,13 +6,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import psutil
 from scipy import stats
 
+from bench.checking import Row
 from bench.targets import nginx
 from bench.truth.loads import closed_loop, offer, open_loop
 from bench.truth.server import DelayingServer
@@ -30,16 +30,6 @@ DELAY_RUN_S: Final = 15.0
 GAPS: Final = 10_000
 FULL_SPEED_S: Final = 600.0
 MANY_CONNECTIONS: Final = 5_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure: what was checked, what the generator said, what is so or was asked, and whether that is met."""
-
-    what: str
-    said: str
-    asked: str
-    is_met: bool
 
 
 def frozen() -> Iterator[Row]:

@@ -1,17 +1,23 @@
 """The monitor tells what processes use, as the kernel's accounts of them do."""
 
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import psutil
 import pytest
 
 from harness.monitor import Monitor
-from harness.record import Role, ServerProcess
+from harness.monitor.processes import ProcessReading, ThreadReading, used_by_process
+from harness.record import ProcessUsage, Role, ServerProcess
+from harness.units import NS_PER_S
 from tests.server.polling import wait_until
 from tests.server.topologies import ROOT, SERVERS
 
@@ -185,3 +191,92 @@ def test_a_process_that_had_ended_before_is_left_out(
     monitor.begin()
     monitor.sample()
     assert [process.pid for process in monitor.usage().processes] == [burning.pid]
+
+
+needs_statistics = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel keeps none")
+
+
+def waited_s(process: "subprocess.Popen[bytes]") -> float:
+    """How long the process, of one thread, has waited for a core since it was born."""
+    return int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[1]) / NS_PER_S
+
+
+@needs_statistics
+def test_time_without_a_core_is_what_the_kernel_says(burning: "subprocess.Popen[bytes]") -> None:
+    """Two that share a core wait for each other; the readings lie between readings of our own."""
+    core = max(os.sched_getaffinity(0))
+    with running("burns") as rival:
+        for process in (burning, rival):
+            os.sched_setaffinity(process.pid, {core})
+        monitor = Monitor([listed(burning)])
+        first_s = waited_s(burning)
+        monitor.begin()
+        second_s = waited_s(burning)
+        burn(rival)
+        third_s = waited_s(burning)
+        monitor.sample()
+        fourth_s = waited_s(burning)
+    (used,) = monitor.usage().processes
+    assert used.run_delay_s is not None
+    assert 0.0 < third_s - second_s - TICK_PART_S <= used.run_delay_s <= fourth_s - first_s + TICK_PART_S
+
+
+@needs_statistics
+def test_the_busiest_thread_is_found() -> None:
+    """Here it is another than the first one, in the process of the test itself."""
+    burnt, may_end = threading.Event(), threading.Event()
+
+    def burn_thread() -> None:
+        while time.thread_time() < BURNT_S:
+            pass
+        burnt.set()
+        may_end.wait()
+
+    itself = ServerProcess(pid=os.getpid(), born_s=0.0, role="worker", name="test")
+    monitor = Monitor([itself])
+    monitor.begin()
+    thread = threading.Thread(target=burn_thread)
+    thread.start()
+    burnt.wait()
+    monitor.sample()
+    may_end.set()
+    thread.join()
+    (used,) = monitor.usage().processes
+    assert used.busiest_thread_s is not None
+    assert used.busiest_thread_s >= BURNT_S
+    monitor.sample()  # without it
+    (after,) = monitor.usage().processes
+    assert after.busiest_thread_s is not None
+    assert after.busiest_thread_s < BURNT_S
+    assert after.cpu_s >= used.cpu_s
+
+
+def reading(**threads: tuple[float, float]) -> ProcessReading:
+    """Counters of a process with threads that ran, and waited, for so long."""
+    counters = {int(name[1:]): ThreadReading(*times_s) for name, times_s in threads.items()}
+    return ProcessReading(0.0, 0.0, 0, 0, 0, counters)
+
+
+def used_between(first: ProcessReading, last: ProcessReading) -> ProcessUsage:
+    """What a worker used."""
+    return used_by_process(ServerProcess(pid=1, born_s=0.0, role="worker", name="x"), first, last)
+
+
+def test_threads_are_added_up_and_compared() -> None:
+    used = used_between(reading(t1=(1.0, 2.0), t2=(5.0, 1.0)), reading(t1=(1.5, 2.25), t2=(5.25, 1.5)))
+    assert (used.run_delay_s, used.busiest_thread_s) == (0.75, 0.5)
+
+
+def test_a_thread_that_began_in_the_window_counts_from_its_begin() -> None:
+    used = used_between(reading(t1=(1.0, 2.0)), reading(t1=(1.0, 2.0), t2=(0.5, 0.25)))
+    assert (used.run_delay_s, used.busiest_thread_s) == (0.25, 0.5)
+
+
+def test_a_thread_that_ended_in_the_window_takes_nothing_away() -> None:
+    used = used_between(reading(t1=(1.0, 2.0), t2=(9.0, 9.0)), reading(t1=(1.25, 2.5)))
+    assert (used.run_delay_s, used.busiest_thread_s) == (0.5, 0.25)
+
+
+def test_without_statistics_of_threads_nobody_knows() -> None:
+    used = used_between(reading(), reading())
+    assert (used.run_delay_s, used.busiest_thread_s) == (None, None)

@@ -1,0 +1,105 @@
+"""The monitor tells of the machine what the kernel says, where it says it."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.monitor import Monitor
+from harness.monitor.machine import read_machine, used_by_machine
+from harness.record import CoreUsage, MachineUsage
+from tests.server.polling import wait_until
+
+TICK_PART_S = 1e-6  # of a clock tick, for what rounding does to differences
+PSI = "some avg10=0.00 avg60=0.11 avg300=3.26 total=947776713\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+NETSTAT = (
+    "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPAbortOnData\nTcpExt: 1 23 45 6\n"
+    "IpExt: InNoRoutes ListenDrops\nIpExt: 7 8\n"
+)
+
+
+def usage(
+    busy_s: float = 0.0, idle_s: float = 0.0, pressure_s: float | None = 0.0, drops: int | None = 0
+) -> MachineUsage:
+    """Counters of a machine with one core."""
+    core = CoreUsage(cpu=0, busy_s=busy_s, irq_s=0.0, idle_s=idle_s, steal_s=0.0)
+    return MachineUsage(cores=[core], pressure_s=pressure_s, listen_overflows=drops, listen_drops=drops)
+
+
+def test_only_the_cores_that_matter_are_read() -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    assert [core.cpu for core in read_machine(cpus).cores] == cpus
+    assert [core.cpu for core in read_machine(cpus[:1]).cores] == cpus[:1]
+
+
+def test_a_core_is_busy_idle_or_stolen_all_the_time() -> None:
+    """What is read lies between readings of our own."""
+    cpus = os.sched_getaffinity(0)
+
+    def times_s() -> float:
+        guest = {"guest", "guest_nice"}  # which are in the others already
+        cores = psutil.cpu_times(percpu=True)
+        return sum(sum(v for k, v in cores[cpu]._asdict().items() if k not in guest) for cpu in cpus)
+
+    before_s = times_s()
+    machine = read_machine(cpus)
+    assert before_s - TICK_PART_S <= machine.busy_s + machine.idle_s + machine.steal_s <= times_s() + TICK_PART_S
+    assert all(0.0 <= core.irq_s <= core.busy_s for core in machine.cores)
+
+
+def test_time_passes_in_the_window_of_the_monitor() -> None:
+    monitor = Monitor([])
+    monitor.begin()
+    before = read_machine(os.sched_getaffinity(0))
+
+    def has_passed() -> bool:
+        now = read_machine(os.sched_getaffinity(0))
+        return now.busy_s + now.idle_s > before.busy_s + before.idle_s + 0.05
+
+    wait_until(has_passed, "time to pass")
+    monitor.sample()
+    machine = monitor.usage().machine
+    assert machine.busy_s + machine.idle_s > 0.05 - TICK_PART_S
+    assert machine.busy_s < before.busy_s
+    monitor.begin()
+    assert monitor.usage().machine.busy_s == 0.0
+
+
+def test_pressure_and_listen_queues_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pressure").write_text(PSI)
+    (tmp_path / "netstat").write_text(NETSTAT)
+    monkeypatch.setattr("harness.monitor.machine.PRESSURE", tmp_path / "pressure")
+    monkeypatch.setattr("harness.monitor.machine.NETSTAT", tmp_path / "netstat")
+    machine = read_machine([0])
+    assert (machine.pressure_s, machine.listen_overflows, machine.listen_drops) == (947.776713, 23, 45)
+
+
+def test_what_the_kernel_does_not_tell_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.monitor.machine.PRESSURE", tmp_path / "no such file")
+    monkeypatch.setattr("harness.monitor.machine.NETSTAT", tmp_path / "no such file")
+    machine = read_machine([0])
+    assert (machine.pressure_s, machine.listen_overflows, machine.listen_drops) == (None, None, None)
+
+
+def test_counters_that_are_not_there_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "netstat"
+    file.write_text("TcpExt: SyncookiesSent\nTcpExt: 1\n")
+    monkeypatch.setattr("harness.monitor.machine.NETSTAT", file)
+    assert read_machine([0]).listen_drops is None
+    file.write_text("")
+    assert read_machine([0]).listen_drops is None
+
+
+def test_use_is_the_difference_of_two_readings() -> None:
+    used = used_by_machine(usage(1.0, 2.0, 0.5, 7), usage(1.5, 2.25, 0.75, 9))
+    assert used == usage(0.5, 0.25, 0.25, 2)
+
+
+def test_a_difference_to_the_unknown_is_unknown() -> None:
+    known, unknown = usage(pressure_s=1.0, drops=1), usage(pressure_s=None, drops=None)
+    assert used_by_machine(known, unknown) == used_by_machine(unknown, known) == unknown
+
+
+def test_idle_time_that_goes_back_is_none() -> None:
+    assert used_by_machine(usage(idle_s=2.0), usage(idle_s=1.99)) == usage()
