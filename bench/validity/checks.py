@@ -1,0 +1,84 @@
+"""What is asked of the statistics, and what the simulations found."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from bench.checking import Row
+from bench.validity.comparisons import MOST_BLOCKS, Outcome, all_rounds, coverage, share, simulated
+from bench.validity.scaling import coverage_at
+from bench.validity.worlds import METRICS, SCATTER, WORLDS, recorded
+from harness.stats.verdict import Verdict
+
+DIFFERENT: Final = (Verdict.FASTER, Verdict.SLOWER)
+RUNS_SAME, RUNS_SLOWER, RUNS_SCALING = 2000, 500, 500
+SLOWER_BY_5: Final = float(np.log(0.95))
+SLOWER_BY_20: Final = float(np.log(0.80))
+SYSTEMS: Final = (
+    (0.0, 0.0),
+    (0.02, 0.0),
+    (0.1, 0.0),
+    (0.3, 0.0),
+    (0.02, 0.001),
+    (0.05, 0.01),
+    (0.1, 0.02),
+    (0.0, 0.005),
+)
+
+
+def same() -> Iterator[Row]:
+    """Two systems of which neither is faster: how often one is called so, and whether the interval holds 1."""
+    for name, world in WORLDS.items():
+        outcomes = simulated(world, 0.0, RUNS_SAME, seed=1)
+        for metric in METRICS:
+            wrong = share(outcomes, metric, *DIFFERENT)
+            yield Row(f"{name}, no difference: {metric} called different", f"{wrong:.1%}", "≤ 2 %", wrong <= 0.02)
+            yield _coverage(f"{name}, no difference", outcomes, metric)
+
+
+def slower() -> Iterator[Row]:
+    """A slowdown of 5 %, within 30 blocks, where the machine scatters by 7 %."""
+    for name, world in WORLDS.items():
+        outcomes = simulated(world, SLOWER_BY_5, RUNS_SLOWER, seed=2)
+        seen = share(outcomes, "throughput", Verdict.SLOWER)
+        is_asked = world is not recorded  # which scatters as it did
+        asked = f"≥ 90 % at a scatter of {SCATTER:.0%}" if is_asked else "–"
+        yield Row(f"{name}, 5 % slower: seen in throughput", f"{seen:.1%}", asked, seen >= 0.9 or not is_asked)
+        yield _coverage(f"{name}, 5 % slower", outcomes, "throughput")
+
+
+def much_slower() -> Iterator[Row]:
+    """A slowdown of 20 %: how long it takes to see it, against a fixed number of rounds, and how surely."""
+    for name, world in WORLDS.items():
+        outcomes = simulated(world, SLOWER_BY_20, RUNS_SLOWER, seed=3)
+        blocks = statistics.median(outcome.blocks for outcome in outcomes)
+        is_asked = world is not recorded
+        asked = f"≤ {MOST_BLOCKS // 2}, half of {MOST_BLOCKS}" if is_asked else "–"
+        yield Row(f"{name}, 20 % slower: rounds", f"{blocks:.0f}", asked, blocks <= MOST_BLOCKS / 2 or not is_asked)
+        seen = share(outcomes, "throughput", Verdict.SLOWER)
+        yield Row(f"{name}, 20 % slower: seen in throughput", f"{seen:.1%}", "≥ 90 %", seen >= 0.9)
+        yield _coverage(f"{name}, 20 % slower", outcomes, "throughput")
+
+
+def fixed() -> Iterator[Row]:
+    """The same with a fixed number of rounds, judged once."""
+    dice = np.random.default_rng(4)
+    for name, world in WORLDS.items():
+        outcomes = [all_rounds(world(dice, MOST_BLOCKS), 0.0) for _ in range(RUNS_SAME)]
+        wrong = max(share(outcomes, metric, *DIFFERENT) for metric in METRICS)
+        yield Row(f"{name}, 30 fixed rounds: most often called different", f"{wrong:.1%}", "≤ 2 %", wrong <= 0.02)
+
+
+def scaling() -> Iterator[Row]:
+    """Systems that follow Amdahl's law or the Universal Scalability Law, known at 1 to 4 workers, foretold at 8."""
+    for sigma, kappa in SYSTEMS:
+        found = coverage_at(8, sigma, kappa, RUNS_SCALING, np.random.default_rng(5))
+        for what, part in (("speed-up", found.speedup), ("throughput", found.throughput)):
+            yield Row(f"σ = {sigma:g}, κ = {kappa:g}: {what} of 8 held", f"{part:.1%}", "90–98 %", 0.9 <= part <= 0.98)
+
+
+def _coverage(what: str, outcomes: Sequence[Outcome], metric: str) -> Row:
+    held = coverage(outcomes, metric)
+    return Row(f"{what}: interval of {metric} holds the truth", f"{held:.1%}", "93–97 %", 0.93 <= held <= 0.97)

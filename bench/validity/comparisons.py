@@ -1,0 +1,65 @@
+"""Whole comparisons, simulated: how often they are wrong, how often they see what is there, and how long they take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.validity.worlds import METRICS, Floats, World
+from harness.stats.sequential import ONCE, looks_until
+from harness.stats.verdict import MARGIN, Judgement, Rules, Verdict, judge
+
+PRECISION = 0.03  # what a scenario asks for when it says nothing
+MOST_BLOCKS = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One simulated comparison by all metrics: how many blocks it took, and what it said of each metric."""
+
+    blocks: int
+    verdicts: tuple[Verdict, ...]
+    covered: tuple[bool, ...]  # whether the interval held the truth
+
+
+def until_sure(differences: Floats, effect: float) -> Outcome:
+    """With ``--rounds auto``: ``differences`` within 30 blocks, all metrics shifted by ``effect`` (a logarithm)."""
+    rules = Rules(MARGIN, looks_until(len(differences)))
+    for n in rules.looks.after:
+        found = _judged(differences[:n] + effect, rules)
+        if all(each.verdict is not Verdict.INCONCLUSIVE or (each.precision or 1) <= PRECISION for each in found):
+            break
+    return _outcome(n, found, effect)
+
+
+def all_rounds(differences: Floats, effect: float) -> Outcome:
+    """With a fixed number of rounds."""
+    return _outcome(len(differences), _judged(differences + effect, Rules(MARGIN, ONCE)), effect)
+
+
+def simulated(world: World, effect: float, runs: int, seed: int) -> list[Outcome]:
+    """Comparisons with ``--rounds auto``, 30 at the most."""
+    dice = np.random.default_rng(seed)
+    return [until_sure(world(dice, MOST_BLOCKS), effect) for _ in range(runs)]
+
+
+def share(outcomes: Sequence[Outcome], metric: str, *verdicts: Verdict) -> float:
+    """How many of them said one of these of the metric."""
+    column = METRICS.index(metric)
+    return sum(outcome.verdicts[column] in verdicts for outcome in outcomes) / len(outcomes)
+
+
+def coverage(outcomes: Sequence[Outcome], metric: str) -> float:
+    """How often its interval held the truth."""
+    column = METRICS.index(metric)
+    return sum(outcome.covered[column] for outcome in outcomes) / len(outcomes)
+
+
+def _judged(logs: Floats, rules: Rules) -> list[Judgement]:
+    return list(judge({metric: logs[:, column].tolist() for column, metric in enumerate(METRICS)}, rules).values())
+
+
+def _outcome(blocks: int, found: Sequence[Judgement], effect: float) -> Outcome:
+    truth = float(np.exp(effect))
+    ends = [(each.ratio.low or 0.0, each.ratio.high or np.inf) for each in found]
+    return Outcome(blocks, tuple(each.verdict for each in found), tuple(low <= truth <= high for low, high in ends))

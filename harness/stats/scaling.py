@@ -1,0 +1,297 @@
+"""How throughput grows with workers: measured efficiency, Amdahl's law, the Universal Scalability Law, and what either
+says about a number of workers that was not measured.
+
+    X(N) = λN / (1 + σ(N − 1) + κN(N − 1))
+
+λ is the throughput of one worker, σ the cost of contention (work that only one of them can do at a time), κ that of
+coherency (every worker waits for every other). Amdahl's law is the case κ = 0. Sources: Amdahl, AFIPS Conf. Proc. 30
+(1967); Gunther, "A general theory of computational scalability based on rational functions", arXiv:0808.1431 (2008).
+
+The machine makes a whole block faster or slower, so all is done on logarithms with the blocks' own levels taken out.
+The noise is what is then left in the two-way table of blocks × worker counts: its (B − 1)(K − 1) degrees of freedom do
+not depend on the law, so that three or four points through which a curve happens to pass give no false certainty.
+
+Intervals are by profile likelihood. The profile of any quantity is within the F threshold exactly over the values that
+the quantity takes in the region of (σ, κ) whose deviance is within it, so the region's outline is found once and every
+interval is read off it (Venzon and Moolgavkar, Appl. Statist. 37, 1988).
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.optimize import least_squares, nnls
+
+from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_logs
+
+LEAST_COUNTS: Final = 3  # different numbers of workers: λ, σ and κ are three unknowns
+LEAST_BLOCKS: Final = 2
+COHERENCY_LEVEL: Final = 0.05  # of the test that tells the Universal Scalability Law from Amdahl's
+MISFIT_LEVEL: Final = 0.01
+RESOLUTION: Final = 1e-6  # relative: no throughput is known better, even where the repetitions agree exactly
+RAYS: Final = 1000  # so many that the ends of intervals are exact to a fiftieth of their width, mostly far better
+HALVINGS: Final = 28
+
+Floats = npt.NDArray[np.float64]
+
+
+class ScalingError(ValueError):
+    """These throughputs can't carry what was asked of them. The message says why."""
+
+
+class Law(enum.Enum):
+    """How throughput depends on workers. The value is the number of costs: σ, or σ and κ."""
+
+    AMDAHL = 1
+    UNIVERSAL = 2
+
+
+class WhichLaw(enum.Enum):
+    """What the measurements say about the law. They can show that κ is not zero, but never that it is."""
+
+    UNIVERSAL = "Universal Scalability Law, not Amdahl"
+    CANNOT_TELL = "cannot tell Amdahl from USL"
+    NEITHER = "neither Amdahl nor USL"
+
+
+def efficiency(throughputs: Mapping[int, Sequence[float]]) -> dict[int, Estimate]:
+    """X(N) / (N·X(1)) for every other number of workers, 1 being ideal, with its 95 % paired t interval.
+
+    ``throughputs`` gives for each number of workers the rate in every block, in the order of the blocks. Where one
+    worker was not measured, the smallest number M takes its place: M·X(N) / (N·X(M)). Raises ScalingError when a
+    block is incomplete or a rate is not positive.
+    """
+    workers, logs = _logs(throughputs)
+    per_worker = logs - np.log(workers)
+    return {
+        int(count): ratio_of_logs((per_worker[:, column] - per_worker[:, 0]).tolist())
+        for column, count in enumerate(workers)
+        if column > 0
+    }
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One law, fitted with σ and κ within [0, 1]; ``kappa`` is None for Amdahl's.
+
+    ``misfit_p`` is the probability of means at least as far from the best curve as these, if the law were true: at
+    the most, since it is reckoned as though σ and κ had not been fitted. ``deviance`` is the sum of squares left
+    between means and curve.
+    """
+
+    law: Law
+    sigma: Estimate
+    kappa: Estimate | None
+    misfit_p: float
+    deviance: float
+    _table: "_Table"
+    _region: Floats  # the best costs, then those on the outline of the region: (points, costs)
+
+    def speedup(self, workers: int) -> Estimate:
+        """X(N) / X(1) by this law, measured or not."""
+        return self._estimate(*_spread(_speedup(self._region, np.array([workers]))[:, 0]))
+
+    def throughput(self, workers: int) -> Estimate:
+        """X(N) by this law, in the unit of the measurements, at the mean level of all blocks there might have been.
+
+        The mean level of these blocks has its own t interval; it and the curve, which is about the levels of the
+        points relative to one another, are independent, and their intervals are put together by MOVER (Zou and
+        Donner, Stat. Med. 27, 2008).
+        """
+        curve = np.log(_speedup(self._region, np.array([workers]))[:, 0])
+        best, low, high = _spread(curve - np.log(_speedup(self._region, self._table.workers)).mean(axis=1))
+        level, half = self._table.level()
+        value = level + best
+        return self._estimate(
+            np.exp(value), np.exp(value - np.hypot(best - low, half)), np.exp(value + np.hypot(high - best, half))
+        )
+
+    @classmethod
+    def of(cls, table: "_Table", law: Law) -> Self:
+        """The least squares and the region around them."""
+        best = table.best_costs(law)
+        region, deviance = np.vstack([best, table.outline(best)]), float(table.deviance(best))
+        sigma, *kappa = (_estimate(*_spread(costs), table, law) for costs in region.T)
+        return cls(law, sigma, kappa[0] if kappa else None, table.misfit_p(deviance), deviance, table, region)
+
+    def _estimate(self, value: float, low: float, high: float) -> Estimate:
+        return _estimate(value, low, high, self._table, self.law)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Both laws. The interval of ``universal`` holds for either, that of ``amdahl`` only where κ is known to be zero.
+
+    ``coherency_p`` is the p-value of the likelihood-ratio test of κ = 0.
+    """
+
+    amdahl: Fit
+    universal: Fit
+    coherency_p: float
+
+    @property
+    def law(self) -> WhichLaw:
+        """Which of them it is, as far as can be told."""
+        if self.universal.misfit_p < MISFIT_LEVEL:
+            return WhichLaw.NEITHER
+        return WhichLaw.UNIVERSAL if self.coherency_p < COHERENCY_LEVEL else WhichLaw.CANNOT_TELL
+
+
+def fit_laws(throughputs: Mapping[int, Sequence[float]]) -> Scaling:
+    """Amdahl's law and the Universal Scalability Law through the same measurements.
+
+    ``throughputs`` gives for each number of workers the rate in every block, in the order of the blocks. Raises
+    ScalingError with fewer than three numbers of workers or two blocks, when a block is incomplete, or a rate is not
+    positive.
+    """
+    table = _Table.of(throughputs)
+    amdahl, universal = Fit.of(table, Law.AMDAHL), Fit.of(table, Law.UNIVERSAL)
+    return Scaling(amdahl, universal, table.coherency_p(amdahl.deviance - universal.deviance, amdahl.sigma.value))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Logarithms of throughput, (blocks, counts), for so many ``workers`` each, ascending."""
+
+    workers: Floats
+    logs: Floats
+
+    @classmethod
+    def of(cls, throughputs: Mapping[int, Sequence[float]]) -> Self:
+        workers, logs = _logs(throughputs)
+        blocks, counts = logs.shape
+        if counts < LEAST_COUNTS:
+            raise ScalingError(
+                f"a law of scaling needs {LEAST_COUNTS} different numbers of workers, there are {counts}"
+            )
+        if blocks < LEAST_BLOCKS:
+            raise ScalingError(f"intervals need {LEAST_BLOCKS} complete blocks, there are {blocks}")
+        return cls(workers, logs)
+
+    @property
+    def blocks(self) -> int:
+        return len(self.logs)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the noise."""
+        return (self.blocks - 1) * (len(self.workers) - 1)
+
+    @cached_property
+    def means(self) -> Floats:
+        """Over blocks, for each number of workers."""
+        return np.asarray(self.logs.mean(axis=0))
+
+    @cached_property
+    def variance(self) -> float:
+        """Of the noise: what neither the block nor the number of workers accounts for."""
+        left = self.logs - self.means - self.logs.mean(axis=1, keepdims=True) + self.logs.mean()
+        return max(float(np.sum(left**2)) / self.freedom, RESOLUTION**2)
+
+    def level(self) -> tuple[float, float]:
+        """The mean over all blocks and points, and half of its t interval, which is over blocks."""
+        levels = self.logs.mean(axis=1)
+        return float(levels.mean()), float(stats.sem(levels) * stats.t.ppf((1 + CONFIDENCE) / 2, self.blocks - 1))
+
+    def best_costs(self, law: Law) -> Floats:
+        """The costs with the least deviance, from those of the linear regression of N/X(N) on."""
+        inverse = self.workers / np.exp(self.means - self.means.mean())
+        terms = np.vstack([np.ones_like(self.workers), _terms(self.workers, law.value)])
+        one, *costs = nnls((terms / inverse).T, np.ones_like(inverse))[0]
+        start = np.clip(np.array(costs) / max(one, RESOLUTION), 0, 1)
+        fit = least_squares(self._residuals, start, self._slopes, bounds=(0, 1), method="dogbox", x_scale="jac")
+        return np.asarray(fit.x, dtype=np.float64)
+
+    def deviance(self, costs: Floats) -> Floats:
+        """The sum of squares between means and curve for each row of costs (..., costs); λ is profiled out."""
+        return np.asarray(np.sum(self._residuals(costs) ** 2, axis=-1), dtype=np.float64)
+
+    def outline(self, best: Floats) -> Floats:
+        """Where the rays from the best costs meet the F threshold of the deviance, or the bounds of the costs."""
+        rays = self._rays(best)
+        limit = self.deviance(best) + self.variance * stats.f.ppf(CONFIDENCE, 1, self.freedom)
+        is_inside = self.deviance(best + rays)[:, None] <= limit
+        inside, outside = is_inside.astype(np.float64), np.ones((len(rays), 1))
+        for _ in range(HALVINGS):
+            middle = (inside + outside) / 2
+            is_inside = self.deviance(best + middle * rays)[:, None] <= limit
+            inside, outside = np.where(is_inside, middle, inside), np.where(is_inside, outside, middle)
+        return np.clip(best + inside * rays, 0, 1)
+
+    def _rays(self, best: Floats) -> Floats:
+        """From the best costs to the bounds: (rays, costs).
+
+        Some aim at the corners and straight at the sides, since the best costs often lie on these themselves. The
+        others go all around, evenly as the deviance sees it, which can hardly tell σ from κ.
+        """
+        aimed = np.array(list(product(*((0, cost, 1) for cost in best)))) - best
+        if len(best) == 1:
+            return aimed
+        slopes = self._slopes(best)
+        scales, axes = np.linalg.eigh(slopes.T @ slopes)
+        angles = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+        around = np.column_stack([np.cos(angles), np.sin(angles)]) / np.sqrt(scales) @ axes.T
+        room = np.where(around > 0, 1 - best, best)
+        reach = (room / np.maximum(np.abs(around), np.finfo(float).tiny)).min(axis=1, keepdims=True)
+        return np.vstack([aimed, reach * around])
+
+    def coherency_p(self, gain: float, sigma: float) -> float:
+        """Of so much less deviance with κ than without, if κ = 0.
+
+        Zero is a bound, so half of the distribution is a point at no gain (Self and Liang, JASA 82, 1987). Where the
+        best σ without κ is at its upper bound too, κ also gains what σ may not: there the half would be too little.
+        """
+        tail = float(stats.f.sf(max(0.0, gain) / self.variance, 1, self.freedom))
+        return tail if sigma == 1 else tail / 2
+
+    def misfit_p(self, deviance: float) -> float:
+        """Of so much deviance, or more, around the true law."""
+        contrasts = len(self.workers) - 1
+        return float(stats.f.sf(deviance / contrasts / self.variance, contrasts, self.freedom))
+
+    def _residuals(self, costs: Floats) -> Floats:
+        off = self.means - np.log(_speedup(costs, self.workers))
+        return np.asarray(np.sqrt(self.blocks) * (off - off.mean(axis=-1, keepdims=True)), dtype=np.float64)
+
+    def _slopes(self, costs: Floats) -> Floats:
+        """The derivatives of the residuals: (counts, costs)."""
+        terms = _terms(self.workers, len(costs))
+        slopes = (terms / (1 + costs @ terms)).T
+        return np.asarray(np.sqrt(self.blocks) * (slopes - slopes.mean(axis=0)), dtype=np.float64)
+
+
+def _logs(throughputs: Mapping[int, Sequence[float]]) -> tuple[Floats, Floats]:
+    """The numbers of workers, ascending, and the logarithms of throughput: (blocks, counts)."""
+    workers = sorted(throughputs)
+    if len({len(throughputs[count]) for count in workers}) != 1:
+        raise ScalingError("every block must hold every number of workers once")
+    rates = np.array([throughputs[count] for count in workers], dtype=np.float64).T
+    if workers[0] < 1 or not np.all(np.isfinite(rates) & (rates > 0)):
+        raise ScalingError("throughputs and numbers of workers must be positive")
+    return np.array(workers, dtype=np.float64), np.log(rates)
+
+
+def _terms(workers: npt.NDArray[np.number], costs: int) -> Floats:
+    """What each cost is multiplied with: (costs, counts)."""
+    return np.stack([workers - 1, workers * (workers - 1)])[:costs].astype(np.float64)
+
+
+def _speedup(costs: Floats, workers: npt.NDArray[np.number]) -> Floats:
+    """X(N)/X(1) by the law that has so many costs: (..., costs) and (counts,) to (..., counts)."""
+    return np.asarray(workers / (1 + costs @ _terms(workers, costs.shape[-1])), dtype=np.float64)
+
+
+def _spread(values: Floats) -> tuple[float, float, float]:
+    """The first value, which is the best, the least and the greatest."""
+    return float(values[0]), float(values.min()), float(values.max())
+
+
+def _estimate(value: float, low: float, high: float, table: _Table, law: Law) -> Estimate:
+    name = "Amdahl" if law is Law.AMDAHL else "USL"
+    return Estimate(float(value), float(low), float(high), table.blocks, f"{name}, profile likelihood over blocks")

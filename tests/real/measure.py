@@ -1,0 +1,82 @@
+"""Measure the data that the tests beside it judge: ``python -m tests.real.measure same|slower COMPARISONS [MAX_TIME]``.
+
+Appends a line to ``same.jsonl`` or ``slower.jsonl`` for each comparison: the log-ratios within blocks by metric, the
+looks, and the verdicts. *Slower* means 5 % more CPU per request, calibrated when the script begins.
+"""
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from harness.analysis.comparison import compare_topologies
+from harness.analysis.measured import measured
+from harness.compare import compare
+from harness.display import PlainDisplay
+from harness.preparation import prepare
+from harness.record import Run, read_run
+from harness.scenario import Scenario, load_scenario
+from harness.stats.sequential import Looks
+from tests.real.slower_cart import work
+
+HERE: Final = Path(__file__).parent
+SLOWDOWN: Final = 0.05
+PROBE_ROUNDS: Final = 100_000
+
+
+def main(kind: str, comparisons: int, max_time: str) -> None:
+    """Make the comparisons, one after another."""
+    scenario = load_scenario(HERE / "quick.toml", {"max_time": max_time})
+    if kind == "slower":
+        scenario = slowed(scenario, extra_rounds(scenario))
+    for seed in range(comparisons):
+        run = made(scenario, seed)
+        line = json.dumps(entry(run, seed))
+        with (HERE / f"{kind}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+def made(scenario: Scenario, seed: int) -> Run:
+    """One comparison."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        prepared = prepare(scenario, seed)
+        display = stack.enter_context(PlainDisplay(Console(quiet=True), prepared))
+        return read_run(compare(prepared, Path(folder), "python -m tests.real.measure", display))
+
+
+def entry(run: Run, seed: int) -> dict[str, object]:
+    """What is kept of it."""
+    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    return {
+        "seed": seed,
+        "ended": run.ending.reason if run.ending else None,
+        "looks": run.info.looks,
+        "log_ratios": {name: [round(log, 6) for log in each.log_ratios] for (_, name), each in comparisons.items()},
+        "verdicts": {name: each.verdict.value for (_, name), each in comparisons.items()},
+    }
+
+
+def extra_rounds(scenario: Scenario) -> int:
+    """How many rounds of work are 5 % of the CPU time of a request."""
+    trials = measured(made(scenario.model_copy(update={"rounds": 3}), seed=0).records, scenario.baseline.name)
+    request_s = sum(trial.cpu_ms_per_request for trial in trials) / len(trials) / 1000
+    begin_s = time.process_time()
+    work(PROBE_ROUNDS)
+    return round(SLOWDOWN * request_s / (time.process_time() - begin_s) * PROBE_ROUNDS)
+
+
+def slowed(scenario: Scenario, rounds: int) -> Scenario:
+    """The scenario whose other topology does so much more."""
+    baseline, other = scenario.topologies
+    command = tuple(str(rounds) if word == "0" else word for word in other.command)
+    return scenario.model_copy(update={"topologies": (baseline, other.model_copy(update={"command": command}))})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "60s")
