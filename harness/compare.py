@@ -10,6 +10,8 @@ from typing import Protocol
 from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
 from harness.analysis.measured import measured
 from harness.analysis.metrics import metrics_of
+from harness.doctor.checkup import checkup
+from harness.doctor.host import Host
 from harness.environment import describe_environment
 from harness.noise import newest_floor
 from harness.plan import PlannedTrial
@@ -52,6 +54,7 @@ def compare(prepared: Prepared, results: Path, command: str, audience: Audience)
         placement=prepared.placement,
         skipped=prepared.skipped,
         noise=newest_floor(results, scenario, environment),
+        checks=checkup(Host.here(), scenario),
     )
     folder = RunFolder.create(results, info, scenario, environment)
     try:

@@ -1,48 +1,116 @@
-"""The figures of one trial that counts."""
+"""The figures of one trial that counts, taken from its steady part."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult
+from harness.analysis.limits import Limit, Limiting, limit_of
+from harness.generator.latency import LatencyHistogram, LatencySummary
+from harness.generator.result import LoadResult, Second
 from harness.record import TrialRecord, Usage
+from harness.stats.steady import Settled, Steady, find_steady_state
 
 MS_PER_S: Final = 1000
+SHORTEST_S: Final = 0.5  # the last row of a series is what is left of the window: a shorter one says little
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A trial that counts: its load and usage are there, and nothing spoke against it."""
+    """A trial that counts: its load and usage are there, and nothing spoke against it.
+
+    Seconds at the beginning of the window that were still warm-up are in none of its figures.
+    """
 
     block: int
     load: LoadResult
     usage: Usage
 
+    @cached_property
+    def steady(self) -> Steady | None:
+        """From which second on it was steady: by its rate, or by its p50 where the rate is what was offered.
+
+        None where the load itself was not: it rose or fell, or there were seconds in which no request ended.
+        """
+        offered = self.load.offered
+        if offered is None:
+            return find_steady_state([second.requests_per_s for second in self._rows])
+        medians_ms = [second.p50_ms for second in self._rows if second.p50_ms is not None]
+        return None if offered.is_ramp or len(medians_ms) < len(self._rows) else find_steady_state(medians_ms)
+
+    @property
+    def discard_s(self) -> int:
+        """How many seconds at the beginning are left out."""
+        return self.steady.discard_s if self.steady else 0
+
+    @property
+    def never_settled(self) -> bool:
+        """Whether its speed went on changing until the end."""
+        return self.steady is not None and self.steady.settled is Settled.NEVER
+
+    @cached_property
+    def latency_ms(self) -> LatencySummary | None:
+        """Response times, in an open loop from when each request was due; None when no request ended."""
+        return merged_latency([self]).summary() if self.discard_s else self.load.latency_ms
+
+    @property
+    def histograms(self) -> list[str]:
+        """The same, encoded; to be merged."""
+        kept = self.load.series[self.discard_s :]
+        return [second.histogram for second in kept] if self.discard_s else [self.load.histogram]
+
     @property
     def requests_per_s(self) -> float:
-        """Complete responses per second of the window."""
-        return self.load.requests_per_s
+        """Complete responses per second."""
+        if not self.discard_s:
+            return self.load.requests_per_s
+        return self._requests / (self.load.duration_s - self._discarded[-1].end_s)
 
     @property
     def p50_ms(self) -> float | None:
         """Half of the requests took longer; None when none ended."""
-        return self.load.latency_ms.p50 if self.load.latency_ms else None
+        return self.latency_ms.p50 if self.latency_ms else None
 
     @property
     def p99_ms(self) -> float | None:
         """One request in a hundred took longer; None when none ended."""
-        return self.load.latency_ms.p99 if self.load.latency_ms else None
+        return self.latency_ms.p99 if self.latency_ms else None
 
     @property
     def cpu_ms_per_request(self) -> float:
         """CPU of all the server's processes for one completed request."""
-        return self.usage.cpu_s * MS_PER_S / self.load.requests
+        warming_s = self.usage.series[self.discard_s - 1].cpu_s.values() if self.discard_s else ()
+        return (self.usage.cpu_s - sum(warming_s)) * MS_PER_S / self._requests
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory of all the server's processes at the end, pages that they share counted in each."""
+        return self.usage.rss_bytes
+
+    @cached_property
+    def limiting(self) -> Limiting:
+        """What limited it."""
+        return limit_of(self.load, self.usage)
 
     @property
     def supports_verdicts(self) -> bool:
         """Not when the generator was the limit: then its figures are not about the server."""
-        return not self.load.generator_bound
+        return self.limiting.limit is not Limit.GENERATOR
+
+    @property
+    def _rows(self) -> list[Second]:
+        """The series, without a last row that is too short."""
+        series = self.load.series
+        before_s = series[-2].end_s if len(series) > 1 else 0.0
+        return series[:-1] if series and series[-1].end_s - before_s < SHORTEST_S else series
+
+    @property
+    def _discarded(self) -> list[Second]:
+        return self.load.series[: self.discard_s]
+
+    @property
+    def _requests(self) -> int:
+        return self.load.requests - sum(second.requests for second in self._discarded)
 
 
 def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, ...]:
@@ -56,4 +124,4 @@ def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, .
 
 def merged_latency(trials: Sequence[Measured]) -> LatencyHistogram:
     """All latencies of the trials together."""
-    return LatencyHistogram.merged(trial.load.histogram for trial in trials)
+    return LatencyHistogram.merged(encoded for trial in trials for encoded in trial.histograms)

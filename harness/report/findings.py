@@ -2,11 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from harness.analysis.limits import Limit
 from harness.record import Run
 from harness.report.summary import TopologySummary, unsound
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
+
+NOT_THE_SERVER: Final = {
+    Limit.GENERATOR: "Nothing about the server follows from them, and they support no verdict.",
+    Limit.MACHINE: "Their figures are those of the machine as much as of the server.",
+    Limit.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
+}
+
+TOLD_OTHERWISE: Final = ("cores",)  # of each topology, that it is oversubscribed
 
 
 @dataclass(frozen=True)
@@ -22,9 +32,10 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
     return [
         *_incomplete(run),
         *_bodies(run),
-        *_generator(summaries),
-        *_cores(run, summaries),
-        *_idle_workers(summaries),
+        *_limits(summaries),
+        *_oversubscribed(run, summaries),
+        *_skewed(summaries),
+        *_unsettled(summaries),
         *_single_round(run),
         *_open_verdicts(run, summaries),
         *_bootstrap(summaries),
@@ -75,36 +86,49 @@ def _bodies(run: Run) -> Iterator[Finding]:
         )
 
 
-def _generator(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    for summary in summaries:
-        bound = [trial.load for trial in summary.trials if trial.load.generator_bound]
-        if bound:
-            first = bound[0].doubts[0]
+def _limits(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    for limit, advice in NOT_THE_SERVER.items():
+        limited = {s.name: [trial for trial in s.trials if trial.limiting.limit is limit] for s in summaries}
+        told = [f"`{s.name}` in {len(limited[s.name])} of {len(s.trials)}" for s in summaries if limited[s.name]]
+        if told:
+            first = next(trial for trials in limited.values() for trial in trials)
+            doubt = f" {first.load.doubts[0].advice}" if first.load.doubts else ""
             yield Finding(
-                f"`{summary.name}`: {len(bound)} of {len(summary.trials)} trials are generator-bound: {first.what}",
-                f"Nothing about the server follows from their figures. {first.advice}",
+                f"Trials were {limit.value}: {', '.join(told)}; for instance, {first.limiting.why}", f"{advice}{doubt}"
             )
 
 
-def _cores(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    cores = run.environment.usable_cores
-    workers = max((summary.topology.workers or 1 for summary in summaries), default=1)
-    if workers + run.info.placement.processes > cores:
+def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
+    names = [f"`{summary.name}`" for summary in summaries if summary.is_oversubscribed]
+    if names:
+        cores, processes = run.environment.usable_cores, run.info.placement.processes
+        generator = "the generator" if processes == 1 else f"{processes} processes of the generator"
         yield Finding(
-            f"{workers} worker{'s' if workers > 1 else ''} and the generator share"
-            f" {cores} core{'s' if cores > 1 else ''}.",
+            f"Oversubscribed: {', '.join(names)}, with {cores} core{'s' if cores > 1 else ''} for workers and"
+            f" {generator}.",
             "More workers than free cores measure contention, not scaling: repeat on a larger machine.",
         )
 
 
-def _idle_workers(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    idle = {s.name: len({share.trial_block for share in s.workers if share.requests == 0}) for s in summaries}
-    told = [f"`{s.name}` in {idle[s.name]} of {len(s.trials)} trials" for s in summaries if idle[s.name]]
+def _skewed(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    for summary in summaries:
+        skew = summary.skew
+        if skew and skew.is_beyond_chance:
+            yield Finding(
+                f"`{summary.name}` is skewed: its busiest worker answered {skew.busiest_share:.0%} of the requests,"
+                f" where {skew.fair_share:.0%} is fair and chance seldom deals it more than {skew.chance_share:.0%}.",
+                "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
+                " offer more connections, or have the workers listen with SO_REUSEPORT.",
+            )
+
+
+def _unsettled(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    never = {s.name: sum(trial.never_settled for trial in s.trials) for s in summaries}
+    told = [f"`{s.name}` in {never[s.name]} of {len(s.trials)}" for s in summaries if never[s.name]]
     if told:
         yield Finding(
-            f"Some workers answered nothing: {', '.join(told)}.",
-            "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
-            " offer more connections, or have the workers listen with SO_REUSEPORT.",
+            f"Trials never settled: {', '.join(told)}. Their speed went on changing until the end.",
+            "Their means depend on how long the window was: give the load a longer warm-up, or look for what piles up.",
         )
 
 
@@ -151,12 +175,10 @@ def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
 
 
 def _machine(run: Run) -> Iterator[Finding]:
-    load, cores = run.environment.load_before[0], run.environment.usable_cores
-    if load > cores / 2:
-        yield Finding(
-            f"The machine was busy before the run began (load average {load:.2f} on {cores} cores).",
-            "End what else is running and repeat.",
-        )
+    """What the doctor warned of before the first trial."""
+    for check in run.info.checks:
+        if check.status == "warn" and check.name not in TOLD_OTHERWISE:
+            yield Finding(f"This machine, {check.name}: {check.what}.", check.advice or "")
 
 
 def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:

@@ -10,9 +10,11 @@ from harness.record import EndReason, Run
 from harness.report.documented import documented_rows
 from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
+from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.offer import offer_text, placement_text
-from harness.report.summary import TopologySummary, unsound
+from harness.report.summary import TopologySummary, scaling, unsound
 from harness.report.verdicts import open_texts, percent_text
+from harness.report.workers import worker_rows
 from harness.stats.estimate import Estimate
 from harness.units import duration_text, ms_text, rate_text, size_text
 
@@ -43,6 +45,9 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         "cell": cell,
         "open": open_texts,
         "percent": percent_text,
+        "share": share_text,
+        "decimals": decimals_text,
+        "limit": limit_text,
     }
     return templates.get_template("report.md.j2").render(
         run=run,
@@ -53,6 +58,10 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
         summaries=summaries,
         comparisons=[each for summary in summaries for each in summary.comparisons],
+        scaling=scaling(run),
+        workers=list(worker_rows(summaries)),
+        limits=list(limit_rows(summaries)),
+        steady=steady_text(summaries),
         looks=looks_text(run),
         noise=noise_text(run),
         plan=plan_text(run),
@@ -89,6 +98,16 @@ def cell(text: object) -> str:
     """Text from outside, safe within a cell of a Markdown table."""
     escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
     return " ".join(escaped.split())
+
+
+def share_text(part: float) -> str:
+    """``0.634`` as ``63 %``."""
+    return f"{part * 100:.0f} %"
+
+
+def decimals_text(value: float, decimals: int) -> str:
+    """``0.634`` to two decimals as ``0.63``."""
+    return f"{value:.{decimals}f}"
 
 
 def interval_text(estimate: Estimate, decimals: int = 0) -> str:

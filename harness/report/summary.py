@@ -4,27 +4,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.analysis.comparison import Comparison, Comparisons, compare_topologies
+from harness.analysis.balance import skew_of
+from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, log_ratios
+from harness.analysis.limits import is_oversubscribed
 from harness.analysis.measured import Measured, measured, merged_latency
-from harness.analysis.metrics import CPU
+from harness.analysis.metrics import CPU, MEMORY
+from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import Errors, Offered
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
-from harness.stats.estimate import Estimate, mean_over_trials
+from harness.stats.balance import Skew
+from harness.stats.estimate import Estimate, mean_over_trials, ratio_of_logs
 from harness.stats.sequential import Looks
 from harness.stats.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class WorkerShare:
-    """One worker of one trial; ``requests`` is None when the server does not name its workers."""
-
-    trial_block: int
-    pid: int
-    requests: int | None
-    cpu_s: float
-    rss_bytes: int
 
 
 @dataclass(frozen=True)
@@ -41,12 +34,14 @@ class TopologySummary:
     service_ms: LatencySummary | None = None  # the same from when they were sent
     cpu_ms_per_request: Estimate | None = None
     rss_bytes: float | None = None
+    memory_ratio: Estimate | None = None  # to the baseline's; None for the baseline itself
     server_cores: float | None = None  # busy on average
     generator_cores: float | None = None
     offers: tuple[Offered, ...] = ()  # of each trial; none in a closed loop
     errors: Errors = field(default_factory=Errors)
     unfinished: int = 0
-    workers: tuple[WorkerShare, ...] = ()
+    skew: Skew | None = None  # None for a single worker, and where it can't be told from chance
+    is_oversubscribed: bool = False  # more workers than the generator leaves cores
 
     @property
     def name(self) -> str:
@@ -73,6 +68,12 @@ class TopologySummary:
         return "baseline" if self.topology.baseline else "no verdict"
 
     @property
+    def error_share(self) -> float:
+        """Requests that did not end well, as a part of all that ended."""
+        ended = sum(trial.load.started - trial.load.unfinished for trial in self.trials)
+        return self.errors.total / ended if ended else 0.0
+
+    @property
     def cpu_ratio(self) -> Estimate | None:
         """CPU per request, as a multiple of the baseline's."""
         return next((each.ratio for each in self.comparisons if each.metric is CPU), None)
@@ -81,13 +82,14 @@ class TopologySummary:
 def summarise(run: Run) -> list[TopologySummary]:
     """Every topology of the run, in the scenario's order."""
     comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
-    return [
-        _summary(topology, run, measured(run.records, topology.name), comparisons)
-        for topology in run.scenario.topologies
-    ]
+    trials = {topology.name: measured(run.records, topology.name) for topology in run.scenario.topologies}
+    return [_summary(topology, run, trials, comparisons) for topology in run.scenario.topologies]
 
 
-def _summary(topology: Topology, run: Run, trials: tuple[Measured, ...], comparisons: Comparisons) -> TopologySummary:
+def _summary(
+    topology: Topology, run: Run, all_trials: dict[str, tuple[Measured, ...]], comparisons: Comparisons
+) -> TopologySummary:
+    trials = all_trials[topology.name]
     statuses = Counter(record.status for record in run.records if record.topology == topology.name)
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
@@ -102,29 +104,27 @@ def _summary(topology: Topology, run: Run, trials: tuple[Measured, ...], compari
         latency_ms=merged_latency(trials).summary(),
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
-        rss_bytes=_mean([trial.usage.rss_bytes for trial in trials]),
+        rss_bytes=_mean([trial.rss_bytes for trial in trials]),
+        memory_ratio=None if topology.baseline else _memory_ratio(all_trials[run.scenario.baseline.name], trials),
         server_cores=_mean([trial.usage.cpu_s / trial.usage.window_s for trial in trials]),
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
         unfinished=sum(trial.load.unfinished for trial in trials),
-        workers=tuple(share for trial in trials for share in _shares(trial)),
+        skew=skew_of(trials, run.scenario.load),
+        is_oversubscribed=is_oversubscribed(topology.workers or 1, run.info.placement, run.environment.usable_cores),
     )
 
 
-def _shares(trial: Measured) -> list[WorkerShare]:
-    served = trial.load.workers
-    return [
-        WorkerShare(
-            trial_block=trial.block,
-            pid=process.pid,
-            requests=served.get(str(process.pid), 0) if served else None,
-            cpu_s=process.cpu_s,
-            rss_bytes=process.rss_bytes,
-        )
-        for process in trial.usage.processes
-        if process.role == "worker"
-    ]
+def scaling(run: Run) -> list[FamilyScaling]:
+    """Every family of clusters of the run."""
+    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    return scaling_of(run.scenario, run.records, comparisons, run.info.placement, run.environment.usable_cores)
+
+
+def _memory_ratio(baseline: tuple[Measured, ...], trials: tuple[Measured, ...]) -> Estimate | None:
+    logs = tuple(log_ratios(baseline, trials, MEMORY))
+    return ratio_of_logs(logs).inverse() if logs else None
 
 
 def _sum_errors(errors: Sequence[Errors]) -> Errors:

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
+from harness.analysis.limits import limit_of
 from harness.record import Run, TrialRecord
+from harness.report.limits import usual_limit
 from harness.report.summary import TopologySummary
 
 
@@ -42,6 +44,8 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
             row["latency_within_stdev_percent"] = row.pop("latency_within_stdev_percent_ms")
         row["generator_cpu_s"] = load.generator_cpu_s
         row["busiest_worker_requests"] = max(load.workers.values(), default=None)
+    if load is not None and usage is not None:
+        row["limit"] = limit_of(load, usage).limit.value
     if usage is not None:
         row |= {
             "server_cpu_s": usage.cpu_s,
@@ -67,6 +71,7 @@ def _summary_row(summary: TopologySummary) -> dict[str, object]:
         "ratio_to_baseline": summary.ratio,
         "cpu_ms_per_request": summary.cpu_ms_per_request,
         "cpu_ratio_to_baseline": summary.cpu_ratio,
+        "memory_ratio_to_baseline": summary.memory_ratio,
     }
     for name, estimate in estimates.items():
         row[name] = estimate.value if estimate else None
@@ -81,5 +86,7 @@ def _summary_row(summary: TopologySummary) -> dict[str, object]:
         "server_rss_bytes": summary.rss_bytes,
         "server_cores": summary.server_cores,
         "generator_cores": summary.generator_cores,
+        "limit": usual_limit(summary).value if summary.trials else None,
+        "oversubscribed": summary.is_oversubscribed,
     }
     return row

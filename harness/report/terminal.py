@@ -8,6 +8,7 @@ from rich.table import Table
 from harness.record import Run
 from harness.report.findings import findings
 from harness.report.headline import headline
+from harness.report.limits import usual_limit
 from harness.report.summary import TopologySummary
 from harness.report.verdicts import verdict_table
 from harness.units import rate_text, size_text
@@ -25,7 +26,7 @@ def summary_table(summaries: list[TopologySummary]) -> Table:
     """What was measured, a row a topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("topology", no_wrap=True)
-    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "trials"):
+    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "limit", "trials"):
         table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:
         table.add_row(*_cells(summary))
@@ -34,7 +35,7 @@ def summary_table(summaries: list[TopologySummary]) -> Table:
 
 def _cells(summary: TopologySummary) -> list[str]:
     if not (summary.requests_per_s and summary.latency_ms and summary.cpu_ms_per_request):
-        return [summary.name, "not measured", *["–"] * 5, f"0 of {summary.failed + summary.invalid}"]
+        return [summary.name, "not measured", *["–"] * 6, f"0 of {summary.failed + summary.invalid}"]
     return [
         summary.name,
         rate_text(summary.requests_per_s.value),
@@ -43,6 +44,7 @@ def _cells(summary: TopologySummary) -> list[str]:
         f"{summary.cpu_ms_per_request.value:.2f}",
         size_text(summary.rss_bytes or 0),
         f"{summary.errors.total:,}",
+        usual_limit(summary).value,
         str(len(summary.trials)),
     ]
 

@@ -100,8 +100,8 @@ def test_a_trial_in_which_nothing_was_sent_has_no_service_time(tmp_path: Path) -
 
 def test_a_generator_bound_trial_says_nothing_about_the_server(run: Run) -> None:
     said = told(run)
-    assert "`cluster-2`: 1 of 2 trials are generator-bound: the generator's loop was busy 97% of the time." in said
-    assert "Nothing about the server follows from their figures. Offer less." in said
+    assert "Trials were generator-bound: `cluster-2` in 1 of 2; for instance, the generator's loop was busy" in said
+    assert "they support no verdict. Offer less." in said
     assert "`raw`" not in said
     assert "generator-bound" in text_of(run).split("## Summary")[0]
 
@@ -115,7 +115,7 @@ def test_a_closed_loop_can_be_generator_bound_too(tmp_path: Path) -> None:
     assert made.load is not None
     bound = made.load.model_copy(update={"generator_bound": True, "doubts": [BUSY]})
     run = made_run(tmp_path, scenario_of([RAW], 1), [made.model_copy(update={"load": bound})])
-    assert "`raw`: 1 of 1 trials are generator-bound" in told(run)
+    assert "Trials were generator-bound: `raw` in 1 of 1; " in told(run)
 
 
 def test_a_closed_loop_is_told_with_what_it_can_not_show(tmp_path: Path) -> None:
@@ -201,13 +201,15 @@ def test_where_they_ran_is_in_the_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cores", "processes", "words"),
     [
-        (2, 1, "2 workers and the generator share 2 cores."),
-        (3, 2, "2 workers and the generator share 3 cores."),
-        (1, 1, "2 workers and the generator share 1 core."),
+        (2, 1, "Oversubscribed: `cluster-2`, with 2 cores for workers and the generator."),
+        (3, 2, "Oversubscribed: `cluster-2`, with 3 cores for workers and 2 processes of the generator."),
+        (1, 1, "Oversubscribed: `raw`, `cluster-2`, with 1 core for workers and the generator."),
         (3, 1, None),
     ],
 )
-def test_shared_cores_are_a_finding(tmp_path: Path, cores: int, processes: int, words: str | None) -> None:
+def test_more_workers_than_free_cores_are_a_finding(
+    tmp_path: Path, cores: int, processes: int, words: str | None
+) -> None:
     records = [record(1, RAW, 100), record(1, TWO, 100)]
     run = made_run(
         tmp_path,
@@ -216,7 +218,7 @@ def test_shared_cores_are_a_finding(tmp_path: Path, cores: int, processes: int, 
         machine=environment(cores=cores),
         placement=Placement(processes=processes),
     )
-    assert words in told(run) if words else "share" not in told(run)
+    assert words in told(run) if words else "versubscribed" not in told(run)
 
 
 def test_a_status_that_was_not_expected_is_not_called_400_or_more(tmp_path: Path) -> None:

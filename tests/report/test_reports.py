@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from harness.generator.result import Errors
-from harness.record import Run, SkippedTopology, read_run
+from harness.doctor.check import Check
+from harness.generator.result import Doubt, Errors
+from harness.record import NoiseFloor, Run, SkippedTopology, read_run
 from harness.report.charts import CHARTS
 from harness.report.markdown import render
 from harness.report.summary import summarise
@@ -16,7 +17,7 @@ from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.report.wrk import wrk_report
 from harness.scenario import Documented
-from tests.made_runs import environment, made_run, record, scenario_of, topology
+from tests.made_runs import BEGAN, environment, made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
 TWO = topology("cluster-2", workers=2)
@@ -78,13 +79,84 @@ def test_tables_of_the_report_have_as_many_cells_as_columns(run: Run) -> None:
 
 def test_findings_are_told(run: Run) -> None:
     text = text_of(run)
-    assert "2 workers and the generator share 2 cores." in text
+    assert "Oversubscribed: `cluster-2`, with 2 cores for workers and the generator." in text
     assert "3 requests timed out" in text
     assert "2 responses had a status of 400 or more" in text
 
 
 def test_workers_are_told_by_what_they_answered(run: Run) -> None:
-    assert "| cluster-2 | 1 | 150, 40 | 1.58 |" in text_of(run)
+    """Of 40 connections chance gives one of two workers more than 26 in one trial of twenty; here it has 32."""
+    text = text_of(run)
+    assert "| cluster-2 | 79 %, 21 % | 50 % | 65 % | **beyond chance** | 0.50, 0.50 | 32.0 MiB, 32.0 MiB |" in text
+    assert "`cluster-2` is skewed: its busiest worker answered 79% of the requests" in text
+
+
+def test_an_even_cluster_is_not_called_skewed(tmp_path: Path) -> None:
+    records = [record(1, RAW, 100), record(1, TWO, 190, served=[104, 86])]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 1), records))
+    assert "| cluster-2 | 55 %, 45 % | 50 % | 65 % | within chance |" in text
+    assert "skewed" not in text
+
+
+def test_what_the_doctor_warned_of_is_repeated(tmp_path: Path) -> None:
+    checks = [
+        Check(name="steal", status="warn", what="7.0 % in the last 0.5 s", advice="Measure at another time."),
+        Check(name="ASLR", status="ok", what="on"),
+        Check(name="turbo", status="unknown", what="not told"),
+    ]
+    run = made_run(tmp_path, scenario_of([RAW, TWO], 1), [record(1, RAW, 100), record(1, TWO, 190)], checks=checks)
+    text = text_of(run)
+    assert "- This machine, steal: 7.0 % in the last 0.5 s. Measure at another time.\n" in text
+    assert "ASLR" not in text
+    assert "turbo" not in text
+
+
+def test_what_limited_the_trials_is_told_and_a_generator_at_its_limit_supports_nothing(tmp_path: Path) -> None:
+    doubt = Doubt(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
+    bound = record(1, TWO, 190)
+    assert bound.load is not None
+    bound = bound.model_copy(update={"load": bound.load.model_copy(update={"doubts": [doubt]})})
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 2), [record(1, RAW, 100), bound]))
+    assert "| cluster-2 | 1 of 1 | generator-bound | the loop was busy 97% of the time. |" in text
+    assert "Trials were generator-bound: `cluster-2` in 1 of 1; for instance, the loop was busy" in text
+    assert "Use more processes." in text
+    assert "| cluster-2 | 2 | 190 | not measured | no verdict |" in text
+
+
+def test_scaling_is_told_with_its_price_and_what_is_oversubscribed(tmp_path: Path) -> None:
+    one, four = topology("cluster-1", workers=1), topology("cluster-4", workers=4)
+    rates = [(RAW, [100, 104, 101]), (one, [99, 102, 101]), (TWO, [190, 199, 193]), (four, [200, 210, 203])]
+    records = [record(block, each, rate) for each, of in rates for block, rate in enumerate(of, start=1)]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, one, TWO, four], 3), records, machine=environment(cores=4)))
+    assert re.search(r"\| cluster-2 \| 2 \| 0\.9\d \(0\.9\d–0\.9\d\) \|  \|", text)
+    assert re.search(r"\| cluster-4 \| 4 \| 0\.5\d \(0\.\d\d–0\.5\d\) \| oversubscribed \|", text)
+    assert re.search(r"The supervisor's price: `cluster-1` serves (0\.99|1\.00)× ", text)
+    assert "no law is fitted to what is not oversubscribed: a law of scaling needs 3 different numbers" in text
+
+
+def test_laws_are_fitted_where_there_are_cores_for_them(tmp_path: Path) -> None:
+    clusters = [topology(f"cluster-{n}", workers=n) for n in (1, 2, 4)]
+    rates = [(RAW, [100, 104, 101]), *zip(clusters, ([99, 102, 101], [190, 199, 193], [352, 340, 361]), strict=True)]
+    records = [record(block, each, rate) for each, of in rates for block, rate in enumerate(of, start=1)]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, *clusters], 3), records))
+    assert "`cluster-N`: cannot tell Amdahl from USL. By the Universal Scalability Law contention σ is 0.0" in text
+
+
+def test_the_noise_floor_is_quoted(tmp_path: Path) -> None:
+    floor = NoiseFloor(measured_at=BEGAN, rounds=12, block_s=5.0, scatter={"throughput": 0.034, "p99": 0.12})
+    run = made_run(tmp_path, scenario_of([RAW, TWO], 1), [record(1, RAW, 100), record(1, TWO, 190)], noise=floor)
+    assert "differences of 3.4 % in requests/s, 12 % in p99 out of nothing" in text_of(run)
+
+
+def test_an_open_verdict_says_what_it_could_have_seen_and_what_would_settle_it(tmp_path: Path) -> None:
+    rates = [(RAW, [100, 104, 97, 101]), (TWO, [101, 99, 104, 102])]
+    records = [record(block, each, rate) for each, of in rates for block, rate in enumerate(of, start=1)]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 4), records))
+    found = re.search(
+        r"\| cluster-2 \| requests/s \| .*× \(.*\) \| inconclusive \| 4 \| .* \| (\d+) % \| ~(\d+) \|", text
+    )
+    assert found, text
+    assert int(found[1]) > 5
 
 
 def test_an_unfinished_run_and_skipped_topologies_are_told(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_errors_have_lines_only_when_there_are_some() -> None:
 def test_an_open_loop_says_so_where_wrk_has_no_word_for_it() -> None:
     offered = Offered(
         kind="poisson",
+        is_ramp=False,
         asked_per_s=500.0,
         rate_per_s=500.0,
         due=500,

@@ -56,6 +56,7 @@ def opened(*seconds_ns: Latencies, service_ns: Latencies, kind: str = "poisson",
     offered = Offered.model_validate(
         {
             "kind": kind,
+            "is_ramp": False,
             "asked_per_s": 500.0,
             "rate_per_s": due / len(seconds_ns),
             "due": due,

@@ -12,7 +12,8 @@ from tests.report.load.made import closed, opened
 MS = 1_000_000
 CLOSED = closed([MS] * 100)
 OFFERED = Offered(
-    kind="poisson", asked_per_s=500.0, rate_per_s=500.0, due=15_000, begun=14_990, dropped=10, late=12, queued=40,
+    kind="poisson", is_ramp=False,
+    asked_per_s=500.0, rate_per_s=500.0, due=15_000, begun=14_990, dropped=10, late=12, queued=40,
     send_lag_us={"p50": 12.0, "p90": 20.0, "p99": 85.0, "p99_9": 220.0, "max": 1203.0},  # type: ignore[arg-type]
 )  # fmt: skip
 OPEN = opened([MS] * 98 + [300 * MS, 1200 * MS], service_ns=[MS] * 99 + [3 * MS], offered=OFFERED, unfinished=7)

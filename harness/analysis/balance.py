@@ -1,0 +1,26 @@
+"""How evenly the connections of a cluster were spread over its workers."""
+
+from collections.abc import Sequence
+
+from harness.analysis.measured import Measured
+from harness.scenario import ScenarioLoad
+from harness.stats.balance import Skew, skew
+
+
+def requests_of_workers(trial: Measured) -> list[int]:
+    """What each worker answered, idle ones included; empty where the server does not name its workers."""
+    served = trial.load.workers
+    workers = [process.pid for process in trial.usage.processes if process.role == "worker"]
+    return [served.get(str(pid), 0) for pid in workers] if served else []
+
+
+def skew_of(trials: Sequence[Measured], load: ScenarioLoad) -> Skew | None:
+    """Set against what chance would deal; None for a single worker, and where chance deals nothing that can be counted.
+
+    Only a closed loop keeps as many connections as it says for as long as the trial lasts.
+    """
+    if load.arrivals or not load.keepalive:
+        return None
+    spread = [requests for trial in trials if len(requests := requests_of_workers(trial)) > 1]
+    alike = [requests for requests in spread if len(requests) == len(spread[0])]
+    return skew(alike, load.connections) if alike else None

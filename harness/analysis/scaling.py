@@ -1,0 +1,112 @@
+"""How a family of clusters scales with workers, and what its supervisor costs."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.limits import is_oversubscribed
+from harness.analysis.measured import Measured, measured
+from harness.analysis.metrics import THROUGHPUT
+from harness.generator.placement import Placement
+from harness.record import TrialRecord
+from harness.scenario import Scenario, Topology
+from harness.stats.estimate import Estimate
+from harness.stats.scaling import Scaling, ScalingError, efficiency, fit_laws
+
+LEAST_MEMBERS: Final = 2
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cluster of the family. ``efficiency`` is relative to its smallest cluster, and None for that one itself."""
+
+    topology: str
+    workers: int
+    efficiency: Estimate | None
+    is_oversubscribed: bool
+
+
+@dataclass(frozen=True)
+class FamilyScaling:
+    """``price`` is the throughput of a cluster of one against that of the baseline, a process without a supervisor;
+    None where they were not both measured. ``laws`` are fitted to the points that are not oversubscribed; where they
+    are None, ``why_not`` says why."""
+
+    family: str
+    points: tuple[Point, ...]
+    price: Comparison | None
+    laws: Scaling | None
+    why_not: str | None
+
+
+def scaling_of(
+    scenario: Scenario, records: Sequence[TrialRecord], comparisons: Comparisons, placement: Placement, cores: int
+) -> list[FamilyScaling]:
+    """Every family of which clusters of different sizes were measured in the same rounds; none in an open loop, whose
+    throughput is what was offered. ``cores`` are those that generator and server may use together."""
+    if scenario.load.arrivals:
+        return []
+    return [
+        _scaling(
+            members,
+            rates,
+            within=[workers for workers in rates if not is_oversubscribed(workers, placement, cores)],
+            price=_price(scenario.baseline, members.get(1), comparisons),
+        )
+        for members, rates in _families(scenario.topologies, records)
+    ]
+
+
+def _families(
+    topologies: Sequence[Topology], records: Sequence[TrialRecord]
+) -> Iterator[tuple[dict[int, Topology], dict[int, list[float]]]]:
+    """Of each family its topologies by their number of workers, and the rates of each in the rounds that hold all."""
+    families: defaultdict[str, dict[int, Topology]] = defaultdict(dict)
+    for topology in topologies:
+        if topology.workers is not None:
+            families[topology.family][topology.workers] = topology
+    for members in families.values():
+        trials = {workers: measured(records, topology.name) for workers, topology in sorted(members.items())}
+        rates = _in_common({workers: found for workers, found in trials.items() if found})
+        if len(rates) >= LEAST_MEMBERS:
+            yield members, rates
+
+
+def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[float]]:
+    """Rates in the rounds in which all count, round by round; empty where there is no such round."""
+    by_block = {
+        workers: {trial.block: trial.requests_per_s for trial in found if trial.supports_verdicts}
+        for workers, found in trials.items()
+    }
+    common = sorted(set.intersection(*map(set, by_block.values()))) if by_block else []
+    return {workers: [rates[block] for block in common] for workers, rates in by_block.items()} if common else {}
+
+
+def _price(baseline: Topology, single: Topology | None, comparisons: Comparisons) -> Comparison | None:
+    """One worker under its supervisor against one process that has none."""
+    return comparisons.get((single.name, THROUGHPUT.name)) if single and baseline.workers is None else None
+
+
+def _scaling(
+    members: dict[int, Topology], rates: dict[int, list[float]], within: list[int], price: Comparison | None
+) -> FamilyScaling:
+    efficiencies = efficiency(rates)
+    laws, why_not = _laws({workers: rates[workers] for workers in within})
+    return FamilyScaling(
+        family=members[min(rates)].family,
+        points=tuple(
+            Point(members[workers].name, workers, efficiencies.get(workers), workers not in within) for workers in rates
+        ),
+        price=price,
+        laws=laws,
+        why_not=why_not,
+    )
+
+
+def _laws(rates: dict[int, list[float]]) -> tuple[Scaling | None, str | None]:
+    try:
+        return fit_laws(rates), None
+    except ScalingError as error:
+        return None, str(error)

@@ -1,0 +1,82 @@
+"""How clusters scale, from the records of a run."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from harness.analysis.comparison import compare_topologies
+from harness.analysis.scaling import FamilyScaling, scaling_of
+from harness.generator.load import Arrivals
+from harness.generator.placement import Placement
+from harness.scenario import ScenarioLoad, Topology
+from harness.stats.scaling import WhichLaw
+from harness.stats.sequential import ONCE
+from harness.stats.verdict import Verdict
+from tests.made_runs import LOAD, record, scenario_of, topology
+
+RAW = topology("raw", baseline=True)
+ONE, TWO, THREE, FOUR = (topology(f"cluster-{n}", workers=n) for n in (1, 2, 3, 4))
+
+
+def scaled(
+    rates: Sequence[tuple[Topology, Sequence[float]]], cores: int = 8, load: ScenarioLoad = LOAD
+) -> list[FamilyScaling]:
+    """Rates of each topology, block by block; a trial whose rate is zero was not made."""
+    scenario = scenario_of([each for each, _ in rates], 3).model_copy(update={"load": load})
+    records = [
+        record(block, each, rate) for each, of_blocks in rates for block, rate in enumerate(of_blocks, start=1) if rate
+    ]
+    comparisons = compare_topologies(scenario, ONCE, records)
+    return scaling_of(scenario, records, comparisons, Placement(), cores)
+
+
+LINEAR = [
+    (RAW, [102, 103, 101]),
+    (ONE, [100, 101, 99]),
+    (TWO, [190, 192, 188]),
+    (THREE, [270, 273, 268]),
+    (FOUR, [340, 344, 337]),
+]
+
+
+def test_efficiency_price_and_laws_of_a_family() -> None:
+    (family,) = scaled(LINEAR)
+    assert family.family == "cluster-N"
+    assert [point.workers for point in family.points] == [1, 2, 3, 4]
+    assert family.points[0].efficiency is None
+    assert family.points[1].efficiency is not None
+    assert family.points[1].efficiency.value == pytest.approx(0.95, abs=0.005)
+    assert family.price is not None
+    assert family.price.ratio.value == pytest.approx(100 / 102, rel=0.01)
+    assert family.price.verdict is not Verdict.FASTER
+    assert family.laws is not None
+    assert family.laws.law in (WhichLaw.CANNOT_TELL, WhichLaw.UNIVERSAL)
+    assert family.why_not is None
+
+
+def test_more_workers_than_free_cores_are_oversubscribed_and_not_fitted() -> None:
+    """Of four cores the generator takes one."""
+    (family,) = scaled(LINEAR, cores=4)
+    assert [point.is_oversubscribed for point in family.points] == [False, False, False, True]
+    assert family.laws is not None
+    (small,) = scaled(LINEAR, cores=2)
+    assert small.laws is None
+    assert small.why_not == "a law of scaling needs 3 different numbers of workers, there are 1"
+
+
+def test_only_rounds_that_hold_all_count() -> None:
+    (family,) = scaled([(RAW, [100, 100, 100]), (ONE, [100, 100, 50]), (TWO, [180, 180, 0])])
+    assert family.points[1].efficiency is not None
+    assert family.points[1].efficiency.n == 2
+    assert family.points[1].efficiency.value == pytest.approx(0.9)
+
+
+def test_a_supervisor_has_no_price_beside_another() -> None:
+    baseline = ONE.model_copy(update={"baseline": True})
+    (family,) = scaled([(baseline, [100, 101]), (TWO, [180, 182])])
+    assert family.price is None
+
+
+def test_nothing_scales_that_comes_in_one_size_or_under_an_offered_rate() -> None:
+    assert scaled([(RAW, [100, 101]), (TWO, [180, 182])]) == []
+    assert scaled(LINEAR, load=LOAD.model_copy(update={"arrivals": Arrivals(rate_per_s=100.0)})) == []
