@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test lint format fuzz truth bench clean
+.PHONY: help setup compare test lint format fuzz truth validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ fuzz: $(READY) ## try hostile servers for longer than the tests do
 
 truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
 	$(BIN)/python -m bench.truth
+
+validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (15 minutes)
+	$(BIN)/python -m bench.validity
+	$(BIN)/python -m bench.validity.limits
 
 bench: $(READY) ## CPU per request of the load generator beside wrk and others (12 minutes)
 	$(BIN)/python -m bench.peers

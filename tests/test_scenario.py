@@ -119,6 +119,20 @@ def test_tables_that_do_not_fit_together(tmp_path: Path, tables: str, reason: st
     assert reason in "\n".join(refusal(tmp_path, 'name = "x"\n' + tables))
 
 
+def test_rounds_go_on_until_sure_unless_a_number_is_given(tmp_path: Path) -> None:
+    assert loaded(tmp_path, SMALLEST).rounds is None
+    assert loaded(tmp_path, 'rounds = "auto"' + SMALLEST).rounds is None
+    assert loaded(tmp_path, "rounds = 7" + SMALLEST).rounds == 7
+    scenario = loaded(tmp_path, 'precision = "1%"\nmargin = "0.5%"\nmax_time = "90s"' + SMALLEST)
+    assert (scenario.precision, scenario.margin, scenario.max_time_s) == (0.01, 0.005, 90.0)
+
+
+@pytest.mark.parametrize("line", ['rounds = "sure"', 'precision = "0%"', 'margin = "100%"', "max_time = 0"])
+def test_settings_of_the_rounds_that_make_no_sense_are_refused(tmp_path: Path, line: str) -> None:
+    (reason,) = refusal(tmp_path, line + SMALLEST)
+    assert reason.startswith(f"{line.split()[0]}: expected")
+
+
 def test_what_is_not_toml_names_the_line(tmp_path: Path) -> None:
     assert "line 2" in refusal(tmp_path, 'name = "x"\nrounds = = 3\n')[0]
 

@@ -8,6 +8,7 @@ from harness.units import (
     duration_text,
     ms_text,
     parse_duration_s,
+    parse_percent,
     rate_text,
     size_text,
     wrk_binary,
@@ -29,6 +30,17 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as"):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize(("text", "part"), [("3%", 0.03), ("0.5%", 0.005), (" 3 % ", 0.03), ("100%", 1.0)])
+def test_percentages_are_read(text: str, part: float) -> None:
+    assert parse_percent(text) == pytest.approx(part)
+
+
+@pytest.mark.parametrize("text", ["", "%", "3", "0.03", "-1%", "1e3%", "٣%", "nan%"])
+def test_what_is_no_percentage_is_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a percentage such as"):
+        parse_percent(text)
 
 
 @given(st.integers(min_value=0, max_value=10**6))

@@ -26,7 +26,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from statsmodels.regression.linear_model import OLS
 
 LEAST_ROWS: Final = 10
 LEAST_KEPT: Final = 5
@@ -101,6 +100,8 @@ def _shifts(rates: Floats, first: int) -> bool:
 
 def _follows(rates: Floats, shape: Floats, level: float) -> bool:
     """Whether the rates change like this shape, which goes from 0 to 1, by an amount that is both sure and large."""
+    from statsmodels.regression.linear_model import OLS  # half a second, which short windows need not wait for
+
     rows, lags = len(rates), int(np.sqrt(len(rates)))
     regressors = np.column_stack([np.ones(rows), shape])
     fit = OLS(rates, regressors).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True})

@@ -45,6 +45,7 @@ def measured_with(monkeypatch: pytest.MonkeyPatch, clock_s: list[float], rate: R
         return record(planned.block, planned.topology, rate_per_s, served=[50] * (planned.topology.workers or 1))
 
     monkeypatch.setattr(module, "run_trial", run_trial)
+    monkeypatch.setattr(module, "checkup", lambda *_: [])  # which takes half a second
 
 
 def made(tmp_path: Path, *topologies: Topology, **settings: object) -> Run:

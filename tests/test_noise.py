@@ -1,0 +1,97 @@
+"""The noise floor: what two measurements of the same thing differ by, and who quotes it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from harness.environment import Environment
+from harness.noise import against_itself, newest_floor, noise_floor
+from harness.record import NoiseFloor, Run, RunFolderError
+from harness.report.noise import detectable_texts, noise_report
+from harness.scenario import Scenario
+from tests.made_runs import environment, made_run, record, scenario_of, topology
+
+RAW, TWO = topology("raw", baseline=True), topology("cluster-2", workers=2)
+SCENARIO = scenario_of([RAW, TWO], 3)
+RATES = [(100, 104), (110, 107), (105, 99)]
+
+
+def measured_twice(results: Path, machine: Environment | None = None) -> Run:
+    """A run of :func:`against_itself`."""
+    scenario = against_itself(SCENARIO)
+    records = [
+        record(block, each, rate)
+        for block, rates in enumerate(RATES, start=1)
+        for each, rate in zip(scenario.topologies, rates, strict=True)
+    ]
+    return made_run(results, scenario, records, machine=machine)
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> NoiseFloor:
+    """One that lies in a run folder of ``tmp_path``."""
+    run = measured_twice(tmp_path)
+    found = noise_floor(run)
+    (run.path / "noise.json").write_text(found.model_dump_json())
+    return found
+
+
+def test_the_baseline_is_measured_against_itself_under_another_name() -> None:
+    baseline, again = against_itself(SCENARIO).topologies
+    assert (baseline.baseline, again.baseline) == (True, False)
+    assert (baseline.name, again.name) == ("raw", "raw-again")
+    assert baseline.command == again.command
+
+
+def test_the_scatter_is_that_of_the_differences_within_rounds(floor: NoiseFloor) -> None:
+    logs = [np.log(again / once) for once, again in RATES]
+    assert floor.scatter["throughput"] == pytest.approx(np.std(logs, ddof=1))
+    assert set(floor.scatter) == {"throughput", "p50", "p99", "cpu_per_request"}
+    assert floor.rounds == 3
+
+
+def test_one_round_has_no_scatter(tmp_path: Path) -> None:
+    scenario = against_itself(SCENARIO)
+    run = made_run(tmp_path, scenario, [record(1, each, 100) for each in scenario.topologies])
+    with pytest.raises(RunFolderError, match="two rounds"):
+        noise_floor(run)
+
+
+def test_it_is_quoted_by_runs_of_the_same_load_and_baseline_on_the_same_machine(
+    tmp_path: Path, floor: NoiseFloor
+) -> None:
+    assert newest_floor(tmp_path, SCENARIO, environment()) == floor
+    other_load = SCENARIO.model_copy(update={"load": SCENARIO.load.model_copy(update={"connections": 41})})
+    other_server = Scenario.model_validate_json(SCENARIO.model_dump_json(by_alias=True).replace('"x"', '"y"'))
+    assert newest_floor(tmp_path, other_load, environment()) is None
+    assert newest_floor(tmp_path, other_server, environment()) is None
+    assert newest_floor(tmp_path, SCENARIO, environment(cores=2)) is None
+
+
+def test_one_that_can_not_be_read_is_none(tmp_path: Path, floor: NoiseFloor) -> None:
+    for file in tmp_path.glob("*/noise.json"):
+        file.write_text("{")
+    assert newest_floor(tmp_path, SCENARIO, environment()) is None
+    assert newest_floor(tmp_path / "nowhere", SCENARIO, environment()) is None
+
+
+def test_the_longer_one_measures_the_less_can_be_seen() -> None:
+    floor = NoiseFloor.model_validate({"measured_at": "2026-01-02", "rounds": 9, "block_s": 10.0, "scatter": {}})
+    texts = list(detectable_texts(floor, 0.05))
+    effects = [float(text.removesuffix(" %")) for text in texts]
+    assert effects == sorted(effects, reverse=True)
+    assert 1.0 < effects[-1] < 2.0  # 180 rounds: (2.33 + 1.28) · 5 % / √180
+    slow = floor.model_copy(update={"block_s": 30.0})
+    assert next(detectable_texts(slow, 0.05)) == "–"  # two rounds in a minute tell nothing
+
+
+def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
+    run = measured_twice(tmp_path)
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(noise_report(run, noise_floor(run)))
+    text = capture.get()
+    assert [line.split()[0] for line in text.splitlines() if " % " in line] == ["requests/s", "p50", "p99", "CPU"]
+    assert "30 min" in text
