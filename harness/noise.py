@@ -1,5 +1,6 @@
 """The noise floor: what this machine makes of no difference at all."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,18 +28,24 @@ def against_itself(scenario: Scenario) -> Scenario:
 def noise_floor(run: Run) -> NoiseFloor:
     """What the run of :func:`against_itself` scattered. Raises RunFolderError without two rounds that count."""
     comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
-    scatter = {
-        metric: float(np.std(comparison.log_ratios, ddof=1))
-        for (_, metric), comparison in comparisons.items()
-        if len(comparison.log_ratios) > 1
-    }
-    if not scatter:
+    pairs = {metric: each.pairs for (_, metric), each in comparisons.items() if len(each.pairs) > 1}
+    if not pairs:
         raise RunFolderError(f"{run.path}: no noise floor: it takes two rounds in which both trials count")
     rounds = max(record.block for record in run.records)
     began, ended = run.records[0].started_at, run.ending.ended_at if run.ending else run.records[-1].started_at
     return NoiseFloor(
-        measured_at=began, rounds=rounds, block_s=(ended - began).total_seconds() / rounds, scatter=scatter
+        measured_at=began,
+        rounds=rounds,
+        block_s=(ended - began).total_seconds() / rounds,
+        scatter={metric: _scatter(each.logs) for metric, each in pairs.items()},
+        scatter_at_equal_pace={
+            metric: _scatter(each.at_equal_pace) for metric, each in pairs.items() if each.is_adjusted
+        },
     )
+
+
+def _scatter(logs: Sequence[float]) -> float:
+    return float(np.std(logs, ddof=1))
 
 
 def newest_floor(results: Path, scenario: Scenario, environment: Environment) -> NoiseFloor | None:

@@ -109,11 +109,16 @@ class UsageSecond(_Data):
 
 
 class Usage(_Data):
-    """The server's use of the machine between the two readings that enclose the measured window."""
+    """The server's use of the machine between the two readings that enclose the measured window.
+
+    ``pace_us`` is the CPU time that the same small piece of work took on the server's cores, on average: the less, the
+    faster they were. None when it was not done.
+    """
 
     window_s: float
     processes: list[ProcessUsage]
     machine: MachineUsage
+    pace_us: float | None
     series: list[UsageSecond]
 
     @property
@@ -159,13 +164,15 @@ class SkippedTopology(_Data):
 class NoiseFloor(_Data):
     """What this machine makes of no difference at all: a topology measured against itself, by ``harness aa``.
 
-    ``scatter`` is the standard deviation of the log-ratios within blocks, by metric (0.03 is about 3 %).
+    ``scatter`` is the standard deviation of the log-ratios within blocks, by metric (0.03 is about 3 %);
+    ``scatter_at_equal_pace`` what is left of it between equally many workers, whose pace is known.
     """
 
     measured_at: datetime
     rounds: int
     block_s: float
     scatter: dict[str, float]
+    scatter_at_equal_pace: dict[str, float] = {}
 
 
 class RunInfo(_Data):

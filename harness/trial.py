@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.generator.load import Load, Target
-from harness.generator.placement import Placement
+from harness.generator.placement import Placement, usable_cpus
 from harness.generator.process import Generator, GeneratorError
 from harness.generator.request import first_request
 from harness.generator.result import LoadResult, Measured, Measuring, Second
-from harness.monitor import Monitor
+from harness.monitor import Monitor, Pace
 from harness.plan import PlannedTrial
 from harness.record import ServerProcess, TrialRecord, Usage
 from harness.scenario import Scenario
@@ -56,10 +56,12 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, l
         with (
             Generator(placement.processes, placement.generator) as generator,
             Server(planned.topology, log, placement.server) as server,
+            Pace(placement.server or usable_cpus()) as pace,
         ):
             load = scenario.load.at(Target(host=HOST, port=server.port), planned.seed)
             ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
-            result, usage = _measure(server, generator, ready, _checked(load, ready, scenario), watch)
+            monitor = Monitor(ready.census, pace)
+            result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)
             reason = _objection(server, ready, result)
             watch(Progress(Phase.STOPPING))
     except (ServerError, GeneratorError) as error:
@@ -80,9 +82,11 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, l
     )
 
 
-def _measure(server: Server, generator: Generator, ready: Ready, load: Load, watch: Watch) -> tuple[LoadResult, Usage]:
+def _measure(
+    server: Server, generator: Generator, monitor: Monitor, load: Load, watch: Watch
+) -> tuple[LoadResult, Usage]:
     """Offer the load and read the server's use of the machine as the window opens, every second and at its end."""
-    monitor, phase = Monitor(ready.census), Phase.WARMING_UP
+    phase = Phase.WARMING_UP
     watch(Progress(phase))
     generator.begin(load)
     for event in generator.events():

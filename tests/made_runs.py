@@ -152,7 +152,7 @@ def open_record(
     return made.model_copy(update={"load": made.load.model_copy(update=changes)})
 
 
-def usage(pids: list[int], cpu_s: float = 0.5) -> Usage:
+def usage(pids: list[int], cpu_s: float = 0.5, pace_us: float | None = None) -> Usage:
     """Workers that used this much CPU each, in one second."""
     role: Role = "worker"
     processes = [
@@ -170,7 +170,9 @@ def usage(pids: list[int], cpu_s: float = 0.5) -> Usage:
         for pid in pids
     ]
     row = UsageSecond(end_s=1.0, cpu_s=dict.fromkeys(pids, cpu_s), rss_bytes=dict.fromkeys(pids, 2**25))
-    return Usage(window_s=1.0, processes=processes, machine=machine(busy_s=cpu_s * len(pids)), series=[row])
+    return Usage(
+        window_s=1.0, processes=processes, machine=machine(busy_s=cpu_s * len(pids)), series=[row], pace_us=pace_us
+    )
 
 
 def machine(busy_s: float, cores: int = 8) -> MachineUsage:

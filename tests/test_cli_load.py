@@ -266,7 +266,18 @@ def test_a_body_that_is_not_as_expected(served: Served, expected: tuple[str, str
 
 def test_json_holds_what_an_open_loop_adds(served: Served) -> None:
     result = load(f"{served.url}/", *OPEN)
-    fields = {"kind", "is_ramp", "asked_per_s", "rate_per_s", "due", "begun", "dropped", "late", "queued", "send_lag_us"}
+    fields = {
+        "kind",
+        "is_ramp",
+        "asked_per_s",
+        "rate_per_s",
+        "due",
+        "begun",
+        "dropped",
+        "late",
+        "queued",
+        "send_lag_us",
+    }
     assert set(result["offered"]) == fields
     assert set(result["offered"]["send_lag_us"]) == {"p50", "p90", "p99", "p99_9", "max"}
     assert result["service_ms"]["p50"] <= result["latency_ms"]["p50"]

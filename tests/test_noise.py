@@ -93,5 +93,19 @@ def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
     with console.capture() as capture:
         console.print(noise_report(run, noise_floor(run)))
     text = capture.get()
-    assert [line.split()[0] for line in text.splitlines() if " % " in line] == ["requests/s", "p50", "p99", "CPU"]
+    assert [line.split()[0] for line in text.splitlines() if " % " in line] == ["requests/s", "p50", "p99", "CPU/request"]
     assert "30 min" in text
+
+
+def test_what_the_pace_explains_is_told_apart(tmp_path: Path) -> None:
+    """Rates that follow the pace exactly, but for a thousandth."""
+    scenario = against_itself(SCENARIO)
+    records = []
+    for block, (pace_us, other_us) in enumerate([(200, 380), (390, 210), (250, 255), (380, 390), (220, 400)], start=1):
+        for each, us in zip(scenario.topologies, (pace_us, other_us), strict=True):
+            made = record(block, each, round(20_000_000 / us))
+            assert made.usage is not None
+            records.append(made.model_copy(update={"usage": made.usage.model_copy(update={"pace_us": float(us)})}))
+    floor = noise_floor(made_run(tmp_path, scenario, records))
+    assert floor.scatter["throughput"] > 0.4
+    assert floor.scatter_at_equal_pace["throughput"] < 0.001

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.validity.worlds import METRICS, Floats, World
+from bench.validity.worlds import METRICS, Differences, World
+from harness.stats.paired import Paired
 from harness.stats.sequential import ONCE, looks_until
 from harness.stats.verdict import MARGIN, Judgement, Rules, Verdict, judge
 
@@ -22,19 +23,19 @@ class Outcome:
     covered: tuple[bool, ...]  # whether the interval held the truth
 
 
-def until_sure(differences: Floats, effect: float) -> Outcome:
+def until_sure(differences: Differences, effect: float) -> Outcome:
     """With ``--rounds auto``: ``differences`` within 30 blocks, all metrics shifted by ``effect`` (a logarithm)."""
     rules = Rules(MARGIN, looks_until(len(differences)))
     for n in rules.looks.after:
-        found = _judged(differences[:n] + effect, rules)
+        found = _judged(differences, n, effect, rules)
         if all(each.verdict is not Verdict.INCONCLUSIVE or (each.precision or 1) <= PRECISION for each in found):
             break
     return _outcome(n, found, effect)
 
 
-def all_rounds(differences: Floats, effect: float) -> Outcome:
+def all_rounds(differences: Differences, effect: float) -> Outcome:
     """With a fixed number of rounds."""
-    return _outcome(len(differences), _judged(differences + effect, Rules(MARGIN, ONCE)), effect)
+    return _outcome(len(differences), _judged(differences, len(differences), effect, Rules(MARGIN, ONCE)), effect)
 
 
 def simulated(world: World, effect: float, runs: int, seed: int) -> list[Outcome]:
@@ -55,8 +56,11 @@ def coverage(outcomes: Sequence[Outcome], metric: str) -> float:
     return sum(outcome.covered[column] for outcome in outcomes) / len(outcomes)
 
 
-def _judged(logs: Floats, rules: Rules) -> list[Judgement]:
-    return list(judge({metric: logs[:, column].tolist() for column, metric in enumerate(METRICS)}, rules).values())
+def _judged(differences: Differences, blocks: int, effect: float, rules: Rules) -> list[Judgement]:
+    logs = differences.metrics[:blocks] + effect
+    paces = None if differences.paces is None else tuple(differences.paces[:blocks].tolist())
+    pairs = {metric: Paired(tuple(logs[:, column].tolist()), paces) for column, metric in enumerate(METRICS)}
+    return list(judge(pairs, rules).values())
 
 
 def _outcome(blocks: int, found: Sequence[Judgement], effect: float) -> Outcome:

@@ -1,6 +1,6 @@
 """Every topology against the baseline, by every metric, judged together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -8,8 +8,9 @@ from math import log
 from harness.analysis.measured import Measured, measured
 from harness.analysis.metrics import Metric, metrics_of
 from harness.record import TrialRecord
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Topology
 from harness.stats.estimate import Estimate, bootstrap_interval
+from harness.stats.paired import Paired
 from harness.stats.power import rounds_to_settle, smallest_effect
 from harness.stats.sequential import Looks
 from harness.stats.verdict import Judgement, Rules, Verdict, judge
@@ -17,11 +18,11 @@ from harness.stats.verdict import Judgement, Rules, Verdict, judge
 
 @dataclass(frozen=True)
 class Comparison:
-    """One topology against the baseline by one metric. ``log_ratios`` within blocks are greater where it is better."""
+    """One topology against the baseline by one metric. ``pairs`` are the log-ratios, greater where it is better."""
 
     topology: str
     metric: Metric
-    log_ratios: tuple[float, ...]
+    pairs: Paired
     judgement: Judgement
     margin: float
 
@@ -43,21 +44,21 @@ class Comparison:
     @cached_property
     def bootstrap(self) -> tuple[float, float] | None:
         """The ends of the ratio's interval by the bootstrap, to check the other by."""
-        ends = bootstrap_interval(self.log_ratios)
+        ends = bootstrap_interval(self.pairs)
         return ends if ends is None or self.metric.more_is_better else (1 / ends[1], 1 / ends[0])
 
     @property
     def smallest_effect(self) -> float | None:
         """The least relative difference that so many blocks would have shown nine times out of ten (0.03 is 3 %)."""
         level = self.judgement.level or self.judgement.last_level
-        return smallest_effect(self.log_ratios, level) if len(self.log_ratios) > 1 else None
+        return smallest_effect(self.pairs.at_equal_pace, level) if len(self.pairs) > 1 else None
 
     @property
     def more_rounds(self) -> int | None:
         """How many more blocks would probably settle it; None when that can't be told or is more than a thousand."""
-        if len(self.log_ratios) < 2:
+        if len(self.pairs) < 2:
             return None
-        return rounds_to_settle(self.log_ratios, self.margin, self.judgement.last_level)
+        return rounds_to_settle(self.pairs.at_equal_pace, self.margin, self.judgement.last_level)
 
 
 Comparisons = Mapping[tuple[str, str], Comparison]  # by the names of topology and metric
@@ -71,19 +72,19 @@ def rules_of(scenario: Scenario, looks: Looks) -> Rules:
 def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[TrialRecord]) -> Comparisons:
     """Every comparison that has at least one block. Trials in which the generator was the limit support none."""
     baseline = measured(records, scenario.baseline.name)
-    logs: dict[tuple[str, str], tuple[float, ...]] = {}
+    pairs: dict[tuple[str, str], Paired] = {}
     metrics = metrics_of(scenario.load)
     for topology in scenario.topologies:
         if topology.baseline:
             continue
         trials = measured(records, topology.name)
         for metric in metrics:
-            if found := tuple(log_ratios(baseline, trials, metric)):
-                logs[topology.name, metric.name] = found
-    judgements = judge(logs, rules_of(scenario, looks))
+            if found := paired(baseline, trials, metric, are_alike(scenario.baseline, topology)):
+                pairs[topology.name, metric.name] = found
+    judgements = judge(pairs, rules_of(scenario, looks))
     by_name = {metric.name: metric for metric in metrics}
     return {
-        (topology, name): Comparison(topology, by_name[name], logs[topology, name], judgement, scenario.margin)
+        (topology, name): Comparison(topology, by_name[name], pairs[topology, name], judgement, scenario.margin)
         for (topology, name), judgement in judgements.items()
     }
 
@@ -92,17 +93,35 @@ def judge_pair(
     baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, rules: Rules
 ) -> Judgement | None:
     """The verdict on two topologies of which neither need be the baseline; None when no block holds both."""
-    found = tuple(log_ratios(baseline, trials, metric))
+    found = paired(baseline, trials, metric, are_alike=False)
     return judge({metric.name: found}, rules)[metric.name] if found else None
 
 
-def log_ratios(baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric) -> Iterable[float]:
-    """How much better the trials are than those of the baseline, block by block where both count."""
-    before = {trial.block: metric.of(trial) for trial in baseline if trial.supports_verdicts}
+def are_alike(one: Topology, other: Topology) -> bool:
+    """Whether they keep equally many cores busy, so that the pace of the cores is none of their own doing.
+
+    Where a core is half of a real one, more workers slow each other down, and that belongs to the comparison.
+    """
+    return (one.workers or 1) == (other.workers or 1)
+
+
+def paired(baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, are_alike: bool) -> Paired | None:
+    """How much better the trials are than those of the baseline, block by block where both count, and between alike
+    ones how much faster the cores were; None when there is no such block."""
+    before = {trial.block: trial for trial in baseline if trial.supports_verdicts}
+    logs, paces = list[float](), list[float]()
     for trial in sorted(trials, key=lambda trial: trial.block):
-        was, now = before.get(trial.block), metric.of(trial) if trial.supports_verdicts else None
+        other = before.get(trial.block)
+        if other is None or not trial.supports_verdicts:
+            continue
+        was, now = metric.of(other), metric.of(trial)
         if was and now:  # a figure of zero has no ratio
-            yield log(now / was) if metric.more_is_better else log(was / now)
+            logs.append(log(now / was) if metric.more_is_better else log(was / now))
+            if other.pace_us and trial.pace_us:
+                paces.append(log(other.pace_us / trial.pace_us))
+    if not logs:
+        return None
+    return Paired(tuple(logs), tuple(paces) if are_alike and len(paces) == len(logs) else None)
 
 
 def is_sure(comparisons: Comparisons, precision: float, expected: int) -> bool:

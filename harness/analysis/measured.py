@@ -87,6 +87,11 @@ class Measured:
         """Resident memory of all the server's processes at the end, pages that they share counted in each."""
         return self.usage.rss_bytes
 
+    @property
+    def pace_us(self) -> float | None:
+        """What the same small piece of work took on the server's cores; None where that was not measured."""
+        return self.usage.pace_us
+
     @cached_property
     def limiting(self) -> Limiting:
         """What limited it."""

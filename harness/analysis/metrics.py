@@ -30,7 +30,7 @@ THROUGHPUT: Final = Metric("throughput", "requests/s", "/s", True, lambda trial:
 P50: Final = Metric("p50", "p50", "ms", False, lambda trial: trial.p50_ms)
 P99: Final = Metric("p99", "p99", "ms", False, lambda trial: trial.p99_ms)
 CPU: Final = Metric(
-    "cpu_per_request", "CPU per request", "ms", False, lambda trial: trial.cpu_ms_per_request, "cheaper", "dearer"
+    "cpu_per_request", "CPU/request", "ms", False, lambda trial: trial.cpu_ms_per_request, "cheaper", "dearer"
 )
 MEMORY: Final = Metric("memory", "memory", "B", False, lambda trial: trial.rss_bytes, "leaner", "larger")
 

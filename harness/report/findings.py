@@ -16,6 +16,7 @@ NOT_THE_SERVER: Final = {
     Limit.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 
+MOST_PACE_CHANGE: Final = 1.2  # between the fastest and the slowest trial
 TOLD_OTHERWISE: Final = ("cores",)  # of each topology, that it is oversubscribed
 
 
@@ -39,6 +40,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_single_round(run),
         *_open_verdicts(run, summaries),
         *_bootstrap(summaries),
+        *_pace(summaries),
         *_machine(run),
         *_latency(run, summaries),
     ]
@@ -140,7 +142,7 @@ def _single_round(run: Run) -> Iterator[Finding]:
 
 
 def _open_verdicts(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    compared = [each for summary in summaries for each in summary.comparisons if len(each.log_ratios) > 1]
+    compared = [each for summary in summaries for each in summary.comparisons if len(each.pairs) > 1]
     unsettled = [each for each in compared if not each.is_settled]
     if not unsettled:
         return
@@ -172,6 +174,22 @@ def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
             f"The bootstrap interval holds 1, against the verdict: {', '.join(doubtful)}.",
             "A few trials decide here: look at the dots in the chart, and measure more rounds.",
         )
+
+
+def _pace(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    """Cores whose speed changes from trial to trial of the same topology, although nobody here takes their time."""
+    paces_us = [[trial.pace_us for trial in summary.trials if trial.pace_us] for summary in summaries]
+    spreads = [(max(each) / min(each), min(each), max(each)) for each in paces_us if each]
+    spread, least_us, most_us = max(spreads, default=(1.0, 0.0, 0.0))
+    if spread <= MOST_PACE_CHANGE:
+        return
+    adjusted = [f"`{s.name}`" for s in summaries if any(each.pairs.is_adjusted for each in s.comparisons)]
+    corrected = f"What it does to {', '.join(adjusted)} is taken out; the" if adjusted else "The"
+    yield Finding(
+        f"The same piece of work took {least_us:,.0f} to {most_us:,.0f} µs of CPU on the server's cores, trial by"
+        " trial: something that can't be seen from here slows them, such as a neighbour on the other half of each.",
+        f"{corrected} others are compared by more rounds only, or on a machine of your own.",
+    )
 
 
 def _machine(run: Run) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
 from harness.analysis.metrics import metrics_of
-from harness.record import EndReason, Run
+from harness.record import EndReason, NoiseFloor, Run
 from harness.report.documented import documented_rows
 from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
@@ -58,6 +58,7 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
         summaries=summaries,
         comparisons=[each for summary in summaries for each in summary.comparisons],
+        at_equal_pace=[s.name for s in summaries if any(each.pairs.is_adjusted for each in s.comparisons)],
         scaling=scaling(run),
         workers=list(worker_rows(summaries)),
         limits=list(limit_rows(summaries)),
@@ -89,9 +90,20 @@ def plan_text(run: Run) -> str:
 
 def noise_text(run: Run) -> str:
     """The noise floor of this machine, metric by metric; nothing when it was never measured."""
-    scatter = run.info.noise.scatter if run.info.noise else {}
-    titles = {metric.name: metric.title for metric in metrics_of(run.scenario.load)}
-    return ", ".join(f"{percent_text(value)} in {titles[name]}" for name, value in scatter.items() if name in titles)
+    floor = run.info.noise
+    if floor is None:
+        return ""
+    return ", ".join(
+        f"{_scatter_text(floor, metric.name)} in {metric.title}"
+        for metric in metrics_of(run.scenario.load)
+        if metric.name in floor.scatter
+    )
+
+
+def _scatter_text(floor: NoiseFloor, metric: str) -> str:
+    at_equal_pace = floor.scatter_at_equal_pace.get(metric)
+    left = "" if at_equal_pace is None else f" (at equal pace {percent_text(at_equal_pace)})"
+    return percent_text(floor.scatter[metric]) + left
 
 
 def cell(text: object) -> str:

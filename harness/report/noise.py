@@ -26,18 +26,24 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
     comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
-    for column in ("scatter", "× itself", *(f"{minutes} min" for minutes in MINUTES)):
+    for column in ("× itself", "at equal pace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
     for metric in metrics_of(run.scenario.load):
         if metric.name in floor.scatter:
             comparison = next(each for each in comparisons.values() if each.metric is metric)
-            scatter = floor.scatter[metric.name]
-            cells = [percent_text(scatter), ratio_text(comparison.ratio), *detectable_texts(floor, scatter)]
-            table.add_row(metric.title, *cells)
+            scatter, at_equal_pace = floor.scatter[metric.name], floor.scatter_at_equal_pace.get(metric.name)
+            table.add_row(
+                metric.title,
+                ratio_text(comparison.ratio),
+                "–" if at_equal_pace is None else percent_text(at_equal_pace),
+                percent_text(scatter),
+                *detectable_texts(floor, scatter),
+            )
     text = (
         f"Each round measured `{run.scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
-        f" difference within a round, over {floor.rounds} rounds. The last columns are the smallest difference that one"
-        " more topology would show nine times out of ten, after so many minutes."
+        f" difference within a round, over {floor.rounds} rounds; *at equal pace* what is left of it when the speed of"
+        " the cores is taken out, as it is between equally many workers. The last columns are the smallest difference"
+        " that a cluster of another size would show nine times out of ten, after so many minutes."
     )
     return Group(table, Markdown(text))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.balance import skew_of
-from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, log_ratios
+from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, paired
 from harness.analysis.limits import is_oversubscribed
 from harness.analysis.measured import Measured, measured, merged_latency
 from harness.analysis.metrics import CPU, MEMORY
@@ -15,7 +15,7 @@ from harness.generator.result import Errors, Offered
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
 from harness.stats.balance import Skew
-from harness.stats.estimate import Estimate, mean_over_trials, ratio_of_logs
+from harness.stats.estimate import Estimate, mean_over_trials, ratio_of
 from harness.stats.sequential import Looks
 from harness.stats.verdict import Verdict
 
@@ -123,8 +123,8 @@ def scaling(run: Run) -> list[FamilyScaling]:
 
 
 def _memory_ratio(baseline: tuple[Measured, ...], trials: tuple[Measured, ...]) -> Estimate | None:
-    logs = tuple(log_ratios(baseline, trials, MEMORY))
-    return ratio_of_logs(logs).inverse() if logs else None
+    pairs = paired(baseline, trials, MEMORY, are_alike=False)
+    return ratio_of(pairs).inverse() if pairs else None
 
 
 def _sum_errors(errors: Sequence[Errors]) -> Errors:

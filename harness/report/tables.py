@@ -51,6 +51,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
             "server_cpu_s": usage.cpu_s,
             "server_cpu_ms_per_request": usage.cpu_s * 1000 / load.requests if load and load.requests else None,
             "server_rss_bytes": usage.rss_bytes,
+            "pace_us": usage.pace_us,
             "voluntary_switches": sum(process.voluntary_switches for process in usage.processes),
             "involuntary_switches": sum(process.involuntary_switches for process in usage.processes),
         }

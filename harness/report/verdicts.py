@@ -21,12 +21,12 @@ VERDICT_STYLES: Final = {
 def verdict_table(comparisons: Iterable[Comparison]) -> Table:
     """For the terminal: every comparison, topology by topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("topology", "metric"):
-        table.add_column(column, no_wrap=True)
+    table.add_column("topology", overflow="fold")  # the one that gives way where the terminal is narrow
+    table.add_column("metric", no_wrap=True)
     table.add_column("× baseline", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    for column in ("could see", "rounds to go"):  # of what is still open
+    for column in ("could see", "to go"):  # of what is still open, the latter in rounds
         table.add_column(column, justify="right", no_wrap=True, style="dim")
     shown = ""
     for each in comparisons:

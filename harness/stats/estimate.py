@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from harness.stats.paired import Paired, Running, effect_of
+
 CONFIDENCE: Final = 0.95
 
 
@@ -47,13 +49,31 @@ def ratio_of_logs(logs: Sequence[float]) -> Estimate:
     return _exponential(logs, "mean log-ratio within blocks, paired t interval")
 
 
-def bootstrap_interval(logs: Sequence[float]) -> tuple[float, float] | None:
+def ratio_of(pairs: Paired) -> Estimate:
+    """The same, at equal pace where the pace is known: see :mod:`harness.stats.paired`."""
+    if not pairs.is_adjusted:
+        return ratio_of_logs(pairs.logs)
+    running = Running.of(pairs)
+    effect, half = running.effects[-1], running.errors[-1] * stats.t.ppf((1 + CONFIDENCE) / 2, running.freedom[-1])
+    value, low, high = (float(np.exp(end)) for end in (effect, effect - half, effect + half))
+    return Estimate(value, low, high, len(pairs), "mean log-ratio within blocks at equal pace, analysis of covariance")
+
+
+def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
     """The 95 % interval of the same ratio without supposing a shape of the noise: the bootstrap of SciPy, percentiles
-    of 9,999 resamples (always the same ones). None with fewer than two logs, or when all are equal."""
-    if len(logs) < 2 or len(set(logs)) == 1:
+    of 9,999 resamples (always the same ones). None with fewer than two blocks, or when all are equal."""
+    if len(pairs) < 2 or len(set(pairs.logs)) == 1:
         return None
-    rng = np.random.default_rng(0)
-    found = stats.bootstrap((logs,), np.mean, confidence_level=CONFIDENCE, method="percentile", rng=rng)
+    paces = pairs.paces if pairs.paces is not None and pairs.is_adjusted else (0.0,) * len(pairs)
+    found = stats.bootstrap(
+        (pairs.logs, paces),
+        effect_of,
+        paired=True,
+        vectorized=True,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
     return float(np.exp(found.confidence_interval.low)), float(np.exp(found.confidence_interval.high))
 
 

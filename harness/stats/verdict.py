@@ -1,7 +1,7 @@
 """What the ratios to the baseline say, in one word each, so that all of them together can be relied on."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr
 
-from harness.stats.estimate import Estimate, ratio_of_logs
+from harness.stats.estimate import Estimate, ratio_of
+from harness.stats.paired import Paired, Running
 from harness.stats.sequential import Looks
 
 MARGIN: Final = 0.02  # differences smaller than this make no difference to anybody
@@ -55,31 +56,31 @@ class Judgement:
         return float(np.sqrt(self.ratio.high / self.ratio.low)) - 1
 
 
-def judge(log_ratios: Mapping[Key, Sequence[float]], rules: Rules) -> dict[Key, Judgement]:
-    """The verdict on each comparison, from its log-ratios to the baseline within blocks, in the order of the blocks
-    (greater is faster; at least one each).
+def judge(comparisons: Mapping[Key, Paired], rules: Rules) -> dict[Key, Judgement]:
+    """The verdict on each comparison, from its log-ratios to the baseline within blocks, in the order of the blocks (at
+    least one each).
 
-    A difference is shown by Student's paired t test, equivalence by two one-sided ones against the margin (TOST;
-    Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987). Both families of tests are stepped down by Holm's procedure
-    (Scand. J. Statist. 6, 1979) at every look that was planned, which keeps it valid: Ye, Li, Liu and Yao, Stat. Med.
-    32 (2013). What was shown at one look must still be likely (5 %) by all the data, or it is withdrawn. Where a
-    difference is shown and is within the margin, the verdict is EQUIVALENT.
+    A difference is shown by Student's paired t test (at equal pace, where the pace is known), equivalence by two
+    one-sided ones against the margin (TOST; Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987). Both families of tests
+    are stepped down by Holm's procedure (Scand. J. Statist. 6, 1979) at every look that was planned, which keeps it
+    valid: Ye, Li, Liu and Yao, Stat. Med. 32 (2013). What was shown at one look must still be likely (5 %) by all the
+    data, or it is withdrawn. Where a difference is shown and is within the margin, the verdict is EQUIVALENT.
     """
-    tests = {key: _Tests.of(logs, float(np.log1p(rules.margin))) for key, logs in log_ratios.items()}
+    tests = {key: _Tests.of(pairs, float(np.log1p(rules.margin))) for key, pairs in comparisons.items()}
     different, level = _step_down({key: test.difference for key, test in tests.items()}, rules.looks)
     # Two one-sided tests at a level are one two-sided at twice that level.
     equivalent, _ = _step_down({key: 2 * test.equivalence for key, test in tests.items()}, rules.looks, sides=2)
     judgements = {}
-    for key, logs in log_ratios.items():
-        test = tests[key]
+    for key, pairs in comparisons.items():
+        test, ratio = tests[key], ratio_of(pairs)
         if key in equivalent and test.equivalence[-1] <= FAMILY_LEVEL:
             verdict = Verdict.EQUIVALENT
         elif key in different and test.difference[-1] <= FAMILY_LEVEL:
-            verdict = Verdict.FASTER if np.mean(logs) > 0 else Verdict.SLOWER
+            verdict = Verdict.FASTER if ratio.value > 1 else Verdict.SLOWER
         else:
             verdict = Verdict.INCONCLUSIVE
-        levels = (rules.looks.nominal_level(level, n) for n in (len(logs), rules.looks.after[-1]))
-        judgements[key] = Judgement(ratio_of_logs(logs), verdict, *levels)
+        levels = (rules.looks.nominal_level(level, n) for n in (len(pairs), rules.looks.after[-1]))
+        judgements[key] = Judgement(ratio, verdict, *levels)
     return judgements
 
 
@@ -92,14 +93,12 @@ class _Tests:
     equivalence: Floats
 
     @classmethod
-    def of(cls, logs: Sequence[float], margin: float) -> Self:
-        values, n = np.asarray(logs, dtype=np.float64), np.arange(1, len(logs) + 1)
-        means = np.cumsum(values) / n
-        squares = np.maximum(np.cumsum(values**2) - n * means**2, 0.0)
+    def of(cls, pairs: Paired, margin: float) -> Self:
+        found = Running.of(pairs)
+        effects = np.abs(found.effects)
         with np.errstate(divide="ignore", invalid="ignore"):  # one block has no scatter: its p-values are set to 1
-            errors = np.sqrt(squares / (n - 1) / n)
-            difference = 2 * stdtr(n - 1, -np.abs(means) / errors)
-            equivalence = stdtr(n - 1, -(margin - np.abs(means)) / errors)
+            difference = 2 * stdtr(found.freedom, -effects / found.errors)
+            equivalence = stdtr(found.freedom, -(margin - effects) / found.errors)
         return cls(_known(difference), _known(equivalence))
 
 

@@ -59,7 +59,7 @@ def usage(
         for cpu, busy in enumerate(busy_s)
     ]
     machine = MachineUsage(cores=cores, pressure_s=pressure_s, listen_overflows=overflows, listen_drops=overflows)
-    return Usage(window_s=1.0, processes=workers, machine=machine, series=[])
+    return Usage(window_s=1.0, processes=workers, machine=machine, pace_us=None, series=[])
 
 
 ONE = [worker(0.97)]

@@ -1,15 +1,16 @@
 """Measure the data that the tests beside it judge: ``python -m tests.real.measure same|slower COMPARISONS [MAX_TIME]``.
 
-Appends a line to ``same.jsonl`` or ``slower.jsonl`` for each comparison: the log-ratios within blocks by metric, the
-looks, and the verdicts. *Slower* means 5 % more CPU per request, calibrated when the script begins.
+Appends a line to ``same.jsonl`` or ``slower.jsonl`` for each comparison: the log-ratios within blocks by metric and
+those of the pace, the looks, and the verdicts. *Slower* means 5 % more CPU per request, calibrated when the script
+begins.
 """
 
 import contextlib
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from rich.console import Console
@@ -18,15 +19,14 @@ from harness.analysis.comparison import compare_topologies
 from harness.analysis.measured import measured
 from harness.compare import compare
 from harness.display import PlainDisplay
+from harness.monitor import pace_probe
 from harness.preparation import prepare
 from harness.record import Run, read_run
 from harness.scenario import Scenario, load_scenario
 from harness.stats.sequential import Looks
-from tests.real.slower_cart import work
 
 HERE: Final = Path(__file__).parent
 SLOWDOWN: Final = 0.05
-PROBE_ROUNDS: Final = 100_000
 
 
 def main(kind: str, comparisons: int, max_time: str) -> None:
@@ -57,18 +57,22 @@ def entry(run: Run, seed: int) -> dict[str, object]:
         "seed": seed,
         "ended": run.ending.reason if run.ending else None,
         "looks": run.info.looks,
-        "log_ratios": {name: [round(log, 6) for log in each.log_ratios] for (_, name), each in comparisons.items()},
+        "log_ratios": {name: _rounded(each.pairs.logs) for (_, name), each in comparisons.items()},
+        "paces": _rounded(next(iter(comparisons.values())).pairs.paces or ()),
         "verdicts": {name: each.verdict.value for (_, name), each in comparisons.items()},
     }
 
 
+def _rounded(logs: tuple[float, ...]) -> list[float]:
+    return [round(log, 6) for log in logs]
+
+
 def extra_rounds(scenario: Scenario) -> int:
-    """How many rounds of work are 5 % of the CPU time of a request."""
-    trials = measured(made(scenario.model_copy(update={"rounds": 3}), seed=0).records, scenario.baseline.name)
-    request_s = sum(trial.cpu_ms_per_request for trial in trials) / len(trials) / 1000
-    begin_s = time.process_time()
-    work(PROBE_ROUNDS)
-    return round(SLOWDOWN * request_s / (time.process_time() - begin_s) * PROBE_ROUNDS)
+    """How many rounds of work are 5 % of the CPU time of a request: by the pace, since a probe of it is such work too,
+    and was done on the same core at the same time."""
+    trials = measured(made(scenario.model_copy(update={"rounds": 5}), seed=0).records, scenario.baseline.name)
+    probes = median(trial.cpu_ms_per_request * 1000 / trial.pace_us for trial in trials if trial.pace_us)
+    return round(SLOWDOWN * probes * pace_probe.ROUNDS)
 
 
 def slowed(scenario: Scenario, rounds: int) -> Scenario:

@@ -142,6 +142,22 @@ def test_laws_are_fitted_where_there_are_cores_for_them(tmp_path: Path) -> None:
     assert "`cluster-N`: cannot tell Amdahl from USL. By the Universal Scalability Law contention σ is 0.0" in text
 
 
+def test_cores_that_change_their_pace_are_told_and_taken_out_between_equally_many_workers(tmp_path: Path) -> None:
+    one, records = topology("cluster-1", workers=1), []
+    paces_us = [(200.0, 390.0, 210.0), (380.0, 215.0, 250.0), (220.0, 230.0, 400.0), (390.0, 400.0, 390.0)] * 2
+    for block, of in enumerate(paces_us, start=1):
+        for each, pace_us in zip((RAW, one, TWO), of, strict=True):
+            made = record(block, each, (1 if each is RAW else 0.9) * 2e5 / pace_us)
+            assert made.usage is not None
+            records.append(made.model_copy(update={"usage": made.usage.model_copy(update={"pace_us": pace_us})}))
+    text = text_of(made_run(tmp_path, scenario_of([RAW, one, TWO], 8), records))
+    assert "The same piece of work took 200 to 390 µs of CPU on the server's cores" in text
+    assert "What it does to `cluster-1` is taken out; the others are compared by more rounds only" in text
+    assert "for cluster-1, of as many workers as the baseline, at equal pace" in text.replace("\n", " ")
+    assert re.search(r"\| cluster-1 \| requests/s \| 0\.90× \(0\.90–0\.90\) \| slower \|", text)
+    assert re.search(r"\| cluster-2 \| requests/s \| .* \| inconclusive \|", text)
+
+
 def test_the_noise_floor_is_quoted(tmp_path: Path) -> None:
     floor = NoiseFloor(measured_at=BEGAN, rounds=12, block_s=5.0, scatter={"throughput": 0.034, "p99": 0.12})
     run = made_run(tmp_path, scenario_of([RAW, TWO], 1), [record(1, RAW, 100), record(1, TWO, 190)], noise=floor)

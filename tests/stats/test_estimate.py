@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from harness.stats.estimate import bootstrap_interval, mean_over_trials, ratio_of_logs
+from harness.stats.paired import Paired
 
 
 def test_a_ratio_is_the_paired_t_test_on_logarithms() -> None:
@@ -63,9 +64,9 @@ def test_the_inverse_of_a_ratio_is_that_of_its_interval() -> None:
 
 def test_the_bootstrap_agrees_with_t_where_noise_is_normal_and_there_is_much_of_it() -> None:
     logs = np.random.default_rng(4).normal(0.1, 0.05, 60).tolist()
-    ratio, ends = ratio_of_logs(logs), bootstrap_interval(logs)
+    ratio, ends = ratio_of_logs(logs), bootstrap_interval(Paired(tuple(logs)))
     assert ends is not None
     assert ends == pytest.approx((ratio.low, ratio.high), abs=0.002)
-    assert bootstrap_interval(logs) == ends
-    assert bootstrap_interval([0.1]) is None
-    assert bootstrap_interval([0.1, 0.1]) is None
+    assert bootstrap_interval(Paired(tuple(logs))) == ends
+    assert bootstrap_interval(Paired((0.1,))) is None
+    assert bootstrap_interval(Paired((0.1, 0.1))) is None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.stats.paired import Paired
 from harness.stats.power import detectable, effect_size, rounds_to_settle, smallest_effect
 from harness.stats.sequential import ONCE, Looks, looks_until
 from harness.stats.verdict import MARGIN, Rules, Verdict, judge
@@ -21,7 +22,7 @@ def noise(mean: float, scatter: float, n: int, seed: int = 1) -> list[float]:
 
 
 def verdict(logs: Sequence[float], rules: Rules = AT_ONCE) -> Verdict:
-    return judge({"it": logs}, rules)["it"].verdict
+    return judge({"it": Paired(tuple(logs))}, rules)["it"].verdict
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,10 @@ def test_each_comparison_pays_for_the_others() -> None:
     """p is about 0.01: enough for one, too much for one of six; and enough again where the others are decided."""
     logs, clear, nothing = noise(0.026, 0.03, 12), noise(0.5, 0.02, 12), noise(0.0, 0.1, 12)
     assert verdict(logs) is Verdict.FASTER
-    among_nothing = judge({"it": logs} | {f"other {n}": nothing for n in range(5)}, AT_ONCE)
+    it = Paired(tuple(logs))
+    among_nothing = judge({"it": it} | {f"other {n}": Paired(tuple(nothing)) for n in range(5)}, AT_ONCE)
     assert among_nothing["it"].verdict is Verdict.INCONCLUSIVE
-    among_clear = judge({"it": logs} | {f"other {n}": clear for n in range(5)}, AT_ONCE)
+    among_clear = judge({"it": it} | {f"other {n}": Paired(tuple(clear)) for n in range(5)}, AT_ONCE)
     assert among_clear["it"].verdict is Verdict.FASTER
 
 
@@ -88,7 +90,7 @@ def test_identical_systems_are_hardly_ever_called_different() -> None:
     for _ in range(200):
         logs = dice.normal(0, [0.07, 0.07, 0.15, 0.02], (30, 4))
         for n in rules.looks.after:
-            found = judge({key: logs[:n, key].tolist() for key in range(4)}, rules)
+            found = judge({key: Paired(tuple(logs[:n, key].tolist())) for key in range(4)}, rules)
             if all(each.verdict is not Verdict.INCONCLUSIVE for each in found.values()):
                 break
         wrong += [found[key].verdict in (Verdict.FASTER, Verdict.SLOWER) for key in range(4)]
