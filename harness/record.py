@@ -111,8 +111,8 @@ class UsageSecond(_Data):
 class Usage(_Data):
     """The server's use of the machine between the two readings that enclose the measured window.
 
-    ``pace_us`` is the CPU time that the same small piece of work took on the server's cores, on average: the less, the
-    faster they were. None when it was not done.
+    ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
+    were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     """
 
     window_s: float

@@ -2,7 +2,7 @@
 
 import os
 import time
-from statistics import fmean
+from statistics import harmonic_mean
 
 import psutil
 
@@ -62,7 +62,7 @@ class Monitor:
                 used_by_process(self._processes[pid], first, self._last[pid]) for pid, first in self._first.items()
             ],
             machine=used_by_machine(self._first_machine, self._last_machine),
-            pace_us=fmean(self._pace_ns) / NS_PER_US if self._pace_ns else None,
+            pace_us=harmonic_mean(self._pace_ns) / NS_PER_US if self._pace_ns else None,
             series=self._series,
         )
 
