@@ -93,7 +93,8 @@ def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
     with console.capture() as capture:
         console.print(noise_report(run, noise_floor(run)))
     text = capture.get()
-    assert [line.split()[0] for line in text.splitlines() if " % " in line] == ["requests/s", "p50", "p99", "CPU/request"]
+    metrics = [line.split()[0] for line in text.splitlines() if " % " in line]
+    assert metrics == ["requests/s", "p50", "p99", "CPU/request"]
     assert "30 min" in text
 
 
