@@ -41,7 +41,7 @@ fuzz: $(READY) ## try hostile servers for longer than the tests do
 truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
 	$(BIN)/python -m bench.truth
 
-validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (15 minutes)
+validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (25 minutes)
 	$(BIN)/python -m bench.validity
 	$(BIN)/python -m bench.validity.limits
 

@@ -13,7 +13,7 @@ from bench.validity.worlds import METRICS, SCATTER, WORLDS, recorded
 from harness.stats.verdict import Verdict
 
 DIFFERENT: Final = (Verdict.FASTER, Verdict.SLOWER)
-RUNS_SAME, RUNS_SLOWER, RUNS_SCALING = 2000, 500, 500
+RUNS_SAME, RUNS_SLOWER, RUNS_MUCH_SLOWER, RUNS_SCALING = 2000, 1000, 500, 500
 SLOWER_BY_5: Final = float(np.log(0.95))
 SLOWER_BY_20: Final = float(np.log(0.80))
 SYSTEMS: Final = (
@@ -52,7 +52,7 @@ def slower() -> Iterator[Row]:
 def much_slower() -> Iterator[Row]:
     """A slowdown of 20 %: how long it takes to see it, against a fixed number of rounds, and how surely."""
     for name, world in WORLDS.items():
-        outcomes = simulated(world, SLOWER_BY_20, RUNS_SLOWER, seed=3)
+        outcomes = simulated(world, SLOWER_BY_20, RUNS_MUCH_SLOWER, seed=3)
         blocks = statistics.median(outcome.blocks for outcome in outcomes)
         is_asked = world is not recorded
         asked = f"≤ {MOST_BLOCKS // 2}, half of {MOST_BLOCKS}" if is_asked else "–"
