@@ -6,20 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.estimate import Estimate
-from harness.stats.scaling import WhichLaw, fit_laws
+from harness.stats.scaling import fit_laws
 
 RATE_PER_S = 1000.0  # of one worker
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of so many simulated runs, the parts whose 95 % interval (Universal Scalability Law) held the true speed-up and
-    the true throughput, and the part that told the law from Amdahl's."""
+    """Of the simulated runs, the parts whose 95 % interval (Universal Scalability Law) held the true speed-up and the
+    true throughput."""
 
-    runs: int
     speedup: float
     throughput: float
-    told_from_amdahl: float
 
 
 def coverage_at(
@@ -36,7 +34,7 @@ def coverage_at(
 ) -> Coverage:
     """Predict ``target`` workers from runs of ``workers``. The noise, of each trial and of each block as a whole, is
     normal on logarithms, so 0.01 is 1 %."""
-    speedup = throughput = told = 0
+    speedup = throughput = 0
     true_speedup = _speedup(target, sigma, kappa)
     for _ in range(runs):
         levels = RATE_PER_S * np.exp(rng.normal(0, block_noise, blocks))
@@ -45,8 +43,7 @@ def coverage_at(
         )
         speedup += _holds(scaling.universal.speedup(target), true_speedup)
         throughput += _holds(scaling.universal.throughput(target), RATE_PER_S * true_speedup)
-        told += scaling.law is WhichLaw.UNIVERSAL
-    return Coverage(runs, speedup / runs, throughput / runs, told / runs)
+    return Coverage(speedup / runs, throughput / runs)
 
 
 def _holds(estimate: Estimate, truth: float) -> bool:

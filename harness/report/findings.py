@@ -1,6 +1,6 @@
 """What a reader must know before trusting the figures: each finding is typed data with its advice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,14 +90,19 @@ def _bodies(run: Run) -> Iterator[Finding]:
 
 def _limits(summaries: list[TopologySummary]) -> Iterator[Finding]:
     for limit, advice in NOT_THE_SERVER.items():
-        limited = {s.name: [trial for trial in s.trials if trial.limiting.limit is limit] for s in summaries}
-        told = [f"`{s.name}` in {len(limited[s.name])} of {len(s.trials)}" for s in summaries if limited[s.name]]
-        if told:
-            first = next(trial for trials in limited.values() for trial in trials)
+        limited = [[trial for trial in summary.trials if trial.limiting.limit is limit] for summary in summaries]
+        if any(limited):
+            first = next(trial for trials in limited for trial in trials)
             doubt = f" {first.load.doubts[0].advice}" if first.load.doubts else ""
-            yield Finding(
-                f"Trials were {limit.value}: {', '.join(told)}; for instance, {first.limiting.why}", f"{advice}{doubt}"
-            )
+            told = _where(summaries, map(len, limited))
+            yield Finding(f"Trials were {limit.value}: {told}; for instance, {first.limiting.why}", f"{advice}{doubt}")
+
+
+def _where(summaries: list[TopologySummary], trials: Iterable[int]) -> str:
+    """In how many of its trials it was so with each topology, less those with which it never was."""
+    return ", ".join(
+        f"`{s.name}` in {count} of {len(s.trials)}" for s, count in zip(summaries, trials, strict=True) if count
+    )
 
 
 def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
@@ -125,11 +130,10 @@ def _skewed(summaries: list[TopologySummary]) -> Iterator[Finding]:
 
 
 def _unsettled(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    never = {s.name: sum(trial.never_settled for trial in s.trials) for s in summaries}
-    told = [f"`{s.name}` in {never[s.name]} of {len(s.trials)}" for s in summaries if never[s.name]]
-    if told:
+    never = [sum(trial.never_settled for trial in summary.trials) for summary in summaries]
+    if any(never):
         yield Finding(
-            f"Trials never settled: {', '.join(told)}. Their speed went on changing until the end.",
+            f"Trials never settled: {_where(summaries, never)}. Their speed went on changing until the end.",
             "Their means depend on how long the window was: give the load a longer warm-up, or look for what piles up.",
         )
 
@@ -183,7 +187,7 @@ def _pace(summaries: list[TopologySummary]) -> Iterator[Finding]:
     spread, least_us, most_us = max(spreads, default=(1.0, 0.0, 0.0))
     if spread <= MOST_PACE_CHANGE:
         return
-    adjusted = [f"`{s.name}`" for s in summaries if any(each.pairs.is_adjusted for each in s.comparisons)]
+    adjusted = [f"`{summary.name}`" for summary in summaries if summary.is_at_equal_pace]
     corrected = f"What it does to {', '.join(adjusted)} is taken out; the" if adjusted else "The"
     yield Finding(
         f"The same piece of work took {least_us:,.0f} to {most_us:,.0f} µs of CPU on the server's cores, trial by"

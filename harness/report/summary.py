@@ -68,6 +68,11 @@ class TopologySummary:
         return "baseline" if self.topology.baseline else "no verdict"
 
     @property
+    def is_at_equal_pace(self) -> bool:
+        """Whether what the cores' own speed does is taken out of its ratios."""
+        return any(each.pairs.is_adjusted for each in self.comparisons)
+
+    @property
     def error_share(self) -> float:
         """Requests that did not end well, as a part of all that ended."""
         ended = sum(trial.load.started - trial.load.unfinished for trial in self.trials)
@@ -116,9 +121,9 @@ def _summary(
     )
 
 
-def scaling(run: Run) -> list[FamilyScaling]:
-    """Every family of clusters of the run."""
-    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+def scaling(run: Run, summaries: Sequence[TopologySummary]) -> list[FamilyScaling]:
+    """Every family of clusters of the run, by the comparisons that its summaries hold."""
+    comparisons = {(s.name, each.metric.name): each for s in summaries for each in s.comparisons}
     return scaling_of(run.scenario, run.records, comparisons, run.info.placement, run.environment.usable_cores)
 
 

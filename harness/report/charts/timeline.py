@@ -6,12 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.analysis.measured import SHORTEST_S
 from harness.generator.result import Second
 from harness.record import Run
 from harness.report.charts.style import figure, look, name_lines
 from harness.report.summary import TopologySummary
-
-SHORTEST_S = 0.5  # a last row shorter than this says little
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
