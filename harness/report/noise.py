@@ -26,7 +26,7 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
     comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
-    for column in ("× itself", "at equal pace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
+    for column in ("× itself", "equal\npace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
     for metric in metrics_of(run.scenario.load):
         if metric.name in floor.scatter:
@@ -41,7 +41,7 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
             )
     text = (
         f"Each round measured `{run.scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
-        f" difference within a round, over {floor.rounds} rounds; *at equal pace* what is left of it when the speed of"
+        f" difference within a round, over {floor.rounds} rounds; *equal pace* what is left of it when the speed of"
         " the cores is taken out, as it is between equally many workers. The last columns are the smallest difference"
         " that a cluster of another size would show nine times out of ten, after so many minutes."
     )
