@@ -1,7 +1,10 @@
 """Whole comparisons, simulated: how often they are wrong, how often they see what is there, and how long they take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import numpy as np
 
@@ -10,8 +13,9 @@ from harness.stats.paired import Paired
 from harness.stats.sequential import ONCE, looks_until
 from harness.stats.verdict import MARGIN, Judgement, Rules, Verdict, judge
 
-PRECISION = 0.03  # what a scenario asks for when it says nothing
-MOST_BLOCKS = 30
+PRECISION: Final = 0.03  # what a scenario asks for when it says nothing
+MOST_BLOCKS: Final = 30
+RUNS_AT_A_TIME: Final = 20  # handed to one process: few enough that none is left with much when the others are done
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,14 @@ def all_rounds(differences: Differences, effect: float) -> Outcome:
     return _outcome(len(differences), _judged(differences, len(differences), effect, Rules(MARGIN, ONCE)), effect)
 
 
-def simulated(world: World, effect: float, runs: int, seed: int) -> list[Outcome]:
-    """Comparisons with ``--rounds auto``, 30 at the most."""
-    dice = np.random.default_rng(seed)
-    return [until_sure(world(dice, MOST_BLOCKS), effect) for _ in range(runs)]
+Judging = Callable[[Differences, float], Outcome]
+
+
+def simulated(world: World, effect: float, runs: int, seed: int, judging: Judging = until_sure) -> list[Outcome]:
+    """Comparisons of 30 blocks at the most, on all cores. Each has dice of its own, whichever process throws them."""
+    with ProcessPoolExecutor() as pool:
+        one = partial(_simulated_once, world, effect, seed, judging)
+        return list(pool.map(one, range(runs), chunksize=RUNS_AT_A_TIME))
 
 
 def share(outcomes: Sequence[Outcome], metric: str, *verdicts: Verdict) -> float:
@@ -54,6 +62,10 @@ def coverage(outcomes: Sequence[Outcome], metric: str) -> float:
     """How often its interval held the truth."""
     column = METRICS.index(metric)
     return sum(outcome.covered[column] for outcome in outcomes) / len(outcomes)
+
+
+def _simulated_once(world: World, effect: float, seed: int, judging: Judging, number: int) -> Outcome:
+    return judging(world(np.random.default_rng([seed, number]), MOST_BLOCKS), effect)
 
 
 def _judged(differences: Differences, blocks: int, effect: float, rules: Rules) -> list[Judgement]:
