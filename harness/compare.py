@@ -1,7 +1,8 @@
 """The main job, as one straight line: plan, trials, records on disk, until the plan ends or the verdicts are sure."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Protocol
 from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
 from harness.analysis.measured import measured
 from harness.analysis.metrics import metrics_of
+from harness.doctor.check import Check
 from harness.doctor.checkup import checkup
 from harness.doctor.host import Host
 from harness.environment import describe_environment
+from harness.lock import alone
 from harness.noise import newest_floor
 from harness.plan import PlannedTrial
 from harness.preparation import Prepared
-from harness.record import EndReason, RunFolder, RunInfo, TrialRecord
+from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Scenario
 from harness.stats.sequential import ONCE, Looks, looks_until
 from harness.trial import Progress, run_trial
@@ -24,6 +27,9 @@ from harness.trial import Progress, run_trial
 
 class Audience(Protocol):
     """Who is told how a comparison goes."""
+
+    def checked(self, checks: Sequence[Check]) -> None:
+        """The machine was looked at, before the first trial."""
 
     def begin(self, planned: PlannedTrial) -> None:
         """A trial begins."""
@@ -41,9 +47,16 @@ class Audience(Protocol):
 def compare(prepared: Prepared, results: Path, command: str, audience: Audience) -> Path:
     """Make the trials of the plan; return the run folder. Ctrl-C ends it early and keeps what was measured.
 
-    ``command`` is what repeats this run, for the record. Raises RunFolderError when a record can't be written.
+    ``command`` is what repeats this run, for the record. Raises RunFolderError when a record can't be written, and
+    BusyError, before anything is, while another comparison runs on this machine.
     """
-    scenario, environment = prepared.scenario, describe_environment()
+    with alone():
+        return _compare(prepared, results, command, audience)
+
+
+def _compare(prepared: Prepared, results: Path, command: str, audience: Audience) -> Path:
+    scenario, environment, checks = prepared.scenario, describe_environment(), checkup(Host.here(), prepared.scenario)
+    audience.checked(checks)
     looks = ONCE if scenario.rounds is not None else looks_until(prepared.plan[-1].block)
     info = RunInfo(
         seed=prepared.seed,
@@ -54,21 +67,47 @@ def compare(prepared: Prepared, results: Path, command: str, audience: Audience)
         placement=prepared.placement,
         skipped=prepared.skipped,
         noise=newest_floor(results, scenario, environment),
-        checks=checkup(Host.here(), scenario),
+        checks=checks,
     )
     folder = RunFolder.create(results, info, scenario, environment)
+    return _to_the_end(prepared, looks, folder, Made([], 0.0), audience)
+
+
+def resume(run: Run, prepared: Prepared, audience: Audience) -> Path:
+    """Make the trials that an interrupted run still lacks, by its own plan; return its folder.
+
+    ``prepared`` is what :func:`harness.preparation.prepare_again` made of it. Raises RunFolderError as above.
+    """
+    made_s = (run.records[-1].started_at - run.info.started_at).total_seconds() if run.records else 0.0
+    with alone():
+        return _to_the_end(prepared, Looks(run.info.looks), RunFolder.reopen(run), Made(run.records, made_s), audience)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was measured before, and how long that took."""
+
+    records: list[TrialRecord]
+    elapsed_s: float
+
+
+def _to_the_end(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, audience: Audience) -> Path:
     try:
-        reason = _measure(prepared, looks, folder, audience)
+        reason = _measure(prepared, looks, folder, made, audience)
     except KeyboardInterrupt:
         reason = "interrupted"  # what is planned and not recorded was not made: reports say so
     folder.end(reason)
     return folder.path
 
 
-def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, audience: Audience) -> EndReason:
+def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, audience: Audience) -> EndReason:
     """Round after round; each ends with a look at the verdicts, and may be the last for one of two reasons."""
-    scenario, records, began_s = prepared.scenario, list[TrialRecord](), time.monotonic()
-    for block, trials in groupby(prepared.plan, key=lambda planned: planned.block):
+    scenario, records, began_s = prepared.scenario, list(made.records), time.monotonic() - made.elapsed_s
+    recorded = {record.trial for record in records}
+    for block, planned in groupby(prepared.plan, key=lambda planned: planned.block):
+        trials = [trial for trial in planned if trial.id not in recorded]
+        if not trials:
+            continue
         if scenario.rounds is None and _would_overrun(scenario, block - 1, time.monotonic() - began_s):
             return "out of time"
         records += _trials(trials, prepared, folder, audience)
@@ -84,7 +123,7 @@ def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, audience: Audi
 
 
 def _trials(
-    trials: Iterator[PlannedTrial], prepared: Prepared, folder: RunFolder, audience: Audience
+    trials: Iterable[PlannedTrial], prepared: Prepared, folder: RunFolder, audience: Audience
 ) -> Iterator[TrialRecord]:
     for planned in trials:
         audience.begin(planned)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from harness.analysis.comparison import Comparisons
 from harness.analysis.metrics import metrics_of
+from harness.doctor.check import Check
 from harness.generator.result import Second
 from harness.plan import PlannedTrial, trial_s
 from harness.preparation import Prepared
@@ -53,6 +55,10 @@ class PlainDisplay:
         self._console, self._prepared, self._total = console, prepared, len(prepared.plan)
         self._clock = Clock(self._total, trial_s(prepared.scenario.load))
         self._number = 0
+
+    def checked(self, checks: Sequence[Check]) -> None:
+        """A line for each warning."""
+        print_warnings(self._console, checks)
 
     def begin(self, planned: PlannedTrial) -> None:
         """Remember which trial it is."""
@@ -111,6 +117,10 @@ class LiveDisplay:
     def _screen(self) -> Group:
         return Group(*([self._verdicts] if self._verdicts else []), self._bar)
 
+    def checked(self, checks: Sequence[Check]) -> None:
+        """A line for each warning, which stays."""
+        print_warnings(self._console, checks)
+
     def begin(self, planned: PlannedTrial) -> None:
         """Show what runs now."""
         self._bar.update(self._task, topology=planned.topology.name, phase="", now="", left=self._left())
@@ -143,6 +153,14 @@ class LiveDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+
+def print_warnings(console: Console, checks: Sequence[Check]) -> None:
+    """What about the machine spoils the comparison, while there is still time to mend it."""
+    for check in checks:
+        if check.status == "warn":
+            line = f"{check.name}: {check.what}. {check.advice or ''}"
+            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def left_text(prepared: Prepared, clock: Clock) -> str:

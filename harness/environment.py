@@ -1,5 +1,6 @@
 """The machine and the software a run was made on: what a reader needs to judge and to repeat it."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -10,6 +11,7 @@ from typing import Final
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+PASSING: Final = ("load_before", "git_dirty")  # the one is never the same, the other is told by the changes
 PACKAGES: Final = ("aiohttp", "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "psutil")
 
 
@@ -30,12 +32,13 @@ class Environment(BaseModel):
     harness: str
     git_commit: str | None
     git_dirty: bool | None
+    git_changes: str | None  # a digest of what is not committed
     load_before: tuple[float, float, float]
 
 
 def describe_environment() -> Environment:
     """Read it from the running machine, before the run adds its own load."""
-    status = _output("git", "status", "--porcelain")
+    status, changes = _output("git", "status", "--porcelain"), _output("git", "diff", "HEAD")
     return Environment(
         cpu_model=_cpu_model(),
         cores=psutil.cpu_count() or 1,
@@ -49,8 +52,18 @@ def describe_environment() -> Environment:
         harness=_version("harness") or "unknown",
         git_commit=_output("git", "rev-parse", "HEAD"),
         git_dirty=None if status is None else bool(status),
+        git_changes=None if changes is None else hashlib.sha256(changes.encode()).hexdigest(),
         load_before=os.getloadavg(),
     )
+
+
+def differences(one: Environment, other: Environment) -> list[str]:
+    """In which respects two environments differ that could make a measurement differ, in words."""
+    return [
+        f"{name.replace('_', ' ')}: {was} then, {now} now"
+        for name in type(one).model_fields
+        if name not in PASSING and (was := getattr(one, name)) != (now := getattr(other, name))
+    ]
 
 
 def usable_cores() -> int:

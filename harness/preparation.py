@@ -1,13 +1,16 @@
 """From the scenario to what can be run here: without topologies whose programs are missing, planned and placed."""
 
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.environment import Environment, differences
 from harness.generator.placement import Placement, apart, usable_cpus
 from harness.plan import PlannedTrial, make_plan
-from harness.record import SkippedTopology
+from harness.record import Run, RunFolderError, SkippedTopology
 from harness.scenario import Scenario, ScenarioError, Topology
+from harness.scenario.topology import REDACTED
 from harness.server.launch import HOST, missing_programs
 
 
@@ -23,10 +26,32 @@ class Prepared:
 
 
 def prepare(scenario: Scenario, seed: int) -> Prepared:
-    """Raises ScenarioError when nothing is left to compare, or when a fixed port is taken."""
+    """Raises ScenarioError when nothing is left to compare, or when a fixed port is taken or a variable missing."""
     skipped = list(skipped_topologies(scenario))
     scenario = without(scenario, skipped)
     return Prepared(scenario, skipped, seed, make_plan(scenario, seed), place(scenario))
+
+
+def prepare_again(run: Run, now: Environment) -> Prepared:
+    """What is needed to go on with a run. Raises RunFolderError when nothing is missing, or when code or machine are
+    not those that it began with, and ScenarioError when its scenario can't be run any more."""
+    if run.is_whole:
+        raise RunFolderError(f"{run.path}: nothing is missing, the run has ended")
+    if run.is_edited:
+        raise RunFolderError(f"{run.path}: can't be gone on with: its scenario.json was changed since it began")
+    if changed := differences(run.environment, now):
+        raise RunFolderError(
+            f"{run.path}: can't be gone on with, since this is not what it began with ({'; '.join(changed)})"
+        )
+    if secrets := [topology.name for topology in run.scenario.topologies if REDACTED in topology.env.values()]:
+        raise RunFolderError(
+            f"{run.path}: can't be gone on with: the secrets in env of {', '.join(secrets)} were not recorded"
+            " (pass_env hands them on without writing them down)"
+        )
+    if missing := [f"{topology.name}: {topology.reason}" for topology in skipped_topologies(run.scenario)]:
+        raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
+    _check_can_start(run.scenario)
+    return Prepared(run.scenario, run.info.skipped, run.info.seed, tuple(run.info.trials), run.info.placement)
 
 
 def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:
@@ -45,8 +70,7 @@ def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
         reasons = "; ".join(f"{topology.name}: {topology.reason}" for topology in skipped)
         raise ScenarioError(f"{scenario.name}: nothing left to compare ({reasons})")
     scenario = scenario.only(left)
-    for topology in scenario.topologies:
-        _check_fixed_port(topology)
+    _check_can_start(scenario)
     return scenario
 
 
@@ -58,6 +82,19 @@ def place(scenario: Scenario) -> Placement:
     cpus, workers = usable_cpus(), max(topology.workers or 1 for topology in scenario.topologies)
     asked, most = scenario.load.processes, min(len(cpus) - workers, scenario.load.connections)
     return apart(cpus, max(1, most) if asked == "auto" else asked, workers)
+
+
+def _check_can_start(scenario: Scenario) -> None:
+    for topology in scenario.topologies:
+        _check_fixed_port(topology)
+        _check_environment(topology)
+
+
+def _check_environment(topology: Topology) -> None:
+    if missing := [name for name in topology.pass_env if name not in os.environ]:
+        raise ScenarioError(
+            f"{topology.name}: pass_env names {', '.join(missing)}, which the environment does not have"
+        )
 
 
 def _check_fixed_port(topology: Topology) -> None:

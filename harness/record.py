@@ -1,10 +1,11 @@
 """Records: what one trial measured, immutable and versioned, on disk before the next trial starts; and their folder."""
 
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import BinaryIO, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -179,6 +180,7 @@ class RunInfo(_Data):
     """What was to be done: written once, when the run begins.
 
     ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
+    ``scenario_sha256`` is that of scenario.json as it was written.
     ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
     found before the first trial.
     """
@@ -191,15 +193,18 @@ class RunInfo(_Data):
     looks: tuple[int, ...]
     placement: Placement
     skipped: list[SkippedTopology]
+    scenario_sha256: str | None = None
     noise: NoiseFloor | None = None
     checks: list[Check] = []
 
 
 class Ending(_Data):
-    """Why a run ended: written once, when it does. A run without it was killed."""
+    """Why a run ended: written when it does. A run without it was killed. ``resumed_at`` tells when it was gone on
+    with."""
 
     reason: EndReason
     ended_at: datetime
+    resumed_at: list[datetime] = []
 
 
 class Run(_Data):
@@ -214,6 +219,12 @@ class Run(_Data):
     ending: Ending | None
 
     @property
+    def is_edited(self) -> bool:
+        """Whether the scenario is not what it was when the run began."""
+        scenario = (self.path / "scenario.json").read_bytes()
+        return hashlib.sha256(scenario).hexdigest() != self.info.scenario_sha256
+
+    @property
     def is_whole(self) -> bool:
         """Whether everything was measured that was to be."""
         return self.ending is not None and self.ending.reason != "interrupted"
@@ -225,6 +236,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.logs = path / "logs"
+        self._resumed_at: list[datetime] = []
 
     @classmethod
     def create(cls, results: Path, info: RunInfo, scenario: Scenario, environment: Environment) -> Self:
@@ -233,12 +245,27 @@ class RunFolder:
         try:
             folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"))
             folder.logs.mkdir()
-            _write(folder.path / "run.json", info)
-            _write(folder.path / "scenario.json", scenario)
+            digest = hashlib.sha256(_write(folder.path / "scenario.json", scenario)).hexdigest()
+            _write(folder.path / "run.json", info.model_copy(update={"scenario_sha256": digest}))
             _write(folder.path / "environment.json", environment)
             _point_latest(results, folder.path)
         except OSError as error:
             raise RunFolderError(f"{results}: can't make a run folder: {error.strerror}") from error
+        return folder
+
+    @classmethod
+    def reopen(cls, run: "Run") -> Self:
+        """The folder of a run that goes on. Raises RunFolderError where it can't be written any more."""
+        folder = cls(run.path)
+        folder._resumed_at = [*(run.ending.resumed_at if run.ending else []), datetime.now(UTC)]
+        trials = run.path / "trials.jsonl"
+        try:
+            with trials.open("ab+") as file:
+                if file.tell() and _last_byte(file) != b"\n":
+                    file.write(b"\n")  # after a half-written record, which is lost, so that the next one is not
+            (run.path / "ending.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{run.path}: can't be gone on with: {error.strerror}") from error
         return folder
 
     def log_path(self, trial: str) -> Path:
@@ -258,7 +285,8 @@ class RunFolder:
     def end(self, reason: EndReason) -> None:
         """Say that the run has ended, and why. Raises RunFolderError."""
         try:
-            _write(self.path / "ending.json", Ending(reason=reason, ended_at=datetime.now(UTC)))
+            ending = Ending(reason=reason, ended_at=datetime.now(UTC), resumed_at=self._resumed_at)
+            _write(self.path / "ending.json", ending)
         except OSError as error:
             raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error
 
@@ -298,6 +326,11 @@ def _record(line: str) -> TrialRecord | None:
     return record if record.schema_version == SCHEMA_VERSION else None
 
 
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
 def _new_folder(results: Path, name: str) -> Path:
     results.mkdir(parents=True, exist_ok=True)
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
@@ -309,9 +342,10 @@ def _new_folder(results: Path, name: str) -> Path:
     raise FileExistsError(17, "a hundred runs began in this second", str(results / name))
 
 
-def _write(path: Path, data: BaseModel) -> None:
-    text = json.dumps(data.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+def _write(path: Path, data: BaseModel) -> bytes:
+    text = json.dumps(data.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
+    path.write_bytes(text.encode())
+    return text.encode()
 
 
 def _point_latest(results: Path, path: Path) -> None:

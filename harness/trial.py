@@ -1,11 +1,14 @@
 """One trial: launch, wait until ready, warm up, measure, take the census again, stop. Always ends in a record."""
 
+import contextlib
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
+from harness.clocks import Clocks
 from harness.generator.load import Load, Target
 from harness.generator.placement import Placement, usable_cpus
 from harness.generator.process import Generator, GeneratorError
@@ -16,8 +19,10 @@ from harness.plan import PlannedTrial
 from harness.record import ServerProcess, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.census import listeners, take_census, workers_of
-from harness.server.launch import HOST, Server, ServerError, log_tail
+from harness.server.launch import HOST, PortTakenError, Server, ServerError, log_tail
 from harness.server.readiness import Ready, wait_until_ready
+
+PORTS: Final = 3  # that are tried when strangers take them
 
 
 class Phase(enum.Enum):
@@ -53,33 +58,46 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, l
     )
     watch(Progress(Phase.STARTING))
     try:
-        with (
-            Generator(placement.processes, placement.generator) as generator,
-            Server(planned.topology, log, placement.server) as server,
-            Pace(placement.server or usable_cpus()) as pace,
-        ):
-            load = scenario.load.at(Target(host=HOST, port=server.port), planned.seed)
-            ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
-            monitor = Monitor(ready.census, pace)
-            result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)
-            reason = _objection(server, ready, result)
-            watch(Progress(Phase.STOPPING))
+        made = _on_a_free_port(planned, scenario, placement, log, watch)
     except (ServerError, GeneratorError) as error:
         return record.model_copy(update={"reason": str(error), "log_tail": log_tail(log)})
-    return record.model_copy(
-        update={
-            "status": "invalid" if reason else "ok",
-            "reason": reason,
-            "log_tail": log_tail(log) if reason else [],
-            "ready_s": ready.ready_s,
-            "body_bytes": ready.body_bytes,
-            "body_sha256": ready.body_sha256,
-            "processes": ready.census,
-            "load": result,
-            "usage": usage,
-            "killed": server.killed,
-        }
-    )
+    tail = log_tail(log) if made["reason"] else []
+    return record.model_copy(update={"status": "invalid" if made["reason"] else "ok", "log_tail": tail} | made)
+
+
+def _on_a_free_port(
+    planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch
+) -> dict[str, Any]:
+    """What was measured; on another port where somebody else took the first between its choice and its use."""
+    for _ in range(PORTS - 1 if planned.topology.port is None else 0):
+        with contextlib.suppress(PortTakenError):
+            return _made(planned, scenario, placement, log, watch)
+    return _made(planned, scenario, placement, log, watch)
+
+
+def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch) -> dict[str, Any]:
+    """Launch, measure and stop; return the fields of the record. Raises ServerError or GeneratorError."""
+    with (
+        Generator(placement.processes, placement.generator) as generator,
+        Server(planned.topology, log, placement.server) as server,
+        Pace(placement.server or usable_cpus()) as pace,
+    ):
+        load, clocks = scenario.load.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
+        ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
+        monitor = Monitor(ready.census, pace)
+        result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)
+        reason = _objection(server, ready, result, Clocks.now().jump_since(clocks))
+        watch(Progress(Phase.STOPPING))
+    return {
+        "reason": reason,
+        "ready_s": ready.ready_s,
+        "body_bytes": ready.body_bytes,
+        "body_sha256": ready.body_sha256,
+        "processes": ready.census,
+        "load": result,
+        "usage": usage,
+        "killed": server.killed,
+    }
 
 
 def _measure(
@@ -103,14 +121,16 @@ def _measure(
     raise GeneratorError("the generator ended without a result")
 
 
-def _objection(server: Server, ready: Ready, result: LoadResult) -> str | None:
-    """Why what was measured must not be averaged in; None when there is no reason."""
+def _objection(server: Server, ready: Ready, result: LoadResult, jump: str | None) -> str | None:
+    """Why what was measured must not be averaged in; None when there is no reason. ``jump`` is that of the clock."""
     census = take_census(server)
     reasons = _changes(workers_of(ready.census), workers_of(census))
     if strangers := listeners(server)[1]:
         reasons.append(f"{', '.join(strangers)} listened on the port too")
     if result.errors.body:
         reasons.append(f"{result.errors.body} bodies were not the one that the server sent before")
+    if jump:
+        reasons.append(jump)
     if not result.ok:
         reasons.append("no request got a good response")
     return "; ".join(reasons) or None

@@ -70,6 +70,7 @@ def environment(cores: int = 8, load: float = 0.1) -> Environment:
         harness="0.1.0",
         git_commit=None,
         git_dirty=None,
+        git_changes=None,
         load_before=(load, load, load),
     )
 

@@ -133,6 +133,51 @@ def test_settings_of_the_rounds_that_make_no_sense_are_refused(tmp_path: Path, l
     assert reason.startswith(f"{line.split()[0]}: expected")
 
 
+@pytest.mark.parametrize("text", ["x = " + "[" * 50_000, "[" + "a." * 50_000 + "a]", 'x = "' + "y" * 2**20 + '"'])
+def test_files_that_nobody_would_write_are_refused_in_short_lines(tmp_path: Path, text: str) -> None:
+    assert all(len(reason) < 300 for reason in refusal(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'name = "a\\u0000b"',
+        'name = "a\\u001b[31m"',
+        'name = "../../etc"',
+        'name = "/etc/passwd"',
+        "rounds = -1",
+        "rounds = 1000000000",
+        'max_time = "999999999h"',
+        "max_time = -3",
+        "precision = inf",
+        "start_timeout = nan",
+        "rounds = 9223372036854775808",
+    ],
+)
+def test_values_that_no_run_could_have_are_refused(tmp_path: Path, line: str) -> None:
+    text = SMALLEST.replace('name = "small"', "") if line.startswith("name") else SMALLEST
+    (reason,) = refusal(tmp_path, line + text)
+    assert reason.startswith(f"{line.split()[0]}: ")
+    assert "\x1b" not in reason
+
+
+def test_secrets_are_used_but_never_written_down(tmp_path: Path) -> None:
+    scenario = loaded(
+        tmp_path, SMALLEST + 'env = { API_TOKEN = "hunter2", DB_PASSWORD = "hunter3", CART_COUPONS = "6" }\n'
+    )
+    assert scenario.topologies[0].env["API_TOKEN"] == "hunter2"
+    text = scenario.model_dump_json()
+    assert "hunter" not in text
+    assert '"API_TOKEN":"(redacted)"' in text
+    assert '"CART_COUPONS":"6"' in text
+
+
+@pytest.mark.parametrize("names", ['["A B"]', '["1A"]', '[""]', '"HOME"'])
+def test_names_that_no_variable_has_are_refused(tmp_path: Path, names: str) -> None:
+    (reason,) = refusal(tmp_path, SMALLEST + f"pass_env = {names}\n")
+    assert reason.startswith("topology[0].pass_env")
+
+
 def test_what_is_not_toml_names_the_line(tmp_path: Path) -> None:
     assert "line 2" in refusal(tmp_path, 'name = "x"\nrounds = = 3\n')[0]
 

@@ -3,7 +3,7 @@
 import typer
 
 from harness.cli.aa import aa_command
-from harness.cli.compare import compare_command, report_command
+from harness.cli.compare import compare_command, report_command, resume_command
 from harness.cli.doctor import doctor_command
 from harness.cli.load import load_command
 from harness.cli.usage import EXIT_CODES
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command(name="compare", epilog=EXIT_CODES)(compare_command)
 app.command(name="aa", epilog=EXIT_CODES)(aa_command)
+app.command(name="resume", epilog=EXIT_CODES)(resume_command)
 app.command(name="report")(report_command)
 app.command(name="load")(load_command)
 app.command(name="doctor")(doctor_command)

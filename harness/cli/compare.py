@@ -4,16 +4,20 @@ import random
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.preparation import Prepared, prepare
+from harness.environment import describe_environment
+from harness.preparation import Prepared, prepare, prepare_again
 from harness.record import Run, read_run
 from harness.scenario import load_scenario
+
+if TYPE_CHECKING:
+    from harness.display import LiveDisplay, PlainDisplay
 
 
 def compare_command(
@@ -70,6 +74,25 @@ def compare_command(
     raise typer.Exit(exit_code(run))
 
 
+def resume_command(
+    run: Annotated[Path, typer.Argument(help="The folder of a run that was interrupted.")],
+) -> None:
+    """Make the trials that an interrupted run still lacks, by the same plan, and report.
+
+    Refused when the code or the machine is not what the run began with.
+    """
+    console = Console()
+    with usage_errors():
+        from harness.compare import resume  # imports as below
+
+        found = read_run(run)
+        prepared = prepare_again(found, describe_environment())
+        with _display(console, prepared) as audience:
+            path = resume(found, prepared, audience)
+        ended = _report(console, path)
+    raise typer.Exit(exit_code(ended))
+
+
 def report_command(
     run: Annotated[Path, typer.Argument(help="A run folder, such as results/latest.")],
 ) -> None:
@@ -87,11 +110,15 @@ def measure(console: Console, prepared: Prepared, out: Path) -> Path:
     """Make the trials, telling the console how it goes; return the run folder."""
     # These bring SciPy, more than a second of imports that a load or a dry run need not wait for.
     from harness.compare import compare
+
+    with _display(console, prepared) as audience:
+        return compare(prepared, out, _repeat(prepared.seed), audience)
+
+
+def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDisplay":
     from harness.display import LiveDisplay, PlainDisplay, is_live
 
-    display = LiveDisplay if is_live(console) else PlainDisplay
-    with display(console, prepared) as audience:
-        return compare(prepared, out, _repeat(prepared.seed), audience)
+    return (LiveDisplay if is_live(console) else PlainDisplay)(console, prepared)
 
 
 def _report(console: Console, path: Path) -> Run:

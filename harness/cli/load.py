@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from harness.cli import offer
+from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.generator.load import Load
 from harness.generator.probe import probe
@@ -23,6 +24,7 @@ from harness.report.load.suffix import CHART, SERIES, check_suffix
 
 _WHAT: Final = "What is sent"
 _HOW: Final = "How it is offered"
+_WHOM: Final = "Whom it may reach"
 _GOOD: Final = "What a good response is"
 _OUT: Final = "What comes out"
 
@@ -118,6 +120,17 @@ def load_command(
     unix_socket: Annotated[
         Path | None, typer.Option(help="Connect to this socket instead of host and port.", rich_help_panel=_WHAT)
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A host to be loaded that is not this machine.", rich_help_panel=_WHOM),
+    ] = None,
+    max_rate: Annotated[
+        str,
+        typer.Option(metavar="N|none", help="Requests/s on other hosts, at the most.", rich_help_panel=_WHOM),
+    ] = f"{MOST_RATE_PER_S:g}",
+    max_connections: Annotated[
+        str, typer.Option(metavar="N|none", help="Connections to other hosts, at the most.", rich_help_panel=_WHOM)
+    ] = str(MOST_CONNECTIONS),
     insecure: Annotated[bool, typer.Option("--insecure", help="Trust any certificate.", rich_help_panel=_WHAT)] = False,
     cacert: Annotated[
         Path | None, typer.Option(help="Trust the authorities in this PEM file.", rich_help_panel=_WHAT)
@@ -169,6 +182,10 @@ def load_command(
                 "seed": seed,
                 "expect": offer.expectation(expect_status, expect_body_sha256, expect_length),
             },
+        )
+        most_connections = bound(max_connections)
+        check_reach(
+            offered, allow_host or [], bound(max_rate), None if most_connections is None else int(most_connections)
         )
         number, pinned = offer.placed(processes, cpus, offered.connections)
         probe(offered)

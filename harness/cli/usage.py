@@ -8,6 +8,7 @@ import typer
 
 from harness.generator.probe import ProbeError
 from harness.generator.process import GeneratorError
+from harness.lock import BusyError
 from harness.record import RunFolderError
 from harness.scenario import ScenarioError
 from harness.units import parse_duration_s
@@ -44,6 +45,6 @@ def usage_errors() -> Iterator[None]:
     """Say what is wrong with the input and end with exit code 2."""
     try:
         yield
-    except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError) as error:
+    except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError, BusyError) as error:
         typer.echo(f"harness: {error}", err=True)
         raise typer.Exit(2) from error

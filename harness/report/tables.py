@@ -1,5 +1,7 @@
 """Tidy tables: one row a trial, one row a topology."""
 
+from typing import Final
+
 import pandas as pd
 
 from harness.analysis.limits import limit_of
@@ -7,15 +9,27 @@ from harness.record import Run, TrialRecord
 from harness.report.limits import usual_limit
 from harness.report.summary import TopologySummary
 
+FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+
 
 def trials_frame(run: Run) -> pd.DataFrame:
     """A row for each record, in the order in which the trials were made; empty cells were not measured."""
-    return pd.DataFrame([_trial_row(record) for record in run.records])
+    return _frame([_trial_row(record) for record in run.records])
 
 
 def summary_frame(summaries: list[TopologySummary]) -> pd.DataFrame:
     """A row for each topology; empty cells were not measured."""
-    return pd.DataFrame([_summary_row(summary) for summary in summaries])
+    return _frame([_summary_row(summary) for summary in summaries])
+
+
+def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Text that a spreadsheet would take for a formula is given an apostrophe, which makes it text there too (OWASP,
+    "CSV Injection")."""
+    return pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])
+
+
+def _text(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
 
 
 def _trial_row(record: TrialRecord) -> dict[str, object]:

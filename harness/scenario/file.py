@@ -13,8 +13,10 @@ from harness.generator.sources import RequestTable
 from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.table import NAME, DurationS, Percent, ScenarioError, Table
 from harness.scenario.topology import Topology, TopologyTable
+from harness.units import size_text
 
 MOST_ROUNDS: Final = 10_000
+MOST_BYTES: Final = 2**20  # of a file that people write
 
 
 def _rounds(value: object) -> object:
@@ -120,9 +122,15 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     Raises ScenarioError with every reason at once.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ScenarioError(
+                f"{path}: expected at most {size_text(MOST_BYTES)}, got {size_text(path.stat().st_size)}"
+            )
         tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise ScenarioError(f"{path}: nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: not TOML: {error}") from error
     for key, value in (overrides or {}).items():

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.units import parse_duration_s, parse_percent
 
+MOST_S: Final = 7 * 24 * 3600.0
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # also the name of files
 
 
@@ -21,7 +22,7 @@ def _share(value: object) -> object:
     return parse_percent(value) if isinstance(value, str) else value
 
 
-DurationS = Annotated[float, BeforeValidator(_duration_s)]
+DurationS = Annotated[float, BeforeValidator(_duration_s), Field(le=MOST_S)]
 Percent = Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)]  # 0.03 for "3%"
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 

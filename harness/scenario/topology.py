@@ -1,22 +1,30 @@
 """The ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from harness.scenario.table import NAME, Table, Words
 
 PLACEHOLDERS: Final = ("python", "host", "port", "workers")
 MAX_WORKERS: Final = 1024
+REDACTED: Final = "(redacted)"
+_SECRET: Final = re.compile(
+    r"secret|token|passw|passphrase|credential|private|api_?key|access_?key|auth", re.IGNORECASE
+)
+
+PassedNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...], Field(strict=False)]
 
 
 class Topology(Table):
     """One way to run the server. ``workers`` is None for one that is not a cluster; clusters that differ in
     nothing but that are of one ``family``.
 
-    ``command`` and the values of ``env`` may hold {python}, {host}, {port} and {workers}. ``port`` fixes the
+    ``command`` and the values of ``env`` may hold {python}, {host}, {port} and {workers}. The server's environment is
+    ``env``, the variables of the caller that ``pass_env`` names, and a few that every program needs. ``port`` fixes the
     port for a server that can't be told one; otherwise every trial takes a free one.
     """
 
@@ -24,10 +32,16 @@ class Topology(Table):
     family: str
     command: Words = Field(min_length=1)
     env: dict[str, str] = Field(default_factory=dict)
+    pass_env: PassedNames = ()
     workers: int | None = None
     baseline: bool = False
     requires: Words = ()
     port: int | None = Field(default=None, ge=1, le=65535)
+
+    @field_serializer("env", when_used="json")
+    def _without_secrets(self, env: dict[str, str]) -> dict[str, str]:
+        """What is written down, in a run folder or anywhere else, does not hold them."""
+        return {name: REDACTED if is_secret(name) else value for name, value in env.items()}
 
     def filled(self, text: str, values: Mapping[str, object]) -> str:
         """``text`` with its placeholders replaced."""
@@ -40,6 +54,7 @@ class TopologyTable(Table):
     name: str = Field(min_length=1)
     command: Words = Field(min_length=1)
     env: dict[str, str] = Field(default_factory=dict)
+    pass_env: PassedNames = ()
     workers: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)] | None = None
     baseline: bool = False
     requires: Words = ()
@@ -78,6 +93,11 @@ class TopologyTable(Table):
             Topology(name=self.name.format(workers=workers), family=family, workers=workers, **rest)
             for workers in (self.workers or (None,))
         ]
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name is likely to hold something that nobody else should know."""
+    return _SECRET.search(name) is not None
 
 
 def _placeholders(texts: Iterable[str]) -> set[str]:

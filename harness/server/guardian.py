@@ -20,6 +20,7 @@ import psutil
 
 PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)
 POLL_S: Final = 0.01
+LOOK_S: Final = 0.1  # at the log
 KILL_S: Final = 10.0  # processes that survive SIGKILL this long hang in the kernel
 
 
@@ -37,11 +38,27 @@ def main(fd: int) -> None:
         return
     _tell(harness, pid=server.pid)
     exited = os.pidfd_open(server.pid)
-    if exited in wait([harness, exited]):
+    if exited in _wait([harness, exited], order):
         _tell(harness, exited=server.wait())
-        wait([harness])
+        _wait([harness], order)
     killed = _stop(server, order["grace_s"]) + _kill_descendants()
     _tell(harness, killed=killed, exited=server.returncode)
+
+
+def _wait(for_any: list[Connection | int], order: dict[str, Any]) -> list[Any]:
+    """Until one of them is ready; meanwhile the log is kept from filling the disk."""
+    while not (ready := wait(for_any, LOOK_S)):
+        _bound_log(order["log"], order["most_log_bytes"])
+    return ready
+
+
+def _bound_log(log: str, most_bytes: int) -> None:
+    """Drop what was written so far when it is too much; the server, which appends, goes on at the new end."""
+    with contextlib.suppress(OSError):  # a log that can't be looked at is not a reason to leave the server alone
+        if (size := os.stat(log).st_size) > most_bytes:
+            os.truncate(log, 0)
+            with open(log, "ab") as file:
+                file.write(f"harness: {size:,} bytes of this log were dropped\n".encode())
 
 
 def _start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":

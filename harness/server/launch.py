@@ -19,17 +19,29 @@ from harness.server import guardian
 
 HOST: Final = "127.0.0.1"
 GRACE_S: Final = 5.0  # what a server gets to stop after SIGTERM
+MOST_LOG_BYTES: Final = 16 * 1024 * 1024  # what is more is dropped within a tenth of a second
 LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
+PASSED: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "TMPDIR", "TZ", "USER")
 
 
 class ServerError(Exception):
     """The server can't be measured: not started, not ready, not ours, gone. The message says which and why."""
 
 
+class PortTakenError(ServerError):
+    """Somebody else listens on the server's port."""
+
+
 def search_path() -> str:
     """PATH with the programs beside this Python first, so that a virtual environment need not be activated."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def environment_of(topology: Topology) -> dict[str, str]:
+    """What the server is given of the caller's environment: the little that every program needs, and what it names."""
+    names = [*PASSED, *topology.pass_env]
+    return {name: os.environ[name] for name in names if name in os.environ} | {"PATH": search_path()}
 
 
 def missing_programs(topology: Topology) -> list[str]:
@@ -74,7 +86,7 @@ class Server:
                 start_new_session=True,
             )
         command = [topology.filled(word, values) for word in topology.command]
-        env = os.environ | {"PATH": search_path()} | {k: topology.filled(v, values) for k, v in topology.env.items()}
+        env = environment_of(topology) | {name: topology.filled(text, values) for name, text in topology.env.items()}
         try:
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)  # inherited by all that it will start
@@ -118,7 +130,7 @@ class Server:
         self._guardian.wait()
 
     def _launch(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
-        order = {"command": command, "env": env, "log": str(log), "grace_s": GRACE_S}
+        order = {"command": command, "env": env, "log": str(log), "most_log_bytes": MOST_LOG_BYTES, "grace_s": GRACE_S}
         self._pipe.send_bytes(json.dumps(order).encode())
         answer = self._told()
         if "error" in answer:

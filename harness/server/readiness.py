@@ -12,7 +12,7 @@ import psutil
 from harness.generator.load import Request
 from harness.record import ServerProcess
 from harness.server.census import listeners, take_census, workers_of
-from harness.server.launch import HOST, Server, ServerError
+from harness.server.launch import HOST, PortTakenError, Server, ServerError
 
 POLL_S: Final = 0.05
 ANSWER_S: Final = 5.0  # the most that one answer is waited for
@@ -46,7 +46,7 @@ def wait_until_ready(server: Server, request: Request, workers: int | None, time
     began_s = time.monotonic()
     missing = "it does not listen"
     while time.monotonic() - began_s < timeout_s:
-        server.check_alive()
+        _check_alive(server)
         missing = _missing(server, request, workers, min(ANSWER_S, began_s + timeout_s - time.monotonic()))
         if not missing:
             ready_s = time.monotonic() - began_s
@@ -57,11 +57,24 @@ def wait_until_ready(server: Server, request: Request, workers: int | None, time
     raise ServerError(f"not ready after {timeout_s:g} s: {missing}")
 
 
+def _check_alive(server: Server) -> None:
+    """Raise ServerError when it has ended; as most servers do that find their port taken, which is then the reason."""
+    try:
+        server.check_alive()
+    except ServerError:
+        _check_port(server, listeners(server)[1])
+        raise
+
+
+def _check_port(server: Server, strangers: list[str]) -> None:
+    if strangers:
+        raise PortTakenError(f"port {server.port} is in use by {', '.join(strangers)}, not by the server just launched")
+
+
 def _missing(server: Server, request: Request, workers: int | None, patience_s: float) -> str:
     """What still keeps the server from being ready; empty when nothing does."""
     ours, strangers = listeners(server)
-    if strangers:
-        raise ServerError(f"port {server.port} is in use by {', '.join(strangers)}, not by the server just launched")
+    _check_port(server, strangers)
     if not ours:
         return f"it does not listen on port {server.port}"
     try:

@@ -198,6 +198,14 @@ def test_different_pages_are_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_formula_reaches_a_spreadsheet(tmp_path: Path, sign: str) -> None:
+    reason = f"{sign}HYPERLINK('http://x')"
+    failed = record(1, TWO, 0, status="failed", reason=reason)
+    text = trials_frame(made_run(tmp_path, scenario_of([RAW, TWO], 1), [record(1, RAW, 100), failed])).to_csv()
+    assert f"'{reason}" in text
+
+
 def test_csv_is_tidy(run: Run) -> None:
     (run.path / "trials.csv").write_text(trials_frame(run).to_csv(index=False))
     trials = pd.read_csv(run.path / "trials.csv")

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 import psutil
 import pytest
 
-from harness.server.launch import Server, ServerError, log_tail, missing_programs
+from harness.server.launch import MOST_LOG_BYTES, PASSED, Server, ServerError, log_tail, missing_programs
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -148,6 +149,16 @@ def test_the_last_lines_of_both_streams_are_in_the_log(log: Path) -> None:
     assert log.read_text().splitlines() == [f"line {number}" for number in range(1000)]
 
 
+def test_a_server_that_floods_its_log_does_not_fill_the_disk(log: Path) -> None:
+    with Server(small("floods_log"), log) as server:
+        wait_until_listening(server.port)
+        wait_until(lambda: log.read_bytes().startswith(b"harness: "), "the log to be cut")
+        time.sleep(0.5)
+        assert log.stat().st_size < 3 * MOST_LOG_BYTES
+        server.check_alive()
+        assert log_tail(log)  # the newest is kept
+
+
 def test_without_a_log_there_are_no_last_lines(log: Path) -> None:
     assert log_tail(log) == []
 
@@ -165,6 +176,23 @@ def test_placeholders_are_filled(log: Path) -> None:
         "arguments": [sys.executable, "127.0.0.1", str(server.port), "3"],
         "address": f"127.0.0.1:{server.port}/3",
     }
+
+
+def test_the_environment_is_what_was_declared_and_the_little_that_programs_need(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDED_ON", "yes")
+    monkeypatch.setenv("KEPT_BACK", "secret")
+    code = "import json, os; print(json.dumps(dict(os.environ)), flush=True)"
+    shown = topology(sys.executable, "-c", code, "{port}", OWN="its own").model_copy(
+        update={"pass_env": ("HANDED_ON",)}
+    )
+    with Server(shown, log) as server:
+        wait_until_exited(server)
+    env = json.loads(log.read_text())
+    assert (env["HANDED_ON"], env["OWN"]) == ("yes", "its own")
+    assert set(env) - {"HANDED_ON", "OWN", "PYTHONPATH", "PATH", *PASSED} <= {"LC_CTYPE"}  # which Python may set
+    assert "KEPT_BACK" not in env
 
 
 def test_a_fixed_port_is_kept(log: Path) -> None:

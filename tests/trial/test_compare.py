@@ -1,12 +1,13 @@
 """A whole comparison: every record on disk, whatever becomes of one topology or of the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.analysis.comparison import Comparisons
 from harness.compare import compare
+from harness.doctor.check import Check
 from harness.plan import PlannedTrial, make_plan
 from harness.preparation import prepare
 from harness.record import TrialRecord, read_run
@@ -28,6 +29,9 @@ class Silent:
         self.ended: list[TrialRecord] = []
         self.rounds = 0
         self._act = act
+
+    def checked(self, checks: Sequence[Check]) -> None:
+        """Take no interest."""
 
     def begin(self, planned: PlannedTrial) -> None:
         """Remember which trial begins."""

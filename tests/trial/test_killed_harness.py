@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 from harness.record import read_run
-from tests.server.family import Family
+from tests.server.family import MARK, Family
 from tests.server.polling import PATIENCE_S, wait_until
 from tests.server.topologies import ROOT, SERVERS
 
@@ -31,11 +33,13 @@ duration = "700ms"
 [[topology]]
 name = "daemon"
 command = ["{{python}}", "-m", "{SERVERS}.leaves_daemon", "--port", "{{port}}"]
+pass_env = ["{MARK}"]
 
 [[topology]]
 name = "prefork"
 workers = [2]
 command = ["{{python}}", "-m", "{SERVERS}.prefork", "--port", "{{port}}", "--workers", "{{workers}}"]
+pass_env = ["{MARK}"]
 """
 PLANNED: Final = 6
 
@@ -121,8 +125,13 @@ def comparing(tmp_path: Path) -> Iterator[Comparison]:
 
 @pytest.mark.parametrize(
     ("signum", "code"),
-    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)],
-    ids=["SIGKILL", "SIGTERM", "SIGINT"],
+    [
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGTERM, -signal.SIGTERM),
+        (signal.SIGHUP, -signal.SIGHUP),
+        (signal.SIGINT, 130),
+    ],
+    ids=["SIGKILL", "SIGTERM", "SIGHUP", "SIGINT"],
 )
 def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
     signum: int, code: int, tmp_path: Path, family: Family
@@ -140,6 +149,38 @@ def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
     assert made.unreadable == 0
     assert (comparison.folder / "report.md").exists() == (signum == signal.SIGINT)
     assert "Traceback" not in comparison.said
+
+
+def test_a_second_interrupt_ends_it_at_once(tmp_path: Path, family: Family) -> None:
+    with comparing(tmp_path) as comparison:
+        wait_until(comparison.records, "the first record")
+        wait_until(comparison.measuring, "the next trial")
+        os.kill(comparison.process.pid, signal.SIGINT)
+        assert comparison.end_with(signal.SIGINT) == 130, comparison.said
+    wait_until(lambda: not family.alive(), "its processes to be gone")
+    assert read_run(comparison.folder).records
+    assert "Traceback" not in comparison.said
+
+
+def test_a_shell_that_is_gone_takes_it_along(tmp_path: Path, family: Family) -> None:
+    """The shell leads the session of a terminal: when it ends, the kernel hangs up on those in the foreground."""
+    file, results = tmp_path / "killed.toml", tmp_path / "results"
+    file.write_text(SCENARIO)
+    terminal, shells_end = pty.openpty()
+    harness = shlex.join([sys.executable, "-m", "harness", "compare", str(file), "--out", str(results)])
+    with (
+        open(shells_end, "rb") as stdin,
+        (tmp_path / "said").open("wb") as output,
+        subprocess.Popen(
+            ["setsid", "--ctty", "sh", "-c", f"{harness}; true"], cwd=ROOT, stdin=stdin, stdout=output, stderr=output
+        ) as shell,
+    ):
+        comparison = Comparison(shell, results, tmp_path / "said")
+        wait_until(comparison.records, "the first record")
+        shell.kill()
+    wait_until(lambda: not family.alive(), "its processes to be gone")
+    os.close(terminal)
+    assert read_run(comparison.folder).records
 
 
 def lives(process: psutil.Process) -> bool:

@@ -8,8 +8,10 @@ from typing import Final
 
 import pytest
 
+from harness.clocks import Clocks
 from harness.record import TrialRecord
 from harness.scenario import Topology
+from harness.server.launch import free_port
 from harness.trial import Phase, Progress
 from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family
@@ -164,6 +166,40 @@ def test_a_stranger_on_the_port_makes_the_record_invalid(family: Family, log: Pa
     assert record.status == "invalid"
     assert record.reason is not None
     assert f"(pid {os.getpid()}) listened on the port too" in record.reason
+
+
+@pytest.mark.parametrize("server", ["page", "shares_port"])
+def test_a_port_that_a_stranger_took_is_given_up_for_another(
+    server: str, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one can't listen on it, the other could, beside the stranger."""
+    with listen(0, share=True) as stranger:
+        ports = iter([stranger.getsockname()[1], free_port()])
+        monkeypatch.setattr("harness.server.launch.free_port", lambda: next(ports))
+        assert_good(try_out(small(server), log))
+
+
+def test_ports_that_are_taken_again_and_again_fail_the_trial(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with listen(0) as stranger:
+        port: int = stranger.getsockname()[1]
+        monkeypatch.setattr("harness.server.launch.free_port", lambda: port)
+        assert_failed(try_out(small("page"), log), rf"port {port} is in use by .*\(pid {os.getpid()}\)")
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        (Clocks(100.0, 700.0, 1e9 + 600), "the machine slept for 600.0 s"),
+        (Clocks(100.0, 100.0, 1e9 - 7), "the clock was set back by 7.0 s"),
+    ],
+)
+def test_a_jump_of_the_clock_makes_the_record_invalid(
+    later: Clocks, reason: str, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = iter([Clocks(100.0, 100.0, 1e9), later])
+    monkeypatch.setattr(Clocks, "now", lambda: next(readings))
+    record = try_out(small("page"), log)
+    assert (record.status, record.reason) == ("invalid", reason)
 
 
 def port_of(word: str, family: Family) -> int:

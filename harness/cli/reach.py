@@ -1,0 +1,71 @@
+"""Whom a load may reach: this machine, and another only when it is named each time, and then within bounds."""
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from harness.cli.usage import UsageError
+from harness.generator.load import Load, Target
+
+MOST_RATE_PER_S: Final = 1000.0
+MOST_CONNECTIONS: Final = 100
+LIFTED: Final = "none"
+
+
+def check_reach(
+    load: Load, allowed: Sequence[str], most_rate_per_s: float | None, most_connections: int | None
+) -> None:
+    """Raise UsageError for a load on a host that is neither this machine nor ``allowed``, or that is beyond the bounds
+    for other hosts, where they are not lifted (None)."""
+    host = load.target.host
+    if is_here(load.target):
+        return
+    if host not in allowed:
+        raise UsageError(
+            f"{host} is not this machine. Loads go to 127.0.0.0/8 and ::1; elsewhere only with --allow-host {host},"
+            " from those who may"
+        )
+    reasons = []
+    if most_rate_per_s is not None and load.arrivals is None:
+        reasons.append(f"a closed loop is as fast as {host} answers: give a --rate, or --max-rate {LIFTED}")
+    elif most_rate_per_s is not None and (rate := highest_rate(load)) > most_rate_per_s:
+        reasons.append(f"{rate:g} requests/s are more than --max-rate {most_rate_per_s:g} allows for another host")
+    if most_connections is not None and load.connections > most_connections:
+        reasons.append(
+            f"{load.connections} connections are more than --max-connections {most_connections} allows for another host"
+        )
+    if reasons:
+        raise UsageError("\n".join(reasons))
+
+
+def is_here(target: Target) -> bool:
+    """Whether every address of the target is this machine's own. One without any can't be reached at all."""
+    if target.unix_socket is not None:
+        return True
+    try:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return True
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+
+
+def highest_rate(load: Load) -> float:
+    """Of an open loop (requests/s)."""
+    assert load.arrivals is not None, "a closed loop has none"
+    return max([load.arrivals.rate_per_s, *(stage.rate_per_s for stage in load.arrivals.stages)])
+
+
+def bound(text: str) -> float | None:
+    """An option's bound, a positive number; None when it is lifted."""
+    if text == LIFTED:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"expected a positive number or '{LIFTED}', got {text!r}")
+    return value

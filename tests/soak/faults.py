@@ -1,0 +1,86 @@
+"""What goes wrong: servers that misbehave, and kills of whoever takes part, at any phase of a trial."""
+
+import contextlib
+import random
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+from harness.generator import __main__ as generator
+from harness.monitor import pace_probe
+from harness.scenario import Topology
+from harness.server import guardian
+from harness.trial import Phase
+from tests.server.topologies import prefork, small
+
+SERVERS_THAT: Final[dict[str, Topology]] = {
+    "are-well": small("page"),
+    "are-a-cluster": prefork(2),
+    "exit-at-once": small("exits_at_once"),
+    "send-garbage": small("garbage"),
+    "never-listen": small("never_listens"),
+    "listen-late": small("listens_late", "--milliseconds", "200"),
+    "answer-500": small("broken"),
+    "redirect": small("redirects"),
+    "ignore-sigterm": small("ignores_sigterm"),
+    "leave-a-daemon": small("leaves_daemon"),
+    "have-grandchildren": small("grandchildren"),
+    "flood-their-log": small("floods_log"),
+    "stop-answering": small("stalls"),
+}
+VICTIMS: Final = ("nobody", "generator", "guardian", "server", "child of the server", "probe")
+MARKS: Final = {
+    "generator": generator.__name__.removesuffix(".__main__"),
+    "guardian": guardian.__file__,
+    "probe": pace_probe.__file__,
+}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL to one of those who take part, as a phase begins."""
+
+    victim: str
+    phase: Phase
+
+    def strike(self) -> None:
+        """Now. Nothing happens where there is no such process (any more)."""
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _processes(self) -> list[psutil.Process]:
+        ours = psutil.Process().children()
+        if self.victim in MARKS:
+            return [process for process in ours if _says(process, MARKS[self.victim])]
+        below = [child for process in ours if _says(process, MARKS["guardian"]) for child in _children(process)]
+        if self.victim == "server":
+            return below
+        return [child for process in below for child in _children(process)][:1]
+
+
+def drawn_kill(dice: random.Random) -> Kill:
+    """In half of the trials somebody is killed."""
+    victim = dice.choice(VICTIMS[1:]) if dice.random() < 0.5 else VICTIMS[0]
+    return Kill(victim, dice.choice(list(Phase)))
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.children()
+    return []
+
+
+def _says(process: psutil.Process, word: str) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(word in part for part in process.cmdline())
+    return False
+
+
+def topologies() -> list[Topology]:
+    """All servers, the well one as the baseline."""
+    return [
+        topology.model_copy(update={"name": name, "family": name, "baseline": name == "are-well"})
+        for name, topology in SERVERS_THAT.items()
+    ]

@@ -1,0 +1,164 @@
+"""An interrupted run is gone on with by its own plan, or it is said why not."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import compare as module
+from harness.compare import compare, resume
+from harness.environment import Environment, describe_environment
+from harness.generator.placement import Placement
+from harness.plan import PlannedTrial
+from harness.preparation import prepare, prepare_again
+from harness.record import Run, RunFolderError, TrialRecord, read_run
+from harness.scenario import Scenario, Topology
+from tests.made_runs import record, scenario_of, topology
+from tests.server.servers.serving import listen
+from tests.trial.test_compare import Silent
+
+FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
+RAW, TWO = (
+    each.model_copy(update=FOUND) for each in (topology("raw", baseline=True), topology("cluster-2", workers=2))
+)
+HERE = describe_environment()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials take no time and always come to something."""
+
+    def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, *_: object) -> TrialRecord:
+        made = record(planned.block, planned.topology, 100, served=[50] * (planned.topology.workers or 1))
+        return made.model_copy(update={"trial": planned.id, "position": planned.position})
+
+    monkeypatch.setattr(module, "run_trial", run_trial)
+    monkeypatch.setattr(module, "checkup", lambda *_: [])
+    monkeypatch.setattr(module, "describe_environment", lambda: HERE)
+
+
+class Impatient(Silent):
+    """Interrupts as a trial begins."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._after = after
+
+    def begin(self, planned: PlannedTrial) -> None:
+        """Not any more than so many."""
+        if len(self.ended) == self._after:
+            raise KeyboardInterrupt
+        super().begin(planned)
+
+
+def interrupted(results: Path, after: int, *topologies: Topology, rounds: int | None = 4) -> Run:
+    """A run that was cut short after so many trials."""
+    scenario = scenario_of(list(topologies) or [RAW, TWO], 1).model_copy(update={"rounds": rounds})
+    return read_run(compare(prepare(scenario, 1), results, "harness compare it", Impatient(after)))
+
+
+def gone_on_with(run: Run, now: Environment = HERE) -> Run:
+    """The same run when it was resumed."""
+    return read_run(resume(run, prepare_again(run, now), Silent()))
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 7])
+def test_the_missing_trials_are_made_in_the_order_of_the_plan(tmp_path: Path, after: int) -> None:
+    before = interrupted(tmp_path, after)
+    assert (len(before.records), before.is_whole) == (after, False)
+    run = gone_on_with(before)
+    assert [each.trial for each in run.records] == [planned.id for planned in run.info.trials]
+    assert run.records[:after] == before.records
+    assert run.is_whole
+    assert run.ending is not None
+    assert len(run.ending.resumed_at) == 1
+
+
+def test_it_can_be_interrupted_and_gone_on_with_again(tmp_path: Path) -> None:
+    before = interrupted(tmp_path, 2)
+    again = read_run(resume(before, prepare_again(before, HERE), Impatient(3)))
+    assert (len(again.records), again.is_whole) == (5, False)
+    run = gone_on_with(again)
+    assert len(run.records) == 8
+    assert run.ending is not None
+    assert len(run.ending.resumed_at) == 2
+
+
+def test_a_run_that_was_killed_in_the_middle_of_a_record_loses_that_one_only(tmp_path: Path) -> None:
+    path = interrupted(tmp_path, 3).path
+    (path / "ending.json").unlink()
+    trials = path / "trials.jsonl"
+    trials.write_bytes(trials.read_bytes()[:-40])
+    before = read_run(path)
+    assert (len(before.records), before.unreadable) == (2, 1)
+    run = gone_on_with(before)
+    assert sorted(each.trial for each in run.records) == [planned.id for planned in run.info.trials]
+    assert run.unreadable == 1
+    assert run.is_whole
+
+
+def test_auto_rounds_go_on_until_sure(tmp_path: Path) -> None:
+    run = gone_on_with(interrupted(tmp_path, 3, rounds=None))
+    assert run.ending is not None
+    assert run.ending.reason in ("sure", "out of time")
+    assert len(run.records) >= 10
+
+
+def refusal(run: Run, now: Environment = HERE) -> str:
+    """Why it can't be gone on with; nothing of it is touched."""
+    files = {path: path.read_bytes() for path in run.path.rglob("*.json*")}
+    with pytest.raises(RunFolderError) as caught:
+        prepare_again(run, now)
+    assert {path: path.read_bytes() for path in run.path.rglob("*.json*")} == files
+    return str(caught.value)
+
+
+def test_a_run_that_has_ended_is_refused(tmp_path: Path) -> None:
+    assert "nothing is missing" in refusal(interrupted(tmp_path, 99))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"git_commit": "f" * 40}, "git commit: "),
+        ({"git_changes": "changed"}, "git changes: "),
+        ({"cpu_model": "another"}, "cpu model: "),
+        ({"usable_cores": 99}, "usable cores: "),
+        ({"packages": {"aiohttp": "0.1"}}, "packages: "),
+    ],
+)
+def test_other_code_or_another_machine_is_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    message = refusal(interrupted(tmp_path, 2), HERE.model_copy(update=change))
+    assert "not what it began with" in message
+    assert said in message
+
+
+def test_another_load_average_is_no_other_machine(tmp_path: Path) -> None:
+    assert gone_on_with(interrupted(tmp_path, 2), HERE.model_copy(update={"load_before": (9.0, 9.0, 9.0)})).is_whole
+
+
+def test_an_edited_scenario_is_refused(tmp_path: Path) -> None:
+    run = interrupted(tmp_path, 2)
+    file = run.path / "scenario.json"
+    file.write_text(file.read_text().replace('"connections": 40', '"connections": 41'))
+    assert "scenario.json was changed" in refusal(read_run(run.path))
+
+
+def test_secrets_that_were_not_recorded_are_named(tmp_path: Path) -> None:
+    secret = TWO.model_copy(update={"env": {"API_TOKEN": "hunter2"}})
+    run = interrupted(tmp_path, 2, RAW, secret)
+    assert "hunter2" not in "".join(path.read_text() for path in run.path.rglob("*.json*"))
+    assert "the secrets in env of cluster-2 were not recorded" in refusal(run)
+
+
+def test_a_program_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = interrupted(tmp_path, 2)
+    monkeypatch.setenv("PATH", "")
+    assert "true not found on PATH" in refusal(run)
+
+
+def test_a_fixed_port_that_is_taken_is_told_before_anything_is_touched(tmp_path: Path) -> None:
+    with listen(0) as free:
+        port: int = free.getsockname()[1]
+    run = interrupted(tmp_path, 2, RAW.model_copy(update={"port": port}), TWO)
+    with listen(port), pytest.raises(Exception, match=f"port {port} of 127.0.0.1"):
+        prepare_again(run, HERE)
