@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test lint format fuzz truth validity bench clean
+.PHONY: help setup compare test lint format fuzz soak truth validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(READY) ## put the code into the common style
 
 fuzz: $(READY) ## try hostile servers for longer than the tests do
 	$(BIN)/pytest tests/generator/test_hostile.py tests/generator/test_framing.py --hypothesis-profile=fuzz --timeout=3600
+
+soak: $(READY) ## 208 trials in a row with faults drawn at random (ten minutes)
+	$(BIN)/python -m tests.soak
 
 truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
 	$(BIN)/python -m bench.truth

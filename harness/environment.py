@@ -11,6 +11,8 @@ from typing import Final
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from harness.text import Printable
+
 PASSING: Final = ("load_before", "git_dirty")  # the one is never the same, the other is told by the changes
 PACKAGES: Final = ("aiohttp", "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "psutil")
 
@@ -20,19 +22,19 @@ class Environment(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    cpu_model: str | None
+    cpu_model: Printable | None
     cores: int
     usable_cores: int
     memory_bytes: int
-    system: str
-    kernel: str
-    python: str
-    node: str | None
-    packages: dict[str, str]
-    harness: str
-    git_commit: str | None
+    system: Printable
+    kernel: Printable
+    python: Printable
+    node: Printable | None
+    packages: dict[Printable, Printable]
+    harness: Printable
+    git_commit: Printable | None
     git_dirty: bool | None
-    git_changes: str | None  # a digest of what is not committed
+    git_changes: Printable | None = None  # a digest of what is not committed
     load_before: tuple[float, float, float]
 
 

@@ -203,7 +203,7 @@ def record(
     pids = list(range(10, 10 + (topology.workers or 1)))
     workers = {str(pid): count for pid, count in zip(pids, served or [], strict=bool(served)) if count}
     return TrialRecord(
-        trial=f"r{block:02d}-{topology.name}",
+        trial=trial_id(block, topology),
         block=block,
         position=1,
         topology=topology.name,
@@ -221,6 +221,11 @@ def record(
     )
 
 
+def trial_id(block: int, topology: Topology) -> str:
+    """What a trial is called here, wherever in its block it comes."""
+    return f"r{block:02d}-{topology.name}"
+
+
 def scenario_of(topologies: list[Topology], rounds: int) -> Scenario:
     """A scenario with these topologies."""
     return Scenario(name="made", rounds=rounds, load=LOAD, topologies=tuple(topologies))
@@ -236,14 +241,15 @@ def made_run(
     ending: EndReason | None = "all rounds",
     checks: list[Check] | None = None,
     noise: NoiseFloor | None = None,
+    command: str = "harness compare x",
 ) -> Run:
     """A run folder on disk with these records, read again."""
-    plan = make_plan(scenario, seed=1)
+    plan = [each.model_copy(update={"id": trial_id(each.block, each.topology)}) for each in make_plan(scenario, seed=1)]
     info = RunInfo(
         seed=1,
         started_at=BEGAN,
-        command="harness compare x",
-        trials=list(plan),
+        command=command,
+        trials=plan,
         looks=ONCE.after,
         placement=placement or Placement(),
         skipped=skipped or [],

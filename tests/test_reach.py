@@ -16,7 +16,12 @@ ELSEWHERE = "192.0.2.7"
 
 def load(host: str = ELSEWHERE, **changes: Any) -> Load:
     """A small open loop on that host."""
-    fields = {"connections": 10, "threads": 2, "duration_s": 1.0, "arrivals": Arrivals(rate_per_s=100.0)}
+    fields: dict[str, Any] = {
+        "connections": 10,
+        "threads": 2,
+        "duration_s": 1.0,
+        "arrivals": Arrivals(rate_per_s=100.0),
+    }
     return Load(target=Target(host=host, port=80), requests=(Request(),), **(fields | changes))
 
 

@@ -65,7 +65,11 @@ def compare_command(
         prepared = prepare(scenario, drawn(seed))
         for topology in prepared.skipped:
             console.print(
-                f"{topology.name} skipped: {topology.reason}", style="yellow", highlight=False, soft_wrap=True
+                f"{topology.name} skipped: {topology.reason}",
+                style="yellow",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
         if dry_run:
             console.print(plan_table(prepared))

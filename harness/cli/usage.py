@@ -11,6 +11,7 @@ from harness.generator.process import GeneratorError
 from harness.lock import BusyError
 from harness.record import RunFolderError
 from harness.scenario import ScenarioError
+from harness.text import printable
 from harness.units import parse_duration_s
 
 EXIT_CODES: Final = (
@@ -46,5 +47,5 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError, BusyError) as error:
-        typer.echo(f"harness: {error}", err=True)
+        typer.echo("harness: " + "\n".join(map(printable, str(error).splitlines())), err=True)
         raise typer.Exit(2) from error

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.text import Printable
+
 Status = Literal["ok", "warn", "unknown"]
 
 
@@ -15,10 +17,10 @@ class Check(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
+    name: Printable
     status: Status
-    what: str
-    advice: str | None = None
+    what: Printable
+    advice: Printable | None = None
 
 
 def ok(name: str, what: str) -> Check:

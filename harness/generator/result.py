@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.generator.latency import LatencySummary, Spread
+from harness.text import Printable
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class Errors(_Data):
@@ -69,8 +70,8 @@ class Doubt(_Data):
     """A reason to take the generator, and not the server, for what was measured."""
 
     kind: Literal["busy", "stalled", "behind", "lagging"]
-    what: str
-    advice: str
+    what: Printable
+    advice: Printable
 
 
 class Measuring(_Data):

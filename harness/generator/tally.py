@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from harness.generator.framing import BodyKind, Head
 from harness.generator.load import Expectation
 from harness.generator.result import Errors
+
+MOST_WORKERS: Final = 1024  # by name: a server with a new one in every response costs no more memory than these
+OTHERS: Final = "others"
 
 
 @dataclass(slots=True)
@@ -39,7 +43,8 @@ class Tally:
         self.bytes += size_bytes
         self.statuses[head.status] += times
         if head.worker:
-            self.workers[head.worker] += times
+            is_counted = head.worker in self.workers or len(self.workers) < MOST_WORKERS
+            self.workers[head.worker if is_counted else OTHERS] += times
 
     def collect(self, heads: Iterable[Head]) -> None:
         """Take over the hits that the quick path left on the heads."""

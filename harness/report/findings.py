@@ -6,6 +6,7 @@ from typing import Final
 
 from harness.analysis.limits import Limit
 from harness.record import Run
+from harness.report.markup import plain
 from harness.report.summary import TopologySummary, unsound
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
@@ -17,6 +18,7 @@ NOT_THE_SERVER: Final = {
 }
 
 MOST_PACE_CHANGE: Final = 1.2  # between the fastest and the slowest trial
+TOLD: Final = 5  # lines that are left out, by name
 TOLD_OTHERWISE: Final = ("cores",)  # of each topology, that it is oversubscribed
 
 
@@ -52,19 +54,42 @@ def _incomplete(run: Run) -> Iterator[Finding]:
             f"The run was cut short after {len(run.records)} of up to {len(run.info.trials)} trials.",
             "Run it again to the end before deciding on it.",
         )
-    if run.unreadable:
+    if run.left_out:
+        more = f", and {len(run.left_out) - TOLD} more" if len(run.left_out) > TOLD else ""
         yield Finding(
-            f"{run.unreadable} of the records could not be read and are left out.",
-            "A half-written last line is what a killed run leaves; anything else means that the file was changed.",
+            f"Of trials.jsonl is left out: {plain('; '.join(run.left_out[:TOLD]))}{more}.",
+            "A half-written record is what a killed run leaves; anything else means that the file was changed.",
+        )
+    if run.is_edited:
+        yield Finding(
+            "scenario.json is not what it was when the run began.",
+            "What is said here of the load and the topologies may not be what was measured.",
+        )
+    if run.ending and run.ending.resumed_at:
+        yield Finding(
+            f"The run was interrupted, and gone on with {_times(len(run.ending.resumed_at))}, the last time"
+            f" {run.ending.resumed_at[-1]:%Y-%m-%d %H:%M} UTC, {_later(run)} after it began.",
+            "Comparisons within rounds are not touched by that, but for the round in which it happened.",
         )
     for skipped in run.info.skipped:
-        yield Finding(f"`{skipped.name}` was skipped: {skipped.reason}.", "Install it to have the topology measured.")
+        yield Finding(
+            f"`{skipped.name}` was skipped: {plain(skipped.reason)}.", "Install it to have the topology measured."
+        )
     if left_out := unsound(run):
         yield Finding(
             f"{len(left_out)} of {len(run.records)} trials failed or are invalid;"
             " they are listed, and not averaged in.",
             "Look at their logs first: a server that does not stay up is not to be compared by its speed.",
         )
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _later(run: Run) -> str:
+    assert run.ending
+    return duration_text((run.ending.resumed_at[-1] - run.info.started_at).total_seconds())
 
 
 def _bodies(run: Run) -> Iterator[Finding]:
@@ -93,9 +118,11 @@ def _limits(summaries: list[TopologySummary]) -> Iterator[Finding]:
         limited = [[trial for trial in summary.trials if trial.limiting.limit is limit] for summary in summaries]
         if any(limited):
             first = next(trial for trials in limited for trial in trials)
-            doubt = f" {first.load.doubts[0].advice}" if first.load.doubts else ""
+            doubt = f" {plain(first.load.doubts[0].advice)}" if first.load.doubts else ""
             told = _where(summaries, map(len, limited))
-            yield Finding(f"Trials were {limit.value}: {told}; for instance, {first.limiting.why}", f"{advice}{doubt}")
+            yield Finding(
+                f"Trials were {limit.value}: {told}; for instance, {plain(first.limiting.why)}", f"{advice}{doubt}"
+            )
 
 
 def _where(summaries: list[TopologySummary], trials: Iterable[int]) -> str:
@@ -200,7 +227,7 @@ def _machine(run: Run) -> Iterator[Finding]:
     """What the doctor warned of before the first trial."""
     for check in run.info.checks:
         if check.status == "warn" and check.name not in TOLD_OTHERWISE:
-            yield Finding(f"This machine, {check.name}: {check.what}.", check.advice or "")
+            yield Finding(f"This machine, {plain(check.name)}: {plain(check.what)}.", plain(check.advice or ""))
 
 
 def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:

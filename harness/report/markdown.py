@@ -11,6 +11,7 @@ from harness.report.documented import documented_rows
 from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
 from harness.report.limits import limit_rows, limit_text, steady_text
+from harness.report.markup import code, plain
 from harness.report.offer import offer_text, placement_text
 from harness.report.summary import TopologySummary, scaling, unsound
 from harness.report.verdicts import open_texts, percent_text
@@ -42,7 +43,8 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         "size": size_text,
         "ratio": ratio_text,
         "interval": interval_text,
-        "cell": cell,
+        "plain": plain,
+        "code": code,
         "open": open_texts,
         "percent": percent_text,
         "share": share_text,
@@ -104,12 +106,6 @@ def _scatter_text(floor: NoiseFloor, metric: str) -> str:
     at_equal_pace = floor.scatter_at_equal_pace.get(metric)
     left = "" if at_equal_pace is None else f" (at equal pace {percent_text(at_equal_pace)})"
     return percent_text(floor.scatter[metric]) + left
-
-
-def cell(text: object) -> str:
-    """Text from outside, safe within a cell of a Markdown table."""
-    escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
-    return " ".join(escaped.split())
 
 
 def share_text(part: float) -> str:

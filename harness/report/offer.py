@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harness.generator.load import Arrivals
 from harness.generator.placement import Placement
+from harness.report.markup import code
 from harness.scenario import Scenario, ScenarioLoad
 from harness.units import duration_text, rate_text
 
@@ -37,7 +38,7 @@ def _offer(load: ScenarioLoad) -> Iterator[str]:
         yield f"Closed loop: {load.connections} connections in {load.threads} groups"
     more = len(load.requests) - 1
     others = f" and {more} other request{'s' if more > 1 else ''} by weight" if more else ""
-    yield f"`{first.method} {first.path}`{others}"
+    yield f"{code(f'{first.method} {first.path}')}{others}"
     if load.data:
         rows = len(load.data.rows)
         yield f"filled from {rows:,} row{'s' if rows > 1 else ''} of data"

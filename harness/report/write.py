@@ -1,6 +1,8 @@
 """All reports of a run, made from its folder alone."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness.record import Run, RunFolderError
 from harness.report.charts import write_charts
@@ -13,19 +15,36 @@ from harness.report.wrk import wrk_report
 def write_reports(run: Run) -> list[TopologySummary]:
     """Write report.md, wrk.txt, both CSV files and the charts into the run's folder; return what they say.
 
-    Raises RunFolderError when the folder can't be written.
+    All of them or none: they are made beside the old ones and then take their places. Raises RunFolderError when the
+    folder can't be written.
     """
     summaries = summarise(run)
     try:
-        charts = write_charts(run, summaries, run.path / "charts")
-        _write(run.path / "report.md", render(run, summaries, charts))
-        _write(run.path / "wrk.txt", wrk_report(run))
-        _write(run.path / "trials.csv", trials_frame(run).to_csv(index=False))
-        _write(run.path / "summary.csv", summary_frame(summaries).to_csv(index=False))
+        with TemporaryDirectory(dir=run.path, prefix=".reports-") as fresh:
+            _write_all(run, summaries, Path(fresh))
+            _move(Path(fresh), run.path)
     except OSError as error:
         raise RunFolderError(f"{run.path}: can't write the reports: {error.strerror}") from error
     return summaries
 
 
+def _write_all(run: Run, summaries: list[TopologySummary], folder: Path) -> None:
+    charts = write_charts(run, summaries, folder / "charts")
+    _write(folder / "report.md", render(run, summaries, charts))
+    _write(folder / "wrk.txt", wrk_report(run))
+    _write(folder / "trials.csv", trials_frame(run).to_csv(index=False))
+    _write(folder / "summary.csv", summary_frame(summaries).to_csv(index=False))
+
+
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Into the folder and nowhere else: a link in the place of a file is replaced, one for a folder is refused."""
+    for file in sorted(path for path in made.rglob("*") if path.is_file()):
+        place = folder / file.relative_to(made)
+        if place.parent.is_symlink() and place.parent != folder:
+            raise RunFolderError(f"{place.parent}: is a link, and reports are written into the run's folder alone")
+        place.parent.mkdir(exist_ok=True)
+        os.replace(file, place)

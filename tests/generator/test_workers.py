@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import cycle, islice, repeat
+from itertools import count, cycle, islice, repeat
 
 import pytest
 
+from harness.generator.tally import MOST_WORKERS, OTHERS
 from tests.generator.accounting import play
 from tests.generator.answers import whole
 from tests.generator.messages import chunked, head_of, sized
@@ -51,3 +52,11 @@ def test_a_server_that_does_not_name_its_workers() -> None:
 def test_error_responses_are_a_workers_too() -> None:
     result, _ = play(repeat(whole(sized(b"no", "X-Worker: 9", status=500))))
     assert result.workers == {"9": result.requests}
+
+
+def test_workers_without_end_cost_bounded_memory() -> None:
+    """A new one in every response: the first are told by name, the rest together."""
+    result, _ = play(map(sized_by, map(str, count())), duration_s=1.0)
+    assert result.requests > MOST_WORKERS, "too slow a machine for this test"
+    assert len(result.workers) == MOST_WORKERS + 1
+    assert result.workers[OTHERS] == result.requests - MOST_WORKERS

@@ -2,7 +2,8 @@
 
 import contextlib
 import random
-from dataclasses import dataclass
+import threading
+import time
 from typing import Final
 
 import psutil
@@ -29,6 +30,7 @@ SERVERS_THAT: Final[dict[str, Topology]] = {
     "flood-their-log": small("floods_log"),
     "stop-answering": small("stalls"),
 }
+PATIENCE_S: Final = 1.0  # until the victim has started
 VICTIMS: Final = ("nobody", "generator", "guardian", "server", "child of the server", "probe")
 MARKS: Final = {
     "generator": generator.__name__.removesuffix(".__main__"),
@@ -37,18 +39,31 @@ MARKS: Final = {
 }
 
 
-@dataclass(frozen=True)
 class Kill:
-    """SIGKILL to one of those who take part, as a phase begins."""
+    """SIGKILL to one of those who take part, as a phase begins. ``struck`` are the processes that were killed."""
 
-    victim: str
-    phase: Phase
+    def __init__(self, victim: str, phase: Phase) -> None:
+        self.victim, self.phase = victim, phase
+        self.struck: list[psutil.Process] = []
 
     def strike(self) -> None:
-        """Now. Nothing happens where there is no such process (any more)."""
+        """Now; in a trial that is only about to start, as soon as there is such a process."""
+        if self.phase is Phase.STARTING:
+            threading.Thread(target=self._strike_soon, daemon=True).start()
+        else:
+            self._strike()
+
+    def _strike_soon(self) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not self.struck and time.monotonic() < deadline_s:
+            self._strike()
+            time.sleep(0.01)
+
+    def _strike(self) -> None:
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+                self.struck.append(process)
 
     def _processes(self) -> list[psutil.Process]:
         ours = psutil.Process().children()

@@ -12,7 +12,7 @@ import psutil
 from harness.compare import compare
 from harness.preparation import prepare
 from harness.record import Run, read_run
-from harness.trial import Phase, Progress
+from harness.trial import Progress
 from tests.soak.faults import drawn_kill, topologies
 from tests.trial.test_compare import Silent
 from tests.trial.trials import scenario
@@ -53,10 +53,11 @@ class Saboteur(Silent):
         if progress.phase is self._kill.phase and not self._struck:
             self._struck = True
             self._kill.strike()
-            self.strikes[f"{self._kill.victim}, {Phase(self._kill.phase).value}"] += 1
 
     def end(self, record: object) -> None:
-        """Look at the resources."""
+        """Look at who was killed, and at the resources."""
+        if self._kill.struck:
+            self.strikes[f"{self._kill.victim}, {self._kill.phase.value}"] += 1
         self.resources.append(Resources.now())
 
 

@@ -69,7 +69,7 @@ def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -
     assert made.info.trials == list(make_plan(compared, SEED)) == audience.begun
     assert [record.trial for record in made.records] == [planned.id for planned in audience.begun]
     assert made.records == audience.ended
-    assert made.unreadable == 0
+    assert made.left_out == []
     assert {record.status for record in made.records} == {"ok"}
     assert made.scenario == compared
     assert made.ending is not None
@@ -116,7 +116,7 @@ def test_odd_names_do_not_make_a_record_unreadable(tmp_path: Path) -> None:
     audience = Silent()
     made = read_run(run(scenario(named("odd", small("oddly_named"))), tmp_path, audience))
     assert made.records == audience.ended
-    assert made.unreadable == 0
+    assert made.left_out == []
 
 
 def test_a_topology_whose_program_is_missing_is_skipped_in_words(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
     made = read_run(comparison.folder)
     assert 1 <= len(made.records) < PLANNED == len(made.info.trials)
     assert {record.status for record in made.records} == {"ok"}
-    assert made.unreadable == 0
+    assert made.left_out == []
     assert (comparison.folder / "report.md").exists() == (signum == signal.SIGINT)
     assert "Traceback" not in comparison.said
 

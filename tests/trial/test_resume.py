@@ -11,6 +11,8 @@ from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
 from harness.preparation import prepare, prepare_again
 from harness.record import Run, RunFolderError, TrialRecord, read_run
+from harness.report.findings import findings
+from harness.report.summary import summarise
 from harness.scenario import Scenario, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.server.servers.serving import listen
@@ -89,10 +91,10 @@ def test_a_run_that_was_killed_in_the_middle_of_a_record_loses_that_one_only(tmp
     trials = path / "trials.jsonl"
     trials.write_bytes(trials.read_bytes()[:-40])
     before = read_run(path)
-    assert (len(before.records), before.unreadable) == (2, 1)
+    assert (len(before.records), before.left_out) == (2, ["line 3: no whole record"])
     run = gone_on_with(before)
     assert sorted(each.trial for each in run.records) == [planned.id for planned in run.info.trials]
-    assert run.unreadable == 1
+    assert run.left_out == ["line 3: no whole record"]
     assert run.is_whole
 
 
@@ -162,3 +164,20 @@ def test_a_fixed_port_that_is_taken_is_told_before_anything_is_touched(tmp_path:
     run = interrupted(tmp_path, 2, RAW.model_copy(update={"port": port}), TWO)
     with listen(port), pytest.raises(Exception, match=f"port {port} of 127.0.0.1"):
         prepare_again(run, HERE)
+
+
+@pytest.mark.parametrize("name", ["trials.jsonl", "logs"])
+def test_links_are_not_written_through(tmp_path: Path, name: str) -> None:
+    run = interrupted(tmp_path / "results", 2)
+    elsewhere = (run.path / name).rename(tmp_path / "elsewhere")
+    before = elsewhere.read_bytes() if elsewhere.is_file() else b""
+    (run.path / name).symlink_to(elsewhere)
+    with pytest.raises(RunFolderError, match=f"{name} is a link"):
+        gone_on_with(read_run(run.path))
+    assert (elsewhere.read_bytes() if elsewhere.is_file() else b"") == before
+
+
+def test_the_report_says_that_it_was_gone_on_with(tmp_path: Path) -> None:
+    run = gone_on_with(interrupted(tmp_path, 3))
+    told = [finding.what for finding in findings(run, summarise(run))]
+    assert any(what.startswith("The run was interrupted, and gone on with once, the last time ") for what in told)

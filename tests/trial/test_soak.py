@@ -16,7 +16,7 @@ def test_after_many_faults_nothing_is_lost_and_nothing_left_behind(
     run, resources = soaked.run, soaked.resources
     assert [record.trial for record in run.records] == [planned.id for planned in run.info.trials]
     assert {record.status for record in run.records} >= {"ok", "failed"}
-    assert run.unreadable == 0
+    assert run.left_out == []
     assert run.is_whole
     assert family.alive() == []
     assert resources[-1].descriptors <= resources[0].descriptors

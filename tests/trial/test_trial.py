@@ -15,7 +15,6 @@ from harness.server.launch import free_port
 from harness.trial import Phase, Progress
 from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family
-from tests.server.polling import wait_until
 from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
 from tests.trial.trials import try_out, when_measuring
@@ -224,31 +223,9 @@ def test_a_window_without_any_good_response_makes_the_record_invalid(log: Path) 
     assert record.status == "invalid"
 
 
-KILLED: Final = [
-    pytest.param(small("page"), f"{SERVERS}.page", "the server was killed by signal 9", id="single process"),
-    pytest.param(prefork(2), f"{SERVERS}.prefork", "the server was killed by signal 9", id="parent of a cluster"),
-    pytest.param(prefork(2), "harness.generator", "generator .*-9", id="generator"),
-]
-
-
-@pytest.mark.parametrize(("good", "word", "reason"), KILLED)
-def test_a_killed_process_gives_a_failed_record(
-    good: Topology, word: str, reason: str, family: Family, log: Path
-) -> None:
-    record = try_out(good, log, when_measuring(lambda: kill(family, word, slice(1))))
-    assert_failed(record, reason)
-    assert family.alive() == []
-
-
 def test_the_trial_after_a_failed_one_is_good(family: Family, log: Path) -> None:
     assert try_out(prefork(2), log, when_measuring(lambda: kill(family, SERVERS))).status == "failed"
     assert_good(try_out(prefork(2), log))
-
-
-def test_a_killed_guardian_gives_a_failed_record_and_its_server_is_ended(family: Family, log: Path) -> None:
-    record = try_out(prefork(2), log, when_measuring(lambda: kill(family, "guardian.py")))
-    assert_failed(record, "guardian has ended")
-    wait_until(lambda: not family.alive(), "the server to be gone")
 
 
 def test_an_error_of_who_watches_leaves_nothing_running(family: Family, log: Path) -> None:

@@ -1,0 +1,38 @@
+"""Records: what was planned and measured, on disk before the next trial starts."""
+
+from harness.record.folder import RunFolder, RunFolderError, read_run
+from harness.record.run import Ending, EndReason, NoiseFloor, Run, RunInfo, SkippedTopology
+from harness.record.trial import (
+    SCHEMA_VERSION,
+    CoreUsage,
+    MachineUsage,
+    ProcessUsage,
+    Role,
+    ServerProcess,
+    Status,
+    TrialRecord,
+    Usage,
+    UsageSecond,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "CoreUsage",
+    "EndReason",
+    "Ending",
+    "MachineUsage",
+    "NoiseFloor",
+    "ProcessUsage",
+    "Role",
+    "Run",
+    "RunFolder",
+    "RunFolderError",
+    "RunInfo",
+    "ServerProcess",
+    "SkippedTopology",
+    "Status",
+    "TrialRecord",
+    "Usage",
+    "UsageSecond",
+    "read_run",
+]

@@ -1,0 +1,226 @@
+"""The folder of a run: written piece by piece as the run goes on, read with distrust."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harness.environment import Environment
+from harness.generator.latency import LatencyHistogram
+from harness.plan import PlannedTrial
+from harness.record.run import Ending, EndReason, Run, RunInfo
+from harness.record.trial import SCHEMA_VERSION, TrialRecord
+from harness.scenario import Scenario
+
+RUNS_IN_A_SECOND: Final = 100
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class RunFolderError(Exception):
+    """The folder is not a run, or can't be read or written. The message says which and why."""
+
+
+class RunFolder:
+    """The folder of a run being made, under ``results/``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.logs = path / "logs"
+        self._resumed_at: list[datetime] = []
+
+    @classmethod
+    def create(cls, results: Path, info: RunInfo, scenario: Scenario, environment: Environment) -> Self:
+        """Make ``<results>/<UTC time>-<scenario>/`` and point ``latest`` to it. Raises RunFolderError."""
+        stamp = info.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"))
+            folder.logs.mkdir()
+            digest = hashlib.sha256(_write(folder.path / "scenario.json", scenario)).hexdigest()
+            _write(folder.path / "run.json", info.model_copy(update={"scenario_sha256": digest}))
+            _write(folder.path / "environment.json", environment)
+            _point_latest(results, folder.path)
+        except OSError as error:
+            raise RunFolderError(f"{results}: can't make a run folder: {error.strerror}") from error
+        return folder
+
+    @classmethod
+    def reopen(cls, run: Run) -> Self:
+        """The folder of a run that goes on. Raises RunFolderError where it can't be written any more."""
+        folder = cls(run.path)
+        folder._resumed_at = [*(run.ending.resumed_at if run.ending else []), datetime.now(UTC)]
+        trials = run.path / "trials.jsonl"
+        if links := [path.name for path in (trials, folder.logs) if path.is_symlink()]:
+            raise RunFolderError(f"{run.path}: can't be gone on with: {links[0]} is a link to somewhere else")
+        try:
+            with trials.open("ab+") as file:
+                if file.tell() and _last_byte(file) != b"\n":
+                    file.write(b"\n")  # after a half-written record, which is lost, so that the next one is not
+            (run.path / "ending.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{run.path}: can't be gone on with: {error.strerror}") from error
+        return folder
+
+    def log_path(self, trial: str) -> Path:
+        """Where the server of a trial writes its log."""
+        return self.logs / f"{trial}.log"
+
+    def append(self, record: TrialRecord) -> None:
+        """Add the record and return when it is on disk. Raises RunFolderError, and nothing was added."""
+        line = memoryview(record.model_dump_json().encode() + b"\n")
+        try:
+            with (self.path / "trials.jsonl").open("ab", buffering=0) as file:
+                before = file.tell()
+                try:
+                    while line:
+                        line = line[file.write(line) :]
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(before)  # a full disk takes a part of it
+                    raise
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: can't write the record of {record.trial}: {error.strerror}. Those before it are there:"
+                f" go on with harness resume {self.path}"
+            ) from error
+
+    def end(self, reason: EndReason) -> None:
+        """Say that the run has ended, and why. Raises RunFolderError."""
+        try:
+            ending = Ending(reason=reason, ended_at=datetime.now(UTC), resumed_at=self._resumed_at)
+            _write(self.path / "ending.json", ending)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error
+
+
+def read_run(path: Path) -> Run:
+    """Everything in a run folder that is sound, and what is not. Raises RunFolderError where it is no run at all."""
+    try:
+        info = _read(path / "run.json", RunInfo)
+        scenario = _read(path / "scenario.json", Scenario)
+        environment = _read(path / "environment.json", Environment)
+        ending = _read(path / "ending.json", Ending) if (path / "ending.json").exists() else None
+        trials = path / "trials.jsonl"
+        text = trials.read_bytes().decode(errors="replace") if trials.exists() else ""
+        digest = hashlib.sha256((path / "scenario.json").read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunFolderError(f"{path}: not a run folder: {error.strerror}: {error.filename}") from error
+    _check_fits(path, info, scenario)
+    records, left_out = _sound(text, {planned.id: planned for planned in info.trials})
+    return Run(
+        path=path,
+        info=info,
+        scenario=scenario,
+        environment=environment,
+        records=records,
+        left_out=left_out,
+        is_edited=info.scenario_sha256 not in (None, digest),
+        ending=ending,
+    )
+
+
+def _read(path: Path, model: type[Model]) -> Model:
+    try:
+        data = json.loads(path.read_bytes())
+        version = data.get("schema_version", SCHEMA_VERSION) if isinstance(data, dict) else None
+        if version not in (None, SCHEMA_VERSION):
+            raise RunFolderError(f"{path}: has schema version {version!r:.20}, and this harness reads {SCHEMA_VERSION}")
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunFolderError(f"{path}: not of a run of this version: {where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path}: not JSON: {error}") from error
+
+
+def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
+    """Raise RunFolderError where run and scenario are not of each other, so that nothing can be said of either."""
+    if sum(topology.baseline for topology in scenario.topologies) != 1:
+        raise RunFolderError(f"{path / 'scenario.json'}: not of a run: it has not exactly one baseline")
+    known = {topology.name for topology in scenario.topologies}
+    if unknown := {planned.topology.name for planned in info.trials} - known:
+        raise RunFolderError(f"{path / 'run.json'}: plans {sorted(unknown)[0]}, which scenario.json does not have")
+
+
+def _sound(text: str, planned: dict[str, PlannedTrial]) -> tuple[list[TrialRecord], list[str]]:
+    """The records that count, and why the other lines don't."""
+    records: dict[str, TrialRecord] = {}
+    left_out = []
+    lines = text.split("\n")  # splitlines would cut at more than the end of a record
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            record = _record(line)
+            _check_planned(record, planned)
+            if record.trial in records:
+                raise ValueError(f"{record.trial} a second time")
+            records[record.trial] = record
+        except ValueError as error:
+            left_out.append(f"line {number}: {error}")
+    return list(records.values()), left_out
+
+
+def _record(line: str) -> TrialRecord:
+    """Raises ValueError saying what is wrong with it."""
+    try:
+        record = TrialRecord.model_validate_json(line)
+    except ValidationError as error:
+        raise ValueError("no whole record") from error
+    if record.schema_version != SCHEMA_VERSION:
+        raise ValueError(f"a record of schema version {record.schema_version}")
+    for histogram in _histograms(record):
+        try:
+            LatencyHistogram.decode(histogram)
+        except Exception as error:  # whatever its decoder raises, at zlib's or at struct's hands: it is not sound
+            raise ValueError(f"a histogram of {record.trial} can't be read") from error
+    return record
+
+
+def _histograms(record: TrialRecord) -> Iterator[str]:
+    if record.load:
+        yield from (record.load.histogram, record.load.service_histogram)
+        yield from (second.histogram for second in record.load.series)
+
+
+def _check_planned(record: TrialRecord, planned: dict[str, PlannedTrial]) -> None:
+    trial = planned.get(record.trial)
+    if trial is None or (record.block, record.topology) != (trial.block, trial.topology.name):
+        raise ValueError("a trial that was not planned")
+    load = record.load
+    if record.status == "ok" and not (load and load.latency_ms and load.requests_per_s > 0 and record.usage):
+        raise ValueError(f"{record.trial} is called good, and nothing was measured")
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def _new_folder(results: Path, name: str) -> Path:
+    results.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", *(f"-{number}" for number in range(2, RUNS_IN_A_SECOND))):
+        with contextlib.suppress(FileExistsError):
+            (path := results / f"{name}{suffix}").mkdir()
+            return path
+    raise FileExistsError(17, "a hundred runs began in this second", str(results / name))
+
+
+def _write(path: Path, data: BaseModel) -> bytes:
+    text = json.dumps(data.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
+    path.write_bytes(text.encode())
+    return text.encode()
+
+
+def _point_latest(results: Path, path: Path) -> None:
+    """Replace the link in one step, so that ``latest`` always points somewhere."""
+    fresh = results / f".latest-{os.getpid()}"
+    fresh.symlink_to(path.name)
+    fresh.replace(results / "latest")

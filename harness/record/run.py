@@ -1,0 +1,92 @@
+"""What was to be done in a run, how it ended, and all of it as reports read it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from harness.doctor.check import Check
+from harness.environment import Environment
+from harness.generator.placement import Placement
+from harness.plan import PlannedTrial
+from harness.record.trial import SCHEMA_VERSION, Data, TrialRecord
+from harness.scenario import Scenario
+from harness.scenario.table import NAME
+from harness.text import Printable
+
+EndReason = Literal["all rounds", "sure", "out of time", "interrupted"]
+
+
+class SkippedTopology(Data):
+    """A topology that this machine can't run, and what to install."""
+
+    name: str = Field(pattern=NAME)
+    reason: Printable
+
+
+class NoiseFloor(Data):
+    """What this machine makes of no difference at all: a topology measured against itself, by ``harness aa``.
+
+    ``scatter`` is the standard deviation of the log-ratios within blocks, by metric (0.03 is about 3 %);
+    ``scatter_at_equal_pace`` what is left of it between equally many workers, whose pace is known.
+    """
+
+    measured_at: datetime
+    rounds: int
+    block_s: float
+    scatter: dict[str, float]
+    scatter_at_equal_pace: dict[str, float] = Field(default_factory=dict)
+
+
+class RunInfo(Data):
+    """What was to be done: written once, when the run begins.
+
+    ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
+    ``scenario_sha256`` is that of scenario.json as it was written.
+    ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
+    found before the first trial.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    seed: int
+    started_at: datetime
+    command: Printable
+    trials: list[PlannedTrial]
+    looks: tuple[int, ...]
+    placement: Placement
+    skipped: list[SkippedTopology]
+    scenario_sha256: str | None = None
+    noise: NoiseFloor | None = None
+    checks: list[Check] = Field(default_factory=list)
+
+
+class Ending(Data):
+    """Why a run ended: written when it does. A run without it was killed. ``resumed_at`` tells when it was gone on
+    with."""
+
+    reason: EndReason
+    ended_at: datetime
+    resumed_at: list[datetime] = Field(default_factory=list)
+
+
+class Run(Data):
+    """All that a run folder holds, as reports read it.
+
+    ``left_out`` says of each line of trials.jsonl that is no sound record which it is and why it does not count;
+    ``is_edited`` whether the scenario is not what it was when the run began.
+    """
+
+    path: Path
+    info: RunInfo
+    scenario: Scenario
+    environment: Environment
+    records: list[TrialRecord]
+    left_out: list[str]
+    is_edited: bool
+    ending: Ending | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything was measured that was to be."""
+        return self.ending is not None and self.ending.reason != "interrupted"

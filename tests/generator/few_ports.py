@@ -1,0 +1,58 @@
+"""``python -m tests.generator.few_ports PORTS CONNECTIONS``: a load in a network of its own that has so few ports.
+
+In a network namespace that the caller has made (``unshare --net``). Prints what the doctor says of it, then the result.
+"""
+
+import fcntl
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+
+from harness.doctor import connections
+from harness.doctor.demand import Demand
+from harness.doctor.host import Host
+from harness.generator.process import Generator
+from tests.generator.loads import short_load
+
+SIOCSIFFLAGS = 0x8914  # netdevice(7)
+IFF_UP = 1
+FIRST_PORT = 50_000
+BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def raise_loopback() -> None:
+    """A new network begins without."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
+
+
+def answer(client: socket.socket) -> None:
+    """Every request is one segment here."""
+    with client:
+        while client.recv(4096):
+            client.sendall(BODY)
+
+
+def serve(listener: socket.socket) -> None:
+    """A thread for each connection."""
+    while True:
+        threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
+
+
+def main(ports: int, wanted: int) -> None:
+    """Offer more connections than there are ports."""
+    raise_loopback()
+    with socket.create_server(("127.0.0.1", 8080), backlog=1024) as listener:
+        Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(f"{FIRST_PORT} {FIRST_PORT + ports - 1}")
+        check = connections.ports(Host.here(), Demand(connections=wanted))
+        print(f"{check.status}: {check.what}")
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        with Generator() as generator:
+            generator.begin(short_load(8080, connections=wanted))
+            print(generator.result().model_dump_json())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,97 @@
+"""Runs whose texts were written by somebody who means no good: they are shown as text, by every report."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Final
+
+import pytest
+from markdown_it import MarkdownIt
+from rich.console import Console
+
+from harness.doctor.check import warn
+from harness.record import Run, RunFolderError, SkippedTopology
+from harness.report.markup import code, plain
+from harness.report.terminal import closing
+from harness.report.write import write_reports
+from tests.made_runs import environment, made_run, record, scenario_of, topology
+
+EVIL: Final = "<img src=x onerror=alert(1)> [x](http://x) | *b* `c` &lt; \x1b[31m\n# head\n<script>"
+RAW: Final = topology("raw", baseline=True)
+TWO: Final = topology("cluster-2", 2)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Everything in it that may come from outside is hostile."""
+    machine = environment().model_copy(
+        update={"cpu_model": EVIL, "system": EVIL, "node": EVIL, "packages": {EVIL: EVIL}, "git_commit": EVIL}
+    )
+    failed = record(1, TWO, 0, status="failed", reason=EVIL).model_copy(update={"log_tail": EVIL.split("\n")})
+    return made_run(
+        tmp_path,
+        scenario_of([RAW, TWO], 1),
+        [record(1, RAW, 100), failed],
+        skipped=[SkippedTopology(name="third", reason=EVIL)],
+        machine=machine,
+        checks=[warn(EVIL, EVIL, EVIL)],
+        command=EVIL,
+    )
+
+
+def test_markdown_shows_it_and_obeys_none_of_it(run: Run) -> None:
+    write_reports(run)
+    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render((run.path / "report.md").read_text())
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 9
+    for tag in ("<img src=x", "<script", "<em>b", "<code>c", '<a href="http://x"', "<h1>head"):
+        assert tag not in html
+    rows = [line for line in html.split("<tr>") if "kernel" in line]
+    assert [row.count("<td") for row in rows] == [2]
+
+
+def test_the_terminal_obeys_none_of_it(run: Run) -> None:
+    console = Console(width=200, force_terminal=True, color_system=None, record=True, file=io.StringIO())
+    console.print(closing(run, write_reports(run)))
+    said = console.export_text(styles=False)
+    assert "\x1b[31m" not in said
+    assert "<img src=x onerror=alert(1)>" in said
+
+
+@pytest.mark.parametrize("text", ["plain", EVIL, "`", "``a`", "a|b", "\\", "\\`", "", " x "])
+def test_a_code_span_and_a_sentence_read_as_what_was_written(text: str) -> None:
+    shown = " ".join(text.split())
+    for marked in (plain(text), code(text)) if shown else ():
+        ((inline,),) = [[token for token in MarkdownIt().parse(marked) if token.type == "inline"]]
+        children = inline.children or []
+        assert "".join(child.content for child in children) == shown.replace("\x1b", "\\x1b")
+        assert {child.type for child in children} <= {"text", "text_special", "code_inline"}
+
+
+def test_spreadsheets_get_no_formula(tmp_path: Path) -> None:
+    failed = record(1, RAW, 0, status="failed", reason="=HYPERLINK(0)")
+    run = made_run(tmp_path, scenario_of([RAW], 1), [failed])
+    write_reports(run)
+    for file in ("trials.csv", "summary.csv"):
+        cells = [cell for row in csv.reader(io.StringIO((run.path / file).read_text())) for cell in row]
+        assert cells
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
+
+
+@pytest.mark.parametrize("name", ["report.md", "trials.csv", "wrk.txt"])
+def test_a_link_in_the_place_of_a_report_is_replaced_and_not_followed(run: Run, tmp_path: Path, name: str) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("not yours")
+    (run.path / name).symlink_to(precious)
+    write_reports(run)
+    assert precious.read_text() == "not yours"
+    assert not (run.path / name).is_symlink()
+
+
+def test_a_link_in_the_place_of_the_charts_is_refused(run: Run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (run.path / "charts").symlink_to(elsewhere)
+    with pytest.raises(RunFolderError, match="charts: is a link"):
+        write_reports(run)
+    assert list(elsewhere.iterdir()) == []
+    assert not list(run.path.glob(".reports-*"))

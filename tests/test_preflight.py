@@ -1,0 +1,87 @@
+"""What a machine has too little of is said before the run, and every request that fails for it is counted."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.generator.process import Generator
+from harness.generator.result import LoadResult
+from harness.record import read_run
+from tests.generator.accounting import assert_adds_up
+from tests.generator.loads import short_load
+from tests.generator.scripted_server import HOST
+
+OPEN_FILES: Final = 200
+MANY: Final = 5_000
+SCENARIO: Final = """
+name = "hungry"
+rounds = 1
+[load]
+connections = 1000
+warmup = 0
+duration = "200ms"
+[[topology]]
+name = "one"
+command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+[[topology]]
+name = "other"
+command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+"""
+
+
+def test_too_few_open_files_are_told_before_the_run_and_fail_the_trials(tmp_path: Path) -> None:
+    file = tmp_path / "hungry.toml"
+    file.write_text(SCENARIO)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "compare", file, "--out", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES)),
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    warning, first_trial = (done.stdout.index(words) for words in ("open files: 200 a process, 1,064", "[1/2]"))
+    assert warning < first_trial
+    reasons = {record.reason for record in read_run(tmp_path / "latest").records}
+    assert reasons == {
+        "1000 connections need 1064 open files in a process, and the system allows 200 (ulimit -Hn)",
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network")
+def test_ports_that_are_used_up_are_told_and_counted() -> None:
+    ports, connections = 20, 32
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-m", "tests.generator.few_ports", str(ports), str(connections)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    told, result_line = done.stdout.splitlines()
+    assert told == f"warn: {ports} for {connections} connections"
+    result = LoadResult.model_validate_json(result_line)
+    assert_adds_up(result)
+    assert result.ok > 0
+    assert result.errors.connect == result.errors.total >= connections - ports
+    assert result.unfinished == ports
+
+
+def test_a_full_backlog_costs_time_outs_and_each_is_counted() -> None:
+    """The kernel completes 129 connections, and leaves the others to try again."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert most > MANY, "this test takes many descriptors (ulimit -Hn)"
+    with socket.create_server((HOST, 0), backlog=128) as listener, Generator() as generator:
+        generator.begin(short_load(listener.getsockname()[1], connections=MANY, duration_s=1.5, timeout_s=0.5))
+        result = generator.result()
+    assert_adds_up(result)
+    assert result.started >= 2 * MANY
+    assert result.errors.timeout == result.errors.total == result.started - result.unfinished >= MANY
+    assert result.requests == 0
