@@ -43,10 +43,10 @@ ONCE: Final = Looks((1,))  # however many blocks there are, they are judged once
 
 
 def looks_until(most: int) -> Looks:
-    """After five blocks and then after every fourth part more, up to ``most``: each look has its price."""
-    after = [min(FIRST_LOOK, most)]
-    while after[-1] < most:
-        after.append(min(most, -(-after[-1] * 5 // 4)))
+    """After ``most`` blocks, after two thirds of them, and so on down to five: each look has its price."""
+    after = [most]
+    while (sooner := after[0] * 2 // 3) >= FIRST_LOOK:
+        after.insert(0, sooner)
     return Looks(tuple(after))
 
 

@@ -7,12 +7,13 @@ from scipy import stats
 from harness.stats.sequential import ONCE, Looks, looks_until
 
 
-def test_looks_come_after_each_fourth_part_more() -> None:
-    assert looks_until(30).after == (5, 7, 9, 12, 15, 19, 24, 30)
-    assert looks_until(5).after == (5,)
-    assert looks_until(6).after == (5, 6)
+def test_each_look_comes_after_two_thirds_of_the_blocks_of_the_next() -> None:
+    assert looks_until(30).after == (5, 8, 13, 20, 30)
+    assert looks_until(8).after == (5, 8)
+    assert looks_until(7).after == (7,)
     assert looks_until(2).after == (2,)
-    assert len(looks_until(1000).after) < 30
+    assert looks_until(1).after == (1,)
+    assert len(looks_until(1000).after) == 13
 
 
 def test_a_single_look_has_the_whole_level() -> None:
@@ -23,8 +24,8 @@ def test_a_single_look_has_the_whole_level() -> None:
 
 def test_between_two_looks_the_level_is_that_of_the_one_before() -> None:
     looks = looks_until(30)
-    assert looks.nominal_level(0.02, 13) == looks.nominal_level(0.02, 12)
-    assert looks.nominal_level(0.02, 12) < looks.nominal_level(0.02, 15) < looks.nominal_level(0.02, 30) < 0.02
+    assert looks.nominal_level(0.02, 15) == looks.nominal_level(0.02, 13)
+    assert looks.nominal_level(0.02, 13) < looks.nominal_level(0.02, 20) < looks.nominal_level(0.02, 30) < 0.02
 
 
 def test_five_even_looks_have_the_bounds_of_the_literature() -> None:

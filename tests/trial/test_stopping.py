@@ -39,10 +39,13 @@ def measured_with(monkeypatch: pytest.MonkeyPatch, clock_s: list[float], rate: R
 
     def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, *_: object) -> TrialRecord:
         clock_s[0] += trial_s
-        rate_per_s = rate(planned)
-        if not rate_per_s:
-            return record(planned.block, planned.topology, 0, status="failed", reason="it did not start")
-        return record(planned.block, planned.topology, rate_per_s, served=[50] * (planned.topology.workers or 1))
+        rate_per_s, workers = rate(planned), planned.topology.workers or 1
+        made = (
+            record(planned.block, planned.topology, rate_per_s, served=[50] * workers)
+            if rate_per_s
+            else record(planned.block, planned.topology, 0, status="failed", reason="it did not start")
+        )
+        return made.model_copy(update={"trial": planned.id})
 
     monkeypatch.setattr(module, "run_trial", run_trial)
     monkeypatch.setattr(module, "checkup", lambda *_: [])  # which takes half a second
@@ -69,16 +72,16 @@ def test_a_great_difference_ends_the_run_at_the_first_look(
 ) -> None:
     measured_with(monkeypatch, clock_s, steady(2.0, 0.004))
     run = made(tmp_path)
-    assert (reason(run), max(record.block for record in run.records)) == ("sure", 5)
-    assert run.info.looks[0] == 5
+    assert (reason(run), max(record.block for record in run.records)) == ("sure", 6)
+    assert run.info.looks[:2] == (6, 9)
     assert run.is_whole
 
 
 def test_a_precise_interval_ends_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock_s: list[float]) -> None:
-    """4 % are neither shown nor excluded after five rounds, but known to the third part."""
+    """4 % are neither shown nor excluded after six rounds, but known to the third part."""
     measured_with(monkeypatch, clock_s, steady(1.03, 0.012))
     run = made(tmp_path, precision=0.5)
-    assert (reason(run), max(record.block for record in run.records)) == ("sure", 5)
+    assert (reason(run), max(record.block for record in run.records)) == ("sure", 6)
 
 
 @pytest.mark.parametrize(("trial_s", "rounds"), [(5.0, 12), (10.0, 7)])
@@ -99,7 +102,7 @@ def test_a_topology_that_never_comes_up_is_not_waited_for(
     rate = steady(2.0, 0.004)
     measured_with(monkeypatch, clock_s, lambda planned: 0 if planned.topology.name == DOWN.name else rate(planned))
     run = made(tmp_path, RAW, TWO, DOWN)
-    assert (reason(run), max(record.block for record in run.records)) == ("sure", 5)
+    assert (reason(run), max(record.block for record in run.records)) == ("sure", 6)
 
 
 def test_one_round_is_made_however_short_the_time(
