@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test lint format fuzz soak truth validity bench clean
+.PHONY: help setup compare test test-comparing test-others lint format fuzz soak truth validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,12 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 compare: $(READY) ## compare one process with clusters: make compare [SCENARIO=file]
 	$(BIN)/harness compare $(SCENARIO)
 
-test: $(READY) ## run the tests
-	$(BIN)/pytest
+test: $(READY) ## run the tests: those that measure alone, the others two at a time
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-comparing test-others
+	$(BIN)/pytest -m alone
+
+test-comparing test-others: $(READY)
+	$(BIN)/pytest -m $(if $(filter %-comparing,$@),"comparing and not alone","not comparing and not alone")
 
 lint: $(READY) ## check style, types and the walls between the rooms
 	$(BIN)/ruff check .

@@ -100,7 +100,7 @@ def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
 
 def test_what_the_pace_explains_is_told_apart(tmp_path: Path) -> None:
     """Rates that follow the pace exactly, but for a thousandth."""
-    scenario = against_itself(SCENARIO)
+    scenario = against_itself(scenario_of([RAW, TWO], 5))
     records = []
     for block, (pace_us, other_us) in enumerate([(200, 380), (390, 210), (250, 255), (380, 390), (220, 400)], start=1):
         for each, us in zip(scenario.topologies, (pace_us, other_us), strict=True):

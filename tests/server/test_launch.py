@@ -11,7 +11,8 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.server.launch import MOST_LOG_BYTES, PASSED, Server, ServerError, log_tail, missing_programs
+from harness.server import launch
+from harness.server.launch import MOST_LOG_BYTES, Server, ServerError, log_tail, missing_programs
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -191,7 +192,7 @@ def test_the_environment_is_what_was_declared_and_the_little_that_programs_need(
         wait_until_exited(server)
     env = json.loads(log.read_text())
     assert (env["HANDED_ON"], env["OWN"]) == ("yes", "its own")
-    assert set(env) - {"HANDED_ON", "OWN", "PYTHONPATH", "PATH", *PASSED} <= {"LC_CTYPE"}  # which Python may set
+    assert set(env) - {"HANDED_ON", "OWN", "PYTHONPATH", "PATH", *launch.PASSED} <= {"LC_CTYPE"}  # which Python may set
     assert "KEPT_BACK" not in env
 
 

@@ -19,7 +19,7 @@ from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
 from tests.trial.trials import try_out, when_measuring
 
-START_S: Final = 0.7  # many times what the small servers need
+START_S: Final = 1.5  # many times what the small servers need
 
 
 def kill(family: Family, word: str, which: slice = slice(None)) -> None:

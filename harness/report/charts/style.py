@@ -75,6 +75,7 @@ def name_lines(drawn: Figure, axes: Axes) -> None:
 def save(drawn: Figure, path: Path) -> None:
     """Write ``<path>.png`` and ``<path>.svg``."""
     drawn.savefig(path.with_suffix(".png"), metadata={"Software": None})
+    drawn.set_layout_engine("none")  # that of the picture is kept, which costs nothing
     drawn.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 

@@ -5,6 +5,5 @@ import os
 from tests.server.servers.serving import listen, options, serve
 
 if __name__ == "__main__":
-    listener = listen(options().port)
-    if os.fork() == 0:
-        serve(listener)
+    if os.fork() == 0:  # before it listens, so that whoever finds it listening finds it alone
+        serve(listen(options().port))
