@@ -1,4 +1,4 @@
-"""``python -m bench.validity``: how often the verdicts are right, by simulation; about twenty minutes."""
+"""``python -m bench.validity``: how often the verdicts are right, by simulation; about fifteen minutes."""
 
 from pathlib import Path
 from typing import Annotated, Final

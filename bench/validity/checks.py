@@ -13,7 +13,7 @@ from bench.validity.worlds import METRICS, SCATTER, WORLDS, recorded
 from harness.stats.verdict import Verdict
 
 DIFFERENT: Final = (Verdict.FASTER, Verdict.SLOWER)
-RUNS_SAME, RUNS_SLOWER, RUNS_MUCH_SLOWER, RUNS_SCALING = 2000, 1000, 500, 500
+RUNS_SAME, RUNS_SLOWER, RUNS_MUCH_SLOWER, RUNS_SCALING = 6000, 2000, 2000, 500
 SLOWER_BY_5: Final = float(np.log(0.95))
 SLOWER_BY_20: Final = float(np.log(0.80))
 SYSTEMS: Final = (
