@@ -68,6 +68,7 @@ def _compare(prepared: Prepared, results: Path, command: str, audience: Audience
         skipped=prepared.skipped,
         noise=newest_floor(results, scenario, environment),
         checks=checks,
+        revisions=list(prepared.revisions),
     )
     folder = RunFolder.create(results, info, scenario, environment)
     return _to_the_end(prepared, looks, folder, Made([], 0.0), audience)
@@ -141,5 +142,5 @@ def _would_overrun(scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
 
 def _expected(scenario: Scenario, records: list[TrialRecord]) -> int:
     """How many comparisons there are to be, without the topologies that never came to a result."""
-    others = [topology for topology in scenario.topologies if not topology.baseline]
-    return len(metrics_of(scenario.load)) * sum(bool(measured(records, topology.name)) for topology in others)
+    others = [other for _, other in scenario.pairs if measured(records, other.name)]
+    return len(metrics_of(scenario.load)) * len(others)

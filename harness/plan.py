@@ -46,16 +46,24 @@ def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
 
     All rounds that there may be are in it, although a run may end before their last.
 
-    Interleaving keeps a drift of the machine from being taken for a difference between topologies.
+    Interleaving keeps a drift of the machine from being taken for a difference between topologies. What two commits
+    have of one topology follow each other.
     """
     dice, load_dice = random.Random(seed), random.Random(f"load {seed}")
     trials: list[PlannedTrial] = []
     rounds = most_rounds(scenario)
     digits = max(2, len(str(rounds)))  # so that the ids sort in order
     for block in range(1, rounds + 1):
-        order = dice.sample(scenario.topologies, k=len(scenario.topologies))
+        order = _order(scenario, dice)
         load_seed = load_dice.getrandbits(32)
         for position, topology in enumerate(order, start=1):
             trial_id = f"r{block:0{digits}d}-{position:02d}-{topology.name}"
             trials.append(PlannedTrial(id=trial_id, block=block, position=position, seed=load_seed, topology=topology))
     return tuple(trials)
+
+
+def _order(scenario: Scenario, dice: random.Random) -> list[Topology]:
+    if not scenario.is_of_two_commits:
+        return dice.sample(scenario.topologies, k=len(scenario.topologies))
+    pairs = dice.sample(scenario.pairs, k=len(scenario.pairs))
+    return [topology for pair in pairs for topology in dice.sample(pair, k=2)]

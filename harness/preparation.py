@@ -9,6 +9,7 @@ from harness.environment import Environment, differences
 from harness.generator.placement import Placement, apart, usable_cpus
 from harness.plan import PlannedTrial, make_plan
 from harness.record import Run, RunFolderError, SkippedTopology
+from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.scenario.topology import REDACTED
 from harness.server.launch import HOST, missing_programs
@@ -23,13 +24,14 @@ class Prepared:
     seed: int
     plan: tuple[PlannedTrial, ...]
     placement: Placement
+    revisions: tuple[Revision, ...] = ()  # base and head, where two commits are compared
 
 
-def prepare(scenario: Scenario, seed: int) -> Prepared:
+def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ()) -> Prepared:
     """Raises ScenarioError when nothing is left to compare, or when a fixed port is taken or a variable missing."""
     skipped = list(skipped_topologies(scenario))
     scenario = without(scenario, skipped)
-    return Prepared(scenario, skipped, seed, make_plan(scenario, seed), place(scenario))
+    return Prepared(scenario, skipped, seed, make_plan(scenario, seed), place(scenario), revisions)
 
 
 def prepare_again(run: Run, now: Environment) -> Prepared:
@@ -39,6 +41,8 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
         raise RunFolderError(f"{run.path}: nothing is missing, the run has ended")
     if run.is_edited:
         raise RunFolderError(f"{run.path}: can't be gone on with: its scenario.json was changed since it began")
+    if run.scenario.is_of_two_commits:
+        raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run harness ab again")
     if changed := differences(run.environment, now):
         raise RunFolderError(
             f"{run.path}: can't be gone on with, since this is not what it began with ({'; '.join(changed)})"
@@ -65,6 +69,8 @@ def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:
 def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
     """The scenario less what can't be run here. Raises ScenarioError when that leaves nothing to compare."""
     names = {topology.name for topology in skipped}
+    if scenario.is_of_two_commits:  # of one alone there is nothing to say
+        names = {each.name for pair in scenario.pairs if names & {each.name for each in pair} for each in pair}
     left = [topology.name for topology in scenario.topologies if topology.name not in names]
     if len(left) < min(2, len(scenario.topologies)):
         reasons = "; ".join(f"{topology.name}: {topology.reason}" for topology in skipped)

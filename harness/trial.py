@@ -19,7 +19,8 @@ from harness.plan import PlannedTrial
 from harness.record import ServerProcess, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.census import listeners, take_census, workers_of
-from harness.server.launch import HOST, PortTakenError, Server, ServerError, log_tail
+from harness.server.guarded import ServerError
+from harness.server.launch import HOST, PortTakenError, Server, log_tail
 from harness.server.readiness import Ready, wait_until_ready
 
 PORTS: Final = 3  # that are tried when strangers take them

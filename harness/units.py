@@ -9,6 +9,9 @@ NS_PER_US: Final = 1_000
 
 _DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>us|ms|s|m|h)?", re.ASCII)
 _PERCENT: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
+_RATE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/s)?", re.ASCII)
+_SIZE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?P<unit>[kMG]i?B)", re.ASCII)
+_BYTES_PER: Final = {"kB": 1e3, "kiB": 2.0**10, "MB": 1e6, "MiB": 2.0**20, "GB": 1e9, "GiB": 2.0**30}
 _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -42,6 +45,28 @@ def parse_percent(text: str) -> float:
     if match is None:
         raise ValueError(f"expected a percentage such as '3%', got {text!r}")
     return float(match["number"]) / 100
+
+
+def parse_rate_per_s(text: str) -> float:
+    """Requests per second meant by ``text``: 800 by ``800/s`` or ``800``.
+
+    Raises ValueError, with what was expected, when the text is no rate.
+    """
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a rate such as '800/s', got {text!r}")
+    return float(match["number"])
+
+
+def parse_size_bytes(text: str) -> float:
+    """Bytes meant by ``text``, such as ``200 MiB`` or ``1.5GB``.
+
+    Raises ValueError, with what was expected, when the text is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a size such as '200MiB' or '1.5GB', got {text!r}")
+    return float(match["number"]) * _BYTES_PER[match["unit"]]
 
 
 def ms_text(milliseconds: float) -> str:

@@ -94,7 +94,10 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     )
     assert "rounds: expected greater than or equal to 1, got 0" in reasons
     assert "load.duraton: unknown key; expected one of path, method" in "\n".join(reasons)
-    assert "topology[0].command: expected placeholders among {python}, {host}, {port}, {workers}, got {what}" in reasons
+    assert (
+        "topology[0].command: expected placeholders among {python}, {host}, {port}, {workers}, {root}, got {what}"
+        in reasons
+    )
     assert "topology[2]: expected {port} in command or env, or a fixed port = N" in reasons
 
 

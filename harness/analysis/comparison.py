@@ -18,7 +18,7 @@ from harness.stats.verdict import Judgement, Rules, Verdict, judge
 
 @dataclass(frozen=True)
 class Comparison:
-    """One topology against the baseline by one metric. ``pairs`` are the log-ratios, greater where it is better."""
+    """One topology against its baseline by one metric. ``pairs`` are the log-ratios, greater where it is better."""
 
     topology: str
     metric: Metric
@@ -71,15 +71,12 @@ def rules_of(scenario: Scenario, looks: Looks) -> Rules:
 
 def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[TrialRecord]) -> Comparisons:
     """Every comparison that has at least one block. Trials in which the generator was the limit support none."""
-    baseline = measured(records, scenario.baseline.name)
     pairs: dict[tuple[str, str], Paired] = {}
     metrics = metrics_of(scenario.load)
-    for topology in scenario.topologies:
-        if topology.baseline:
-            continue
-        trials = measured(records, topology.name)
+    for baseline, topology in scenario.pairs:
+        before, trials = (measured(records, each.name) for each in (baseline, topology))
         for metric in metrics:
-            if found := paired(baseline, trials, metric, are_alike(scenario.baseline, topology)):
+            if found := paired(before, trials, metric, are_alike(baseline, topology)):
                 pairs[topology.name, metric.name] = found
     judgements = judge(pairs, rules_of(scenario, looks))
     by_name = {metric.name: metric for metric in metrics}

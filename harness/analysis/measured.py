@@ -88,6 +88,12 @@ class Measured:
         return self.usage.rss_bytes
 
     @property
+    def error_share(self) -> float:
+        """Requests that did not end well, as a part of all that ended."""
+        ended = self.load.started - self.load.unfinished
+        return self.load.errors.total / ended if ended else 0.0
+
+    @property
     def pace_us(self) -> float | None:
         """What the same small piece of work took on the server's cores; None where that was not measured."""
         return self.usage.pace_us

@@ -34,6 +34,8 @@ CPU: Final = Metric(
 )
 MEMORY: Final = Metric("memory", "memory", "B", False, lambda trial: trial.rss_bytes)
 
+ERRORS: Final = Metric("errors", "errors", "", False, lambda trial: trial.error_share)
+
 
 def metrics_of(load: ScenarioLoad) -> tuple[Metric, ...]:
     """The primary metrics under this load, the one that decides first. The requests/s of an open loop are what was

@@ -3,10 +3,11 @@
 import typer
 
 from harness.cli.aa import aa_command
+from harness.cli.ab import ab_command
 from harness.cli.compare import compare_command, report_command, resume_command
 from harness.cli.doctor import doctor_command
 from harness.cli.load import load_command
-from harness.cli.usage import EXIT_CODES
+from harness.cli.outcome import EXIT_CODES
 
 app = typer.Typer(
     help="Should this HTTP service run as one process or as a cluster, and with how many workers?",
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(name="compare", epilog=EXIT_CODES)(compare_command)
+app.command(name="ab", epilog=EXIT_CODES)(ab_command)
 app.command(name="aa", epilog=EXIT_CODES)(aa_command)
 app.command(name="resume", epilog=EXIT_CODES)(resume_command)
 app.command(name="report")(report_command)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.environment import describe_environment
 from harness.preparation import Prepared, prepare, prepare_again
-from harness.record import Run, read_run
+from harness.record import read_run
 from harness.scenario import load_scenario
 
 if TYPE_CHECKING:
@@ -45,9 +46,12 @@ def compare_command(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the order; drawn when not given.")] = None,
     out: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    fail_on: FailOn = None,
+    strict: Strict = False,
+    form: Form = Format.TEXT,
 ) -> None:
     """Compare the topologies of a scenario: launch each, load it, and report."""
-    console = Console()
+    console = form.console()
     overrides = {
         "rounds": None if many is None else rounds(many),
         "precision": precision,
@@ -62,7 +66,7 @@ def compare_command(
         scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
         if only is not None:
             scenario = scenario.only(name.strip() for name in only.split(","))
-        prepared = prepare(scenario, drawn(seed))
+        prepared = prepare(with_gates(scenario, fail_on, strict), drawn(seed))
         for topology in prepared.skipped:
             console.print(
                 f"{topology.name} skipped: {topology.reason}",
@@ -74,18 +78,19 @@ def compare_command(
         if dry_run:
             console.print(plan_table(prepared))
             return
-        run = _report(console, measure(console, prepared, out))
-    raise typer.Exit(exit_code(run))
+        code = tell(console, measure(console, prepared, out), form)
+    raise typer.Exit(code)
 
 
 def resume_command(
     run: Annotated[Path, typer.Argument(help="The folder of a run that was interrupted.")],
+    form: Form = Format.TEXT,
 ) -> None:
     """Make the trials that an interrupted run still lacks, by the same plan, and report.
 
     Refused when the code or the machine is not what the run began with.
     """
-    console = Console()
+    console = form.console()
     with usage_errors():
         from harness.compare import resume  # imports as below
 
@@ -93,16 +98,17 @@ def resume_command(
         prepared = prepare_again(found, describe_environment())
         with _display(console, prepared) as audience:
             path = resume(found, prepared, audience)
-        ended = _report(console, path)
-    raise typer.Exit(exit_code(ended))
+        code = tell(console, path, form)
+    raise typer.Exit(code)
 
 
 def report_command(
     run: Annotated[Path, typer.Argument(help="A run folder, such as results/latest.")],
+    form: Form = Format.TEXT,
 ) -> None:
     """Make the reports of a run again, from its folder alone."""
     with usage_errors():
-        _report(Console(), run)
+        tell(form.console(), run, form)
 
 
 def drawn(seed: int | None) -> int:
@@ -123,28 +129,6 @@ def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDispla
     from harness.display import LiveDisplay, PlainDisplay, is_live
 
     return (LiveDisplay if is_live(console) else PlainDisplay)(console, prepared)
-
-
-def _report(console: Console, path: Path) -> Run:
-    from harness.report.terminal import closing  # imports as above, and pandas and Matplotlib
-    from harness.report.write import write_reports
-
-    run = read_run(path)
-    summaries = write_reports(run)
-    console.print(closing(run, summaries))
-    console.print(f"Report: {path / 'report.md'}", highlight=False, soft_wrap=True)
-    return run
-
-
-def exit_code(run: Run) -> int:
-    """0, 1, 2 or 130, as the help has it."""
-    if not run.is_whole:
-        return 130
-    if not any(record.load for record in run.records):
-        reasons = dict.fromkeys(f"{record.topology}: {record.reason}" for record in run.records)
-        typer.echo("harness: nothing could be measured: " + "; ".join(reasons), err=True)
-        return 2
-    return 0 if all(record.status == "ok" for record in run.records) else 1
 
 
 def _repeat(seed: int) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import typer
 
@@ -10,14 +9,10 @@ from harness.generator.probe import ProbeError
 from harness.generator.process import GeneratorError
 from harness.lock import BusyError
 from harness.record import RunFolderError
+from harness.revisions import RevisionError
 from harness.scenario import ScenarioError
 from harness.text import printable
 from harness.units import parse_duration_s
-
-EXIT_CODES: Final = (
-    "Exit codes: 0 all went well; 1 some trials failed or are invalid; 2 the input can't be used, or nothing could"
-    " be measured with it; 130 interrupted, what was measured is kept and reported."
-)
 
 
 class UsageError(Exception):
@@ -46,6 +41,6 @@ def usage_errors() -> Iterator[None]:
     """Say what is wrong with the input and end with exit code 2."""
     try:
         yield
-    except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError, BusyError) as error:
+    except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError, BusyError, RevisionError) as error:
         typer.echo("harness: " + "\n".join(map(printable, str(error).splitlines())), err=True)
         raise typer.Exit(2) from error

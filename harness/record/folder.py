@@ -142,7 +142,9 @@ def _read(path: Path, model: type[Model]) -> Model:
 
 def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
     """Raise RunFolderError where run and scenario are not of each other, so that nothing can be said of either."""
-    if sum(topology.baseline for topology in scenario.topologies) != 1:
+    baselines = [topology.baseline for topology in scenario.topologies]
+    is_paired = scenario.is_of_two_commits and baselines == [True, False] * (len(baselines) // 2)
+    if not is_paired and sum(baselines) != 1:
         raise RunFolderError(f"{path / 'scenario.json'}: not of a run: it has not exactly one baseline")
     known = {topology.name for topology in scenario.topologies}
     if unknown := {planned.topology.name for planned in info.trials} - known:

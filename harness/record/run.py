@@ -11,6 +11,7 @@ from harness.environment import Environment
 from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
 from harness.record.trial import SCHEMA_VERSION, Data, TrialRecord
+from harness.revisions.revision import Revision
 from harness.scenario import Scenario
 from harness.scenario.table import NAME
 from harness.text import Printable
@@ -45,7 +46,7 @@ class RunInfo(Data):
     ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
     ``scenario_sha256`` is that of scenario.json as it was written.
     ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
-    found before the first trial.
+    found before the first trial. ``revisions`` are base and head, where two commits are compared.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -59,6 +60,7 @@ class RunInfo(Data):
     scenario_sha256: str | None = None
     noise: NoiseFloor | None = None
     checks: list[Check] = Field(default_factory=list)
+    revisions: list[Revision] = Field(default_factory=list)
 
 
 class Ending(Data):

@@ -4,7 +4,9 @@ from typing import Final
 
 from harness.analysis.comparison import judge_pair, rules_of
 from harness.analysis.metrics import metrics_of
+from harness.analysis.rows import rows_of
 from harness.record import Run
+from harness.report.changes import answer
 from harness.report.summary import TopologySummary
 from harness.stats.estimate import Estimate
 from harness.stats.sequential import Looks
@@ -26,7 +28,9 @@ IN_AN_OPEN_LOOP: Final = {
 
 
 def headline(run: Run, summaries: list[TopologySummary]) -> str:
-    """What to run, as far as this run can tell, in Markdown."""
+    """What to run or, of two commits, whether the newer is slower, as far as this run can tell, in Markdown."""
+    if run.scenario.is_of_two_commits:
+        return answer(rows_of(run))
     measured = [summary for summary in summaries if summary.trials]
     baseline = next((summary for summary in measured if summary.topology.baseline), None)
     others = [summary for summary in measured if summary.ratio is not None]
@@ -49,11 +53,11 @@ def headline(run: Run, summaries: list[TopologySummary]) -> str:
     if not faster:
         return _no_gain(baseline, others)
     choice = _smallest_as_good(run, best, faster)
-    answer = (
+    advice = (
         f"**Run `{choice.name}`**: it {_does(choice)} `{baseline.name}` ({_figure(choice)} against {_figure(baseline)}"
         f"{_offer(baseline)})."
     )
-    return " ".join([answer, *_beyond(run, choice, others)])
+    return " ".join([advice, *_beyond(run, choice, others)])
 
 
 def _no_gain(baseline: TopologySummary, others: list[TopologySummary]) -> str:

@@ -1,5 +1,6 @@
 """``report.md``: the answer first, then the tables, the charts and what they rest on."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from jinja2 import Environment as Templates
@@ -29,14 +30,45 @@ ENDS: Final[dict[EndReason, str]] = {
 
 def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str:
     """The report as Markdown; ``charts`` are the names of those drawn beside it."""
-    templates = Templates(
+    return (
+        templates({})
+        .get_template("report.md.j2")
+        .render(
+            run=run,
+            scenario=run.scenario,
+            reference="base" if run.scenario.is_of_two_commits else run.scenario.baseline.name,
+            environment=run.environment,
+            headline=headline(run, summaries),
+            offer=offer_text(run.scenario.load),
+            placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
+            summaries=summaries,
+            comparisons=[each for summary in summaries for each in summary.comparisons],
+            at_equal_pace=[summary.name for summary in summaries if summary.is_at_equal_pace],
+            scaling=scaling(run, summaries),
+            workers=list(worker_rows(summaries)),
+            limits=list(limit_rows(summaries)),
+            steady=steady_text(summaries),
+            looks=looks_text(run),
+            noise=noise_text(run),
+            plan=plan_text(run),
+            findings=findings(run, summaries),
+            unsound=unsound(run),
+            documented=documented_rows(run, summaries),
+            charts=charts,
+        )
+    )
+
+
+def templates(filters: Mapping[str, Callable[..., str]]) -> Templates:
+    """Those of Markdown, with the filters that all of them share and these."""
+    found = Templates(
         loader=PackageLoader("harness.report"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {
+    found.filters |= {
         "duration": duration_text,
         "ms": ms_text,
         "rate": rate_text,
@@ -50,29 +82,9 @@ def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str
         "share": share_text,
         "decimals": decimals_text,
         "limit": limit_text,
+        **filters,
     }
-    return templates.get_template("report.md.j2").render(
-        run=run,
-        scenario=run.scenario,
-        environment=run.environment,
-        headline=headline(run, summaries),
-        offer=offer_text(run.scenario.load),
-        placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
-        summaries=summaries,
-        comparisons=[each for summary in summaries for each in summary.comparisons],
-        at_equal_pace=[summary.name for summary in summaries if summary.is_at_equal_pace],
-        scaling=scaling(run, summaries),
-        workers=list(worker_rows(summaries)),
-        limits=list(limit_rows(summaries)),
-        steady=steady_text(summaries),
-        looks=looks_text(run),
-        noise=noise_text(run),
-        plan=plan_text(run),
-        findings=findings(run, summaries),
-        unsound=unsound(run),
-        documented=documented_rows(run, summaries),
-        charts=charts,
-    )
+    return found
 
 
 def looks_text(run: Run) -> str:

@@ -95,6 +95,7 @@ def _summary(
     topology: Topology, run: Run, all_trials: dict[str, tuple[Measured, ...]], comparisons: Comparisons
 ) -> TopologySummary:
     trials = all_trials[topology.name]
+    baseline = next((before for before, after in run.scenario.pairs if after is topology), None)
     statuses = Counter(record.status for record in run.records if record.topology == topology.name)
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
@@ -110,7 +111,7 @@ def _summary(
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
         rss_bytes=_mean([trial.rss_bytes for trial in trials]),
-        memory_ratio=None if topology.baseline else _memory_ratio(all_trials[run.scenario.baseline.name], trials),
+        memory_ratio=None if baseline is None else _memory_ratio(all_trials[baseline.name], trials),
         server_cores=_mean([trial.usage.cpu_s / trial.usage.window_s for trial in trials]),
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
@@ -123,6 +124,8 @@ def _summary(
 
 def scaling(run: Run, summaries: Sequence[TopologySummary]) -> list[FamilyScaling]:
     """Every family of clusters of the run, by the comparisons that its summaries hold."""
+    if run.scenario.is_of_two_commits:  # whose clusters are not compared with each other
+        return []
     comparisons = {(s.name, each.metric.name): each for s in summaries for each in s.comparisons}
     return scaling_of(run.scenario, run.records, comparisons, run.info.placement, run.environment.usable_cores)
 

@@ -14,15 +14,15 @@ FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def trials_frame(run: Run) -> pd.DataFrame:
     """A row for each record, in the order in which the trials were made; empty cells were not measured."""
-    return _frame([_trial_row(record) for record in run.records])
+    return safe_frame([_trial_row(record) for record in run.records])
 
 
 def summary_frame(summaries: list[TopologySummary]) -> pd.DataFrame:
     """A row for each topology; empty cells were not measured."""
-    return _frame([_summary_row(summary) for summary in summaries])
+    return safe_frame([_summary_row(summary) for summary in summaries])
 
 
-def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+def safe_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Text that a spreadsheet would take for a formula is given an apostrophe, which makes it text there too (OWASP,
     "CSV Injection")."""
     return pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])

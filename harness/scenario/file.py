@@ -10,11 +10,13 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_v
 from pydantic_core import ErrorDetails
 
 from harness.generator.sources import RequestTable
+from harness.scenario.gate import GateTable
 from harness.scenario.load import LoadTable, ScenarioLoad
-from harness.scenario.table import NAME, DurationS, Percent, ScenarioError, Table
-from harness.scenario.topology import Topology, TopologyTable
+from harness.scenario.table import NAME, DurationS, Percent, ScenarioError, Table, Words
+from harness.scenario.topology import Side, Topology, TopologyTable, check_placeholders
 from harness.units import size_text
 
+PREPARED_WITH: Final = ("python", "root")
 MOST_ROUNDS: Final = 10_000
 MOST_BYTES: Final = 2**20  # of a file that people write
 
@@ -47,7 +49,7 @@ class Documented(Table):
 
 
 class _Comparison(Table):
-    """What the file and the resolved scenario have in common.
+    """What the file and the resolved scenario have in common. ``prepare`` makes a commit's checkout ready to run.
 
     With ``rounds`` None, which a file has as "auto", rounds are added until every verdict is settled or its interval is
     within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference.
@@ -59,19 +61,54 @@ class _Comparison(Table):
     margin: Percent = 0.02
     max_time_s: DurationS = Field(default=600.0, alias="max_time", gt=0)
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
+    prepare: Words = ()
+    gate: GateTable = GateTable()
     documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()
 
 
+    @field_validator("prepare")
+    @classmethod
+    def _known_placeholders(cls, prepare: tuple[str, ...]) -> tuple[str, ...]:
+        check_placeholders(prepare, PREPARED_WITH)
+        return prepare
+
+
 class Scenario(_Comparison):
-    """A whole comparison, resolved: exactly one of the topologies is the baseline."""
+    """A whole comparison, resolved: exactly one of the topologies is the baseline or, of two commits, each of the
+    base's is that of the head's which follows it."""
 
     load: ScenarioLoad
     topologies: Annotated[tuple[Topology, ...], Field(strict=False)]
 
     @property
     def baseline(self) -> Topology:
-        """The topology that the others are compared with."""
+        """The topology that the others are compared with; of two commits, the first of the base's."""
         return next(topology for topology in self.topologies if topology.baseline)
+
+    @property
+    def is_of_two_commits(self) -> bool:
+        """Whether each topology is compared with itself, as another commit has it."""
+        return self.topologies[0].side is not None
+
+    @property
+    def pairs(self) -> tuple[tuple[Topology, Topology], ...]:
+        """What is compared with what: the baseline, or the base's, first."""
+        if self.is_of_two_commits:
+            return tuple(zip(self.topologies[::2], self.topologies[1::2], strict=True))
+        return tuple((self.baseline, topology) for topology in self.topologies if not topology.baseline)
+
+    def on_two_commits(self, base: Path, head: Path) -> "Scenario":
+        """The comparison of every topology with itself, from these two folders."""
+        sides = {"base": str(base), "head": str(head)}
+        return self.model_copy(
+            update={
+                "topologies": tuple(
+                    topology.on(Side.model_validate({"commit": commit, "of": topology.name, "root": root}))
+                    for topology in self.topologies
+                    for commit, root in sides.items()
+                )
+            }
+        )
 
     def only(self, names: Iterable[str]) -> "Scenario":
         """The same with these topologies alone; the first is the baseline if the baseline is not among them.
@@ -174,7 +211,12 @@ def _expected(problem: ErrorDetails) -> str:
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    tables: dict[str, type[BaseModel]] = {"load": LoadTable, "topology": TopologyTable, "documented": Documented}
+    tables: dict[str, type[BaseModel]] = {
+        "load": LoadTable,
+        "topology": TopologyTable,
+        "gate": GateTable,
+        "documented": Documented,
+    }
     table = tables.get(str(location[0]), ScenarioFile) if len(location) > 1 else ScenarioFile
     if location[:2] == ("load", "request") and len(location) > 3:
         table = RequestTable

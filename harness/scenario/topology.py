@@ -2,14 +2,14 @@
 
 import re
 import string
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Final, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from harness.scenario.table import NAME, Table, Words
 
-PLACEHOLDERS: Final = ("python", "host", "port", "workers")
+PLACEHOLDERS: Final = ("python", "host", "port", "workers", "root")
 MAX_WORKERS: Final = 1024
 REDACTED: Final = "(redacted)"
 _SECRET: Final = re.compile(
@@ -19,11 +19,21 @@ _SECRET: Final = re.compile(
 PassedNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...], Field(strict=False)]
 
 
+class Side(Table):
+    """Which of two commits a topology runs: ``of`` is its name in the scenario, ``root`` where the commit is checked
+    out."""
+
+    commit: Literal["base", "head"]
+    of: str = Field(pattern=NAME, max_length=80)
+    root: str
+
+
 class Topology(Table):
     """One way to run the server. ``workers`` is None for one that is not a cluster; clusters that differ in
     nothing but that are of one ``family``.
 
-    ``command`` and the values of ``env`` may hold {python}, {host}, {port} and {workers}. The server's environment is
+    ``command`` and the values of ``env`` may hold {python}, {host}, {port}, {workers} and {root}, the folder in which
+    the command runs: where the harness was called or, on one ``side``, the commit's. The server's environment is
     ``env``, the variables of the caller that ``pass_env`` names, and a few that every program needs. ``port`` fixes the
     port for a server that can't be told one; otherwise every trial takes a free one.
     """
@@ -37,6 +47,23 @@ class Topology(Table):
     baseline: bool = False
     requires: Words = ()
     port: int | None = Field(default=None, ge=1, le=65535)
+    side: Side | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it: of two commits, by its name in the scenario."""
+        return self.side.of if self.side else self.name
+
+    def on(self, side: Side) -> "Topology":
+        """The same as one commit has it; of two, the base is the baseline."""
+        return self.model_copy(
+            update={
+                "name": f"{self.name}-{side.commit}",
+                "family": f"{self.family}-{side.commit}",
+                "baseline": side.commit == "base",
+                "side": side,
+            }
+        )
 
     @field_serializer("env", when_used="json")
     def _without_secrets(self, env: dict[str, str]) -> dict[str, str]:
@@ -63,23 +90,23 @@ class TopologyTable(Table):
     @field_validator("command")
     @classmethod
     def _known_placeholders(cls, command: tuple[str, ...]) -> tuple[str, ...]:
-        _placeholders(command)
+        check_placeholders(command)
         return command
 
     @field_validator("env")
     @classmethod
     def _known_placeholders_in_env(cls, env: dict[str, str]) -> dict[str, str]:
-        _placeholders(env.values())
+        check_placeholders(env.values())
         return env
 
     @model_validator(mode="after")
     def _placeholders_have_values(self) -> Self:
-        used = _placeholders([*self.command, *self.env.values()])
+        used = check_placeholders([*self.command, *self.env.values()])
         if "port" not in used and self.port is None:
             raise ValueError("expected {port} in command or env, or a fixed port = N")
-        if "workers" in used | _placeholders([self.name]) and not self.workers:
+        if "workers" in used | check_placeholders([self.name]) and not self.workers:
             raise ValueError("expected workers = [N, ...], since {workers} is used")
-        if self.workers and len(self.workers) > 1 and "workers" not in _placeholders([self.name]):
+        if self.workers and len(self.workers) > 1 and "workers" not in check_placeholders([self.name]):
             raise ValueError("expected {workers} in name, so that each number of workers has a name of its own")
         if self.workers and self.baseline and len(self.workers) > 1:
             raise ValueError("expected one topology as the baseline, got one for each number of workers")
@@ -100,10 +127,10 @@ def is_secret(name: str) -> bool:
     return _SECRET.search(name) is not None
 
 
-def _placeholders(texts: Iterable[str]) -> set[str]:
+def check_placeholders(texts: Iterable[str], known: Sequence[str] = PLACEHOLDERS) -> set[str]:
     """The names in braces. Raises ValueError for one that nothing fills."""
     names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-    if unknown := sorted(names - set(PLACEHOLDERS)):
-        expected = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    if unknown := sorted(names - set(known)):
+        expected = ", ".join(f"{{{name}}}" for name in known)
         raise ValueError(f"expected placeholders among {expected}, got {', '.join(f'{{{n}}}' for n in unknown)}")
     return names

@@ -66,6 +66,7 @@ def _start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             order["command"],
             env=order["env"],
+            cwd=order["cwd"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

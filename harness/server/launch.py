@@ -1,32 +1,20 @@
-"""Launching a server and stopping it again, through its guardian."""
+"""What a topology's server is launched with: port, command, environment."""
 
-import contextlib
-import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from multiprocessing import Pipe
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final
 
 from harness.scenario import Topology
-from harness.server import guardian
+from harness.server.guarded import Guarded, ServerError
 
 HOST: Final = "127.0.0.1"
-GRACE_S: Final = 5.0  # what a server gets to stop after SIGTERM
-MOST_LOG_BYTES: Final = 16 * 1024 * 1024  # what is more is dropped within a tenth of a second
 LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
 PASSED: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "TMPDIR", "TZ", "USER")
-
-
-class ServerError(Exception):
-    """The server can't be measured: not started, not ready, not ours, gone. The message says which and why."""
 
 
 class PortTakenError(ServerError):
@@ -46,9 +34,20 @@ def environment_of(topology: Topology) -> dict[str, str]:
 
 def missing_programs(topology: Topology) -> list[str]:
     """The programs that the topology needs and this machine does not have."""
-    program = topology.filled(topology.command[0], {"python": sys.executable, "host": HOST, "port": 0})
+    root = root_of(topology)
+    program = topology.filled(topology.command[0], {"python": sys.executable, "host": HOST, "port": 0, "root": root})
     wanted = dict.fromkeys([*topology.requires, program])
-    return [name for name in wanted if shutil.which(name, path=search_path()) is None]
+    return [name for name in wanted if shutil.which(_in(root, name), path=search_path()) is None]
+
+
+def root_of(topology: Topology) -> str:
+    """The folder in which its command runs."""
+    return topology.side.root if topology.side else os.getcwd()
+
+
+def _in(root: str, program: str) -> str:
+    """A path is meant from there, a bare name from PATH."""
+    return os.path.join(root, program) if os.sep in program else program
 
 
 def log_tail(log: Path) -> list[str]:
@@ -68,43 +67,16 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-class Server:
+class Server(Guarded):
     """One launched server, on the given cores if any. Leaving the context stops it and all that descends from it."""
 
     def __init__(self, topology: Topology, log: Path, cpus: Sequence[int] = ()) -> None:
         self.port = topology.port or free_port()
-        self.pid: int | None = None  # of the launched process, which leads a session of its own
-        self.killed = 0
-        self._returncode: int | None = None
-        values = {"python": sys.executable, "host": HOST, "port": self.port}
-        self._pipe, child = Pipe()
-        with child:
-            self._guardian = subprocess.Popen(
-                [sys.executable, "-I", guardian.__file__, str(child.fileno())],
-                pass_fds=[child.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        root = root_of(topology)
+        values = {"python": sys.executable, "host": HOST, "port": self.port, "root": root}
         command = [topology.filled(word, values) for word in topology.command]
         env = environment_of(topology) | {name: topology.filled(text, values) for name, text in topology.env.items()}
-        try:
-            if cpus:
-                os.sched_setaffinity(self._guardian.pid, cpus)  # inherited by all that it will start
-            self._launch(command, env, log)
-        except BaseException:
-            self.stop()
-            raise
-
-    @property
-    def guardian_pid(self) -> int:
-        """The process of which every process of the server is a descendant."""
-        return self._guardian.pid
-
-    def returncode(self) -> int | None:
-        """How the launched process ended; None while it runs."""
-        while self._returncode is None and not self._pipe.closed and self._pipe.poll():
-            self._returncode = self._told().get("exited")
-        return self._returncode
+        super().__init__(command, env, root, log, cpus)
 
     def check_alive(self) -> None:
         """Raise ServerError when the launched process has ended."""
@@ -112,42 +84,3 @@ class Server:
         if code is not None:
             how = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
             raise ServerError(f"the server {how}")
-
-    def stop(self) -> None:
-        """SIGTERM, some patience, SIGKILL; returns when no process of the server is left."""
-        if self._pipe.closed:
-            return
-        try:
-            self._pipe.send_bytes(b"stop")
-            while "killed" not in (event := self._told()):
-                pass
-            self.killed, self._returncode = event["killed"], event["exited"]
-        except (OSError, ServerError):  # nothing was launched, or the guardian itself was killed
-            if self.pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.pid, signal.SIGKILL)
-        self._pipe.close()
-        self._guardian.wait()
-
-    def _launch(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
-        order = {"command": command, "env": env, "log": str(log), "most_log_bytes": MOST_LOG_BYTES, "grace_s": GRACE_S}
-        self._pipe.send_bytes(json.dumps(order).encode())
-        answer = self._told()
-        if "error" in answer:
-            raise ServerError(f"can't be started: {answer['error']}")
-        self.pid = int(answer["pid"])
-
-    def _told(self) -> dict[str, Any]:
-        try:
-            event: dict[str, Any] = json.loads(self._pipe.recv_bytes())
-        except (EOFError, ConnectionResetError) as error:
-            raise ServerError("its guardian has ended") from error
-        return event
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -12,7 +12,8 @@ import psutil
 from harness.generator.load import Request
 from harness.record import ServerProcess
 from harness.server.census import listeners, take_census, workers_of
-from harness.server.launch import HOST, PortTakenError, Server, ServerError
+from harness.server.guarded import ServerError
+from harness.server.launch import HOST, PortTakenError, Server
 
 POLL_S: Final = 0.05
 ANSWER_S: Final = 5.0  # the most that one answer is waited for

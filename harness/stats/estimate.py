@@ -40,6 +40,16 @@ def mean_over_trials(values: Sequence[float]) -> Estimate:
     return _exponential(np.log(values).tolist(), "geometric mean over trials, t interval of logarithms")
 
 
+def share_over_trials(shares: Sequence[float]) -> Estimate:
+    """The mean of a part of one per trial (at least one trial), such as that of the errors, and its 95 % t interval,
+    which does not reach beyond 0 and 1."""
+    mean, method = float(np.mean(shares)), "mean over trials, t interval"
+    if len(shares) < 2:
+        return Estimate(mean, None, None, len(shares), method)
+    half = float(stats.sem(shares) * stats.t.ppf((1 + CONFIDENCE) / 2, len(shares) - 1))
+    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), len(shares), method)
+
+
 def ratio_of_logs(logs: Sequence[float]) -> Estimate:
     """How many times the baseline, from the logarithms of the ratios to it, one for each block that holds both.
 

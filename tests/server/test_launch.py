@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from harness.server import launch
-from harness.server.launch import MOST_LOG_BYTES, Server, ServerError, log_tail, missing_programs
+from harness.server.guarded import MOST_LOG_BYTES, ServerError
+from harness.server.launch import Server, log_tail, missing_programs
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -35,7 +36,7 @@ def test_a_server_that_stops_when_asked_is_not_killed(family: Family, log: Path)
 
 
 def test_a_server_that_ignores_sigterm_is_killed(family: Family, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.server.launch.GRACE_S", SHORT_GRACE_S)
+    monkeypatch.setattr("harness.server.guarded.GRACE_S", SHORT_GRACE_S)
     with Server(small("ignores_sigterm"), log) as server:
         wait_until_listening(server.port)
     assert (server.killed, server.returncode()) == (1, -signal.SIGKILL)
@@ -72,7 +73,7 @@ def test_children_of_a_process_that_has_ended_are_killed(family: Family, log: Pa
 
 def test_a_stopped_process_is_killed(family: Family, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM waits until a process goes on, which this one never does."""
-    monkeypatch.setattr("harness.server.launch.GRACE_S", SHORT_GRACE_S)
+    monkeypatch.setattr("harness.server.guarded.GRACE_S", SHORT_GRACE_S)
     with Server(small("page"), log) as server:
         wait_until_listening(server.port)
         assert server.pid is not None

@@ -9,7 +9,8 @@ import pytest
 
 from harness.generator.load import Request
 from harness.scenario import Topology
-from harness.server.launch import Server, ServerError
+from harness.server.guarded import ServerError
+from harness.server.launch import Server
 from harness.server.readiness import Ready, wait_until_ready
 from tests.server.asking import wait_until_listening
 from tests.server.polling import PATIENCE_S

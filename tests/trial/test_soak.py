@@ -11,7 +11,7 @@ from tests.soak.soak import soak
 def test_after_many_faults_nothing_is_lost_and_nothing_left_behind(
     tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.server.launch.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.server.guarded.GRACE_S", 0.3)
     soaked = soak(rounds=1, seed=7, results=tmp_path)
     run, resources = soaked.run, soaked.resources
     assert [record.trial for record in run.records] == [planned.id for planned in run.info.trials]

@@ -1,0 +1,113 @@
+"""How a run is told at its end: in the form that was asked for, and as an exit code."""
+
+import os
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+
+from harness.cli.usage import UsageError
+from harness.record import Run, read_run
+from harness.scenario import Gate, GateTable, Scenario
+
+if TYPE_CHECKING:
+    from harness.analysis.gates import Ruling
+
+# SciPy, pandas and Matplotlib are imported where they are needed: what goes wrong before need not wait for them.
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 fine; 1 some trials failed or are invalid; 2 the input can't be used, or nothing could be measured"
+    " with it; 3 a gate failed; 4 with --strict, a gate can't be ruled on for certain; 130 interrupted, what was"
+    " measured is kept and reported."
+)
+
+
+class Format(StrEnum):
+    """The forms. All but ``text`` are printed alone, with everything else on the standard error."""
+
+    TEXT = "text"
+    GITHUB = "github"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+    CSV = "csv"
+    JUNIT = "junit"
+
+    def console(self) -> Console:
+        """For what is told on the way."""
+        return Console(stderr=self is not Format.TEXT)
+
+
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LIMIT", help="A gate: 'throughput < -5%', 'p99 < 250ms', 'errors > 0.1%'; repeatable."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="What a gate can't rule on for certain ends with 4.")]
+Form = Annotated[Format, typer.Option("--format", help="What is printed at the end.")]
+
+
+def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, usual: Sequence[str] = ()) -> Scenario:
+    """The scenario with the gates of the command line, or else its own, or else the usual ones.
+
+    Raises UsageError with every reason where one is no limit, or could never be ruled on.
+    """
+    from harness.analysis.gates import inapplicable
+
+    texts = tuple(fail_on or scenario.gate.fail_on or usual)
+    if reasons := [reason for text in texts if (reason := _reason_against(text))]:
+        raise UsageError("\n".join(reasons))
+    gated = GateTable(fail_on=texts, strict=strict or scenario.gate.strict)
+    if reasons := inapplicable(gated.gates, scenario):
+        raise UsageError("\n".join(f"--fail-on: {reason}" for reason in reasons))
+    return scenario.model_copy(update={"gate": gated})
+
+
+def _reason_against(text: str) -> str | None:
+    try:
+        Gate.parse(text)
+    except ValueError as error:
+        return f"--fail-on: {error}"
+    return None
+
+
+def tell(console: Console, path: Path, form: Format) -> int:
+    """Write the reports of a run, print what it comes to, and return the exit code. Raises RunFolderError."""
+    from harness.report.formats import FORMATS, Outcome
+    from harness.report.terminal import closing
+    from harness.report.write import write_reports
+
+    run = read_run(path)
+    outcome = Outcome.of(run, write_reports(run))
+    if form is Format.TEXT:
+        console.print(closing(outcome.run, outcome.summaries, outcome.rulings))
+    else:
+        text = FORMATS[form](outcome)
+        typer.echo(text, nl=False)
+        if form is Format.GITHUB:
+            _summarise_step(text)
+    console.print(f"Report: {path / 'report.md'}", highlight=False, soft_wrap=True)
+    return exit_code(run, outcome.rulings)
+
+
+def _summarise_step(text: str) -> None:
+    """Where GitHub Actions shows it as the summary of the job."""
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
+    """As the help has it."""
+    from harness.analysis.gates import Outcome, verdict_on
+
+    if not run.is_whole:
+        return 130
+    if not any(record.load for record in run.records):
+        reasons = dict.fromkeys(f"{record.topology}: {record.reason}" for record in run.records)
+        typer.echo("harness: nothing could be measured: " + "; ".join(reasons), err=True)
+        return 2
+    failed = {Outcome.FAILED: 3, Outcome.UNCERTAIN: 4}.get(verdict_on(rulings, run.scenario.gate.strict))
+    return failed or (0 if all(record.status == "ok" for record in run.records) else 1)

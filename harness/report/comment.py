@@ -1,0 +1,107 @@
+"""The comment under a pull request: the answer, one table, and everything else folded."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from harness.analysis.gates import Ruling
+from harness.analysis.metrics import metrics_of
+from harness.analysis.rows import Row
+from harness.record import Run
+from harness.report.changes import change_text, figure_text, ruling_text
+from harness.report.findings import Finding, findings
+from harness.report.headline import headline
+from harness.report.markdown import noise_text, plan_text, templates
+from harness.report.offer import offer_text, placement_text
+from harness.report.summary import TopologySummary
+
+MOST_CHARACTERS: Final = 65_536  # that GitHub takes for a comment
+MOST_BARS: Final = 12
+
+
+def marker(run: Run) -> str:
+    """By which the comment is found again, to be edited and not repeated; nobody sees it."""
+    return f"<!-- harness: {run.scenario.name} -->"
+
+
+def render_comment(
+    run: Run, summaries: Sequence[TopologySummary], rows: Sequence[Row], rulings: Sequence[Ruling]
+) -> str:
+    """GitHub's Markdown, short enough for a comment: what does not fit is left out from the end of what is folded."""
+    details, found = list(_details(run, summaries)), findings(run, list(summaries))
+    while len(text := _render(run, summaries, rows, rulings, details, found)) > MOST_CHARACTERS:
+        if details:
+            details.pop()
+        elif found:
+            found.pop()
+        else:
+            return text[:MOST_CHARACTERS]
+    return text
+
+
+def _render(
+    run: Run,
+    summaries: Sequence[TopologySummary],
+    rows: Sequence[Row],
+    rulings: Sequence[Ruling],
+    details: Sequence[tuple[str, list[TopologySummary]]],
+    found: Sequence[Finding],
+) -> str:
+    scenario, two = run.scenario, run.scenario.is_of_two_commits
+    filters: dict[str, Callable[..., str]] = {"change": change_text, "figure": figure_text, "ruling": ruling_text}
+    return (
+        templates(filters)
+        .get_template("comment.md.j2")
+        .render(
+            marker=marker(run),
+            run=run,
+            scenario=scenario,
+            environment=run.environment,
+            question="did it get slower?" if two else "one process or a cluster?",
+            answer=headline(run, list(summaries)),
+            before="base" if two else scenario.baseline.name,
+            after="head" if two else "the other",
+            rows=rows,
+            rulings=rulings,
+            chart=chart(run, rows),
+            noise=noise_text(run),
+            findings=found,
+            details=details,
+            revisions=list(zip(("base", "head"), run.info.revisions, strict=False)),
+            offer=offer_text(scenario.load),
+            placement=placement_text(run.info.placement, scenario, run.environment.usable_cores),
+            plan=plan_text(run),
+        )
+    )
+
+
+def _details(run: Run, summaries: Sequence[TopologySummary]) -> Iterator[tuple[str, list[TopologySummary]]]:
+    by_name = {summary.name: summary for summary in summaries}
+    for before, after in run.scenario.pairs:
+        yield after.title, [by_name[before.name], by_name[after.name]]
+
+
+def chart(run: Run, rows: Sequence[Row]) -> str:
+    """The deciding metric as a bar chart of Mermaid's (xychart-beta), which GitHub draws; empty without figures."""
+    metric = metrics_of(run.scenario.load)[0]
+    bars = list(_bars(run, [row for row in rows if row.metric is metric]))[:MOST_BARS]
+    if not bars:
+        return ""
+    names = ", ".join(f'"{name}"' for name, _ in bars)
+    most = 1.1 * max(value for _, value in bars)
+    return "\n".join(
+        [
+            "xychart-beta",
+            f'    title "{metric.title} of {run.scenario.name}"',
+            f"    x-axis [{names}]",
+            f'    y-axis "{metric.title}{", ms" if metric.unit == "ms" else ""}" 0 --> {most:.4g}',
+            f"    bar [{', '.join(f'{value:.4g}' for _, value in bars)}]",
+        ]
+    )
+
+
+def _bars(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
+    for row in rows:
+        if run.scenario.is_of_two_commits and row.before:
+            yield f"{row.topology} base", row.before.value
+        if row.after:
+            yield f"{row.topology} head" if run.scenario.is_of_two_commits else row.topology, row.after.value

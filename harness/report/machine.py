@@ -1,0 +1,134 @@
+"""The outcome of a run for programs: JSON, CSV, and JUnit's XML for what shows tests."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+from pydantic import BaseModel
+
+from harness.analysis.gates import Outcome, Ruling, verdict_on
+from harness.analysis.rows import Row
+from harness.environment import Environment
+from harness.record import Run
+from harness.report.changes import ruling_text
+from harness.report.tables import safe_frame
+from harness.revisions import Revision
+from harness.stats.estimate import Estimate
+
+FORMAT_VERSION: Final = 1
+
+
+class Figure(BaseModel):
+    """A value and its 95 % interval, which is None when ``n`` trials or pairs are too few for one."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @classmethod
+    def of(cls, estimate: Estimate | None) -> "Figure | None":
+        """None for what was not measured."""
+        if estimate is None:
+            return None
+        return cls(value=estimate.value, low=estimate.low, high=estimate.high, n=estimate.n)
+
+
+class Change(BaseModel):
+    """One figure of one topology beside its baseline's, in ``unit``; ``ratio`` is the one over the other."""
+
+    topology: str
+    baseline: str | None
+    metric: str
+    unit: str
+    before: Figure | None
+    after: Figure | None
+    ratio: Figure | None
+    verdict: str | None
+
+
+class Gated(BaseModel):
+    """What a gate says of a topology: passed, failed, uncertain or not measured."""
+
+    gate: str
+    topology: str
+    outcome: str
+
+
+class Document(BaseModel):
+    """A run, for programs. ``verdict`` is that of the gates; ``passed`` where there are none."""
+
+    format_version: int = FORMAT_VERSION
+    scenario: str
+    command: str
+    seed: int
+    began_at: str
+    is_whole: bool
+    trials: int
+    unsound: int
+    revisions: list[Revision]
+    verdict: str
+    gates: list[Gated]
+    changes: list[Change]
+    environment: Environment
+
+
+def render_json(run: Run, rows: Sequence[Row], rulings: Sequence[Ruling]) -> str:
+    """One object, with units in its names or beside them."""
+    document = Document(
+        scenario=run.scenario.name,
+        command=run.info.command,
+        seed=run.info.seed,
+        began_at=run.info.started_at.isoformat(),
+        is_whole=run.is_whole,
+        trials=len(run.records),
+        unsound=sum(record.status != "ok" for record in run.records),
+        revisions=run.info.revisions,
+        verdict=verdict_on(rulings, run.scenario.gate.strict).value,
+        gates=[Gated(gate=each.gate.text, topology=each.topology, outcome=each.outcome.value) for each in rulings],
+        changes=[_change(row) for row in rows],
+        environment=run.environment,
+    )
+    return document.model_dump_json(indent=2) + "\n"
+
+
+def _change(row: Row) -> Change:
+    return Change(
+        topology=row.topology,
+        baseline=row.baseline,
+        metric=row.metric.name,
+        unit=row.metric.unit,
+        before=Figure.of(row.before),
+        after=Figure.of(row.after),
+        ratio=Figure.of(row.ratio),
+        verdict=row.verdict.value if row.verdict else None,
+    )
+
+
+def render_csv(rows: Sequence[Row]) -> str:
+    """A line for each figure of each topology; empty cells were not measured."""
+    flat = pd.json_normalize([_change(row).model_dump() for row in rows], sep="_")
+    rows_of_text = [{str(name): value for name, value in row.items()} for row in flat.to_dict("records")]
+    return safe_frame(rows_of_text).to_csv(index=False)
+
+
+def render_junit(run: Run, rulings: Sequence[Ruling]) -> str:
+    """A test case for each gate on each topology, and one for each trial that does not count."""
+    suite = TestSuite(f"harness.{run.scenario.name}")
+    for ruling in rulings:
+        case = TestCase(f"{ruling.topology}: {ruling.gate.text}", classname=suite.name)
+        said = ruling_text(ruling).replace("**", "")
+        if ruling.outcome in (Outcome.FAILED, Outcome.UNMEASURED):
+            case.result = [Failure(said)]
+        elif ruling.outcome is Outcome.UNCERTAIN:
+            case.result = [Failure(said) if run.scenario.gate.strict else Skipped(said)]
+        suite.add_testcase(case)
+    for record in run.records:
+        if record.status != "ok":
+            case = TestCase(record.trial, classname=suite.name)
+            case.result = [Failure(record.reason or record.status)]
+            suite.add_testcase(case)
+    xml = JUnitXml()
+    xml.add_testsuite(suite)
+    return str(xml.tostring().decode())  # type: ignore[no-untyped-call]

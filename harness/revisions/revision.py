@@ -1,0 +1,67 @@
+"""Which commit is meant: a ref, or the working tree as it is."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.revisions.git import RevisionError, git
+from harness.text import Printable
+
+WORKING_TREE: Final = "working tree"
+_NOBODY: Final = {  # so that the same tree is the same commit whenever it is measured
+    **{f"GIT_{who}_NAME": "harness" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_EMAIL": "harness@localhost" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_DATE": "2000-01-01T00:00:00Z" for who in ("AUTHOR", "COMMITTER")},
+}
+
+
+class Revision(BaseModel):
+    """A commit under the name by which it was asked for. ``subject`` is the first line of its message; of the working
+    tree with changes, the message is that of the commit that it is based on, and ``commit`` a snapshot of the tree."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ref: Printable
+    commit: Printable
+    subject: Printable
+    is_changed: bool = False
+
+    @classmethod
+    def of(cls, repository: Path, ref: str, commit: str) -> Self:
+        """As git describes the commit."""
+        return cls(ref=ref, commit=commit, subject=git(repository, "log", "-1", "--format=%s", commit, "--"))
+
+    @property
+    def short(self) -> str:
+        """Enough of the commit to know it by."""
+        return self.commit[:12]
+
+
+def find_revision(repository: Path, ref: str) -> Revision:
+    """The commit that the ref names. Raises RevisionError when there is none."""
+    if ref.startswith("-"):
+        raise RevisionError(f"{ref}: not a commit, a branch or a tag")
+    try:
+        commit = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    except RevisionError as error:
+        git(repository, "rev-parse", "--git-dir")  # or it is no repository, which is another matter
+        raise RevisionError(f"{ref}: no such commit, branch or tag here; perhaps git fetch brings it") from error
+    return Revision.of(repository, ref, commit)
+
+
+def snapshot(repository: Path) -> Revision:
+    """The working tree as it is: changes, and new files that git does not ignore, included. Nothing of the repository
+    is touched but that the snapshot is in its object store, until git collects its garbage."""
+    head = find_revision(repository, "HEAD")
+    if not git(repository, "status", "--porcelain"):
+        return head.model_copy(update={"ref": WORKING_TREE})
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+        git(repository, "read-tree", "HEAD", env=index)
+        git(repository, "add", "--all", ":/", env=index)
+        tree = git(repository, "write-tree", env=index)
+    commit = git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=_NOBODY)
+    return head.model_copy(update={"ref": WORKING_TREE, "commit": commit, "is_changed": True})

@@ -1,0 +1,1 @@
+"""Commits, checked out side by side."""
