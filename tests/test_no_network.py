@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from harness.compare import compare
+from harness.comparing import compare
 from harness.preparation import prepare
 from harness.record import read_run
 from harness.report.write import write_reports

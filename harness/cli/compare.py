@@ -92,7 +92,7 @@ def resume_command(
     """
     console = form.console()
     with usage_errors():
-        from harness.compare import resume  # imports as below
+        from harness.comparing import resume  # imports as below
 
         found = read_run(run)
         prepared = prepare_again(found, describe_environment())
@@ -119,7 +119,7 @@ def drawn(seed: int | None) -> int:
 def measure(console: Console, prepared: Prepared, out: Path) -> Path:
     """Make the trials, telling the console how it goes; return the run folder."""
     # These bring SciPy, more than a second of imports that a load or a dry run need not wait for.
-    from harness.compare import compare
+    from harness.comparing import compare
 
     with _display(console, prepared) as audience:
         return compare(prepared, out, _repeat(prepared.seed), audience)

@@ -65,7 +65,6 @@ class _Comparison(Table):
     gate: GateTable = GateTable()
     documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()
 
-
     @field_validator("prepare")
     @classmethod
     def _known_placeholders(cls, prepare: tuple[str, ...]) -> tuple[str, ...]:

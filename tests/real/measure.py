@@ -17,7 +17,7 @@ from rich.console import Console
 
 from harness.analysis.comparison import compare_topologies
 from harness.analysis.measured import measured
-from harness.compare import compare
+from harness.comparing import compare
 from harness.display import PlainDisplay
 from harness.monitor import pace_probe
 from harness.preparation import prepare

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.compare import compare
+from harness.comparing import compare
 from harness.preparation import prepare
 from harness.record import Run, read_run
 from harness.trial import Progress

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.comparison import Comparisons
-from harness.compare import compare
+from harness.comparing import compare
 from harness.doctor.check import Check
 from harness.plan import PlannedTrial, make_plan
 from harness.preparation import prepare

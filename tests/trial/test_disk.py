@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from harness.compare import compare, resume
+from harness.comparing import compare, resume
 from harness.environment import describe_environment
 from harness.preparation import prepare, prepare_again
 from harness.record import Run, RunFolderError, TrialRecord, read_run

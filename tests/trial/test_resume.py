@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import compare as module
-from harness.compare import compare, resume
+from harness import comparing as module
+from harness.comparing import compare, resume
 from harness.environment import Environment, describe_environment
 from harness.generator.placement import Placement
 from harness.plan import PlannedTrial

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import compare as module
-from harness.compare import compare
+from harness import comparing as module
+from harness.comparing import compare
 from harness.generator.placement import Placement
 from harness.plan import PlannedTrial, most_rounds
 from harness.preparation import prepare
@@ -30,7 +30,7 @@ Rate = Callable[[PlannedTrial], float]
 def clock_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds since the beginning."""
     now_s = [0.0]
-    monkeypatch.setattr("harness.compare.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("harness.comparing.time.monotonic", lambda: now_s[0])
     return now_s
 
 

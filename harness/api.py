@@ -1,0 +1,127 @@
+"""The harness as a library: measure a scenario or read a run, and ask for verdicts, figures and tables."""
+
+import os
+import random
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from harness.analysis.comparison import Comparisons
+from harness.analysis.gates import Outcome, Ruling, rule, verdict_on
+from harness.analysis.metrics import metrics_of
+from harness.analysis.rows import Row, rows_of
+from harness.comparing import compare as _compare
+from harness.doctor.check import Check
+from harness.plan import PlannedTrial
+from harness.preparation import prepare
+from harness.record import Run, TrialRecord, read_run
+from harness.report.summary import TopologySummary, summarise
+from harness.report.tables import summary_frame, trials_frame
+from harness.report.write import write_reports
+from harness.scenario import load_scenario
+from harness.trial import Progress
+
+
+class Result:
+    """A run, as far as it was measured."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @property
+    def path(self) -> Path:
+        """The run's folder, with its reports."""
+        return self.run.path
+
+    def verdict(self, topology: str, metric: str | None = None) -> Row:
+        """What is said of a topology beside its baseline, by the metric that decides or by another: ``ratio`` (an
+        Estimate with value, low and high), ``verdict``, the figures ``before`` and ``after``.
+
+        Raises KeyError naming what there is when there is no such topology or metric.
+        """
+        wanted = metric or metrics_of(self.run.scenario.load)[0].name
+        found = {(row.topology, row.metric.name): row for row in self.rows}
+        if (topology, wanted) not in found:
+            topologies, metrics = (", ".join(dict.fromkeys(names)) for names in zip(*found, strict=True))
+            raise KeyError(f"no {wanted} of {topology}; there are {metrics} of {topologies}")
+        return found[topology, wanted]
+
+    @cached_property
+    def rows(self) -> Sequence[Row]:
+        """Every figure of every topology, beside its baseline's."""
+        return rows_of(self.run)
+
+    @cached_property
+    def summaries(self) -> Sequence[TopologySummary]:
+        """Topology by topology."""
+        return summarise(self.run)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row for each trial; empty cells were not measured."""
+        return trials_frame(self.run)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row for each topology; empty cells were not measured."""
+        return summary_frame(list(self.summaries))
+
+    @cached_property
+    def rulings(self) -> Sequence[Ruling]:
+        """What the scenario's gates say."""
+        return rule(self.run.scenario.gate.gates, self.rows)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate failed and, where the scenario is strict, none is uncertain."""
+        return verdict_on(self.rulings, self.run.scenario.gate.strict) is Outcome.PASSED
+
+
+def compare(
+    scenario: str | os.PathLike[str],
+    *,
+    only: Iterable[str] | None = None,
+    rounds: int | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike[str] = "results",
+) -> Result:
+    """Measure the topologies of a scenario file, or ``only`` these, as ``harness compare`` does; write the reports.
+
+    Without ``rounds`` and ``seed``, the rounds are the scenario's and the seed is drawn. Raises ScenarioError,
+    RunFolderError and BusyError, each with what is wrong.
+    """
+    overrides = {} if rounds is None else {"rounds": rounds}
+    compared = load_scenario(Path(scenario), overrides)
+    if only is not None:
+        compared = compared.only(only)
+    drawn = random.SystemRandom().randrange(2**32) if seed is None else seed
+    command = f"harness compare {scenario} --seed {drawn}"
+    return read(_compare(prepare(compared, drawn), Path(out), command, _Nobody()))
+
+
+def read(folder: str | os.PathLike[str]) -> Result:
+    """What is in a run folder, with its reports made anew. Raises RunFolderError."""
+    run = read_run(Path(folder))
+    write_reports(run)
+    return Result(run)
+
+
+class _Nobody:
+    """Takes no interest in how it goes."""
+
+    def checked(self, checks: Sequence[Check]) -> None:
+        pass
+
+    def begin(self, planned: PlannedTrial) -> None:
+        pass
+
+    def progress(self, progress: Progress) -> None:
+        pass
+
+    def end(self, record: TrialRecord) -> None:
+        pass
+
+    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+        pass

@@ -1,0 +1,90 @@
+"""The harness as a library and as a fixture of pytest."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import harness
+from harness.stats.verdict import Verdict
+from tests.made_runs import made_run, record, scenario_of, topology
+
+RAW: Final = topology("raw", baseline=True)
+TWO: Final = topology("cluster-2", workers=2)
+TEST: Final = """
+def test_two_workers_pay(harness_run):
+    run = harness_run("scenario.toml", rounds=2, seed=1)
+    assert harness_run("scenario.toml", rounds=2, seed=1) is run
+    assert run.verdict("other").baseline == "one"
+    assert len(run.trials) == 4
+"""
+SCENARIO: Final = """
+name = "pair"
+[load]
+connections = 4
+threads = 2
+warmup = "50ms"
+duration = "200ms"
+[[topology]]
+name = "one"
+command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+[[topology]]
+name = "other"
+command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+"""
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> harness.Result:
+    """Cluster-2 at twice the speed."""
+    records = [record(block, each, rate) for block in (1, 2, 3) for each, rate in ((RAW, 100 + block), (TWO, 200))]
+    return harness.read(made_run(tmp_path, scenario_of([RAW, TWO], 3), records).path)
+
+
+def test_a_verdict_has_its_ratio_and_figures(result: harness.Result) -> None:
+    found = result.verdict("cluster-2")
+    assert found.ratio is not None
+    assert found.ratio.low is not None
+    assert 1.9 < found.ratio.low < found.ratio.value < 2.0
+    assert found.verdict is Verdict.FASTER
+    assert found.before is not None
+    assert found.before.value == pytest.approx(102, rel=0.01)
+    assert result.verdict("cluster-2", "errors").after is not None
+    assert result.verdict("raw").ratio is None
+
+
+def test_tables_are_frames(result: harness.Result) -> None:
+    assert list(result.summary["topology"]) == ["raw", "cluster-2"]
+    assert len(result.trials) == 6
+    assert result.passed
+    assert (result.path / "report.md").exists()
+
+
+@pytest.mark.parametrize(("name", "metric"), [("cluster-4", None), ("cluster-2", "speed")])
+def test_what_there_is_not_is_named_beside_what_there_is(result: harness.Result, name: str, metric: str | None) -> None:
+    with pytest.raises(KeyError, match=r"there are throughput, p50, .* of raw, cluster-2"):
+        result.verdict(name, metric)
+
+
+def test_the_package_has_what_it_says_and_nothing_else() -> None:
+    assert all(hasattr(harness, name) for name in harness.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'measure'"):
+        harness.measure  # noqa: B018  # type: ignore[attr-defined]
+
+
+@pytest.mark.comparing
+def test_a_services_own_tests_can_measure_it(tmp_path: Path) -> None:
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    (tmp_path / "test_service.py").write_text(TEST)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
