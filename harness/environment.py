@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -59,12 +60,12 @@ def describe_environment() -> Environment:
     )
 
 
-def differences(one: Environment, other: Environment) -> list[str]:
-    """In which respects two environments differ that could make a measurement differ, in words."""
+def differences(one: Environment, other: Environment, but: Sequence[str] = ()) -> list[str]:
+    """In which respects two environments differ that could make a measurement differ, in words, ``but`` for some."""
     return [
         f"{name.replace('_', ' ')}: {was} then, {now} now"
         for name in type(one).model_fields
-        if name not in PASSING and (was := getattr(one, name)) != (now := getattr(other, name))
+        if name not in (*PASSING, *but) and (was := getattr(one, name)) != (now := getattr(other, name))
     ]
 
 

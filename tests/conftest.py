@@ -12,6 +12,7 @@ settings.register_profile("fuzz", max_examples=2000, deadline=None, print_blob=T
 HERE: Final = Path(__file__).parent
 COMPARING: Final = [
     HERE / "trial",
+    HERE / "test_ab.py",
     HERE / "test_cli.py",
     HERE / "test_lock.py",
     HERE / "test_no_network.py",

@@ -1,5 +1,6 @@
 """Runs put together from given figures, for tests of what reports make of them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from harness.record import (
     UsageSecond,
     read_run,
 )
+from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioLoad, Topology
 from harness.stats.sequential import ONCE
 
@@ -242,6 +244,7 @@ def made_run(
     checks: list[Check] | None = None,
     noise: NoiseFloor | None = None,
     command: str = "harness compare x",
+    revisions: Sequence[Revision] = (),
 ) -> Run:
     """A run folder on disk with these records, read again."""
     plan = [each.model_copy(update={"id": trial_id(each.block, each.topology)}) for each in make_plan(scenario, seed=1)]
@@ -255,6 +258,7 @@ def made_run(
         skipped=skipped or [],
         checks=checks or [],
         noise=noise,
+        revisions=list(revisions),
     )
     folder = RunFolder.create(results, info, scenario, machine or environment())
     for each in records:

@@ -41,9 +41,13 @@ def inapplicable(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
     for gate in gates:
         if gate.metric not in shown:
             reasons.append(f"{gate.text}: under a rate the {gate.metric} is what was offered; limit p99 instead")
-        elif gate.is_relative and not scenario.pairs:
-            reasons.append(f"{gate.text}: there is nothing to compare {scenario.baseline.name} with")
     return reasons
+
+
+def without_another(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
+    """Why those that are relative could not be ruled on in a run of the scenario, which compares nothing."""
+    relative = [gate for gate in gates if gate.is_relative and not scenario.pairs]
+    return [f"{gate.text}: there is nothing to compare {scenario.baseline.name} with" for gate in relative]
 
 
 def rule(gates: Iterable[Gate], rows: Sequence[Row]) -> list[Ruling]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
+from harness.cli.outcome import FailOn, Form, Format, Strict, check_compared, tell, with_gates
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.environment import describe_environment
@@ -66,7 +66,7 @@ def compare_command(
         scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
         if only is not None:
             scenario = scenario.only(name.strip() for name in only.split(","))
-        prepared = prepare(with_gates(scenario, fail_on, strict), drawn(seed))
+        prepared = prepare(check_compared(with_gates(scenario, fail_on, strict)), drawn(seed))
         for topology in prepared.skipped:
             console.print(
                 f"{topology.name} skipped: {topology.reason}",

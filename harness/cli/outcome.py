@@ -65,6 +65,15 @@ def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, 
     return scenario.model_copy(update={"gate": gated})
 
 
+def check_compared(scenario: Scenario) -> Scenario:
+    """The scenario again. Raises UsageError when its gates ask for a comparison, and it has none."""
+    from harness.analysis.gates import without_another
+
+    if reasons := without_another(scenario.gate.gates, scenario):
+        raise UsageError("\n".join(f"--fail-on: {reason}" for reason in reasons))
+    return scenario
+
+
 def _reason_against(text: str) -> str | None:
     try:
         Gate.parse(text)
@@ -101,13 +110,17 @@ def _summarise_step(text: str) -> None:
 
 def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
     """As the help has it."""
-    from harness.analysis.gates import Outcome, verdict_on
-
     if not run.is_whole:
         return 130
     if not any(record.load for record in run.records):
         reasons = dict.fromkeys(f"{record.topology}: {record.reason}" for record in run.records)
         typer.echo("harness: nothing could be measured: " + "; ".join(reasons), err=True)
         return 2
-    failed = {Outcome.FAILED: 3, Outcome.UNCERTAIN: 4}.get(verdict_on(rulings, run.scenario.gate.strict))
-    return failed or (0 if all(record.status == "ok" for record in run.records) else 1)
+    return gate_code(run.scenario, rulings) or (0 if all(record.status == "ok" for record in run.records) else 1)
+
+
+def gate_code(scenario: Scenario, rulings: "Sequence[Ruling]") -> int:
+    """0, 3 or 4."""
+    from harness.analysis.gates import Outcome, verdict_on
+
+    return {Outcome.FAILED: 3, Outcome.UNCERTAIN: 4}.get(verdict_on(rulings, scenario.gate.strict), 0)

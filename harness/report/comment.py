@@ -26,28 +26,32 @@ def marker(run: Run) -> str:
 def render_comment(
     run: Run, summaries: Sequence[TopologySummary], rows: Sequence[Row], rulings: Sequence[Ruling]
 ) -> str:
-    """GitHub's Markdown, short enough for a comment: what does not fit is left out from the end of what is folded."""
-    details, found = list(_details(run, summaries)), findings(run, list(summaries))
-    while len(text := _render(run, summaries, rows, rulings, details, found)) > MOST_CHARACTERS:
-        if details:
-            details.pop()
-        elif found:
-            found.pop()
-        else:
-            return text[:MOST_CHARACTERS]
-    return text
+    """GitHub's Markdown, short enough for a comment: what does not fit is left out, the least important first."""
+    answer, found, details = headline(run, list(summaries)), findings(run, list(summaries)), _details(run, summaries)
+    deciding = [row for row in rows if row.metric is metrics_of(run.scenario.load)[0]]
+    text = ""
+    for shown, folded, told in (
+        (rows, list(details), found),
+        (rows, [], found),
+        (rows, [], []),
+        (deciding, [], []),
+    ):
+        text = _render(run, answer, shown, rulings, folded, told)
+        if len(text) <= MOST_CHARACTERS:
+            return text
+    return text[:MOST_CHARACTERS]
 
 
 def _render(
     run: Run,
-    summaries: Sequence[TopologySummary],
+    answer: str,
     rows: Sequence[Row],
     rulings: Sequence[Ruling],
     details: Sequence[tuple[str, list[TopologySummary]]],
     found: Sequence[Finding],
 ) -> str:
     scenario, two = run.scenario, run.scenario.is_of_two_commits
-    filters: dict[str, Callable[..., str]] = {"change": change_text, "figure": figure_text, "ruling": ruling_text}
+    filters: dict[str, Callable[..., object]] = {"change": change_text, "figure": figure_text, "ruling": ruling_text}
     return (
         templates(filters)
         .get_template("comment.md.j2")
@@ -57,7 +61,7 @@ def _render(
             scenario=scenario,
             environment=run.environment,
             question="did it get slower?" if two else "one process or a cluster?",
-            answer=headline(run, list(summaries)),
+            answer=answer,
             before="base" if two else scenario.baseline.name,
             after="head" if two else "the other",
             rows=rows,

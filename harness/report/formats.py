@@ -10,7 +10,7 @@ from harness.analysis.rows import Row, rows_of
 from harness.record import Run
 from harness.report.comment import render_comment
 from harness.report.machine import render_csv, render_json, render_junit
-from harness.report.summary import TopologySummary
+from harness.report.summary import TopologySummary, unsound
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ FORMATS: Final[dict[str, Callable[[Outcome], str]]] = {
     "markdown": lambda outcome: written(outcome.run.path / "report.md"),
     "json": lambda outcome: render_json(outcome.run, outcome.rows, outcome.rulings),
     "csv": lambda outcome: render_csv(outcome.rows),
-    "junit": lambda outcome: render_junit(outcome.run, outcome.rulings),
+    "junit": lambda outcome: render_junit(outcome.run.scenario, outcome.rulings, unsound(outcome.run)),
 }
 
 

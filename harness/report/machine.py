@@ -1,5 +1,6 @@
 """The outcome of a run for programs: JSON, CSV, and JUnit's XML for what shows tests."""
 
+import io
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,10 +11,11 @@ from pydantic import BaseModel
 from harness.analysis.gates import Outcome, Ruling, verdict_on
 from harness.analysis.rows import Row
 from harness.environment import Environment
-from harness.record import Run
+from harness.record import Run, TrialRecord
 from harness.report.changes import ruling_text
 from harness.report.tables import safe_frame
 from harness.revisions import Revision
+from harness.scenario import Scenario
 from harness.stats.estimate import Estimate
 
 FORMAT_VERSION: Final = 1
@@ -86,11 +88,44 @@ def render_json(run: Run, rows: Sequence[Row], rulings: Sequence[Ruling]) -> str
         unsound=sum(record.status != "ok" for record in run.records),
         revisions=run.info.revisions,
         verdict=verdict_on(rulings, run.scenario.gate.strict).value,
-        gates=[Gated(gate=each.gate.text, topology=each.topology, outcome=each.outcome.value) for each in rulings],
+        gates=_gated(rulings),
         changes=[_change(row) for row in rows],
         environment=run.environment,
     )
     return document.model_dump_json(indent=2) + "\n"
+
+
+class Difference(BaseModel):
+    """Two runs beside each other, for programs; ``warnings`` say what weakens that."""
+
+    format_version: int = FORMAT_VERSION
+    scenario: str
+    base: str
+    head: str
+    warnings: list[str]
+    verdict: str
+    gates: list[Gated]
+    changes: list[Change]
+
+
+def render_difference(
+    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
+) -> str:
+    """One object, as of a run."""
+    document = Difference(
+        scenario=head.scenario.name,
+        base=base.path.name,
+        head=head.path.name,
+        warnings=list(warnings),
+        verdict=verdict_on(rulings, head.scenario.gate.strict).value,
+        gates=_gated(rulings),
+        changes=[_change(row) for row in rows],
+    )
+    return document.model_dump_json(indent=2) + "\n"
+
+
+def _gated(rulings: Sequence[Ruling]) -> list[Gated]:
+    return [Gated(gate=each.gate.text, topology=each.topology, outcome=each.outcome.value) for each in rulings]
 
 
 def _change(row: Row) -> Change:
@@ -113,22 +148,23 @@ def render_csv(rows: Sequence[Row]) -> str:
     return safe_frame(rows_of_text).to_csv(index=False)
 
 
-def render_junit(run: Run, rulings: Sequence[Ruling]) -> str:
+def render_junit(scenario: Scenario, rulings: Sequence[Ruling], unsound: Sequence[TrialRecord] = ()) -> str:
     """A test case for each gate on each topology, and one for each trial that does not count."""
-    suite = TestSuite(f"harness.{run.scenario.name}")
+    suite = TestSuite(f"harness.{scenario.name}")
     for ruling in rulings:
         case = TestCase(f"{ruling.topology}: {ruling.gate.text}", classname=suite.name)
         said = ruling_text(ruling).replace("**", "")
         if ruling.outcome in (Outcome.FAILED, Outcome.UNMEASURED):
             case.result = [Failure(said)]
         elif ruling.outcome is Outcome.UNCERTAIN:
-            case.result = [Failure(said) if run.scenario.gate.strict else Skipped(said)]
+            case.result = [Failure(said) if scenario.gate.strict else Skipped(said)]
         suite.add_testcase(case)
-    for record in run.records:
-        if record.status != "ok":
-            case = TestCase(record.trial, classname=suite.name)
-            case.result = [Failure(record.reason or record.status)]
-            suite.add_testcase(case)
+    for record in unsound:
+        case = TestCase(record.trial, classname=suite.name)
+        case.result = [Failure(record.reason or record.status)]
+        suite.add_testcase(case)
     xml = JUnitXml()
     xml.add_testsuite(suite)
-    return str(xml.tostring().decode())  # type: ignore[no-untyped-call]
+    file = io.BytesIO()
+    xml.write(file)
+    return file.getvalue().decode() + "\n"

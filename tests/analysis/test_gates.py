@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.gates import Outcome, inapplicable, rule, verdict_on
+from harness.analysis.gates import Outcome, inapplicable, rule, verdict_on, without_another
 from harness.analysis.metrics import ERRORS, P99, THROUGHPUT, Metric
 from harness.analysis.rows import Row, rows_of
 from harness.record import SkippedTopology
@@ -137,4 +137,5 @@ def test_gates_that_could_never_be_ruled_on_are_told() -> None:
     gates = [Gate.parse("throughput < -5%")]
     assert inapplicable(gates, scenario_of([RAW, TWO], 1)) == []
     assert "limit p99 instead" in inapplicable(gates, open_loop)[0]
-    assert "nothing to compare raw with" in inapplicable(gates, scenario_of([RAW], 1))[0]
+    assert without_another(gates, scenario_of([RAW, TWO], 1)) == []
+    assert "nothing to compare raw with" in without_another(gates, scenario_of([RAW], 1))[0]

@@ -13,6 +13,7 @@ WORK = {work}
 
 class Page(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment, or the second waits for the first to be acknowledged
 
     def do_GET(self):
         digest = b"page"

@@ -1,0 +1,40 @@
+"""Two runs beside each other, in Markdown and for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.markdown import Markdown
+from rich.table import Table
+
+from harness.analysis.gates import Ruling
+from harness.analysis.rows import Row
+from harness.record import Run
+from harness.report.changes import answer, change_text, figure_text, ruling_text
+from harness.report.markdown import templates
+from harness.report.markup import code, plain
+
+
+def render_difference_markdown(
+    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
+) -> str:
+    """GitHub's Markdown, fit for a comment."""
+    found = templates({"change": change_text, "figure": figure_text, "ruling": ruling_text})
+    return found.get_template("difference.md.j2").render(
+        base=base, head=head, warnings=warnings, rows=rows, rulings=rulings, answer=answer(rows)
+    )
+
+
+def difference_lines(warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]) -> Group:
+    """A row for each figure, and then what follows."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("topology", overflow="fold")
+    for column in ("metric", "base", "head", "change", "verdict"):
+        table.add_column(column, justify="left" if column in ("metric", "verdict") else "right", no_wrap=True)
+    for row in rows:
+        change = change_text(row.ratio).partition(" (")[0]  # the interval would not fit 80 columns
+        cells = figure_text(row, row.before), figure_text(row, row.after), change, row.word
+        table.add_row(plain(row.topology), row.metric.title, *cells)
+    said = [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in rulings]
+    said += [f"- {plain(warning)}" for warning in warnings]
+    return Group(table, Markdown("\n".join([answer(rows), "", *said])))

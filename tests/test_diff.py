@@ -1,0 +1,105 @@
+"""Two runs beside each other."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.record import Run
+from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
+
+RAW = topology("raw", baseline=True)
+TWO = topology("cluster-2", workers=2)
+
+
+def run_at(results: Path, rates: tuple[int, ...], **changes: object) -> Run:
+    """A run in which raw served so much, trial by trial, and cluster-2 twice as much."""
+    scenario = scenario_of([RAW, TWO], len(rates)).model_copy(update=changes)
+    records = [
+        record(block, each, rate * (each.workers or 1))
+        for block, rate in enumerate(rates, start=1)
+        for each in (RAW, TWO)
+    ]
+    return made_run(results, scenario, records)
+
+
+FAST, SLOW = (1000, 1010, 990, 1005), (800, 810, 790, 805)
+
+
+def diff(base: Run, head: Run, *options: str) -> tuple[int, str]:
+    """How it ended, and all that it said on one line."""
+    done = CliRunner().invoke(app, ["diff", str(base.path), str(head.path), *options])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_slower_run_is_told_and_fails_its_gate(tmp_path: Path) -> None:
+    base, head = run_at(tmp_path, FAST), run_at(tmp_path, SLOW)
+    code, said = diff(base, head, "--fail-on", "throughput < -5%")
+    assert code == 3
+    assert "Slower." in said
+    assert "−20.0 %" in said
+    assert "not made in turn" in said
+    assert diff(base, head)[0] == 0  # nobody set a limit
+
+
+def test_a_run_beside_itself_is_no_different(tmp_path: Path) -> None:
+    code, said = diff(run_at(tmp_path, FAST), run_at(tmp_path, FAST), "--fail-on", "throughput < -5%", "--strict")
+    assert code == 0
+    assert "No difference that matters." in said
+
+
+def test_other_loads_are_refused_unless_lenient(tmp_path: Path) -> None:
+    more = LOAD.model_copy(update={"connections": 400})
+    base, head = run_at(tmp_path, FAST), run_at(tmp_path, SLOW, load=more)
+    code, said = diff(base, head)
+    assert code == 2
+    assert "different loads connections: 40 and 400" in said
+    code, said = diff(base, head, "--lenient")
+    assert code == 0
+    assert "The loads differ: connections: 40 and 400." in said
+
+
+def test_another_machine_is_named(tmp_path: Path) -> None:
+    base = run_at(tmp_path, FAST)
+    scenario, records = base.scenario, base.records
+    other = environment(cores=4).model_copy(update={"cpu_model": "Another <b>CPU</b>", "git_commit": "f" * 40})
+    code, said = diff(base, made_run(tmp_path, scenario, records, machine=other), "--format", "markdown")
+    assert code == 0
+    assert "not made on the same machine: cpu model: Test \\| CPU then, Another \\<b\\>CPU\\</b\\> now" in said
+    assert "cores: 8 then, 4 now" in said
+    assert "git commit" not in said
+
+
+def test_a_topology_that_one_of_them_lacks_is_not_measured_and_fails(tmp_path: Path) -> None:
+    base = run_at(tmp_path, FAST)
+    head = made_run(tmp_path, scenario_of([RAW], 1), [record(1, RAW, 1000)])
+    code, said = diff(base, head, "--fail-on", "throughput < -5%")
+    assert code == 3
+    assert "cluster-2 failed: not measured" in said
+
+
+def test_one_trial_each_tells_nothing_and_strict_says_so(tmp_path: Path) -> None:
+    base, head = run_at(tmp_path, (1000,)), run_at(tmp_path, (900,))
+    code, said = diff(base, head, "--fail-on", "throughput < -5%", "--strict")
+    assert code == 4
+    assert "No answer yet." in said
+
+
+def test_runs_of_nothing_in_common_are_refused(tmp_path: Path) -> None:
+    other = made_run(tmp_path, scenario_of([topology("else", baseline=True)], 1), [])
+    assert diff(run_at(tmp_path, FAST), other)[0] == 2
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "junit", "github", "markdown"])
+def test_other_forms_are_printed_alone(tmp_path: Path, form: str) -> None:
+    base, head = run_at(tmp_path, FAST), run_at(tmp_path, SLOW)
+    arguments = ["diff", str(base.path), str(head.path), "--format", form, "--fail-on", "p99 < 1s"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    starts = {"json": "{", "csv": "topology,", "junit": "<?xml", "github": "<!-- harness", "markdown": "<!-- harness"}
+    assert done.stdout.startswith(starts[form])
+    if form == "json":
+        assert json.loads(done.stdout)["changes"][0]["verdict"] == "slower"
