@@ -133,5 +133,6 @@ def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDispla
 
 def _repeat(seed: int) -> str:
     """The command that makes this run again, its seed included."""
-    arguments = sys.argv[1:] if "--seed" in " ".join(sys.argv) else [*sys.argv[1:], "--seed", str(seed)]
-    return shlex.join(["harness", *arguments])
+    verb, *arguments = sys.argv[1:] or ["compare"]
+    seeded = arguments if "--seed" in " ".join(arguments) else ["--seed", str(seed), *arguments]
+    return shlex.join(["harness", verb, *seeded])

@@ -38,6 +38,11 @@ def figure_text(row: Row, figure: Estimate | None) -> str:
     return NOT_MEASURED if figure is None else _FIGURES[row.metric.name](figure.value)
 
 
+def row_change_text(row: Row) -> str:
+    """Its change; a dash where both figures are there and have no ratio, such as no errors to none."""
+    return "–" if row.ratio is None and row.before and row.after else change_text(row.ratio)
+
+
 def change_text(ratio: Estimate | None) -> str:
     """``−19.4 % (−22.1 to −16.6 %)``; without the interval when there is none."""
     if ratio is None:

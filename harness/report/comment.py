@@ -7,7 +7,7 @@ from harness.analysis.gates import Ruling
 from harness.analysis.metrics import metrics_of
 from harness.analysis.rows import Row
 from harness.record import Run
-from harness.report.changes import change_text, figure_text, ruling_text
+from harness.report.changes import figure_text, row_change_text, ruling_text
 from harness.report.findings import Finding, findings
 from harness.report.headline import headline
 from harness.report.markdown import noise_text, plan_text, templates
@@ -51,7 +51,7 @@ def _render(
     found: Sequence[Finding],
 ) -> str:
     scenario, two = run.scenario, run.scenario.is_of_two_commits
-    filters: dict[str, Callable[..., object]] = {"change": change_text, "figure": figure_text, "ruling": ruling_text}
+    filters: dict[str, Callable[..., object]] = {"change": row_change_text, "figure": figure_text, "ruling": ruling_text}
     return (
         templates(filters)
         .get_template("comment.md.j2")

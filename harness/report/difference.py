@@ -10,7 +10,7 @@ from rich.table import Table
 from harness.analysis.gates import Ruling
 from harness.analysis.rows import Row
 from harness.record import Run
-from harness.report.changes import answer, change_text, figure_text, ruling_text
+from harness.report.changes import answer, figure_text, row_change_text, ruling_text
 from harness.report.markdown import templates
 from harness.report.markup import code, plain
 
@@ -19,7 +19,7 @@ def render_difference_markdown(
     base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
 ) -> str:
     """GitHub's Markdown, fit for a comment."""
-    found = templates({"change": change_text, "figure": figure_text, "ruling": ruling_text})
+    found = templates({"change": row_change_text, "figure": figure_text, "ruling": ruling_text})
     return found.get_template("difference.md.j2").render(
         base=base, head=head, warnings=warnings, rows=rows, rulings=rulings, answer=answer(rows)
     )
@@ -32,7 +32,7 @@ def difference_lines(warnings: Sequence[str], rows: Sequence[Row], rulings: Sequ
     for column in ("metric", "base", "head", "change", "verdict"):
         table.add_column(column, justify="left" if column in ("metric", "verdict") else "right", no_wrap=True)
     for row in rows:
-        change = change_text(row.ratio).partition(" (")[0]  # the interval would not fit 80 columns
+        change = row_change_text(row).partition(" (")[0]  # the interval would not fit 80 columns
         cells = figure_text(row, row.before), figure_text(row, row.after), change, row.word
         table.add_row(plain(row.topology), row.metric.title, *cells)
     said = [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in rulings]

@@ -14,7 +14,7 @@ from harness.environment import Environment
 from harness.record import Run, TrialRecord
 from harness.report.changes import ruling_text
 from harness.report.tables import safe_frame
-from harness.revisions import Revision
+from harness.revisions.revision import Revision
 from harness.scenario import Scenario
 from harness.stats.estimate import Estimate
 

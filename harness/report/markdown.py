@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from jinja2 import Environment as Templates
-from jinja2 import PackageLoader, StrictUndefined
+from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
 from harness.analysis.metrics import metrics_of
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.documented import documented_rows
+from harness.report.environment import environment_rows
 from harness.report.findings import findings
 from harness.report.headline import headline, ratio_text
 from harness.report.limits import limit_rows, limit_text, steady_text
@@ -30,39 +31,42 @@ ENDS: Final[dict[EndReason, str]] = {
 
 def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str:
     """The report as Markdown; ``charts`` are the names of those drawn beside it."""
-    return (
-        templates({})
-        .get_template("report.md.j2")
-        .render(
-            run=run,
-            scenario=run.scenario,
-            reference="base" if run.scenario.is_of_two_commits else run.scenario.baseline.name,
-            environment=run.environment,
-            headline=headline(run, summaries),
-            offer=offer_text(run.scenario.load),
-            placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
-            summaries=summaries,
-            comparisons=[each for summary in summaries for each in summary.comparisons],
-            at_equal_pace=[summary.name for summary in summaries if summary.is_at_equal_pace],
-            scaling=scaling(run, summaries),
-            workers=list(worker_rows(summaries)),
-            limits=list(limit_rows(summaries)),
-            steady=steady_text(summaries),
-            looks=looks_text(run),
-            noise=noise_text(run),
-            plan=plan_text(run),
-            findings=findings(run, summaries),
-            unsound=unsound(run),
-            documented=documented_rows(run, summaries),
-            charts=charts,
-        )
-    )
+    return templates({}).get_template("report.md.j2").render(facts(run, summaries), charts=charts)
 
 
-def templates(filters: Mapping[str, Callable[..., str]]) -> Templates:
-    """Those of Markdown, with the filters that all of them share and these."""
+def facts(run: Run, summaries: list[TopologySummary]) -> dict[str, object]:
+    """Everything that a report says, by the names that its template has for it."""
+    return {
+        "run": run,
+        "scenario": run.scenario,
+        "reference": "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name,
+        "question": "did it get slower?" if run.scenario.is_of_two_commits else "one process or a cluster?",
+        "environment": run.environment,
+        "headline": headline(run, summaries),
+        "offer": offer_text(run.scenario.load),
+        "placement": placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
+        "summaries": summaries,
+        "comparisons": [each for summary in summaries for each in summary.comparisons],
+        "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
+        "scaling": scaling(run, summaries),
+        "workers": list(worker_rows(summaries)),
+        "limits": list(limit_rows(summaries)),
+        "steady": steady_text(summaries),
+        "looks": looks_text(run),
+        "noise": noise_text(run),
+        "plan": plan_text(run),
+        "findings": findings(run, summaries),
+        "unsound": unsound(run),
+        "documented": documented_rows(run, summaries),
+        "machine": list(environment_rows(run)),
+    }
+
+
+def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
+    """All of them, with the filters that they share and these; what goes into HTML is escaped."""
     found = Templates(
         loader=PackageLoader("harness.report"),
+        autoescape=select_autoescape(enabled_extensions=["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

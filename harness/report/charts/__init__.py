@@ -23,13 +23,14 @@ CHARTS: Final[dict[str, Callable[[Run, list[TopologySummary]], Figure]]] = {
 def write_charts(run: Run, summaries: list[TopologySummary], folder: Path) -> list[str]:
     """Draw what was measured into ``folder``; return the names drawn. None without a trial that counts.
 
-    An open loop has no speed-up: all topologies serve what is offered, or fail to.
+    An open loop has no speed-up: all topologies serve what is offered, or fail to. Nor have two commits.
     """
     measured = [summary for summary in summaries if summary.trials]
     if not measured:
         return []
     folder.mkdir(exist_ok=True)
-    charts = {name: draw for name, draw in CHARTS.items() if name != "speedup" or run.scenario.load.arrivals is None}
+    is_scaled = run.scenario.load.arrivals is None and not run.scenario.is_of_two_commits
+    charts = {name: draw for name, draw in CHARTS.items() if name != "speedup" or is_scaled}
     with house_style():
         for name, draw in charts.items():
             save(draw(run, measured), folder / name)

@@ -1,5 +1,7 @@
 """Speed-up over the baseline against the number of workers, with the ideal and the cores there are."""
 
+from dataclasses import dataclass
+
 from matplotlib.figure import Figure
 
 from harness.record import Run
@@ -7,31 +9,36 @@ from harness.report.charts.style import MUTED, figure, look, name_lines, top_for
 from harness.report.summary import TopologySummary
 
 
+@dataclass(frozen=True)
+class SpeedUp:
+    """How many times as fast as the baseline one topology is, and the ends of the interval; where there is none, as for
+    the baseline itself, they are the ratio."""
+
+    topology: str
+    workers: int
+    ratio: float
+    low: float
+    high: float
+
+
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """A line for each family of clusters, a lone mark for what is not a cluster; the baseline is 1."""
     drawn = figure(f"{run.scenario.name}: speed-up over {run.scenario.baseline.name}")
     axes = drawn.add_subplot()
-    families = list(dict.fromkeys(summary.topology.family for summary in summaries))
     counts = sorted({1, *(summary.topology.workers or 1 for summary in summaries)})
     most, cores = counts[-1], run.environment.usable_cores
     axes.plot([1, most], [1, most], color=MUTED, linestyle=":", linewidth=1.2, label="ideal")
     if cores <= most:
         axes.axvline(cores, color=MUTED, linestyle="--", linewidth=1)
         axes.annotate(f"{cores} cores", (cores, 0), (4, 4), ("data", "axes fraction"), "offset points", color=MUTED)
-    for index, family in enumerate(families):
-        members = sorted(
-            (summary for summary in summaries if summary.topology.family == family),
-            key=lambda summary: summary.topology.workers or 1,
-        )
-        points = [(s.topology.workers or 1, *_interval(s)) for s in members if s.ratio or s.topology.baseline]
+    for index, (family, points) in enumerate(speedups(summaries).items()):
         if not points:
             continue
-        at, ratio, below, above = (list(column) for column in zip(*points, strict=True))
         style = look(index)
         axes.errorbar(
-            at,
-            ratio,
-            yerr=[below, above],
+            [point.workers for point in points],
+            [point.ratio for point in points],
+            yerr=[[point.ratio - point.low for point in points], [point.high - point.ratio for point in points]],
             color=style.colour,
             marker=style.marker,
             linestyle=style.dashes,
@@ -51,11 +58,19 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     return drawn
 
 
-def _interval(summary: TopologySummary) -> tuple[float, float, float]:
-    """The ratio, and how far its interval reaches below and above it; the baseline's is 1 by definition."""
-    ratio = summary.ratio
+def speedups(summaries: list[TopologySummary]) -> dict[str, list[SpeedUp]]:
+    """By family, the fewest workers first; no points where nothing of a family was compared."""
+    families: dict[str, list[SpeedUp]] = {summary.topology.family: [] for summary in summaries}
+    for summary in sorted(summaries, key=lambda summary: summary.topology.workers or 1):
+        if summary.ratio or summary.topology.baseline:
+            families[summary.topology.family].append(_speedup(summary))
+    return families
+
+
+def _speedup(summary: TopologySummary) -> SpeedUp:
+    """The baseline's is 1 by definition."""
+    ratio, workers = summary.ratio, summary.topology.workers or 1
     if ratio is None:
-        return 1.0, 0.0, 0.0
-    if ratio.low is None or ratio.high is None:
-        return ratio.value, 0.0, 0.0
-    return ratio.value, ratio.value - ratio.low, ratio.high - ratio.value
+        return SpeedUp(summary.name, workers, 1.0, 1.0, 1.0)
+    low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
+    return SpeedUp(summary.name, workers, ratio.value, low, high)

@@ -1,6 +1,6 @@
 """Throughput and p99 latency second by second: each trial faintly, the median of the trials on top."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,8 @@ from harness.generator.result import Second
 from harness.record import Run
 from harness.report.charts.style import figure, look, name_lines
 from harness.report.summary import TopologySummary
+
+Curve = tuple[list[float], list[float]]  # the middle of each row (seconds), and its value
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
@@ -30,26 +32,42 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
 def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[[Second], float | None]) -> None:
     for index, summary in enumerate(summaries):
         style = look(index)
-        curves = [_curve(trial.load.series, metric) for trial in summary.trials]
+        curves = [curve(trial.load.series, metric) for trial in summary.trials]
         for middles_s, values in curves:
             axes.plot(middles_s, values, color=style.colour, alpha=0.25, linewidth=0.9)
-        rows = min(len(values) for _, values in curves)
-        if rows:
+        middles_s, values = median_curve(curves)
+        if middles_s:
             axes.plot(
-                np.median([middles_s[:rows] for middles_s, _ in curves], axis=0),
-                np.nanmedian([values[:rows] for _, values in curves], axis=0),
+                middles_s,
+                values,
                 color=style.colour,
                 linestyle=style.dashes,
                 marker=style.marker,
                 markersize=5,
-                markevery=max(1, rows // 10),
+                markevery=marked_every(len(values)),
                 linewidth=2,
                 label=summary.name,
             )
     axes.set_ylim(bottom=0)
 
 
-def _curve(series: list[Second], metric: Callable[[Second], float | None]) -> tuple[list[float], list[float]]:
+def median_curve(curves: Sequence[Curve]) -> Curve:
+    """Of the trials, row by row, as far as all of them have rows."""
+    rows = min(len(values) for _, values in curves)
+    if not rows:
+        return [], []
+    return (
+        np.median([middles_s[:rows] for middles_s, _ in curves], axis=0).tolist(),
+        np.nanmedian([values[:rows] for _, values in curves], axis=0).tolist(),
+    )
+
+
+def marked_every(rows: int) -> int:
+    """So that a curve of so many rows has about ten marks."""
+    return max(1, rows // 10)
+
+
+def curve(series: list[Second], metric: Callable[[Second], float | None]) -> Curve:
     """The middle of each row and its value; a gap (NaN) where nothing was completed."""
     middles_s: list[float] = []
     values: list[float] = []

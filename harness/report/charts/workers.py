@@ -7,11 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.analysis.measured import Measured
-from harness.record import Run
+from harness.record import ProcessUsage, Run
 from harness.report.charts.style import figure, look, name_ticks, width_for
 from harness.report.summary import TopologySummary
 
 GROUP_WIDTH = 0.8
+
+Metric = Callable[[Measured, ProcessUsage], float]
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
@@ -19,8 +21,8 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     title = f"{run.scenario.name}: CPU and memory per worker, busiest first (dot: one trial)"
     drawn = figure(title, width_for(summaries), height_in=5.5)
     above, below = drawn.subplots(2, 1, sharex=True)
-    _panel(above, summaries, lambda trial, process: process.cpu_s / trial.usage.window_s)
-    _panel(below, summaries, lambda trial, process: process.rss_bytes / 2**20)
+    _panel(above, summaries, cpu_cores)
+    _panel(below, summaries, rss_mib)
     above.set_ylabel("CPU, cores")
     below.set_ylabel("resident memory, MiB")
     name_ticks(below, summaries)
@@ -28,12 +30,28 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     return drawn
 
 
-def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[..., float]) -> None:
+def cpu_cores(trial: Measured, process: ProcessUsage) -> float:
+    """What it used on the average of the window."""
+    return process.cpu_s / trial.usage.window_s
+
+
+def rss_mib(trial: Measured, process: ProcessUsage) -> float:
+    """As the window ended."""
+    return process.rss_bytes / 2**20
+
+
+def by_rank(summary: TopologySummary, metric: Metric) -> dict[int, list[float]]:
+    """Of each worker, the busiest first, its figure in every trial."""
+    ranked: defaultdict[int, list[float]] = defaultdict(list)
+    for trial in summary.trials:
+        for rank, value in enumerate(_values(trial, metric)):
+            ranked[rank].append(value)
+    return ranked
+
+
+def _panel(axes: Axes, summaries: list[TopologySummary], metric: Metric) -> None:
     for column, summary in enumerate(summaries):
-        ranked: defaultdict[int, list[float]] = defaultdict(list)
-        for trial in summary.trials:
-            for rank, value in enumerate(_values(trial, metric)):
-                ranked[rank].append(value)
+        ranked = by_rank(summary, metric)
         width, style = GROUP_WIDTH / max(len(ranked), 1), look(column)
         for rank, values in ranked.items():
             at = column - GROUP_WIDTH / 2 + (rank + 0.5) * width
@@ -41,6 +59,6 @@ def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[..., f
             axes.plot([at] * len(values), values, ".", color=style.colour, markersize=4)
 
 
-def _values(trial: Measured, metric: Callable[..., float]) -> list[float]:
+def _values(trial: Measured, metric: Metric) -> list[float]:
     workers = [process for process in trial.usage.processes if process.role == "worker"]
     return [metric(trial, process) for process in sorted(workers, key=lambda process: -process.cpu_s)]

@@ -1,0 +1,21 @@
+"""Where and when a run was made, in words."""
+
+from collections.abc import Iterator
+
+from harness.record import Run
+from harness.units import size_text
+
+
+def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
+    """What each thing is called, and what it was."""
+    found = run.environment
+    yield "began", f"{run.info.started_at:%Y-%m-%d %H:%M:%S UTC}"
+    yield "CPU", f"{found.cpu_model or 'unknown'}, {found.usable_cores} of {found.cores} cores usable"
+    yield "memory", size_text(found.memory_bytes)
+    yield "system", f"{found.system}, kernel {found.kernel}"
+    yield "Python", found.python
+    yield "Node.js", found.node or "not installed"
+    yield "packages", ", ".join(f"{name} {version}" for name, version in found.packages.items())
+    changes = " with uncommitted changes" if found.git_dirty else ""
+    yield "commit", f"{found.git_commit or 'not in a git repository'}{changes}"
+    yield "load average before", ", ".join(f"{load:.2f}" for load in found.load_before)
