@@ -51,7 +51,11 @@ def _render(
     found: Sequence[Finding],
 ) -> str:
     scenario, two = run.scenario, run.scenario.is_of_two_commits
-    filters: dict[str, Callable[..., object]] = {"change": row_change_text, "figure": figure_text, "ruling": ruling_text}
+    filters: dict[str, Callable[..., object]] = {
+        "change": row_change_text,
+        "figure": figure_text,
+        "ruling": ruling_text,
+    }
     return (
         templates(filters)
         .get_template("comment.md.j2")
