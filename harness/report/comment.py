@@ -1,7 +1,9 @@
 """The comment under a pull request: the answer, one table, and everything else folded."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import numpy as np
 
 from harness.analysis.gates import Ruling
 from harness.analysis.metrics import metrics_of
@@ -101,10 +103,15 @@ def chart(run: Run, rows: Sequence[Row]) -> str:
             "xychart-beta",
             f'    title "{metric.title} of {run.scenario.name}"',
             f"    x-axis [{names}]",
-            f'    y-axis "{metric.title}{", ms" if metric.unit == "ms" else ""}" 0 --> {most:.4g}',
-            f"    bar [{', '.join(f'{value:.4g}' for _, value in bars)}]",
+            f'    y-axis "{metric.title}{", ms" if metric.unit == "ms" else ""}" 0 --> {_number(most)}',
+            f"    bar [{', '.join(_number(value) for _, value in bars)}]",
         ]
     )
+
+
+def _number(value: float) -> str:
+    """Four digits, and never with an exponent, which Mermaid does not read."""
+    return str(np.format_float_positional(value, precision=4, fractional=False, trim="-"))
 
 
 def _bars(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
