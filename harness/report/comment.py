@@ -53,13 +53,8 @@ def _render(
     found: Sequence[Finding],
 ) -> str:
     scenario, two = run.scenario, run.scenario.is_of_two_commits
-    filters: dict[str, Callable[..., object]] = {
-        "change": row_change_text,
-        "figure": figure_text,
-        "ruling": ruling_text,
-    }
     return (
-        templates(filters)
+        templates({"change": row_change_text, "figure": figure_text, "ruling": ruling_text})
         .get_template("comment.md.j2")
         .render(
             marker=marker(run),
