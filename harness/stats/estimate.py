@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from harness.stats.paired import Paired, Running, effect_of
 
@@ -46,7 +46,7 @@ def share_over_trials(shares: Sequence[float]) -> Estimate:
     mean, method = float(np.mean(shares)), "mean over trials, t interval"
     if len(shares) < 2:
         return Estimate(mean, None, None, len(shares), method)
-    half = float(stats.sem(shares) * stats.t.ppf((1 + CONFIDENCE) / 2, len(shares) - 1))
+    half = _half_width(shares)
     return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), len(shares), method)
 
 
@@ -64,7 +64,7 @@ def ratio_of(pairs: Paired) -> Estimate:
     if not pairs.is_adjusted:
         return ratio_of_logs(pairs.logs)
     running = Running.of(pairs)
-    effect, half = running.effects[-1], running.errors[-1] * stats.t.ppf((1 + CONFIDENCE) / 2, running.freedom[-1])
+    effect, half = running.effects[-1], running.errors[-1] * stdtrit(running.freedom[-1], (1 + CONFIDENCE) / 2)
     value, low, high = (float(np.exp(end)) for end in (effect, effect - half, effect + half))
     return Estimate(value, low, high, len(pairs), "mean log-ratio within blocks at equal pace, analysis of covariance")
 
@@ -75,7 +75,9 @@ def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
     if len(pairs) < 2 or len(set(pairs.logs)) == 1:
         return None
     paces = pairs.paces if pairs.paces is not None and pairs.is_adjusted else (0.0,) * len(pairs)
-    found = stats.bootstrap(
+    from scipy.stats import bootstrap  # a second of imports, which a run need not wait for
+
+    found = bootstrap(
         (pairs.logs, paces),
         effect_of,
         paired=True,
@@ -92,5 +94,11 @@ def _exponential(logs: Sequence[float], method: str) -> Estimate:
     mean = float(np.mean(logs))
     if len(logs) < 2:
         return Estimate(float(np.exp(mean)), None, None, len(logs), method)
-    half = float(stats.sem(logs) * stats.t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1))
+    half = _half_width(logs)
     return Estimate(float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half)), len(logs), method)
+
+
+def _half_width(values: Sequence[float]) -> float:
+    """Of the t interval of the mean of two values or more."""
+    error = np.std(values, ddof=1) / len(values) ** 0.5
+    return float(error * stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy import stats
 from scipy.optimize import brentq
+from scipy.special import nctdtr, stdtrit
 
 POWER: Final = 0.9
 MOST_ROUNDS: Final = 1000
@@ -55,5 +55,5 @@ def _blocks(size: float, level: float) -> int | None:
 
 def _power(size: float, n: int, level: float) -> float:
     """Of a t test, for a mean of ``size`` standard deviations: the other tail hardly ever matters, and is left out."""
-    critical = stats.t.isf(level / 2, n - 1)
-    return float(stats.nct.sf(critical, n - 1, size * n**0.5))
+    critical = -stdtrit(n - 1, level / 2)
+    return float(1 - nctdtr(n - 1, size * n**0.5, critical))

@@ -25,7 +25,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit
 
 LEAST_ROWS: Final = 10
 LEAST_KEPT: Final = 5
@@ -106,5 +106,5 @@ def _follows(rates: Floats, shape: Floats, level: float) -> bool:
     regressors = np.column_stack([np.ones(rows), shape])
     fit = OLS(rates, regressors).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True})
     change, error = abs(float(fit.params[1])), float(np.sqrt(max(0.0, fit.cov_params()[1, 1])))
-    is_sure = change > error * stats.t.isf(level / 2, np.sqrt(rows) / 2)
+    is_sure = change > -error * stdtrit(np.sqrt(rows) / 2, level / 2)
     return bool(is_sure and change > CHANGE_MARGIN * rates.mean())
