@@ -1,0 +1,1 @@
+"""What became of a scenario's figures from run to run."""

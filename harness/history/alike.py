@@ -1,0 +1,32 @@
+"""Which runs may be set beside each other."""
+
+from harness.environment import Environment
+from harness.history.runs import PastRun
+from harness.scenario import Topology
+
+
+def why_apart(run: PastRun, other: PastRun, topology: str) -> str | None:
+    """In which respect this run of the same scenario is no measurement of the same thing as the other, which has the
+    topology; None where it is one."""
+    here, there = run.topologies.get(topology), other.topologies[topology]
+    if here is None:
+        return f"no {topology}"
+    if run.is_edited:
+        return "edited since"  # so its load is not known
+    if run.scenario.load != other.scenario.load:
+        return "another load"
+    if _server(here) != _server(there):
+        return "another command"
+    if _machine(run.environment) != _machine(other.environment):
+        return "another machine"
+    if run.environment.kernel != other.environment.kernel:
+        return "another kernel"
+    return None
+
+
+def _server(topology: Topology) -> tuple[object, ...]:
+    return topology.command, topology.env, topology.workers
+
+
+def _machine(environment: Environment) -> tuple[object, ...]:
+    return environment.cpu_model, environment.usable_cores
