@@ -107,5 +107,5 @@ def _open(row: Row) -> str:
     if row.verdict is not Verdict.INCONCLUSIVE or row.comparison is None or row.comparison.smallest_effect is None:
         return ""
     rounds = row.comparison.more_rounds
-    needed = "more than a thousand more rounds" if rounds is None else f"about {rounds:,} more rounds"
-    return f" (it would have shown {100 * row.comparison.smallest_effect:.1f} %; {needed} would probably settle it)"
+    needed = "more than a thousand" if rounds is None else f"about {rounds:,}"
+    return f" (it would have shown {100 * row.comparison.smallest_effect:.1f} %; rounds still to go: {needed})"

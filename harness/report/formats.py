@@ -32,6 +32,7 @@ class Outcome:
 FORMATS: Final[dict[str, Callable[[Outcome], str]]] = {
     "github": lambda outcome: render_comment(outcome.run, outcome.summaries, outcome.rows, outcome.rulings),
     "markdown": lambda outcome: written(outcome.run.path / "report.md"),
+    "html": lambda outcome: written(outcome.run.path / "report.html"),
     "json": lambda outcome: render_json(outcome.run, outcome.rows, outcome.rulings),
     "csv": lambda outcome: render_csv(outcome.rows),
     "junit": lambda outcome: render_junit(outcome.run.scenario, outcome.rulings, unsound(outcome.run)),

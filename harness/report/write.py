@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from harness.record import Run, RunFolderError
 from harness.report.charts import write_charts
+from harness.report.html.page import render_html
 from harness.report.markdown import render
 from harness.report.summary import TopologySummary, summarise
 from harness.report.tables import summary_frame, trials_frame
@@ -13,7 +14,7 @@ from harness.report.wrk import wrk_report
 
 
 def write_reports(run: Run) -> list[TopologySummary]:
-    """Write report.md, wrk.txt, both CSV files and the charts into the run's folder; return what they say.
+    """Write report.md, report.html, wrk.txt, both CSV files and the charts into the run's folder; return what they say.
 
     All of them or none: they are made beside the old ones and then take their places. Raises RunFolderError when the
     folder can't be written.
@@ -31,6 +32,7 @@ def write_reports(run: Run) -> list[TopologySummary]:
 def _write_all(run: Run, summaries: list[TopologySummary], folder: Path) -> None:
     charts = write_charts(run, summaries, folder / "charts")
     _write(folder / "report.md", render(run, summaries, charts))
+    _write(folder / "report.html", render_html(run, summaries))
     _write(folder / "wrk.txt", wrk_report(run))
     _write(folder / "trials.csv", trials_frame(run).to_csv(index=False))
     _write(folder / "summary.csv", summary_frame(summaries).to_csv(index=False))

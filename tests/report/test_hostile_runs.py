@@ -77,7 +77,7 @@ def test_spreadsheets_get_no_formula(tmp_path: Path) -> None:
         assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
 
 
-@pytest.mark.parametrize("name", ["report.md", "trials.csv", "wrk.txt"])
+@pytest.mark.parametrize("name", ["report.md", "report.html", "trials.csv", "wrk.txt"])
 def test_a_link_in_the_place_of_a_report_is_replaced_and_not_followed(
     run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

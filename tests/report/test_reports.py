@@ -42,7 +42,7 @@ def text_of(run: Run) -> str:
 
 def test_every_report_is_written_and_can_be_made_again(run: Run) -> None:
     write_reports(run)
-    names = ["report.md", "wrk.txt", "summary.csv", "trials.csv"]
+    names = ["report.md", "report.html", "wrk.txt", "summary.csv", "trials.csv"]
     names += [f"charts/{chart}.{suffix}" for chart in CHARTS for suffix in ("png", "svg")]
     first = {name: (run.path / name).read_bytes() for name in names}
     write_reports(read_run(run.path))

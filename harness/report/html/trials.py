@@ -1,0 +1,63 @@
+"""Every trial of a run, with what each process of its server did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.analysis.limits import Limiting, limit_of
+from harness.record import ProcessUsage, Role, Run, TrialRecord
+
+
+@dataclass(frozen=True)
+class ProcessRow:
+    """One process in the measured window. ``requests`` are None where the server does not name its workers, and for
+    what is no worker."""
+
+    pid: int
+    role: Role
+    requests: int | None
+    share: float | None
+    cpu_cores: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial, whether it counts or not; what was not measured is None or empty."""
+
+    record: TrialRecord
+    limiting: Limiting | None
+    processes: list[ProcessRow]
+
+    @property
+    def cpu_ms_per_request(self) -> float | None:
+        """CPU of all the server's processes for one completed request."""
+        load, usage = self.record.load, self.record.usage
+        return usage.cpu_s * 1000 / load.requests if load and usage and load.requests else None
+
+
+def trial_rows(run: Run) -> Iterator[TrialRow]:
+    """In the order in which they were made."""
+    for record in run.records:
+        limiting = limit_of(record.load, record.usage) if record.load and record.usage else None
+        yield TrialRow(record, limiting, list(_processes(record)))
+
+
+def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
+    """The workers first, the busiest on top."""
+    if record.usage is None:
+        return
+    served = record.load.workers if record.load else {}
+    for process in sorted(record.usage.processes, key=lambda each: (each.role != "worker", -each.cpu_s)):
+        requests = served.get(str(process.pid), 0) if served and process.role == "worker" else None
+        yield ProcessRow(
+            pid=process.pid,
+            role=process.role,
+            requests=requests,
+            share=None if requests is None else requests / sum(served.values()),
+            cpu_cores=_cores(process, record.usage.window_s),
+            rss_bytes=process.rss_bytes,
+        )
+
+
+def _cores(process: ProcessUsage, window_s: float) -> float:
+    return process.cpu_s / window_s
