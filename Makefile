@@ -8,7 +8,7 @@ MERMAID_VERSION := 12.3.0
 MERMAID := build/mermaid.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-comparing test-others lint format fuzz soak truth validity bench clean
+.PHONY: help setup compare test test-first-half test-second-half lint format fuzz soak truth validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +31,11 @@ $(MERMAID):
 	tar -xzf $(@D)/mermaid-$(MERMAID_VERSION).tgz --directory $(@D) --strip-components=2 --touch package/dist/mermaid.min.js
 
 test: $(READY) $(MERMAID) ## run the tests: those that measure alone, the others two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-comparing test-others
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-first-half test-second-half
 	$(BIN)/pytest -m alone
 
-test-comparing test-others: $(READY) $(MERMAID)
-	$(BIN)/pytest -m $(if $(filter %-comparing,$@),"comparing and not alone","not comparing and not alone")
+test-first-half test-second-half: $(READY) $(MERMAID)
+	$(BIN)/pytest -m $(if $(filter %-first-half,$@),"first_half and not alone","not first_half and not alone")
 
 lint: $(READY) ## check style, types and the walls between the rooms
 	$(BIN)/ruff check .

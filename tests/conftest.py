@@ -10,13 +10,19 @@ from hypothesis import settings
 settings.register_profile("fuzz", max_examples=2000, deadline=None, print_blob=True)
 
 HERE: Final = Path(__file__).parent
-COMPARING: Final = [
+FIRST_HALF: Final = [
+    # Those that compare: a machine allows one comparison at a time, see harness/lock.py.
     HERE / "trial",
     HERE / "test_ab.py",
+    HERE / "test_api.py",
     HERE / "test_cli.py",
     HERE / "test_lock.py",
     HERE / "test_no_network.py",
     HERE / "test_preflight.py",
+    # And as many others as make it half of the work.
+    HERE / "action",
+    HERE / "report",
+    HERE / "revisions",
 ]
 MEASURING: Final = [
     HERE / "generator" / "test_doubts_stalled.py",
@@ -29,8 +35,8 @@ MEASURING: Final = [
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark those that measure, and those that compare; ``make test`` keeps them apart."""
+    """Mark those that measure, and one half of the others; ``make test`` runs the halves at the same time."""
     if item.path in MEASURING:
         item.add_marker(pytest.mark.alone)
-    if any(item.path.is_relative_to(place) for place in COMPARING):
-        item.add_marker(pytest.mark.comparing)
+    if any(item.path.is_relative_to(place) for place in FIRST_HALF):
+        item.add_marker(pytest.mark.first_half)

@@ -36,11 +36,11 @@ command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
 """
 
 
-@pytest.fixture
-def result(tmp_path: Path) -> harness.Result:
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> harness.Result:
     """Cluster-2 at twice the speed."""
     records = [record(block, each, rate) for block in (1, 2, 3) for each, rate in ((RAW, 100 + block), (TWO, 200))]
-    return harness.read(made_run(tmp_path, scenario_of([RAW, TWO], 3), records).path)
+    return harness.read(made_run(tmp_path_factory.mktemp("results"), scenario_of([RAW, TWO], 3), records).path)
 
 
 def test_a_verdict_has_its_ratio_and_figures(result: harness.Result) -> None:
@@ -74,7 +74,6 @@ def test_the_package_has_what_it_says_and_nothing_else() -> None:
         harness.measure  # noqa: B018  # type: ignore[attr-defined]
 
 
-@pytest.mark.comparing
 def test_a_services_own_tests_can_measure_it(tmp_path: Path) -> None:
     (tmp_path / "scenario.toml").write_text(SCENARIO)
     (tmp_path / "test_service.py").write_text(TEST)

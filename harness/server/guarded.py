@@ -47,6 +47,9 @@ class Guarded:
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)  # inherited by all that it will start
             self._launch(command, env, root, log)
+        except (BrokenPipeError, ProcessLookupError) as error:  # somebody killed it before it was told anything
+            self.stop()
+            raise ServerError("its guardian has ended") from error
         except BaseException:
             self.stop()
             raise

@@ -82,6 +82,7 @@ def test_a_link_in_the_place_of_a_report_is_replaced_and_not_followed(
     run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.report.write.write_charts", lambda *_: [])  # which take their time
+    monkeypatch.setattr("harness.report.write.render_html", lambda *_: "a page")
     precious = tmp_path / "precious"
     precious.write_text("not yours")
     (run.path / name).symlink_to(precious)

@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import pytest
@@ -247,3 +248,19 @@ def test_the_end_of_the_guardian_is_told(family: Family, log: Path) -> None:
 def test_what_no_process_can_be_given_is_told_in_words(log: Path) -> None:
     with pytest.raises(ServerError, match=r"can't be started: .*null"), Server(topology("sleep", "1\0", "{port}"), log):
         pass
+
+
+def test_a_guardian_that_is_gone_before_it_is_told_anything_is_told_in_words(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = subprocess.Popen
+
+    def killed(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        process = started(*arguments, **options)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        return process
+
+    monkeypatch.setattr("harness.server.guarded.subprocess.Popen", killed)
+    with pytest.raises(ServerError, match="its guardian has ended"):
+        Server(small("page"), log)
