@@ -19,7 +19,7 @@ def render_difference_markdown(
     base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
 ) -> str:
     """GitHub's Markdown, fit for a comment."""
-    found = templates({"change": row_change_text, "figure": figure_text, "ruling": ruling_text})
+    found = templates({"change": row_change_text, "figure": figure_text})
     return found.get_template("difference.md.j2").render(
         base=base, head=head, warnings=warnings, rows=rows, rulings=rulings, answer=answer(rows)
     )

@@ -6,8 +6,11 @@ from typing import Final
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
+from harness.analysis.gates import rule
 from harness.analysis.metrics import metrics_of
+from harness.analysis.rows import rows_of
 from harness.record import EndReason, NoiseFloor, Run
+from harness.report.changes import ruling_text
 from harness.report.documented import documented_rows
 from harness.report.environment import environment_rows
 from harness.report.findings import findings
@@ -59,6 +62,7 @@ def facts(run: Run, summaries: list[TopologySummary]) -> dict[str, object]:
         "unsound": unsound(run),
         "documented": documented_rows(run, summaries),
         "machine": list(environment_rows(run)),
+        "rulings": rule(run.scenario.gate.gates, rows_of(run)),
     }
 
 
@@ -86,6 +90,7 @@ def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
         "share": share_text,
         "decimals": decimals_text,
         "limit": limit_text,
+        "ruling": ruling_text,
         **filters,
     }
     return found

@@ -141,6 +141,9 @@ def test_the_report_of_two_commits_asks_their_question(slower: Run) -> None:
     text = (slower.path / "report.md").read_text()
     assert text.startswith("# made: did it get slower?")
     assert "× base" in text
+    assert "| `throughput < -5%` | raw | **failed**: −19" in text
+    page = (slower.path / "report.html").read_text()
+    assert "<code>throughput &lt; -5%</code> raw <strong>failed</strong>: −19" in page
     assert not (slower.path / "charts" / "speedup.png").exists()
     assert said(slower, "markdown") == text
 
