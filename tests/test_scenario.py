@@ -204,7 +204,7 @@ def test_only_keeps_the_named_ones_and_a_baseline(tmp_path: Path) -> None:
         scenario.only(["cluster-3"])
 
 
-@pytest.mark.parametrize("name", ["cart", "documented", "frameworks"])
+@pytest.mark.parametrize("name", ["arrivals", "cart", "documented", "frameworks", "sleep_lock", "sqlite"])
 def test_the_scenarios_that_are_shipped_are_sound_and_survive_being_written(name: str) -> None:
     scenario = load_scenario(ROOT / f"scenarios/{name}.toml")
     assert Scenario.model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
