@@ -1,6 +1,6 @@
 """``report.html``: the answer first, then what weakens it, the tables, the charts and every trial, in one file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -18,10 +18,15 @@ from harness.report.html.charts.embed import embedded
 from harness.report.html.charts.style import Chart, looks
 from harness.report.html.palette import SHADES
 from harness.report.html.policy import content_security_policy
-from harness.report.html.trials import trial_rows
+from harness.report.html.room import Told, told
+from harness.report.html.trials import TrialRow, trial_rows
 from harness.report.markdown import facts, templates
 from harness.report.summary import TopologySummary
 
+MOST_BYTES: Final = 2_000_000  # so that a page can be sent, and opens at once
+FOR_NOTES: Final = 1_000  # bytes
+LEAST_FOR_TRIALS: Final = 100_000  # bytes
+NOTHING: Final = Told([], 0, 0)
 ASSETS: Final = files("harness.report.html") / "assets"
 MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
 
@@ -35,24 +40,44 @@ class Mark:
 
 
 def render_html(run: Run, summaries: list[TopologySummary]) -> str:
-    """The report as one page that needs nothing but itself."""
-    charts = draw_charts(run, summaries)
+    """The report as one page that needs nothing but itself, of MOST_BYTES at most: charts that leave no room for trials
+    are left to the pictures, and of the trials there is as much as fits. What it leaves out, the page says. Only the
+    tables of hundreds of topologies would make it larger."""
+    marks = _marks(summaries)
+    known = facts(run, summaries) | {
+        "style": Markup(_asset("report.css")),
+        "shades": SHADES,
+        "metrics": metrics_of(run.scenario.load),
+        "most_bytes": MOST_BYTES,
+        "marks": marks,
+        **_drawn(draw_charts(run, summaries)),
+    }
+    if _room(known) < LEAST_FOR_TRIALS:
+        known |= _drawn({})
+
+    def html(row: TrialRow, is_whole: bool) -> Markup:
+        return Markup(TRIAL.render(row=row, is_whole=is_whole, marks=marks))
+
+    return PAGE.render(known, told=told(trial_rows(run), html, _room(known)))
+
+
+def _room(known: Mapping[str, object]) -> int:
+    """How many bytes of trials may be added to the page, less what it then says of them."""
+    return MOST_BYTES - FOR_NOTES - len(PAGE.render(known, told=NOTHING).encode())
+
+
+def _drawn(charts: Mapping[str, Chart]) -> dict[str, object]:
+    """The charts, the scripts that draw them, and what these are allowed."""
     scripts = list(_scripts(bool(charts)))
-    return PAGE.render(
-        facts(run, summaries),
-        policy=content_security_policy(scripts),
-        scripts=[Markup(script) for script in scripts],
-        style=Markup(_asset("report.css")),
-        shades=SHADES,
-        metrics=metrics_of(run.scenario.load),
-        trials=list(trial_rows(run)),
-        marks=_marks(summaries),
-        charts=charts,
-        drawing=_drawing(charts),
-    )
+    return {
+        "charts": charts,
+        "drawing": _drawing(charts),
+        "scripts": [Markup(script) for script in scripts],
+        "policy": content_security_policy(scripts),
+    }
 
 
-def _drawing(charts: dict[str, Chart]) -> Markup:
+def _drawing(charts: Mapping[str, Chart]) -> Markup:
     """What the script draws, as JSON that ends no script element."""
     return htmlsafe_json_dumps(
         {
@@ -89,4 +114,6 @@ def _blocks(text: str) -> Markup:
     return Markup(MARKDOWN.render(str(text)))
 
 
-PAGE: Final = templates({"markdown": _inline, "markdown_blocks": _blocks}).get_template("report.html.j2")
+TEMPLATES: Final = templates({"markdown": _inline, "markdown_blocks": _blocks})
+PAGE: Final = TEMPLATES.get_template("report.html.j2")
+TRIAL: Final = TEMPLATES.get_template("trial.html.j2")

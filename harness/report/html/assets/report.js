@@ -1,19 +1,23 @@
 "use strict";
 
 // Sorting: the button in a column's head sorts the bodies of its table, each of which is a row and what belongs to it.
+// A cell is sorted by its data-sort, which is empty for what was not measured, or else by the number or text it shows.
 
 const collator = new Intl.Collator("en", { numeric: true });
 
 function keyOf(body, column) {
   const cell = body.rows[0].cells[column];
-  if (cell.dataset.sort === undefined) return cell.textContent.trim();
-  return cell.dataset.sort === "" ? null : Number(cell.dataset.sort);
+  if (cell.dataset.sort !== undefined) return cell.dataset.sort === "" ? null : Number(cell.dataset.sort);
+  const text = cell.textContent.trim();
+  const number = Number(text.replaceAll(",", ""));
+  return Number.isNaN(number) ? text : number;
 }
 
 // What was not measured stays at the end either way.
 function compare(one, other, sign) {
   if (one === null || other === null) return (one === null) - (other === null);
-  return sign * (typeof one === "number" ? one - other : collator.compare(one, other));
+  const areNumbers = typeof one === "number" && typeof other === "number";
+  return sign * (areNumbers ? one - other : collator.compare(one, other));
 }
 
 function sortBy(header) {

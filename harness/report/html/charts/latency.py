@@ -20,7 +20,7 @@ from harness.units import ms_text
 
 HEIGHT_PX: Final = 400
 STEPS: Final = (1, 2, 5)  # that are labelled in each decade of a logarithmic axis
-POINTS_A_DECADE: Final = 200  # more of them would stand closer than the dots of a screen
+POINTS_A_DECADE: Final = 100  # more of them would stand closer than the dots of a screen
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
@@ -72,7 +72,6 @@ def _line(made: figure, index: int, name: str, line: PercentileLine, latencies: 
         {
             "rarity": line.rarity[at],
             "ms": line.latency_ms[at],
-            "topology": name,
             "percentile": text,
             "latency": ms_text(line.latency_ms[at]),
         }

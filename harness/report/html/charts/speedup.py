@@ -41,7 +41,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
         for index, (family, points) in enumerate(speedups(summaries).items())
         if points
     }
-    hovering(made, [drawn[-1] for drawn in families.values()], ["workers", "speed-up", "95 % interval"])
+    hovering(made, [drawn[-1] for drawn in families.values()], ["workers", "speed-up", "95 % interval"], "@topology")
     items = [LegendItem(label=name, renderers=drawn) for name, drawn in [*families.items(), ("ideal", [ideal])]]
     made.add_layout(Legend(items=items), "above")
     return Chart("Speed-up", f"How many times the requests/s of {baseline}, with 95 % intervals.", made)

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.models.ui import UIElement
@@ -71,6 +74,7 @@ THEME: Final = Theme(
 )
 ROW_PX: Final = 58
 AXIS_PX: Final = 90  # for the tools above and the labels below
+MOST_MARKS: Final = 2000  # of trials in a chart: beyond them the page would weigh more than it tells
 
 
 Drawn: TypeAlias = "GlyphRenderer[Any]"  # generic in its stub only
@@ -127,14 +131,30 @@ def rows_plot(summaries: Sequence[TopologySummary], **properties: Any) -> figure
     return made
 
 
-def hovering(made: figure, renderers: Sequence[Drawn], columns: Sequence[str]) -> None:
-    """Tell the topology and these columns of what is under the mouse, of one where marks lie on each other."""
+def hovering(made: figure, renderers: Sequence[Drawn], columns: Sequence[str], topology: str = "$name") -> None:
+    """Tell the topology, which is the renderer's name or else a column, and these columns of what is under the mouse,
+    of one where marks lie on each other."""
     lines = "".join(f"<div>{column}: @{{{column}}}</div>" for column in columns)
-    tooltips = f"<b>@topology</b>{lines}"
+    tooltips = f"<b>{topology}</b>{lines}"
     made.add_tools(HoverTool(renderers=list(renderers), tooltips=tooltips, limit=1, visible=False))
 
 
 def source_of(rows: Iterable[Mapping[str, object]]) -> ColumnDataSource:
     """Rows, of which there are some, and which all have the same keys."""
     first, *rest = rows
-    return ColumnDataSource({name: [first[name], *(row[name] for row in rest)] for name in first})
+    return ColumnDataSource({name: _column([first[name], *(row[name] for row in rest)]) for name in first})
+
+
+def _column(values: list[Any]) -> list[Any] | npt.NDArray[np.float32]:
+    """Numbers as exact as a screen shows them, which is what they weigh in the page."""
+    return values if isinstance(values[0], str) else np.array(values, dtype=np.float32)
+
+
+def times_over(marks: int, most: int) -> int:
+    """One in how many may be drawn, and evenly, where there are more of them than the most."""
+    return max(1, ceil(marks / most))
+
+
+def drawn_text(one_in: int) -> str:
+    """The same in words, to be added to what a chart is about."""
+    return f" One trial in {one_in:,} is drawn." if one_in > 1 else ""

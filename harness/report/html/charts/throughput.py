@@ -14,12 +14,15 @@ from harness.report.html.charts.style import (
     FONT,
     FONT_SIZE,
     GROUPED,
+    MOST_MARKS,
     Chart,
     Drawn,
+    drawn_text,
     hovering,
     looks,
     rows_plot,
     source_of,
+    times_over,
 )
 from harness.report.html.palette import INK
 from harness.report.markdown import interval_text
@@ -37,7 +40,8 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     top = top_for(every, [s.requests_per_s.high for s in summaries if s.requests_per_s])
     made = rows_plot(summaries, x_range=Range1d(start=0, end=top), x_axis_label="requests/s")
     made.xaxis.formatter = NumeralTickFormatter(format=GROUPED)
-    trials = [_trials(made, row, summary) for row, summary in enumerate(summaries)]
+    one_in = times_over(len(every), MOST_MARKS)
+    trials = [_trials(made, row, summary, one_in) for row, summary in enumerate(summaries)]
     means = [
         _mean(made, row, summary.name, summary.requests_per_s)
         for row, summary in enumerate(summaries)
@@ -47,15 +51,14 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     hovering(made, means, ["mean", "trials"])
     intervals = any(len(summary.trials) > 1 for summary in summaries)
     about = "A mark is one trial; below them the mean" + (" and its 95 % interval." if intervals else ".")
-    return Chart("Throughput", about, made)
+    return Chart("Throughput", about + drawn_text(one_in), made)
 
 
-def _trials(made: figure, row: int, summary: TopologySummary) -> Drawn:
-    style, count = looks(row), len(summary.trials)
-    offsets = np.linspace(-SPREAD, SPREAD, count).tolist() if count > 1 else [0.0]
+def _trials(made: figure, row: int, summary: TopologySummary, one_in: int) -> Drawn:
+    style, trials = looks(row), summary.trials[::one_in]
+    offsets = np.linspace(-SPREAD, SPREAD, len(trials)).tolist() if len(trials) > 1 else [0.0]
     source = source_of(
-        _told(trial) | {"y": row - APART + offset, "topology": summary.name}
-        for offset, trial in zip(offsets, summary.trials, strict=True)
+        _told(trial) | {"y": row - APART + offset} for offset, trial in zip(offsets, trials, strict=True)
     )
     glyph = Scatter(
         x="x",
@@ -85,7 +88,7 @@ def _mean(made: figure, row: int, name: str, mean: Estimate) -> Drawn:
     """The mark of the mean, which can be hovered over, its interval, and its value beside it."""
     colour = looks(row).colour
     low, high = (mean.value if end is None else end for end in (mean.low, mean.high))
-    told = {"topology": name, "mean": interval_text(mean, 0 if mean.value >= 100 else 1), "trials": mean.n}
+    told = {"mean": interval_text(mean, 0 if mean.value >= 100 else 1), "trials": mean.n}
     ends = {"x": mean.value, "y": row + APART, "low": low, "high": high, "text": rate_text(mean.value)}
     source = source_of([told | ends])
     made.add_glyph(source, Segment(x0="low", y0="y", x1="high", y1="y", line_color=colour, line_width=2), name=name)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from math import ceil, isnan
-from typing import Any, Final
+from math import isnan
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,14 @@ from bokeh.plotting import figure
 from harness.generator.result import Second
 from harness.record import Run
 from harness.report.charts.timeline import Curve, curve, marked_every, median_curve
-from harness.report.html.charts.style import GROUPED, Chart, Drawn, hovering, looks, plot
+from harness.report.html.charts.style import GROUPED, Chart, Drawn, hovering, looks, plot, times_over
 from harness.report.summary import TopologySummary
 from harness.units import ms_text, rate_text
 
 HEIGHT_PX: Final = 210
 LEFT_PX: Final = 68  # so that both panels begin at the same place
-MOST_POINTS: Final = 4000  # of a topology's trials together: beyond them the page would weigh more than it tells
+MOST_LINES: Final = 200  # of trials in a panel: more of them are a smear
+MOST_POINTS: Final = 4000  # of them together: beyond them the page would weigh more than it tells
 
 
 @dataclass(frozen=True)
@@ -41,66 +42,75 @@ RATE: Final = Metric("requests/s", "requests/s", lambda second: second.requests_
 P99: Final = Metric("p99", "p99 latency, ms", lambda second: second.p99_ms, ms_text, "max")
 
 
+@dataclass(frozen=True)
+class Thinning:
+    """What keeps the page small: one trial in so many is drawn, and a point stands for so many seconds."""
+
+    one_in: int
+    pool_s: int
+
+    @classmethod
+    def of(cls, summaries: list[TopologySummary]) -> Self:
+        """The least that is needed."""
+        one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_LINES)
+        drawn = [trial for summary in summaries for trial in summary.trials[::one_in]]
+        return cls(one_in, times_over(sum(len(trial.load.series) for trial in drawn), MOST_POINTS))
+
+
 def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     """Two panels over the same seconds of the measured window, which are zoomed together."""
-    seconds = DataRange1d(start=0)
-    above, below = _panel(summaries, RATE, seconds), _panel(summaries, P99, seconds)
+    seconds, thinning = DataRange1d(start=0), Thinning.of(summaries)
+    above, below = (_panel(summaries, metric, seconds, thinning) for metric in (RATE, P99))
     above.xaxis.visible = False
     below.xaxis.axis_label = "seconds into the measured window"
     about = "Faint: each trial; bold: the median of the trials."
-    most_s = max(_pool(summary) for summary in summaries)
-    if most_s > 1:
-        about += f" A point stands for up to {most_s} s: their mean rate, their worst p99."
+    if thinning.one_in > 1:
+        about = f"Faint: one trial in {thinning.one_in:,}; bold: the median of all trials."
+    if thinning.pool_s > 1:
+        about += f" A point stands for up to {thinning.pool_s:,} s: their mean rate, their worst p99."
     return Chart("Over time", about, column(above, below, sizing_mode="stretch_width"))
 
 
-def _panel(summaries: list[TopologySummary], metric: Metric, seconds: DataRange1d) -> figure:
+def _panel(summaries: list[TopologySummary], metric: Metric, seconds: DataRange1d, thinning: Thinning) -> figure:
     values = DataRange1d(start=0, only_visible=True)
     made = plot(height=HEIGHT_PX, x_range=seconds, y_range=values, y_axis_label=metric.unit, min_border_left=LEFT_PX)
     made.yaxis.formatter = NumeralTickFormatter(format=GROUPED)
     for index, summary in enumerate(summaries):
-        _trials(made, index, summary, metric)
-    medians = [_median(made, index, summary, metric) for index, summary in enumerate(summaries)]
+        _trials(made, index, summary, metric, thinning)
+    medians = [_median(made, index, summary, metric, thinning.pool_s) for index, summary in enumerate(summaries)]
     hovering(made, medians, ["second", metric.title])
     return made
 
 
-def _trials(made: figure, index: int, summary: TopologySummary, metric: Metric) -> None:
+def _trials(made: figure, index: int, summary: TopologySummary, metric: Metric, thinning: Thinning) -> None:
     """All of them as one line, with gaps between them."""
-    pool = _pool(summary)
-    curves = [_pooled(curve(trial.load.series, metric.of), pool, metric.pooled_by) for trial in summary.trials]
+    curves = [
+        _pooled(curve(trial.load.series, metric.of), thinning.pool_s, metric.pooled_by)
+        for trial in summary.trials[:: thinning.one_in]
+    ]
     x, y = (_joined(part) for part in zip(*curves, strict=True))
     faint = Line(x="x", y="y", line_color=looks(index).colour, line_alpha=0.25, line_width=1)
     made.add_glyph(ColumnDataSource({"x": x, "y": y}), faint, name=summary.name)
 
 
-def _median(made: figure, index: int, summary: TopologySummary, metric: Metric) -> Drawn:
+def _median(made: figure, index: int, summary: TopologySummary, metric: Metric, pool_s: int) -> Drawn:
     """A line, marked here and there; returns what can be hovered over."""
     style = looks(index)
     middles_s, values = _pooled(
-        median_curve([curve(trial.load.series, metric.of) for trial in summary.trials]),
-        _pool(summary),
-        metric.pooled_by,
+        median_curve([curve(trial.load.series, metric.of) for trial in summary.trials]), pool_s, metric.pooled_by
     )
     every = marked_every(len(values))
     marked = ColumnDataSource({"x": middles_s[::every], "y": values[::every]})
     mark = Scatter(x="x", y="y", marker=value(style.marker), size=7, fill_color=style.colour, line_color=style.colour)
     made.add_glyph(marked, mark, name=summary.name)
     told: dict[str, Any] = {
-        "x": middles_s,
-        "y": values,
-        "topology": [summary.name] * len(values),
+        "x": np.array(middles_s, dtype=np.float32),
+        "y": np.array(values, dtype=np.float32),
         "second": [f"{middle_s:.1f}" for middle_s in middles_s],
         metric.title: ["–" if isnan(each) else metric.text(each) for each in values],
     }
     line = Line(x="x", y="y", line_color=style.colour, line_dash=style.dashes, line_width=2)
     return made.add_glyph(ColumnDataSource(told), line, name=summary.name)
-
-
-def _pool(summary: TopologySummary) -> int:
-    """How many seconds come to one point."""
-    rows = sum(len(trial.load.series) for trial in summary.trials)
-    return max(1, ceil(rows / MOST_POINTS))
 
 
 def _pooled(found: Curve, seconds: int, how: str) -> Curve:
