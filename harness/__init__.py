@@ -5,15 +5,16 @@
     run = harness.compare("scenario.toml")
     run.verdict("cluster-2").ratio  # an Estimate: value, low, high
 
-:func:`compare` measures a scenario, :func:`read` takes a run folder; both give a :class:`Result`.
+:func:`compare` measures a scenario, :func:`ab` two commits of it, :func:`read` takes a run folder; all of them give a
+:class:`Result`.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.api import Result, compare, read
+    from harness.api import Result, ab, compare, read
 
-__all__ = ["Result", "compare", "read"]
+__all__ = ["Result", "ab", "compare", "read"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from harness.analysis.comparison import Comparisons
 from harness.analysis.gates import Outcome, Ruling, rule, verdict_on
 from harness.analysis.metrics import metrics_of
 from harness.analysis.rows import Row, rows_of
+from harness.commits import find_sides, side_by_side, usual_gates
 from harness.comparing import compare as _compare
 from harness.doctor.check import Check
 from harness.plan import PlannedTrial
@@ -20,7 +22,7 @@ from harness.record import Run, TrialRecord, read_run
 from harness.report.summary import TopologySummary, summarise
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
-from harness.scenario import load_scenario
+from harness.scenario import Scenario, load_scenario
 from harness.trial import Progress
 
 
@@ -92,13 +94,35 @@ def compare(
     Without ``rounds`` and ``seed``, the rounds are the scenario's and the seed is drawn. Raises ScenarioError,
     RunFolderError and BusyError, each with what is wrong.
     """
-    overrides = {} if rounds is None else {"rounds": rounds}
-    compared = load_scenario(Path(scenario), overrides)
-    if only is not None:
-        compared = compared.only(only)
-    drawn = random.SystemRandom().randrange(2**32) if seed is None else seed
-    command = f"harness compare {scenario} --seed {drawn}"
+    compared, drawn = _loaded(scenario, only, rounds), _drawn(seed)
+    command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(drawn)])
     return read(_compare(prepare(compared, drawn), Path(out), command, _Nobody()))
+
+
+def ab(
+    scenario: str | os.PathLike[str],
+    base: str = "main",
+    head: str | None = None,
+    *,
+    only: Iterable[str] | None = None,
+    rounds: int | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike[str] = "results",
+) -> Result:
+    """Measure two commits of the repository that this is called in side by side, as ``harness ab`` does: ``head``, or
+    else the working tree, beside ``base``. Verdicts are asked for by the topologies' names in the scenario.
+
+    The rest is as for :func:`compare`; raises RevisionError too.
+    """
+    compared, drawn = _loaded(scenario, only, rounds), _drawn(seed)
+    gates = compared.gate.fail_on or usual_gates(compared)
+    compared = compared.model_copy(update={"gate": compared.gate.model_copy(update={"fail_on": gates})})
+    repository = Path.cwd()
+    sides = find_sides(repository, base, head)
+    words = ["harness", "ab", os.fspath(scenario), "--base", base, *(["--head", head] if head else [])]
+    with side_by_side(compared, repository, sides, drawn) as prepared:
+        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(drawn)]), _Nobody())
+    return read(path)
 
 
 def read(folder: str | os.PathLike[str]) -> Result:
@@ -106,6 +130,15 @@ def read(folder: str | os.PathLike[str]) -> Result:
     run = read_run(Path(folder))
     write_reports(run)
     return Result(run)
+
+
+def _loaded(scenario: str | os.PathLike[str], only: Iterable[str] | None, rounds: int | None) -> Scenario:
+    found = load_scenario(Path(scenario), {} if rounds is None else {"rounds": rounds})
+    return found if only is None else found.only(only)
+
+
+def _drawn(seed: int | None) -> int:
+    return random.SystemRandom().randrange(2**32) if seed is None else seed
 
 
 class _Nobody:

@@ -1,7 +1,5 @@
 """The harness as a library and as a fixture of pytest."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -10,15 +8,18 @@ import pytest
 import harness
 from harness.stats.verdict import Verdict
 from tests.made_runs import made_run, record, scenario_of, topology
+from tests.revisions.repository import with_server
+
+pytest_plugins = ["pytester"]
 
 RAW: Final = topology("raw", baseline=True)
 TWO: Final = topology("cluster-2", workers=2)
 TEST: Final = """
 def test_two_workers_pay(harness_run):
-    run = harness_run("scenario.toml", rounds=2, seed=1)
-    assert harness_run("scenario.toml", rounds=2, seed=1) is run
+    run = harness_run("scenario.toml", rounds=1, seed=1)
+    assert harness_run("scenario.toml", rounds=1, seed=1) is run
     assert run.verdict("other").baseline == "one"
-    assert len(run.trials) == 4
+    assert len(run.trials) == 2
 """
 SCENARIO: Final = """
 name = "pair"
@@ -68,22 +69,31 @@ def test_what_there_is_not_is_named_beside_what_there_is(result: harness.Result,
         result.verdict(name, metric)
 
 
+def test_two_commits_are_measured_and_asked_for_by_the_names_of_the_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = with_server(tmp_path / "service")
+    repository.write("new.txt", "not committed")
+    monkeypatch.chdir(repository.path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = harness.ab("page.toml", base="main", rounds=1, seed=1, out=tmp_path / "results")
+    assert found.verdict("raw").baseline == "base"
+    assert set(found.trials["topology"]) == {"raw-base", "raw-head"}
+    assert (found.path / "report.html").exists()
+    assert [revision.ref for revision in found.run.info.revisions] == ["main", "working tree"]
+    assert found.run.info.command == "harness ab page.toml --base main --seed 1"
+    assert [ruling.gate.text for ruling in found.rulings] == ["throughput < -5%"]
+    assert repository.worktrees() == 1
+
+
 def test_the_package_has_what_it_says_and_nothing_else() -> None:
     assert all(hasattr(harness, name) for name in harness.__all__)
     with pytest.raises(AttributeError, match="no attribute 'measure'"):
         harness.measure  # noqa: B018  # type: ignore[attr-defined]
 
 
-def test_a_services_own_tests_can_measure_it(tmp_path: Path) -> None:
-    (tmp_path / "scenario.toml").write_text(SCENARIO)
-    (tmp_path / "test_service.py").write_text(TEST)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+def test_a_services_own_tests_can_measure_it(pytester: pytest.Pytester) -> None:
+    """In this process, which has imported already what takes seconds."""
+    pytester.makefile(".toml", scenario=SCENARIO)
+    pytester.makepyfile(test_service=TEST)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

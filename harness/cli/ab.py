@@ -1,19 +1,15 @@
 """The verb that compares two commits, side by side on this machine."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from harness.cli.compare import drawn, measure
 from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.preparation import prepare
-from harness.revisions import checkouts, find_revision, snapshot
-from harness.scenario import Scenario, load_scenario
-
-USUAL_GATES: Final = ("throughput < -5%",)
-USUAL_GATES_OF_A_RATE: Final = ("p99 > +10%",)  # where the requests/s are what was offered
+from harness.commits import find_sides, side_by_side, usual_gates
+from harness.scenario import load_scenario
 
 
 def ab_command(
@@ -62,19 +58,14 @@ def ab_command(
         scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
         if only is not None:
             scenario = scenario.only(name.strip() for name in only.split(","))
+        scenario = with_gates(scenario, fail_on, strict, usual_gates(scenario))
         repository = Path.cwd()
-        before = find_revision(repository, base)
-        after = snapshot(repository) if head is None else find_revision(repository, head)
-        for name, revision in (("base", before), ("head", after)):
+        sides = find_sides(repository, base, head)
+        for name, revision in zip(("base", "head"), sides, strict=True):
             changes = ", with uncommitted changes" if revision.is_changed else ""
             line = f"{name}: {revision.short} {revision.subject} ({revision.ref}{changes})"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        with checkouts(repository, before, after, scenario.prepare) as folders:
-            compared = with_gates(scenario.on_two_commits(*folders), fail_on, strict, _usual_gates(scenario))
-            path = measure(console, prepare(compared, drawn(seed), (before, after)), out)
+        with side_by_side(scenario, repository, sides, drawn(seed)) as prepared:
+            path = measure(console, prepared, out)
         code = tell(console, path, form)
     raise typer.Exit(code)
-
-
-def _usual_gates(scenario: Scenario) -> tuple[str, ...]:
-    return USUAL_GATES_OF_A_RATE if scenario.load.arrivals else USUAL_GATES

@@ -1,0 +1,33 @@
+"""Two commits of one scenario, made ready to be compared side by side on this machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from harness.preparation import Prepared, prepare
+from harness.revisions import Revision, checkouts, find_revision, snapshot
+from harness.scenario import Scenario
+
+USUAL_GATES: Final = ("throughput < -5%",)
+USUAL_GATES_OF_A_RATE: Final = ("p99 > +10%",)  # where the requests/s are what was offered
+
+
+def usual_gates(scenario: Scenario) -> tuple[str, ...]:
+    """What may not happen from one commit to the next where nobody says otherwise."""
+    return USUAL_GATES_OF_A_RATE if scenario.load.arrivals else USUAL_GATES
+
+
+def find_sides(repository: Path, base: str, head: str | None) -> tuple[Revision, Revision]:
+    """Base and head; without a head, the working tree is meant. Raises RevisionError."""
+    return find_revision(repository, base), snapshot(repository) if head is None else find_revision(repository, head)
+
+
+@contextmanager
+def side_by_side(
+    scenario: Scenario, repository: Path, sides: tuple[Revision, Revision], seed: int
+) -> Iterator[Prepared]:
+    """The comparison of every topology with itself, with both commits checked out and made ready until the context is
+    left. Raises RevisionError and ScenarioError."""
+    with checkouts(repository, *sides, scenario.prepare) as folders:
+        yield prepare(scenario.on_two_commits(*folders), seed, sides)
