@@ -8,6 +8,7 @@ from harness.cli.compare import compare_command, report_command, resume_command
 from harness.cli.diff import diff_command
 from harness.cli.doctor import doctor_command
 from harness.cli.history import history_command
+from harness.cli.init import init_command
 from harness.cli.load import load_command
 from harness.cli.outcome import EXIT_CODES
 
@@ -18,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command(name="init", context_settings={"allow_interspersed_args": False})(init_command)
 app.command(name="compare", epilog=EXIT_CODES)(compare_command)
 app.command(name="ab", epilog=EXIT_CODES)(ab_command)
 app.command(name="aa", epilog=EXIT_CODES)(aa_command)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import typer
 
+from harness.discovery.failure import DiscoveryError
 from harness.generator.probe import ProbeError
 from harness.generator.process import GeneratorError
 from harness.lock import BusyError
@@ -41,6 +42,15 @@ def usage_errors() -> Iterator[None]:
     """Say what is wrong with the input and end with exit code 2."""
     try:
         yield
-    except (UsageError, ScenarioError, RunFolderError, ProbeError, GeneratorError, BusyError, RevisionError) as error:
+    except (
+        UsageError,
+        ScenarioError,
+        RunFolderError,
+        ProbeError,
+        GeneratorError,
+        BusyError,
+        RevisionError,
+        DiscoveryError,
+    ) as error:
         typer.echo("harness: " + "\n".join(map(printable, str(error).splitlines())), err=True)
         raise typer.Exit(2) from error

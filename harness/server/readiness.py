@@ -33,9 +33,12 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """What came back for one request; ``location`` is where a redirect leads."""
+
     status: int
     body: bytes
+    location: str | None
 
 
 def wait_until_ready(server: Server, request: Request, workers: int | None, timeout_s: float) -> Ready:
@@ -79,7 +82,7 @@ def _missing(server: Server, request: Request, workers: int | None, patience_s: 
     if not ours:
         return f"it does not listen on port {server.port}"
     try:
-        answer = _ask(server.port, request, patience_s)
+        answer = ask(server.port, request, patience_s)
     except OSError as error:
         return f"no answer to {request.method} {request.path}: {error}"
     if not 200 <= answer.status < 300:
@@ -90,13 +93,13 @@ def _missing(server: Server, request: Request, workers: int | None, patience_s: 
     return ""
 
 
-def _ask(port: int, request: Request, patience_s: float) -> _Answer:
+def ask(port: int, request: Request, patience_s: float) -> Answer:
     """Send the request once. Raises OSError; ServerError when the answer is not HTTP."""
     connection = http.client.HTTPConnection(HOST, port, timeout=max(patience_s, POLL_S))
     try:
         connection.request(request.method, request.path, request.body or None, dict(request.headers))
         response = connection.getresponse()
-        return _Answer(response.status, response.read())
+        return Answer(response.status, response.read(), response.getheader("Location"))
     except http.client.RemoteDisconnected as error:
         raise ConnectionResetError("closed without an answer") from error
     except http.client.HTTPException as error:
@@ -107,7 +110,7 @@ def _ask(port: int, request: Request, patience_s: float) -> _Answer:
 
 def _describe(server: Server, request: Request, ready_s: float) -> Ready:
     try:
-        first, second = (_ask(server.port, request, ANSWER_S) for _ in range(2))
+        first, second = (ask(server.port, request, ANSWER_S) for _ in range(2))
     except OSError as error:
         raise ServerError(f"answered once and then no more: {error}") from error
     digest = hashlib.sha256(first.body).hexdigest() if first.body == second.body else None

@@ -13,10 +13,10 @@ def wait_until_listening(port: int) -> None:
     wait_until(lambda: is_open(port), f"a listener on port {port}")
 
 
-def is_open(port: int) -> bool:
+def is_open(port: int, host: str = HOST) -> bool:
     """Whether somebody listens on the port."""
     with socket.socket() as sock:
-        return sock.connect_ex((HOST, port)) == 0
+        return sock.connect_ex((host, port)) == 0
 
 
 def worker_that_answers(port: int) -> int:

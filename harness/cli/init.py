@@ -1,0 +1,163 @@
+"""The verb that writes the first scenario for a server."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli.usage import UsageError, duration, usage_errors
+from harness.generator.load import RequestPath
+from harness.scenario.topology import is_secret
+from harness.server.census import workers_of
+from harness.text import printable
+from harness.units import duration_text
+
+if TYPE_CHECKING:
+    from harness.discovery.discover import Discovery
+
+
+def init_command(
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="COMMAND", help="What starts the server; {port} in it stands for a free port."),
+    ],
+    out: Annotated[Path, typer.Option(help="The file to be written; never over another.")] = Path("scenario.toml"),
+    path: Annotated[
+        str | None, typer.Option(metavar="/PATH", help="What to ask for.", show_default="one that is answered well")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of several that answer, the one that is meant.")
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable that the server gets; repeatable.")
+    ] = None,
+    pass_env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="One of your own that it gets too; repeatable.")
+    ] = None,
+    start_timeout: Annotated[
+        float,
+        typer.Option(parser=duration, metavar="20s", help="How long it may take to answer; 20s.", show_default=False),
+    ] = 20.0,
+) -> None:
+    """Write a scenario for your server: harness init -- gunicorn app:app -w 4 -b 127.0.0.1:8000
+
+    The command runs in this folder, without a shell, to see where it listens and what it answers; then once more, as
+    the scenario has it, to see that this works.
+    """
+    with usage_errors():
+        # Jinja2 and more, which the other verbs need not wait for.
+        from harness.discovery.discover import Wish, discover
+        from harness.discovery.draft import scenario_name
+
+        _check_place(out)
+        wish = Wish(
+            command=tuple(map(_utf8, command)),
+            env=_variables(env or []),
+            pass_env=_present(pass_env or []),
+            port=_meant(port, [*command, *(env or [])]),
+            path=None if path is None else _path(path),
+            start_timeout_s=start_timeout,
+        )
+        with Console(stderr=True).status("Starting the server, to look at it"):
+            found = discover(wish, scenario_name(Path.cwd().name), shlex.quote(str(out)))
+        _write(out, found.draft.text)
+    console = Console()
+    console.print(_findings(found))
+    outlined = "" if found.draft.topology.workers else "add a cluster at its end, where one is outlined, and "
+    closing = printable(f"Wrote {out}. Next: {outlined}harness compare {found.draft.file}")
+    console.print(closing, markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_place(out: Path) -> None:
+    """Raise UsageError for where nothing could be written, before anything is started."""
+    if os.path.lexists(out):
+        raise UsageError(f"{out}: exists already; name another file with --out FILE")
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{out}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{out}: nothing can be written into {folder}")
+
+
+def _utf8(word: str) -> str:
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{word!r}: is not UTF-8, as a scenario is") from error
+    return word
+
+
+def _meant(port: int | None, texts: Sequence[str]) -> int | None:
+    if port is not None and any("{port}" in text for text in texts):
+        raise UsageError("--port: the command has {port}, and so is told which it is")
+    return port
+
+
+def _variables(pairs: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name, equals, value in (pair.partition("=") for pair in pairs):
+        if not name or not equals:
+            raise UsageError(f"--env: expected NAME=VALUE, got {name + equals + value!r:.60}")
+        if is_secret(name):
+            raise UsageError(
+                f"--env: {name} sounds like a secret, which the scenario would show: have it in your environment, and"
+                f" give --pass-env {name}"
+            )
+        found[name] = _utf8(value)
+    return found
+
+
+def _present(names: Sequence[str]) -> tuple[str, ...]:
+    if missing := [name for name in names if name not in os.environ]:
+        raise UsageError(f"--pass-env: {', '.join(missing)} is not in the environment")
+    return tuple(names)
+
+
+def _path(text: str) -> str:
+    try:
+        return TypeAdapter(RequestPath).validate_python(text)
+    except ValidationError as error:
+        raise UsageError(
+            f"--path: expected a path such as /cart, percent-encoded where needed, got {text!r:.60}"
+        ) from error
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing. Raises UsageError."""
+    try:
+        with TemporaryDirectory(dir=path.absolute().parent, prefix=".scenario-") as folder:
+            made = Path(folder) / "scenario.toml"
+            made.write_text(text, encoding="utf-8")
+            _check_place(path)  # another may have been quicker
+            made.rename(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _findings(found: "Discovery") -> Table:
+    """What the server turned out to be."""
+    draft, compared = found.draft, found.draft.topology.workers
+    fixed = f"fixed: {draft.why_fixed}" if draft.topology.port else "any free one works"
+    workers = len(workers_of(found.ready.census))
+    rows = {
+        "port": f"{found.port}, {fixed}",
+        "path": f"{draft.path}, answered with {found.ready.body_bytes:,} bytes",
+        "ready": f"after {duration_text(found.ready.ready_s)}",
+        "workers": f"{workers} found; {_listed(compared)} will be compared" if compared else str(workers),
+    }
+    grid = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        grid.add_row(name, Text(printable(value)))
+    return grid
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"

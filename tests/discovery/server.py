@@ -1,0 +1,53 @@
+"""A server for the tests, started as ``python -m tests.discovery.server``: one page, on as many ports as are named."""
+
+import argparse
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+HOST: Final = "127.0.0.1"
+BODY: Final = b"twelve bytes"
+
+
+class Page(BaseHTTPRequestHandler):
+    """The page is at ``page``; ``moved`` leads to ``location``, and nothing else is there."""
+
+    page: str
+    moved: str
+    location: str
+
+    def do_GET(self) -> None:
+        """Answer."""
+        status = 302 if self.path == self.moved else 200 if self.path == self.page else 404
+        body = BODY if status == 200 else b""
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", self.location)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+def main() -> None:
+    """Serve until SIGTERM. Numbers may be written in any way that Python reads, such as 0x1F90."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", action="append", default=[])
+    parser.add_argument("--page", default="/")
+    parser.add_argument("--moved", default="")
+    parser.add_argument("--location", default="")
+    parser.add_argument("--only", help="refuse to start unless this is it, as it is written", default=None)
+    parser.add_argument("--host", default=HOST)
+    asked = parser.parse_args()
+    if asked.only not in (None, *asked.port):
+        raise SystemExit(f"expected port {asked.only}")
+    for name in ("page", "moved", "location"):
+        setattr(Page, name, getattr(asked, name))
+    for port in asked.port:
+        threading.Thread(target=ThreadingHTTPServer((asked.host, int(port, 0)), Page).serve_forever).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Real servers are started, looked at and started again; what can't be made a scenario of is told."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.discovery import discover as room
+from harness.discovery.discover import ADVICE, Discovery, Wish, discover
+from harness.discovery.failure import DiscoveryError
+from harness.scenario import load_scenario
+from harness.server.launch import free_port
+from tests.server.topologies import ROOT
+
+PYTHONPATH: Final = {"PYTHONPATH": str(ROOT)}
+SERVER: Final = ("{python}", "-m", "tests.discovery.server")
+
+
+def found(*command: str, **known: object) -> Discovery:
+    """What is found out about a server."""
+    fields: dict[str, object] = {"env": PYTHONPATH, "pass_env": (), "port": None, "path": None, "start_timeout_s": 20.0}
+    return discover(Wish(command=command, **(fields | known)), "shop", "shop.toml")  # type: ignore[arg-type]
+
+
+def refusal(*command: str, **known: object) -> str:
+    """Why no scenario can be made."""
+    with pytest.raises(DiscoveryError) as caught:
+        found(*command, **known)
+    return str(caught.value)
+
+
+def test_a_port_on_which_alone_it_works_is_fixed() -> None:
+    port = free_port()
+    discovery = found(*SERVER, "--port", str(port), "--only", f"{port}")
+    assert discovery.draft.topology.port == port
+    assert "the server exited with 1" in discovery.draft.why_fixed
+
+
+def test_a_cluster_is_started_with_as_many_workers_as_are_compared_at_the_most(tmp_path: Path) -> None:
+    app = ("wsgiref.simple_server:demo_app", "--no-control-socket")
+    discovery = found("gunicorn", *app, "-w", "2", "-b", f"127.0.0.1:{free_port()}")
+    assert discovery.draft.topology.command[-4:] == ("-w", "{workers}", "-b", "{host}:{port}")
+    assert [process.role for process in discovery.ready.census].count("worker") == 4
+    file = tmp_path / "shop.toml"
+    file.write_text(discovery.draft.text, encoding="utf-8")
+    assert [topology.workers for topology in load_scenario(file).topologies] == [1, 2, 4]
+
+
+def test_a_program_that_is_not_here_is_told() -> None:
+    assert refusal("no-such-program") == "no-such-program not found on PATH; install no-such-program"
+
+
+def test_the_last_words_of_a_server_that_exits_are_told() -> None:
+    assert refusal("{python}", "-m", "tests.server.servers.exits_at_once").splitlines() == [
+        "the server exited with 3",
+        ADVICE,
+        "It wrote:",
+        "there is no cart to serve",
+    ]
+
+
+def test_a_server_that_has_no_page_is_told() -> None:
+    message = refusal(*SERVER, "--port", "{port}", "--page", "/elsewhere")
+    assert message.startswith("no path is answered with 2xx: / 404, /index.html 404, ")
+
+
+def test_an_interrupt_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*_: object) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("nothing was interrupted")
+
+    monkeypatch.setattr(room, "find_port", interrupted)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        found(*SERVER, "--port", "{port}")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""``harness init`` as people call it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from harness.cli import app
+from harness.scenario import load_scenario
+from harness.server.launch import free_port
+
+
+def init(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["init", *arguments])
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of its own."""
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "shop")
+
+
+def test_a_scenario_is_written_and_the_next_command_is_told() -> None:
+    port = str(free_port())
+    done = init("--", "python", "-m", "http.server", port, "--bind", "127.0.0.1")
+    assert done.exit_code == 0, done.output
+    assert re.search(rf"^port +{port}, any free one works", done.stdout)
+    assert done.stdout.endswith("where one is outlined, and harness compare scenario.toml\n")
+    assert [path.name for path in Path.cwd().iterdir()] == ["scenario.toml"]
+    scenario = load_scenario(Path("scenario.toml"))
+    assert (scenario.name, scenario.load.requests[0].path) == ("shop", "/")
+    assert scenario.topologies[0].command == ("python", "-m", "http.server", "{port}", "--bind", "127.0.0.1")
+
+
+def test_no_file_is_written_over() -> None:
+    Path("mine.toml").write_text("mine")
+    done = init("--out", "mine.toml", "--", "no-such-program")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "harness: mine.toml: exists already; name another file with --out FILE\n",
+    )
+    assert Path("mine.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no-such-program"], "no-such-program not found on PATH"),
+        (["--out", "no/where.toml", "x"], "no/where.toml: there is no folder"),
+        (["--path", "cart", "x"], "--path: expected a path such as /cart"),
+        (["--env", "NAME", "x"], "--env: expected NAME=VALUE, got 'NAME'"),
+        (["--env", "API_TOKEN=x", "x"], "give --pass-env API_TOKEN"),
+        (["--pass-env", "NO_SUCH_NAME", "x"], "--pass-env: NO_SUCH_NAME is not in the environment"),
+        (["--port", "80", "x", "{port}"], "--port: the command has {port}"),
+        (["--start-timeout", "soon", "x"], "expected a duration"),
+        (["x", "\udcff"], "is not UTF-8"),
+        ([], "Missing argument"),
+    ],
+)
+def test_what_can_not_be_used_is_one_message_and_exit_code_2(arguments: list[str], said: str) -> None:
+    done = init(*arguments)
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.split())
+    assert list(Path.cwd().iterdir()) == []

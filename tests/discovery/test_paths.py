@@ -1,0 +1,70 @@
+"""A path is found that is answered well, and what was answered to the others is told."""
+
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+
+import pytest
+
+from harness.discovery.paths import USUAL, find_path
+from harness.server.guarded import ServerError
+from harness.server.launch import free_port
+from tests.discovery.server import HOST, Page
+
+
+@pytest.fixture
+def page() -> type[Page]:
+    """What a server answers, which a test may change."""
+
+    class Changed(Page):
+        page = moved = location = ""
+
+    return Changed
+
+
+@pytest.fixture
+def port(page: type[Page]) -> Iterator[int]:
+    """Where it answers."""
+    with ThreadingHTTPServer((HOST, 0), page) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("path", USUAL)
+def test_the_first_of_the_usual_ones_that_is_there_is_found(path: str, page: type[Page], port: int) -> None:
+    page.page = path
+    assert find_path(port, USUAL) == path
+
+
+@pytest.mark.parametrize("location", ["home?a=b", "/home?a=b", "http://{here}/home?a=b#part"])
+def test_a_redirect_on_the_same_port_is_followed(location: str, page: type[Page], port: int) -> None:
+    page.page, page.moved, page.location = "/home?a=b", "/", location.format(here=f"{HOST}:{port}")
+    assert find_path(port, USUAL) == "/home?a=b"
+
+
+@pytest.mark.parametrize(
+    "location", ["http://127.0.0.1:1/home", "https://{here}/home", "//else.invalid/home", "/h%zé", "http://[", "?"]
+)
+def test_a_redirect_to_anywhere_else_is_not_followed(location: str, page: type[Page], port: int) -> None:
+    page.page, page.moved, page.location = "/home", "/", location.format(here=f"{HOST}:{port}")
+    with pytest.raises(ServerError, match=r"^no path is answered with 2xx: / 302 to .*--path /PATH"):
+        find_path(port, ["/"])
+
+
+def test_a_redirect_is_followed_once(page: type[Page], port: int) -> None:
+    page.moved, page.location = "/", "/"
+    with pytest.raises(ServerError, match="/ 302 to / 302; say"):
+        find_path(port, ["/"])
+
+
+def test_every_answer_is_told_where_none_is_good(port: int) -> None:
+    with pytest.raises(ServerError, match="with 2xx: /a 404, /b 404; say with --path /PATH"):
+        find_path(port, ["/a", "/b"])
+
+
+def test_a_server_that_is_gone_gives_no_answer() -> None:
+    with pytest.raises(ServerError, match=r"/ no answer \(.*Connection refused\)"):
+        find_path(free_port(), ["/"])
