@@ -1,44 +1,30 @@
 """The main job, as one straight line: plan, trials, records on disk, until the plan ends or the verdicts are sure."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from harness import rounds
 from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
 from harness.analysis.measured import measured
 from harness.analysis.metrics import metrics_of
-from harness.doctor.check import Check
 from harness.doctor.checkup import checkup
 from harness.doctor.host import Host
 from harness.environment import describe_environment
 from harness.lock import alone
 from harness.noise import newest_floor
-from harness.plan import PlannedTrial
 from harness.preparation import Prepared
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
+from harness.rounds import make_trials
 from harness.scenario import Scenario
 from harness.stats.sequential import ONCE, Looks, looks_until
-from harness.trial import Progress, run_trial
 
 
-class Audience(Protocol):
+class Audience(rounds.Audience, Protocol):
     """Who is told how a comparison goes."""
-
-    def checked(self, checks: Sequence[Check]) -> None:
-        """The machine was looked at, before the first trial."""
-
-    def begin(self, planned: PlannedTrial) -> None:
-        """A trial begins."""
-
-    def progress(self, progress: Progress) -> None:
-        """The trial goes on."""
-
-    def end(self, record: TrialRecord) -> None:
-        """The trial has ended and its record is on disk."""
 
     def judged(self, rounds: int, comparisons: Comparisons) -> None:
         """A round has ended, and this is what all of them say so far."""
@@ -111,7 +97,7 @@ def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, au
             continue
         if scenario.rounds is None and _would_overrun(scenario, block - 1, time.monotonic() - began_s):
             return "out of time"
-        records += _trials(trials, prepared, folder, audience)
+        records += make_trials(trials, prepared, folder, audience)
         comparisons = compare_topologies(scenario, looks, records)
         audience.judged(block, comparisons)
         if (
@@ -121,18 +107,6 @@ def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, au
         ):
             return "sure"
     return "all rounds" if scenario.rounds is not None else "out of time"
-
-
-def _trials(
-    trials: Iterable[PlannedTrial], prepared: Prepared, folder: RunFolder, audience: Audience
-) -> Iterator[TrialRecord]:
-    for planned in trials:
-        audience.begin(planned)
-        log = folder.log_path(planned.id)
-        record = run_trial(planned, prepared.scenario, prepared.placement, log, audience.progress)
-        folder.append(record)
-        audience.end(record)
-        yield record
 
 
 def _would_overrun(scenario: Scenario, rounds: int, elapsed_s: float) -> bool:

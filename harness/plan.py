@@ -15,6 +15,7 @@ class PlannedTrial(BaseModel):
     """One trial to be made. ``block`` and ``position`` count from 1; the id is unique in the run and sorts in order.
 
     ``seed`` draws what is random in the load: the same for all topologies of a block, which so meet the same requests.
+    ``rate_per_s`` is the rate to be offered, where it is not the scenario that says what is.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,6 +25,7 @@ class PlannedTrial(BaseModel):
     position: int
     seed: int
     topology: Topology
+    rate_per_s: float | None = None
 
 
 def trial_s(load: ScenarioLoad) -> float:

@@ -41,6 +41,8 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
         raise RunFolderError(f"{run.path}: nothing is missing, the run has ended")
     if run.is_edited:
         raise RunFolderError(f"{run.path}: can't be gone on with: its scenario.json was changed since it began")
+    if run.is_search:
+        raise RunFolderError(f"{run.path}: can't be gone on with: a search for the capacity is made anew")
     if run.scenario.is_of_two_commits:
         raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run harness ab again")
     if changed := differences(run.environment, now):

@@ -54,6 +54,7 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, l
         position=planned.position,
         topology=planned.topology.name,
         workers=planned.topology.workers,
+        rate_per_s=planned.rate_per_s,
         status="failed",
         started_at=datetime.now(UTC),
     )
@@ -83,7 +84,8 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         Server(planned.topology, log, placement.server) as server,
         Pace(placement.server or usable_cpus()) as pace,
     ):
-        load, clocks = scenario.load.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
+        offer = scenario.load if planned.rate_per_s is None else scenario.load.offered(planned.rate_per_s)
+        load, clocks = offer.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
         ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
         monitor = Monitor(ready.census, pace)
         result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)

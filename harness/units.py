@@ -10,6 +10,7 @@ NS_PER_US: Final = 1_000
 _DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>us|ms|s|m|h)?", re.ASCII)
 _PERCENT: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
 _RATE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/s)?", re.ASCII)
+_PRICE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/h)?", re.ASCII)
 _SIZE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?P<unit>[kMG]i?B)", re.ASCII)
 _BYTES_PER: Final = {"kB": 1e3, "kiB": 2.0**10, "MB": 1e6, "MiB": 2.0**20, "GB": 1e9, "GiB": 2.0**30}
 _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -67,6 +68,17 @@ def parse_size_bytes(text: str) -> float:
     if match is None:
         raise ValueError(f"expected a size such as '200MiB' or '1.5GB', got {text!r}")
     return float(match["number"]) * _BYTES_PER[match["unit"]]
+
+
+def parse_price_per_h(text: str) -> float:
+    """What an hour costs by ``text``, in whatever unit: 0.34 by ``0.34/h`` or ``0.34``.
+
+    Raises ValueError, with what was expected, when the text is no price.
+    """
+    match = _PRICE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a price such as '0.34/h', got {text!r}")
+    return float(match["number"])
 
 
 def ms_text(milliseconds: float) -> str:

@@ -200,8 +200,10 @@ def record(
     errors: Errors | None = None,
     served: list[int] | None = None,
     body: tuple[int, str | None] = (100, "a" * 64),
+    cpu_s: float = 0.5,
 ) -> TrialRecord:
-    """What a trial at this rate would have left; ``served`` says how much each worker answered."""
+    """What a trial at this rate would have left; ``served`` says how much each worker answered, ``cpu_s`` how much CPU
+    it used."""
     pids = list(range(10, 10 + (topology.workers or 1)))
     workers = {str(pid): count for pid, count in zip(pids, served or [], strict=bool(served)) if count}
     return TrialRecord(
@@ -219,7 +221,7 @@ def record(
         body_sha256=body[1],
         processes=[ServerProcess(pid=pid, born_s=1.0, role="worker", name="x") for pid in pids],
         load=None if status == "failed" else load_result(rate_per_s, errors, workers),
-        usage=None if status == "failed" else usage(pids),
+        usage=None if status == "failed" else usage(pids, cpu_s),
     )
 
 

@@ -83,6 +83,11 @@ class Measured:
         return (self.usage.cpu_s - sum(warming_s)) * MS_PER_S / self._requests
 
     @property
+    def busy_cores(self) -> float:
+        """How many cores all the server's processes together kept busy, on average."""
+        return self.usage.cpu_s / self.usage.window_s
+
+    @property
     def rss_bytes(self) -> int:
         """Resident memory of all the server's processes at the end, pages that they share counted in each."""
         return self.usage.rss_bytes
@@ -125,11 +130,15 @@ class Measured:
 
 
 def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, ...]:
-    """The trials of a topology that count."""
+    """The trials of a topology that count, of those that were offered what the scenario says."""
     return tuple(
         Measured(record.block, record.load, record.usage)
         for record in records
-        if record.topology == topology and record.status == "ok" and record.load and record.usage
+        if record.topology == topology
+        and record.rate_per_s is None
+        and record.status == "ok"
+        and record.load
+        and record.usage
     )
 
 

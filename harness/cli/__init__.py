@@ -4,6 +4,7 @@ import typer
 
 from harness.cli.aa import aa_command
 from harness.cli.ab import ab_command
+from harness.cli.capacity import capacity_command
 from harness.cli.compare import compare_command, report_command, resume_command
 from harness.cli.diff import diff_command
 from harness.cli.doctor import doctor_command
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command(name="init", context_settings={"allow_interspersed_args": False})(init_command)
 app.command(name="compare", epilog=EXIT_CODES)(compare_command)
 app.command(name="ab", epilog=EXIT_CODES)(ab_command)
+app.command(name="capacity", epilog=EXIT_CODES)(capacity_command)
 app.command(name="aa", epilog=EXIT_CODES)(aa_command)
 app.command(name="resume", epilog=EXIT_CODES)(resume_command)
 app.command(name="diff", epilog=EXIT_CODES)(diff_command)

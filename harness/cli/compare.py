@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.cli.outcome import FailOn, Form, Format, Strict, check_compared, tell, with_gates
+from harness.cli.outcome import FailOn, Form, Format, Strict, check_compared, tell, tell_capacity, with_gates
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.environment import describe_environment
@@ -108,7 +108,10 @@ def report_command(
 ) -> None:
     """Make the reports of a run again, from its folder alone."""
     with usage_errors():
-        tell(form.console(), run, form)
+        if read_run(run).is_search:
+            tell_capacity(form.console(), run)
+        else:
+            tell(form.console(), run, form)
 
 
 def drawn(seed: int | None) -> int:
@@ -122,7 +125,7 @@ def measure(console: Console, prepared: Prepared, out: Path) -> Path:
     from harness.comparing import compare
 
     with _display(console, prepared) as audience:
-        return compare(prepared, out, _repeat(prepared.seed), audience)
+        return compare(prepared, out, repeat(prepared.seed), audience)
 
 
 def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDisplay":
@@ -131,7 +134,7 @@ def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDispla
     return (LiveDisplay if is_live(console) else PlainDisplay)(console, prepared)
 
 
-def _repeat(seed: int) -> str:
+def repeat(seed: int) -> str:
     """The command that makes this run again, its seed included."""
     verb, *arguments = sys.argv[1:] or ["compare"]
     seeded = arguments if "--seed" in " ".join(arguments) else ["--seed", str(seed), *arguments]

@@ -101,6 +101,17 @@ def tell(console: Console, path: Path, form: Format) -> int:
     return exit_code(run, outcome.rulings)
 
 
+def tell_capacity(console: Console, path: Path) -> int:
+    """The same of a search: write its reports, print what they come to, return the exit code."""
+    from harness.report.capacity.note import capacity_lines
+    from harness.report.capacity.write import write_capacity
+
+    run = read_run(path)
+    console.print(capacity_lines(run, write_capacity(run)))
+    console.print(f"Report: {path / 'capacity.md'}", highlight=False, soft_wrap=True)
+    return exit_code(run)
+
+
 def _summarise_step(text: str) -> None:
     """Where GitHub Actions shows it as the summary of the job."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):

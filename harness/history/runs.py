@@ -74,7 +74,9 @@ def read_runs(results: Path) -> tuple[list[PastRun], list[str]]:
     runs, unread = [], []
     for folder in _run_folders(results):
         try:
-            runs.append(PastRun.of(read_run(folder)))
+            run = read_run(folder)
+            if not run.is_search:  # which compared nothing
+                runs.append(PastRun.of(run))
         except RunFolderError as error:
             unread.append(str(error))
     if not runs:

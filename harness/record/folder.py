@@ -19,6 +19,7 @@ from harness.record.trial import SCHEMA_VERSION, TrialRecord
 from harness.scenario import Scenario
 
 RUNS_IN_A_SECOND: Final = 100
+MOST_PER_S: Final = 10_000_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -112,7 +113,7 @@ def read_run(path: Path) -> Run:
     except OSError as error:
         raise RunFolderError(f"{path}: not a run folder: {error.strerror}: {error.filename}") from error
     _check_fits(path, info, scenario)
-    records, left_out = _sound(text, {planned.id: planned for planned in info.trials})
+    records, left_out = _sound(text, info, scenario)
     return Run(
         path=path,
         info=info,
@@ -151,8 +152,10 @@ def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
         raise RunFolderError(f"{path / 'run.json'}: plans {sorted(unknown)[0]}, which scenario.json does not have")
 
 
-def _sound(text: str, planned: dict[str, PlannedTrial]) -> tuple[list[TrialRecord], list[str]]:
+def _sound(text: str, info: RunInfo, scenario: Scenario) -> tuple[list[TrialRecord], list[str]]:
     """The records that count, and why the other lines don't."""
+    planned = {trial.id: trial for trial in info.trials}
+    topologies = {topology.name for topology in scenario.topologies}
     records: dict[str, TrialRecord] = {}
     left_out = []
     lines = text.split("\n")  # splitlines would cut at more than the end of a record
@@ -161,7 +164,11 @@ def _sound(text: str, planned: dict[str, PlannedTrial]) -> tuple[list[TrialRecor
             continue
         try:
             record = _record(line)
-            _check_planned(record, planned)
+            if info.objectives:
+                _check_searched(record, topologies)
+            else:
+                _check_planned(record, planned)
+            _check_measured(record)
             if record.trial in records:
                 raise ValueError(f"{record.trial} a second time")
             records[record.trial] = record
@@ -196,6 +203,17 @@ def _check_planned(record: TrialRecord, planned: dict[str, PlannedTrial]) -> Non
     trial = planned.get(record.trial)
     if trial is None or (record.block, record.topology) != (trial.block, trial.topology.name):
         raise ValueError("a trial that was not planned")
+
+
+def _check_searched(record: TrialRecord, topologies: set[str]) -> None:
+    """A search plans as it goes on, so that its records alone tell what was offered."""
+    if record.topology not in topologies:
+        raise ValueError(f"{record.trial} is of {record.topology!r:.80}, which scenario.json does not have")
+    if record.rate_per_s is not None and not 0 < record.rate_per_s <= MOST_PER_S:
+        raise ValueError(f"{record.trial} offered a rate that can't be")
+
+
+def _check_measured(record: TrialRecord) -> None:
     load = record.load
     if record.status == "ok" and not (load and load.latency_ms and load.requests_per_s > 0 and record.usage):
         raise ValueError(f"{record.trial} is called good, and nothing was measured")

@@ -12,7 +12,7 @@ from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
 from harness.record.trial import SCHEMA_VERSION, Data, TrialRecord
 from harness.revisions.revision import Revision
-from harness.scenario import Scenario
+from harness.scenario import Objective, Scenario
 from harness.scenario.table import NAME
 from harness.text import Printable
 
@@ -46,7 +46,8 @@ class RunInfo(Data):
     ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
     ``scenario_sha256`` is that of scenario.json as it was written.
     ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
-    found before the first trial. ``revisions`` are base and head, where two commits are compared.
+    found before the first trial. ``revisions`` are base and head, where two commits are compared. With ``objectives``
+    it is a search for the capacity, whose trials are not known before.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -61,6 +62,7 @@ class RunInfo(Data):
     noise: NoiseFloor | None = None
     checks: list[Check] = Field(default_factory=list)
     revisions: list[Revision] = Field(default_factory=list)
+    objectives: list[Objective] = Field(default_factory=list)
 
 
 class Ending(Data):
@@ -87,6 +89,11 @@ class Run(Data):
     left_out: list[str]
     is_edited: bool
     ending: Ending | None
+
+    @property
+    def is_search(self) -> bool:
+        """Whether it searched for the capacity, and compared nothing."""
+        return bool(self.info.objectives)
 
     @property
     def is_whole(self) -> bool:

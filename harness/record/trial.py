@@ -123,7 +123,8 @@ class Usage(Data):
 
 
 class TrialRecord(Data):
-    """One trial. ``load`` and ``usage`` are None when the trial failed before they were measured."""
+    """One trial. ``load`` and ``usage`` are None when the trial failed before they were measured; ``rate_per_s`` is
+    what a search for the capacity had offered, None for the scenario's own load."""
 
     schema_version: int = SCHEMA_VERSION
     trial: str
@@ -131,6 +132,7 @@ class TrialRecord(Data):
     position: int
     topology: str
     workers: int | None
+    rate_per_s: float | None = None
     status: Status
     reason: Printable | None = None
     log_tail: list[Printable] = []

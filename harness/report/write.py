@@ -1,6 +1,7 @@
 """All reports of a run, made from its folder alone."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,13 +21,19 @@ def write_reports(run: Run) -> list[TopologySummary]:
     folder can't be written.
     """
     summaries = summarise(run)
-    try:
-        with TemporaryDirectory(dir=run.path, prefix=".reports-") as fresh:
-            _write_all(run, summaries, Path(fresh))
-            _move(Path(fresh), run.path)
-    except OSError as error:
-        raise RunFolderError(f"{run.path}: can't write the reports: {error.strerror}") from error
+    write_together(run.path, lambda fresh: _write_all(run, summaries, fresh))
     return summaries
+
+
+def write_together(folder: Path, write: Callable[[Path], None]) -> None:
+    """Have all that ``write`` makes in a folder in this one, or none of it. Raises RunFolderError when it can't be
+    written."""
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".reports-") as fresh:
+            write(Path(fresh))
+            _move(Path(fresh), folder)
+    except OSError as error:
+        raise RunFolderError(f"{folder}: can't write the reports: {error.strerror}") from error
 
 
 def _write_all(run: Run, summaries: list[TopologySummary], folder: Path) -> None:

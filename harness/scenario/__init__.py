@@ -3,6 +3,7 @@
 from harness.scenario.file import Documented, Scenario, load_scenario
 from harness.scenario.gate import Gate, GateTable
 from harness.scenario.load import ScenarioLoad
+from harness.scenario.objective import Objective
 from harness.scenario.table import ScenarioError
 from harness.scenario.topology import Side, Topology
 
@@ -10,6 +11,7 @@ __all__ = [
     "Documented",
     "Gate",
     "GateTable",
+    "Objective",
     "Scenario",
     "ScenarioError",
     "ScenarioLoad",

@@ -54,6 +54,20 @@ class ScenarioLoad(Table):
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "processes"}
         return Load(target=target, seed=seed, **fields)
 
+    def closed(self) -> Self:
+        """The same requests without arrivals, over at most as many connections as a closed loop usually has."""
+        if self.arrivals is None:
+            return self
+        connections = min(self.connections, CLOSED_CONNECTIONS)
+        return self.model_copy(
+            update={"arrivals": None, "connections": connections, "threads": min(self.threads, connections)}
+        )
+
+    def offered(self, rate_per_s: float) -> Self:
+        """The same requests, arriving at random at this rate, over as many connections as it takes."""
+        arrivals = Arrivals(kind="poisson", rate_per_s=rate_per_s)
+        return self.model_copy(update={"arrivals": arrivals, "connections": max(self.connections, OPEN_CONNECTIONS)})
+
     @property
     def is_one_request(self) -> bool:
         """Whether every request is the same, byte for byte."""

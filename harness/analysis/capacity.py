@@ -1,0 +1,207 @@
+"""What a search has found: of each topology the highest rate that keeps every objective, from records alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Self
+
+from harness.analysis.limits import Limit, limit_of
+from harness.analysis.measured import Measured, measured
+from harness.generator.latency import LatencyHistogram
+from harness.generator.result import LoadResult
+from harness.record import Run, TrialRecord
+from harness.scenario import Objective, Topology
+from harness.stats.crossing import Crossing, Share, find_crossing
+from harness.stats.estimate import Estimate, mean_over_trials
+from harness.units import NS_PER_MS
+
+LINE_ERRORS: Final = 3  # standard deviations of a line's length, by which it may differ at the ends of a window
+LEAST_ACHIEVED: Final = 0.99  # of what was offered
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One rate, offered to a fresh server."""
+
+    record: TrialRecord
+    load: LoadResult
+    objectives: tuple[Objective, ...]
+
+    @property
+    def rate_per_s(self) -> float:
+        """What arrived in the window, which at random is a little more or less than what was asked: half of the luck of
+        a probe is in that."""
+        assert self.load.offered is not None
+        return self.load.offered.rate_per_s
+
+    @property
+    def achieved(self) -> float:
+        """Of the requests that were due, the part that was answered in the window; more than 1 where a line of the
+        warm-up was too."""
+        assert self.load.offered is not None
+        return self.load.requests / self.load.offered.due if self.load.offered.due else 1.0
+
+    @property
+    def error_share(self) -> float:
+        """Requests that did not end well, as a part of all that ended."""
+        ended = self.load.started - self.load.unfinished
+        return self.load.errors.total / ended if ended else 0.0
+
+    @property
+    def left_in_line(self) -> int:
+        """Requests by which the line of those waiting grew, where that is more than lines vary by and than what may be
+        missing of the offer."""
+        assert self.load.offered is not None
+        before, after = self.load.started - self.load.offered.begun, self.load.unfinished
+        least = max(LINE_ERRORS * math.sqrt(after + before), (1 - LEAST_ACHIEVED) * self.load.offered.due)
+        return after - before if after - before > least else 0
+
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        """Of each objective the requests that broke it."""
+        return tuple(map(self._share, self.objectives))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether this probe kept all of them, and up with what was offered."""
+        kept = all(
+            share.bad <= objective.allowed * share.requests
+            for share, objective in zip(self.shares, self.objectives, strict=True)
+        )
+        return kept and not self.left_in_line
+
+    def _share(self, objective: Objective) -> Share:
+        errors, offered = self.load.errors, self.load.offered
+        assert offered is not None
+        latencies = LatencyHistogram.decode(self.load.histogram)
+        ended = latencies.total + errors.failed + offered.dropped
+        if objective.limit_ms is None:
+            return Share(self.rate_per_s, ended, min(ended, errors.total + offered.dropped))
+        slow = latencies.above(objective.limit_ms * NS_PER_MS)
+        bad = slow + errors.failed + errors.status + errors.body + offered.dropped
+        return Share(self.rate_per_s, ended + self.left_in_line, min(ended, bad) + self.left_in_line)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Of one topology: ``saturation`` is its throughput in a closed loop, ``ceilings`` the trials it was measured in,
+    ``probes`` the rates that were offered, lowest first; ``left_out`` says of each trial that does not count why.
+    ``crossings`` are where each of the ``objectives`` is broken."""
+
+    topology: Topology
+    objectives: tuple[Objective, ...]
+    ceilings: tuple[Measured, ...]
+    probes: tuple[Probe, ...]
+    left_out: tuple[str, ...]
+
+    @classmethod
+    def of(cls, topology: Topology, records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Self:
+        """From what was recorded so far."""
+        own = [record for record in records if record.topology == topology.name]
+        ceilings = measured(records, topology.name)
+        probes, left_out = [], []
+        for record in (record for record in own if record.rate_per_s is not None):
+            reason = _reason_against(record)
+            if reason is None and record.load:
+                probes.append(Probe(record, record.load, tuple(objectives)))
+            else:
+                left_out.append(f"{record.trial}: {reason}")
+        return cls(
+            topology=topology,
+            objectives=tuple(objectives),
+            ceilings=tuple(trial for trial in ceilings if trial.supports_verdicts),
+            probes=tuple(sorted(probes, key=lambda probe: probe.rate_per_s)),
+            left_out=tuple(left_out),
+        )
+
+    @cached_property
+    def saturation(self) -> Estimate | None:
+        """Requests/s in a closed loop; None where no such trial counts."""
+        rates = [trial.requests_per_s for trial in self.ceilings]
+        return mean_over_trials(rates) if rates else None
+
+    @cached_property
+    def crossings(self) -> tuple[Crossing, ...]:
+        """Of each objective; none before the first probe."""
+        if not self.probes:
+            return ()
+        return tuple(
+            find_crossing([probe.shares[index] for probe in self.probes], objective.allowed)
+            for index, objective in enumerate(self.objectives)
+        )
+
+    @property
+    def binding(self) -> Objective | None:
+        """The objective that is broken first; None where none is, up to the saturation, or where nothing is known."""
+        known = [
+            (crossing.rate.value, objective)
+            for crossing, objective in zip(self.crossings, self.objectives, strict=bool(self.crossings))
+            if crossing.rate
+        ]
+        rate, objective = min(known, key=lambda each: each[0], default=(math.inf, None))
+        return objective if self.saturation and rate < self.saturation.value else None
+
+    @property
+    def rate(self) -> Estimate | None:
+        """The highest rate that keeps every objective: where the first of them is broken, and no more than the
+        saturation, since what is not answered at 99 % is not carried. None where none is kept, or it is not known."""
+        if self.saturation is None or not self.crossings or self.unkept:
+            return None
+        rates = [crossing.rate for crossing in self.crossings if crossing.rate]
+        if not rates and self.probes[-1].rate_per_s < self.saturation.value:
+            return None
+        return min([*rates, self.saturation], key=lambda rate: rate.value)
+
+    @property
+    def unkept(self) -> Objective | None:
+        """One that was broken at every rate that was offered."""
+        return next(
+            (
+                objective
+                for crossing, objective in zip(self.crossings, self.objectives, strict=bool(self.crossings))
+                if crossing.kept is None
+            ),
+            None,
+        )
+
+    @property
+    def price(self) -> float | None:
+        """The price of the objective: the part of the saturation throughput that keeping it costs."""
+        if self.rate is None or self.saturation is None:
+            return None
+        return 1 - self.rate.value / self.saturation.value
+
+    @property
+    def knee(self) -> Probe | None:
+        """Where the rate is most for the time that a request then takes, beyond which waiting grows faster than what is
+        served (the power of Kleinrock, Power and deterministic rules of thumb, ICC 1979)."""
+        told = [probe for probe in self.probes if probe.load.latency_ms and probe.load.requests]
+        return max(told, key=_power, default=None)
+
+    def near(self, ratio: float) -> tuple[Probe, ...]:
+        """The probes whose rate is that near to the answer."""
+        if self.rate is None:
+            return ()
+        value = self.rate.value
+        return tuple(probe for probe in self.probes if value / ratio <= probe.rate_per_s <= value * ratio)
+
+
+def capacities(run: Run) -> list[Capacity]:
+    """Of every topology of a search, in the order of the scenario."""
+    return [Capacity.of(topology, run.records, run.info.objectives) for topology in run.scenario.topologies]
+
+
+def _power(probe: Probe) -> float:
+    assert probe.load.latency_ms is not None
+    return probe.load.requests_per_s / probe.load.latency_ms.mean
+
+
+def _reason_against(record: TrialRecord) -> str | None:
+    """Why a probe tells nothing of the server. That no request at all was answered well does tell."""
+    if record.load is None or record.load.offered is None or record.usage is None:
+        return record.reason or "nothing was measured"
+    if record.status != "ok" and record.load.ok:
+        return record.reason or record.status
+    limiting = limit_of(record.load, record.usage)
+    return limiting.why if limiting.limit is Limit.GENERATOR else None

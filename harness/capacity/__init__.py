@@ -1,0 +1,1 @@
+"""The search for the highest rate at which a topology keeps what users are promised."""

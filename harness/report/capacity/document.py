@@ -1,0 +1,97 @@
+"""What a search has found, for programs: one JSON object, with units in its names."""
+
+from typing import Self
+
+from pydantic import BaseModel
+
+from harness.analysis.capacity import Capacity, Probe
+from harness.record import Run
+from harness.report.machine import FORMAT_VERSION, Figure
+
+
+class ProbeFigures(BaseModel):
+    """One rate that was offered. ``bad_shares`` are the parts of the requests that broke each objective."""
+
+    trial: str
+    offered_per_s: float
+    achieved: float
+    p50_ms: float | None
+    p99_ms: float | None
+    error_share: float
+    bad_shares: list[float]
+    is_kept: bool
+
+    @classmethod
+    def of(cls, probe: Probe) -> Self:
+        """As it was measured."""
+        latency = probe.load.latency_ms
+        return cls(
+            trial=probe.record.trial,
+            offered_per_s=probe.rate_per_s,
+            achieved=probe.achieved,
+            p50_ms=latency.p50 if latency else None,
+            p99_ms=latency.p99 if latency else None,
+            error_share=probe.error_share,
+            bad_shares=[share.bad / share.requests if share.requests else 0.0 for share in probe.shares],
+            is_kept=probe.is_kept,
+        )
+
+
+class TopologyCapacity(BaseModel):
+    """One topology. ``capacity_per_s`` is null where no rate kept the objectives, or nothing is known; ``binding`` is
+    the objective that is broken first, null where the topology is full before."""
+
+    topology: str
+    workers: int | None
+    capacity_per_s: Figure | None
+    saturation_per_s: Figure | None
+    price_of_objective: float | None
+    binding: str | None
+    unkept: str | None
+    knee_per_s: float | None
+    probes: list[ProbeFigures]
+    left_out: list[str]
+
+    @classmethod
+    def of(cls, found: Capacity) -> Self:
+        """As it was found."""
+        return cls(
+            topology=found.topology.name,
+            workers=found.topology.workers,
+            capacity_per_s=Figure.of(found.rate),
+            saturation_per_s=Figure.of(found.saturation),
+            price_of_objective=found.price,
+            binding=found.binding.text if found.binding else None,
+            unkept=found.unkept.text if found.unkept else None,
+            knee_per_s=found.knee.rate_per_s if found.knee else None,
+            probes=[ProbeFigures.of(probe) for probe in found.probes],
+            left_out=list(found.left_out),
+        )
+
+
+class CapacityDocument(BaseModel):
+    """All of them."""
+
+    format_version: int
+    run: str
+    scenario: str
+    objectives: list[str]
+    seed: int
+    command: str
+    is_whole: bool
+    topologies: list[TopologyCapacity]
+
+
+def render_capacity_json(run: Run, found: list[Capacity]) -> str:
+    """One object, indented."""
+    document = CapacityDocument(
+        format_version=FORMAT_VERSION,
+        run=run.path.name,
+        scenario=run.scenario.name,
+        objectives=[objective.text for objective in run.info.objectives],
+        seed=run.info.seed,
+        command=run.info.command,
+        is_whole=run.is_whole,
+        topologies=[TopologyCapacity.of(each) for each in found],
+    )
+    return document.model_dump_json(indent=2) + "\n"

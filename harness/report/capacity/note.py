@@ -1,0 +1,143 @@
+"""``capacity.md``: the question, the answer, the table, the curve, what it rests on, how to repeat it."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.markdown import Markdown
+from rich.table import Table
+
+from harness.analysis.capacity import Capacity, Probe
+from harness.record import EndReason, Run
+from harness.report.capacity.chart import percent_of
+from harness.report.environment import environment_rows
+from harness.report.markdown import share_text, templates
+from harness.report.markup import plain
+from harness.report.offer import placement_text
+from harness.scenario import Objective
+from harness.stats.estimate import Estimate
+from harness.units import duration_text, ms_text, rate_text
+
+NOT_KNOWN: Final = "–"
+ENDS: Final[dict[EndReason, str]] = {
+    "sure": "until every answer was as precise as asked",
+    "out of time": "as many as there was time for",
+    "interrupted": "until it was interrupted",
+}
+
+
+def render_capacity(run: Run, found: list[Capacity]) -> str:
+    """GitHub's Markdown."""
+    filters: dict[str, Callable[..., str]] = {
+        "rate": rate_interval,
+        "offered": rate_text,
+        "share": share_text,
+        "ms": ms_text,
+    }
+    return (
+        templates(filters)
+        .get_template("capacity.md.j2")
+        .render(
+            run=run,
+            scenario=run.scenario,
+            found=found,
+            objectives=objectives_text(run.info.objectives),
+            answers=list(answers(run, found)),
+            percent=percent_of(run.info.objectives),
+            binding=binding_text,
+            probes_text=probes_text(run),
+            placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
+            machine=list(environment_rows(run)),
+        )
+    )
+
+
+def capacity_lines(run: Run, found: list[Capacity]) -> Group:
+    """For the terminal, within 80 columns."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("topology", overflow="fold")
+    for title in ("carries/s", "saturates at/s", "price", "broken first"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for each in found:
+        price = NOT_KNOWN if each.price is None else share_text(each.price)
+        table.add_row(
+            each.topology.name, rate_interval(each.rate), rate_interval(each.saturation), price, binding_text(each)
+        )
+    return Group(table, Markdown("\n".join(f"- {answer}" for answer in answers(run, found))))
+
+
+def answers(run: Run, found: list[Capacity]) -> Iterator[str]:
+    """What to know first, a sentence or two each, in Markdown: the best, then what is wrong."""
+    objectives = objectives_text(run.info.objectives)
+    able = [each for each in found if each.rate is not None]
+    if able:
+        best = max(able, key=_value)
+        others = "; ".join(f"`{each.topology.name}` {rate_interval(each.rate)}" for each in able if each is not best)
+        rest = f" ({others})" if others else ""
+        yield f"**`{best.topology.name}` carries most: {rate_interval(best.rate)} requests/s with {objectives}**{rest}."
+    elif any(each.unkept for each in found):
+        yield f"**No topology keeps {objectives} at any rate that was offered.**"
+    else:
+        yield "**Nothing is known**: no search came to an answer."
+    for each in found:
+        if each.unkept:
+            lowest = each.probes[0]
+            yield (
+                f"`{each.topology.name}` does not keep {plain(each.unkept.text)} even at"
+                f" {rate_text(lowest.rate_per_s)} requests/s ({_latency(lowest)})."
+            )
+        elif each.rate is None:
+            yield f"Of `{each.topology.name}` nothing is known: {plain(why_unknown(each))}."
+        elif each.rate.low is None:
+            yield f"The answer for `{each.topology.name}` has no interval: too few probes are near it."
+
+
+def why_unknown(found: Capacity) -> str:
+    """Why a topology has no answer."""
+    if found.saturation is None:
+        return "no trial in a closed loop counts"
+    if found.probes:
+        return (
+            f"everything was kept up to {rate_text(found.probes[-1].rate_per_s)} requests/s, and the search ended there"
+        )
+    return found.left_out[-1].removesuffix(".") if found.left_out else "the search ended before a rate was offered"
+
+
+def objectives_text(objectives: list[Objective]) -> str:
+    """All of them, as they were written, in Markdown."""
+    return " and ".join(plain(objective.text) for objective in objectives)
+
+
+def rate_interval(rate: Estimate | None) -> str:
+    """Requests/s with the interval."""
+    if rate is None:
+        return NOT_KNOWN
+    interval = "" if rate.low is None or rate.high is None else f" ({rate_text(rate.low)}–{rate_text(rate.high)})"
+    return f"{rate_text(rate.value)}{interval}"
+
+
+def binding_text(found: Capacity) -> str:
+    """What is broken first."""
+    broken = found.unkept or found.binding
+    if broken is not None:
+        return plain(broken.text)
+    return NOT_KNOWN if found.rate is None else "full before"
+
+
+def probes_text(run: Run) -> str:
+    """How many trials were made, and until when."""
+    load, ending = run.scenario.load, run.ending.reason if run.ending else "interrupted"
+    return (
+        f"{len(run.records)} trials, {ENDS.get(ending, '')}, each of {duration_text(load.duration_s)} after"
+        f" {duration_text(load.warmup_s)} of warm-up"
+    )
+
+
+def _latency(probe: Probe) -> str:
+    latency = probe.load.latency_ms
+    return f"p50 {ms_text(latency.p50)}, p99 {ms_text(latency.p99)}" if latency else "no request ended"
+
+
+def _value(found: Capacity) -> float:
+    return found.rate.value if found.rate else 0.0

@@ -1,0 +1,124 @@
+"""At which rate the share of bad requests, which grows with the rate, reaches what is allowed.
+
+Nothing is supposed of the curve but that more load is never better: isotonic regression (Barlow et al., Statistical
+Inference under Order Restrictions, 1972), then a straight line between the two levels around what is allowed, on square
+roots, in which counts scatter alike. A share of requests, unlike a percentile, can be averaged over probes, however few
+requests each has: p99 < 250 ms means that at most one request in a hundred is slower, and the p99 of a short probe is
+too low most of the time, since the rare bursts that make it are not in most probes.
+
+Requests that wait in one line are bad together, so the unit is the probe: the error is that of the bootstrap over
+probes, and the interval Student's, with the freedom of the probes near the crossing, which tell where it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+from scipy.special import stdtrit
+
+from harness.stats.estimate import CONFIDENCE, Estimate
+
+NEAR: Final = 1.15  # as a ratio of rates
+LEAST_NEAR: Final = 4  # probes, for an interval
+RESAMPLES: Final = 300
+BESIDES: Final = 0.5  # requests that each probe counts besides its own, as bad as is allowed: they draw it nowhere else
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one probe saw: so many ``bad`` ones among ``requests`` at this rate."""
+
+    rate_per_s: float
+    requests: int
+    bad: int
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """``kept`` is the highest rate at which the share was within what is allowed, ``broken`` the lowest above it at
+    which it was not; None where there was none. ``rate`` lies between them: without both, it is None."""
+
+    kept: float | None
+    broken: float | None
+    rate: Estimate | None
+
+
+def find_crossing(probes: Sequence[Share], allowed: float) -> Crossing:
+    """Where the share of bad requests comes to ``allowed``, between 0 and 1, after at least one probe."""
+    rates = np.array([probe.rate_per_s for probe in probes])
+    requests = np.array([probe.requests + BESIDES for probe in probes])
+    bad = np.array([probe.bad + BESIDES * allowed for probe in probes])
+    levels = _Levels.of(rates, requests, bad)
+    kept, broken = levels.highest_within(allowed), levels.lowest_beyond(allowed)
+    if kept is None or broken is None:
+        return Crossing(kept, broken, None)
+    return Crossing(kept, broken, _estimate(rates, requests, bad, allowed))
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """The isotonic fit: ``shares`` rise from one level to the next, each from ``first`` to ``last`` rate, around
+    ``middle``."""
+
+    shares: Floats
+    first: Floats
+    middle: Floats
+    last: Floats
+
+    @classmethod
+    def of(cls, rates: Floats, requests: Floats, bad: Floats) -> "_Levels":
+        order = np.argsort(rates, kind="stable")
+        rates, requests = rates[order], requests[order]
+        fit = isotonic_regression(bad[order] / requests, weights=requests)
+        begins, ends = fit.blocks[:-1], fit.blocks[1:] - 1
+        middles = np.add.reduceat(rates * requests, begins) / np.add.reduceat(requests, begins)
+        return cls(fit.x[begins], rates[begins], middles, rates[ends])
+
+    def beyond(self, allowed: float) -> int:
+        """How many levels are within what is allowed."""
+        return int(np.searchsorted(self.shares, allowed * (1 + 1e-9), side="right"))
+
+    def highest_within(self, allowed: float) -> float | None:
+        count = self.beyond(allowed)
+        return float(self.last[count - 1]) if count else None
+
+    def lowest_beyond(self, allowed: float) -> float | None:
+        count = self.beyond(allowed)
+        return float(self.first[count]) if count < len(self.shares) else None
+
+    def crossing(self, allowed: float) -> float:
+        """The rate at which the line between two levels is at ``allowed``; the first or last rate where none is."""
+        count = self.beyond(allowed)
+        if count in (0, len(self.shares)):
+            return float(self.last[-1] if count else self.first[0])
+        around = slice(count - 1, count + 1)
+        return float(np.interp(allowed**0.5, self.shares[around] ** 0.5, self.middle[around]))
+
+
+def _estimate(rates: Floats, requests: Floats, bad: Floats, allowed: float) -> Estimate:
+    from scipy.stats import bootstrap  # a second of imports, which a run need not wait for
+
+    def logarithm(*probes: Floats) -> float:
+        return float(np.log(_Levels.of(*probes).crossing(allowed)))
+
+    best, method = logarithm(rates, requests, bad), "isotonic regression, bootstrap over probes, t interval"
+    near = int(np.sum(np.abs(np.log(rates) - best) <= np.log(NEAR)))
+    if near < LEAST_NEAR:
+        return Estimate(float(np.exp(best)), None, None, near, method)
+    resampled = bootstrap(
+        (rates, requests, bad),
+        logarithm,
+        paired=True,
+        vectorized=False,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    half = float(stdtrit(near - 2, (1 + CONFIDENCE) / 2) * resampled.standard_error)
+    value, low, high = (float(np.exp(end)) for end in (best, best - half, best + half))
+    return Estimate(value, low, high, near, method)

@@ -1,0 +1,145 @@
+"""The search for real: a server on loopback, records on disk, reports from the folder alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from harness.analysis.capacity import capacities
+from harness.capacity.searching import search
+from harness.cli import app
+from harness.plan import PlannedTrial
+from harness.preparation import prepare
+from harness.record import Run, TrialRecord, read_run
+from harness.report.capacity.write import write_capacity
+from harness.scenario import Objective, Scenario, Topology
+from harness.search_display import SearchDisplay
+from tests.trial.trials import scenario
+
+pytestmark = pytest.mark.alone  # it measures
+
+PAUSES = Topology(
+    name="pauses",
+    family="pauses",
+    command=("{python}", "-m", "bench.capacity.one_line", "--port", "{port}", "--mean-ms", "5", "--seed", "1"),
+)
+SCENARIO = '[[topology]]\nname = "raw"\ncommand = ["{python}", "-m", "http.server", "{port}"]\n'
+
+
+def short(max_time_s: float) -> Scenario:
+    """A search of few trials."""
+    made = scenario(PAUSES)
+    return made.model_copy(update={"max_time_s": max_time_s, "precision": 0.05, "rounds": None})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A search that had time for the closed loop and the ladder, on a server that serves 200/s."""
+    results = tmp_path_factory.mktemp("results")
+    objectives = [Objective.parse("p99 < 100ms"), Objective.parse("errors < 1%")]
+    with SearchDisplay(Console(quiet=True)) as audience:
+        path = search(prepare(short(9.0), 1), objectives, results, "harness capacity x", audience)
+    return read_run(path)
+
+
+def test_every_trial_is_on_disk_with_the_rate_that_was_offered(run: Run) -> None:
+    assert run.is_search
+    assert run.left_out == []
+    (found,) = capacities(run)
+    rates = [record.rate_per_s for record in run.records]
+    assert rates[0] is None
+    assert len([rate for rate in rates if rate]) >= 5
+    assert len(found.probes) + len(found.left_out) + rates.count(None) == len(run.records)
+    assert run.ending
+    assert run.ending.reason == "out of time"
+
+
+def test_probes_arrive_at_random_and_each_meets_a_fresh_server(run: Run) -> None:
+    probes = [record for record in run.records if record.rate_per_s and record.load]
+    assert {record.load.offered.kind for record in probes if record.load and record.load.offered} == {"poisson"}
+    assert len({record.processes[0].pid for record in probes}) == len(probes)
+
+
+def test_the_reports_are_made_from_the_folder_alone(run: Run) -> None:
+    found = write_capacity(run)
+    note = (run.path / "capacity.md").read_text(encoding="utf-8")
+    document = json.loads((run.path / "capacity.json").read_text(encoding="utf-8"))
+    assert "p99 &lt; 100ms" in note or "p99 \\< 100ms" in note
+    assert [len(each["probes"]) for each in document["topologies"]] == [len(found[0].probes)]
+    assert (run.path / "charts" / "capacity.png").read_bytes().startswith(b"\x89PNG")
+    assert "harness capacity x" in note
+
+
+def test_the_report_verb_knows_a_search(run: Run) -> None:
+    (run.path / "capacity.md").unlink(missing_ok=True)
+    done = CliRunner().invoke(app, ["report", str(run.path)])
+    assert done.exit_code == 0
+    assert (run.path / "capacity.md").exists()
+    assert "pauses" in done.output
+
+
+def test_a_search_is_not_gone_on_with(run: Run) -> None:
+    (run.path / "ending.json").rename(run.path / "ending.aside")
+    try:
+        done = CliRunner().invoke(app, ["resume", str(run.path)])
+    finally:
+        (run.path / "ending.aside").rename(run.path / "ending.json")
+    assert done.exit_code == 2
+    assert "made anew" in done.output
+
+
+def test_records_that_could_not_be_of_it_do_not_count(run: Run) -> None:
+    trials = run.path / "trials.jsonl"
+    before = trials.read_text(encoding="utf-8")
+    record = run.records[0].model_copy(update={"topology": "stranger", "trial": "r999-01-stranger"})
+    try:
+        trials.write_text(before + record.model_dump_json() + "\n", encoding="utf-8")
+        found = read_run(run.path)
+    finally:
+        trials.write_text(before, encoding="utf-8")
+    assert len(found.records) == len(run.records)
+    assert "stranger" in found.left_out[0]
+
+
+@pytest.mark.parametrize(
+    ("slo", "said"),
+    [
+        (["fast"], "expected an objective such as"),
+        (["p99 < 3s"], "expected less than the time-out of the load, 2s"),
+        (["p99 < 1s", "p99 < 1s"], "one of them twice"),
+    ],
+)
+def test_objectives_that_can_not_be_are_refused(tmp_path: Path, slo: list[str], said: str) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(f'name = "a"\n{SCENARIO}', encoding="utf-8")
+    options = [word for text in slo for word in ("--slo", text)]
+    done = CliRunner().invoke(app, ["capacity", str(file), *options, "--out", str(tmp_path / "results")])
+    assert done.exit_code == 2
+    assert said in done.output.replace("\n", " ")
+    assert not (tmp_path / "results").exists()
+
+
+class Interrupts(SearchDisplay):
+    """Somebody presses Ctrl-C in the second trial."""
+
+    def begin(self, planned: PlannedTrial) -> None:
+        if self.ended:
+            raise KeyboardInterrupt
+        super().begin(planned)
+
+    ended = 0
+
+    def end(self, record: TrialRecord) -> None:
+        self.ended += 1
+
+
+def test_an_interrupt_keeps_what_was_measured(tmp_path: Path) -> None:
+    with Interrupts(Console(quiet=True)) as audience:
+        path = search(prepare(short(60.0), 1), [Objective.parse("p99 < 1s")], tmp_path, "x", audience)
+    interrupted = read_run(path)
+    assert len(interrupted.records) == 1
+    assert not interrupted.is_whole
+    write_capacity(interrupted)
+    assert "Nothing is known" in (path / "capacity.md").read_text(encoding="utf-8")
