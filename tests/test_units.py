@@ -9,6 +9,7 @@ from harness.units import (
     ms_text,
     parse_duration_s,
     parse_percent,
+    parse_price_per_h,
     rate_text,
     size_text,
     wrk_binary,
@@ -41,6 +42,17 @@ def test_percentages_are_read(text: str, part: float) -> None:
 def test_what_is_no_percentage_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected a percentage such as"):
         parse_percent(text)
+
+
+@pytest.mark.parametrize(("text", "price"), [("0.34/h", 0.34), ("0.34", 0.34), (" 12 /h ", 12)])
+def test_prices_are_read(text: str, price: float) -> None:
+    assert parse_price_per_h(text) == pytest.approx(price)
+
+
+@pytest.mark.parametrize("text", ["", "/h", "-1/h", "1e3/h", "0.34/s", "$0.34/h", "nan"])
+def test_what_is_no_price_is_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a price such as"):
+        parse_price_per_h(text)
 
 
 @given(st.integers(min_value=0, max_value=10**6))

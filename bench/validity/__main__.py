@@ -14,6 +14,7 @@ CHECKS: Final[Checks] = {
     "much-slower": checks.much_slower,
     "fixed": checks.fixed,
     "scaling": checks.scaling,
+    "foretelling": checks.foretelling,
 }
 
 

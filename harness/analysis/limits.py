@@ -19,6 +19,7 @@ LEAST_BUSY_ONE: Final = 0.9  # of what one of them can use
 ONE_CORE: Final = 1.05  # a little more than one, for what is lost in reading the counters
 LEAST_CONNECTIONS: Final = 2  # for each worker: with one there is never a request in line behind the one it serves
 MOST_UNSERVED: Final = 0.05  # of the requests due
+MOST_SHARED: Final = 0.5  # of the cores for workers, by more workers than these
 
 
 class Limit(enum.Enum):
@@ -53,9 +54,15 @@ def limit_of(load: LoadResult, usage: Usage) -> Limiting:
     return Limiting(limit, f"{why}.")
 
 
-def is_oversubscribed(workers: int, placement: Placement, usable_cores: int) -> bool:
-    """Whether there are more workers than cores that the generator leaves free."""
-    return workers > usable_cores - placement.processes
+def free_cores(placement: Placement, usable_cores: int) -> int:
+    """How many cores the generator leaves free."""
+    return usable_cores - placement.processes
+
+
+def is_oversubscribed(workers: int, busy_cores: float, cores: int) -> bool:
+    """Whether more workers than there are ``cores`` for them compete for these. Workers that mostly wait for something
+    else, and keep no more than half of the cores busy, do not: they scale as though each had one of its own."""
+    return workers > cores and busy_cores > MOST_SHARED * cores
 
 
 # The rules: each says why it holds, or None ----------------------------------------------------------------

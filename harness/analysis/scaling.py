@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.limits import is_oversubscribed
+from harness.analysis.limits import free_cores, is_oversubscribed
 from harness.analysis.measured import Measured, measured
 from harness.analysis.metrics import THROUGHPUT
 from harness.generator.placement import Placement
@@ -48,40 +48,45 @@ def scaling_of(
     throughput is what was offered. ``cores`` are those that generator and server may use together."""
     if scenario.load.arrivals:
         return []
+    free = free_cores(placement, cores)
     return [
         _scaling(
             members,
-            rates,
-            within=[workers for workers in rates if not is_oversubscribed(workers, placement, cores)],
+            {workers: [trial.requests_per_s for trial in of] for workers, of in trials.items()},
+            within=[workers for workers, of in trials.items() if not is_oversubscribed(workers, _busy_cores(of), free)],
             price=_price(scenario.baseline, members.get(1), comparisons),
         )
-        for members, rates in _families(scenario.topologies, records)
+        for members, trials in _families(scenario.topologies, records)
     ]
+
+
+def _busy_cores(trials: Sequence[Measured]) -> float:
+    """By the server, on the average of the trials."""
+    return sum(trial.busy_cores for trial in trials) / len(trials)
 
 
 def _families(
     topologies: Sequence[Topology], records: Sequence[TrialRecord]
-) -> Iterator[tuple[dict[int, Topology], dict[int, list[float]]]]:
-    """Of each family its topologies by their number of workers, and the rates of each in the rounds that hold all."""
+) -> Iterator[tuple[dict[int, Topology], dict[int, list[Measured]]]]:
+    """Of each family its topologies by their number of workers, and the trials of each in the rounds that hold all."""
     families: defaultdict[str, dict[int, Topology]] = defaultdict(dict)
     for topology in topologies:
         if topology.workers is not None:
             families[topology.family][topology.workers] = topology
     for members in families.values():
-        trials = {workers: measured(records, topology.name) for workers, topology in sorted(members.items())}
-        rates = _in_common({workers: found for workers, found in trials.items() if found})
-        if len(rates) >= LEAST_MEMBERS:
-            yield members, rates
+        found = {workers: measured(records, topology.name) for workers, topology in sorted(members.items())}
+        trials = _in_common({workers: of for workers, of in found.items() if of})
+        if len(trials) >= LEAST_MEMBERS:
+            yield members, trials
 
 
-def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[float]]:
-    """Rates in the rounds in which all count, round by round; empty where there is no such round."""
+def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[Measured]]:
+    """Those of the rounds in which all count, round by round; empty where there is no such round."""
     by_block = {
-        workers: {trial.block: trial.requests_per_s for trial in found if trial.supports_verdicts}
-        for workers, found in trials.items()
+        workers: {trial.block: trial for trial in found if trial.supports_verdicts} for workers, found in trials.items()
     }
     common = sorted(set.intersection(*map(set, by_block.values()))) if by_block else []
-    return {workers: [rates[block] for block in common] for workers, rates in by_block.items()} if common else {}
+    return {workers: [found[block] for block in common] for workers, found in by_block.items()} if common else {}
 
 
 def _price(baseline: Topology, single: Topology | None, comparisons: Comparisons) -> Comparison | None:

@@ -12,6 +12,7 @@ from harness.cli.history import history_command
 from harness.cli.init import init_command
 from harness.cli.load import load_command
 from harness.cli.outcome import EXIT_CODES
+from harness.cli.plan import plan_command
 
 app = typer.Typer(
     help="Should this HTTP service run as one process or as a cluster, and with how many workers?",
@@ -29,5 +30,6 @@ app.command(name="resume", epilog=EXIT_CODES)(resume_command)
 app.command(name="diff", epilog=EXIT_CODES)(diff_command)
 app.command(name="report")(report_command)
 app.command(name="history")(history_command)
+app.command(name="plan")(plan_command)
 app.command(name="load")(load_command)
 app.command(name="doctor")(doctor_command)

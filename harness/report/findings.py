@@ -140,7 +140,7 @@ def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Find
         yield Finding(
             f"Oversubscribed: {', '.join(names)}, with {cores} core{'s' if cores > 1 else ''} for workers and"
             f" {generator}.",
-            "More workers than free cores measure contention, not scaling: repeat on a larger machine.",
+            "More busy workers than free cores measure contention, not scaling: repeat on a larger machine.",
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, paired
-from harness.analysis.limits import is_oversubscribed
+from harness.analysis.limits import free_cores, is_oversubscribed
 from harness.analysis.measured import Measured, measured, merged_latency
 from harness.analysis.metrics import CPU, MEMORY
 from harness.analysis.scaling import FamilyScaling, scaling_of
@@ -41,7 +41,7 @@ class TopologySummary:
     errors: Errors = field(default_factory=Errors)
     unfinished: int = 0
     skew: Skew | None = None  # None for a single worker, and where it can't be told from chance
-    is_oversubscribed: bool = False  # more workers than the generator leaves cores
+    is_oversubscribed: bool = False  # more busy workers than the generator leaves cores
 
     @property
     def name(self) -> str:
@@ -100,6 +100,8 @@ def _summary(
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
         return TopologySummary(topology, (), failed, invalid)
+    busy_cores = _mean([trial.busy_cores for trial in trials])
+    free = free_cores(run.info.placement, run.environment.usable_cores)
     return TopologySummary(
         topology=topology,
         trials=trials,
@@ -112,13 +114,13 @@ def _summary(
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
         rss_bytes=_mean([trial.rss_bytes for trial in trials]),
         memory_ratio=None if baseline is None else _memory_ratio(all_trials[baseline.name], trials),
-        server_cores=_mean([trial.usage.cpu_s / trial.usage.window_s for trial in trials]),
+        server_cores=busy_cores,
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
         unfinished=sum(trial.load.unfinished for trial in trials),
         skew=skew_of(trials, run.scenario.load),
-        is_oversubscribed=is_oversubscribed(topology.workers or 1, run.info.placement, run.environment.usable_cores),
+        is_oversubscribed=is_oversubscribed(topology.workers or 1, busy_cores, free),
     )
 
 

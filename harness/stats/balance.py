@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy.special import bdtrc, chdtrc
 
 CHANCE_LEVEL: Final = 0.01
 RARE: Final = 0.05  # what chance exceeds in at most so many trials is more than is to be expected of it
@@ -54,8 +54,8 @@ def skew(trials: Sequence[Sequence[int]], connections: int) -> Skew | None:
     return Skew(
         busiest_share=statistics.median(shares),
         fair_share=1 / workers,
-        chance_share=float(stats.binom.isf(RARE / workers, connections, 1 / workers)) / connections,
-        p_value=float(stats.combine_pvalues(np.maximum(p_values, np.finfo(float).tiny), method="fisher").pvalue),
+        chance_share=_rarely_exceeded(workers, connections) / connections,
+        p_value=float(chdtrc(2 * len(p_values), -2 * np.log(np.maximum(p_values, np.finfo(float).tiny)).sum())),
     )
 
 
@@ -71,4 +71,10 @@ def chance_of(share: float, workers: int, connections: int) -> float:
     equally fast. The nearest number is meant: to round up would make every such excess look like one more connection.
     """
     busiest = round(share * connections)
-    return min(1.0, workers * float(stats.binom.sf(busiest - 1, connections, 1 / workers)))
+    return min(1.0, workers * float(bdtrc(busiest - 1, connections, 1 / workers)))
+
+
+def _rarely_exceeded(workers: int, connections: int) -> int:
+    """The least number of connections that chance gives to more than one worker in RARE trials."""
+    numbers = np.arange(connections + 1)
+    return int(numbers[bdtrc(numbers, connections, 1 / workers) <= RARE / workers][0])

@@ -18,15 +18,15 @@ interval is read off it (Venzon and Moolgavkar, Appl. Statist. 37, 1988).
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from scipy.optimize import least_squares, nnls
+from scipy.special import fdtrc, fdtri, stdtrit
 
 from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_logs
 
@@ -35,6 +35,7 @@ LEAST_BLOCKS: Final = 2
 COHERENCY_LEVEL: Final = 0.05  # of the test that tells the Universal Scalability Law from Amdahl's
 MISFIT_LEVEL: Final = 0.01
 RESOLUTION: Final = 1e-6  # relative: no throughput is known better, even where the repetitions agree exactly
+LAW_ACCURACY: Final = 0.003  # relative: no system is taken to follow a law more closely than that, where it is foretold
 RAYS: Final = 1000  # so many that the ends of intervals are exact to a fiftieth of their width, mostly far better
 HALVINGS: Final = 28
 
@@ -104,10 +105,25 @@ class Fit:
         points relative to one another, are independent, and their intervals are put together by MOVER (Zou and
         Donner, Stat. Med. 27, 2008).
         """
-        curve = np.log(_speedup(self._region, np.array([workers]))[:, 0])
-        best, low, high = _spread(curve - np.log(_speedup(self._region, self._table.workers)).mean(axis=1))
-        level, half = self._table.level()
-        value = level + best
+        return self._around_level(workers, self._region, self._table.level_half())
+
+    def foretold(self, workers: int) -> Estimate:
+        """What as many more blocks would measure at N, the geometric mean over them: an interval of prediction.
+
+        Besides all that is uncertain about X(N) it holds the level that these blocks will have, the noise of their
+        trials, and that systems follow a law but roughly, which little noise would hide from the region: in queues for
+        a lock, say, the cost of contention grows with the queue. What another day does to the machine is not in it.
+        """
+        rough = self._table.outline(self._region[0], self._table.variance + self._table.blocks * LAW_ACCURACY**2)
+        half = float(np.hypot(2**0.5 * self._table.level_half(), self._table.trial_half()))
+        found = self._around_level(workers, np.vstack([self._region[:1], rough]), half)
+        return replace(found, method=f"{found.method}, for what as many blocks measure")
+
+    def _around_level(self, workers: int, region: Floats, half: float) -> Estimate:
+        """X(N) over the region, at the mean level, which is so uncertain on either side (half of an interval)."""
+        curve = np.log(_speedup(region, np.array([workers]))[:, 0])
+        best, low, high = _spread(curve - np.log(_speedup(region, self._table.workers)).mean(axis=1))
+        value = float(self._table.logs.mean()) + best
         return self._estimate(
             np.exp(value), np.exp(value - np.hypot(best - low, half)), np.exp(value + np.hypot(high - best, half))
         )
@@ -116,7 +132,7 @@ class Fit:
     def of(cls, table: "_Table", law: Law) -> Self:
         """The least squares and the region around them."""
         best = table.best_costs(law)
-        region, deviance = np.vstack([best, table.outline(best)]), float(table.deviance(best))
+        region, deviance = np.vstack([best, table.outline(best, table.variance)]), float(table.deviance(best))
         sigma, *kappa = (_estimate(*_spread(costs), table, law) for costs in region.T)
         return cls(law, sigma, kappa[0] if kappa else None, table.misfit_p(deviance), deviance, table, region)
 
@@ -194,10 +210,16 @@ class _Table:
         left = self.logs - self.means - self.logs.mean(axis=1, keepdims=True) + self.logs.mean()
         return max(float(np.sum(left**2)) / self.freedom, RESOLUTION**2)
 
-    def level(self) -> tuple[float, float]:
-        """The mean over all blocks and points, and half of its t interval, which is over blocks."""
+    def level_half(self) -> float:
+        """Half of the t interval of the mean over all points, which is over blocks."""
         levels = self.logs.mean(axis=1)
-        return float(levels.mean()), float(stats.sem(levels) * stats.t.ppf((1 + CONFIDENCE) / 2, self.blocks - 1))
+        return float(levels.std(ddof=1) / self.blocks**0.5 * stdtrit(self.blocks - 1, (1 + CONFIDENCE) / 2))
+
+    def trial_half(self) -> float:
+        """The same of the mean of as many trials of one point around their blocks' levels, less the noise that the
+        levels have themselves."""
+        error = (self.variance * (1 - 1 / len(self.workers)) / self.blocks) ** 0.5
+        return float(error * stdtrit(self.freedom, (1 + CONFIDENCE) / 2))
 
     def best_costs(self, law: Law) -> Floats:
         """The costs with the least deviance, from those of the linear regression of N/X(N) on."""
@@ -212,10 +234,11 @@ class _Table:
         """The sum of squares between means and curve for each row of costs (..., costs); λ is profiled out."""
         return np.asarray(np.sum(self._residuals(costs) ** 2, axis=-1), dtype=np.float64)
 
-    def outline(self, best: Floats) -> Floats:
-        """Where the rays from the best costs meet the F threshold of the deviance, or the bounds of the costs."""
+    def outline(self, best: Floats, variance: float) -> Floats:
+        """Where the rays from the best costs meet the F threshold of the deviance, with this variance of a trial, or
+        the bounds of the costs."""
         rays = self._rays(best)
-        limit = self.deviance(best) + self.variance * stats.f.ppf(CONFIDENCE, 1, self.freedom)
+        limit = self.deviance(best) + variance * fdtri(1, self.freedom, CONFIDENCE)
         is_inside = self.deviance(best + rays)[:, None] <= limit
         inside, outside = is_inside.astype(np.float64), np.ones((len(rays), 1))
         for _ in range(HALVINGS):
@@ -247,13 +270,13 @@ class _Table:
         Zero is a bound, so half of the distribution is a point at no gain (Self and Liang, JASA 82, 1987). Where the
         best σ without κ is at its upper bound too, κ also gains what σ may not: there the half would be too little.
         """
-        tail = float(stats.f.sf(max(0.0, gain) / self.variance, 1, self.freedom))
+        tail = float(fdtrc(1, self.freedom, max(0.0, gain) / self.variance))
         return tail if sigma == 1 else tail / 2
 
     def misfit_p(self, deviance: float) -> float:
         """Of so much deviance, or more, around the true law."""
         contrasts = len(self.workers) - 1
-        return float(stats.f.sf(deviance / contrasts / self.variance, contrasts, self.freedom))
+        return float(fdtrc(contrasts, self.freedom, deviance / contrasts / self.variance))
 
     def _residuals(self, costs: Floats) -> Floats:
         off = self.means - np.log(_speedup(costs, self.workers))

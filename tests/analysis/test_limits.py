@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.limits import RULES, Limit, is_oversubscribed, limit_of
+from harness.analysis.limits import RULES, Limit, free_cores, is_oversubscribed, limit_of
 from harness.generator.placement import Placement
 from harness.generator.result import Doubt, Errors, LoadResult, Offered
 from harness.record import CoreUsage, MachineUsage, ProcessUsage, Usage
@@ -164,5 +164,14 @@ def test_an_overflow_is_mentioned_whatever_the_limit(overflows: int | None) -> N
 @pytest.mark.parametrize(
     ("workers", "processes", "cores", "more"), [(1, 1, 1, True), (1, 1, 2, False), (2, 1, 2, True), (4, 2, 6, False)]
 )
-def test_more_workers_than_the_generator_leaves_cores(workers: int, processes: int, cores: int, more: bool) -> None:
-    assert is_oversubscribed(workers, Placement(processes=processes), cores) == more
+def test_more_busy_workers_than_the_generator_leaves_cores(
+    workers: int, processes: int, cores: int, more: bool
+) -> None:
+    free = free_cores(Placement(processes=processes), cores)
+    assert is_oversubscribed(workers, busy_cores=0.9 * workers, cores=free) == more
+
+
+@pytest.mark.parametrize(("busy_cores", "compete"), [(0.1, False), (1.0, False), (1.1, True), (2.0, True)])
+def test_workers_that_wait_do_not_compete_for_cores(busy_cores: float, compete: bool) -> None:
+    """Eight of them on two free cores."""
+    assert is_oversubscribed(8, busy_cores, cores=2) == compete

@@ -19,12 +19,16 @@ ONE, TWO, THREE, FOUR = (topology(f"cluster-{n}", workers=n) for n in (1, 2, 3, 
 
 
 def scaled(
-    rates: Sequence[tuple[Topology, Sequence[float]]], cores: int = 8, load: ScenarioLoad = LOAD
+    rates: Sequence[tuple[Topology, Sequence[float]]], cores: int = 8, load: ScenarioLoad = LOAD, cpu_s: float = 0.5
 ) -> list[FamilyScaling]:
-    """Rates of each topology, block by block; a trial whose rate is zero was not made."""
+    """Rates of each topology, block by block; a trial whose rate is zero was not made. Each worker used so much CPU in
+    one second."""
     scenario = scenario_of([each for each, _ in rates], 3).model_copy(update={"load": load})
     records = [
-        record(block, each, rate) for each, of_blocks in rates for block, rate in enumerate(of_blocks, start=1) if rate
+        record(block, each, rate, cpu_s=cpu_s)
+        for each, of_blocks in rates
+        for block, rate in enumerate(of_blocks, start=1)
+        if rate
     ]
     comparisons = compare_topologies(scenario, ONCE, records)
     return scaling_of(scenario, records, comparisons, Placement(), cores)
@@ -62,6 +66,13 @@ def test_more_workers_than_free_cores_are_oversubscribed_and_not_fitted() -> Non
     (small,) = scaled(LINEAR, cores=2)
     assert small.laws is None
     assert small.why_not == "a law of scaling needs 3 different numbers of workers, there are 1"
+
+
+def test_workers_that_wait_are_fitted_however_few_cores_there_are() -> None:
+    """A server that sleeps: four workers of it use a tenth of the one free core."""
+    (family,) = scaled(LINEAR, cores=2, cpu_s=0.025)
+    assert not any(point.is_oversubscribed for point in family.points)
+    assert family.laws is not None
 
 
 def test_only_rounds_that_hold_all_count() -> None:

@@ -13,7 +13,7 @@ from bench.validity.comparisons import MOST_BLOCKS, coverage, share, simulated
 from bench.validity.worlds import METRICS, SCATTER, WORLDS, World
 from harness.stats.verdict import Verdict
 
-RUNS = 40
+RUNS = 20
 each_world = pytest.mark.parametrize("world", WORLDS.values(), ids=list(WORLDS))
 
 
@@ -29,10 +29,11 @@ def test_a_world_without_a_difference_has_none_and_scatters_as_it_says(world: Wo
 
 @each_world
 def test_no_difference_is_seldom_called_one(world: World) -> None:
-    """2 % are promised: of 40, four or more would then be called once in a hundred times."""
+    """2 % are promised: of 20, three or more would then be called once in a hundred times. Of 95 % that are to hold the
+    truth, fewer than sixteen would once in four hundred."""
     outcomes = simulated(world, 0.0, RUNS, seed=1)
-    assert all(share(outcomes, metric, *DIFFERENT) * RUNS < 4 for metric in METRICS)
-    assert coverage(outcomes, "throughput") >= 0.86
+    assert all(share(outcomes, metric, *DIFFERENT) * RUNS < 3 for metric in METRICS)
+    assert coverage(outcomes, "throughput") * RUNS >= 16
 
 
 @each_world

@@ -12,6 +12,7 @@ from rich.console import Console
 from harness.doctor.check import warn
 from harness.record import Run, RunFolderError, SkippedTopology
 from harness.report.markup import code, plain
+from harness.report.summary import TopologySummary
 from harness.report.terminal import closing
 from harness.report.write import write_reports
 from tests.made_runs import environment, made_run, record, scenario_of, topology
@@ -21,15 +22,14 @@ RAW: Final = topology("raw", baseline=True)
 TWO: Final = topology("cluster-2", 2)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
+def hostile_run(results: Path) -> Run:
     """Everything in it that may come from outside is hostile."""
     machine = environment().model_copy(
         update={"cpu_model": EVIL, "system": EVIL, "node": EVIL, "packages": {EVIL: EVIL}, "git_commit": EVIL}
     )
     failed = record(1, TWO, 0, status="failed", reason=EVIL).model_copy(update={"log_tail": EVIL.split("\n")})
     return made_run(
-        tmp_path,
+        results,
         scenario_of([RAW, TWO], 1),
         [record(1, RAW, 100), failed],
         skipped=[SkippedTopology(name="third", reason=EVIL)],
@@ -39,8 +39,21 @@ def run(tmp_path: Path) -> Run:
     )
 
 
-def test_markdown_shows_it_and_obeys_none_of_it(run: Run) -> None:
-    write_reports(run)
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Without reports."""
+    return hostile_run(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[TopologySummary]]:
+    """With all of its reports, which take their time, and what they say."""
+    run = hostile_run(tmp_path_factory.mktemp("results"))
+    return run, write_reports(run)
+
+
+def test_markdown_shows_it_and_obeys_none_of_it(reported: tuple[Run, list[TopologySummary]]) -> None:
+    run, _ = reported
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render((run.path / "report.md").read_text())
     assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 9
     for tag in ("<img src=x", "<script", "<em>b", "<code>c", '<a href="http://x"', "<h1>head"):
@@ -49,9 +62,9 @@ def test_markdown_shows_it_and_obeys_none_of_it(run: Run) -> None:
     assert [row.count("<td") for row in rows] == [2]
 
 
-def test_the_terminal_obeys_none_of_it(run: Run) -> None:
+def test_the_terminal_obeys_none_of_it(reported: tuple[Run, list[TopologySummary]]) -> None:
     console = Console(width=200, force_terminal=True, color_system=None, record=True, file=io.StringIO())
-    console.print(closing(run, write_reports(run)))
+    console.print(closing(*reported))
     said = console.export_text(styles=False)
     assert "\x1b[31m" not in said
     assert "<img src=x onerror=alert(1)>" in said

@@ -23,8 +23,8 @@ RAW = topology("raw", baseline=True)
 TWO = topology("cluster-2", workers=2)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Three rounds of two topologies, of which one trial failed and one is invalid."""
     records = [
         *(record(block, RAW, rate) for block, rate in enumerate([100, 110, 105], start=1)),
@@ -32,7 +32,15 @@ def run(tmp_path: Path) -> Run:
         record(2, TWO, 0, status="failed", reason="the server exited with 3 | <script>"),
         record(3, TWO, 9999, status="invalid", reason="worker 11 ended during the trial", served=[9999, 0]),
     ]
-    return made_run(tmp_path, scenario_of([RAW, TWO], 3), records, machine=environment(cores=2))
+    scenario = scenario_of([RAW, TWO], 3)
+    return made_run(tmp_path_factory.mktemp("results"), scenario, records, machine=environment(cores=2))
+
+
+@pytest.fixture(scope="module")
+def reported(run: Run) -> Run:
+    """With all of its reports, which take their time."""
+    write_reports(run)
+    return run
 
 
 def text_of(run: Run) -> str:
@@ -40,22 +48,22 @@ def text_of(run: Run) -> str:
     return render(run, summaries, list(CHARTS) if any(summary.trials for summary in summaries) else [])
 
 
-def test_every_report_is_written_and_can_be_made_again(run: Run) -> None:
-    write_reports(run)
+def test_every_report_is_written_and_can_be_made_again(reported: Run) -> None:
     names = ["report.md", "report.html", "wrk.txt", "summary.csv", "trials.csv"]
     names += [f"charts/{chart}.{suffix}" for chart in CHARTS for suffix in ("png", "svg")]
-    first = {name: (run.path / name).read_bytes() for name in names}
-    write_reports(read_run(run.path))
-    assert {name: (run.path / name).read_bytes() for name in names} == first
+    first = {name: (reported.path / name).read_bytes() for name in names}
+    for name in names:
+        (reported.path / name).unlink()
+    write_reports(read_run(reported.path))
+    assert {name: (reported.path / name).read_bytes() for name in names} == first
 
 
-def test_charts_are_pictures_with_something_in_them(run: Run) -> None:
-    write_reports(run)
+def test_charts_are_pictures_with_something_in_them(reported: Run) -> None:
     for chart in CHARTS:
-        with Image.open(run.path / f"charts/{chart}.png") as picture:
+        with Image.open(reported.path / f"charts/{chart}.png") as picture:
             assert min(picture.size) > 400
             assert len(picture.convert("L").getcolors(maxcolors=256) or []) > 10
-        assert "<svg" in (run.path / f"charts/{chart}.svg").read_text(encoding="utf-8")
+        assert "<svg" in (reported.path / f"charts/{chart}.svg").read_text(encoding="utf-8")
 
 
 def test_what_is_invalid_or_failed_is_shown_and_not_averaged_in(run: Run) -> None:
@@ -206,14 +214,14 @@ def test_no_formula_reaches_a_spreadsheet(tmp_path: Path, sign: str) -> None:
     assert f"'{reason}" in text
 
 
-def test_csv_is_tidy(run: Run) -> None:
-    (run.path / "trials.csv").write_text(trials_frame(run).to_csv(index=False))
-    trials = pd.read_csv(run.path / "trials.csv")
+def test_csv_is_tidy(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "trials.csv").write_text(trials_frame(run).to_csv(index=False))
+    trials = pd.read_csv(tmp_path / "trials.csv")
     assert list(trials["topology"]) == ["raw"] * 3 + ["cluster-2"] * 3
     assert list(trials["requests_per_s"].dropna()) == [100, 110, 105, 190, 9999]
     assert trials["latency_p99_ms"].isna().tolist() == [False] * 4 + [True, False]
-    (run.path / "summary.csv").write_text(summary_frame(summarise(run)).to_csv(index=False))
-    summary = pd.read_csv(run.path / "summary.csv", index_col="topology")
+    (tmp_path / "summary.csv").write_text(summary_frame(summarise(run)).to_csv(index=False))
+    summary = pd.read_csv(tmp_path / "summary.csv", index_col="topology")
     assert summary.loc["cluster-2", "trials"] == 1
     assert summary.loc["cluster-2", "errors_timeout"] == 3
     assert summary.loc["raw", "requests_per_s"] == pytest.approx((100 * 110 * 105) ** (1 / 3))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.estimate import bootstrap_interval, mean_over_trials, ratio_of_logs
+from harness.stats.estimate import Estimate, bootstrap_interval, mean_over_trials, product_of, ratio_of_logs
 from harness.stats.paired import Paired
 
 
@@ -23,6 +23,25 @@ def test_the_ratio_of_means_over_the_same_blocks_is_the_ratio_within_blocks() ->
     before, after = [100.0, 90.0, 110.0], [150.0, 140.0, 160.0]
     ratio = ratio_of_logs((np.log(after) - np.log(before)).tolist())
     assert mean_over_trials(after).value / mean_over_trials(before).value == pytest.approx(ratio.value)
+
+
+def test_a_product_holds_the_doubts_of_both() -> None:
+    """Simulated: the interval of a product of two independent means holds the true one as often as theirs do."""
+    dice, held = np.random.default_rng(3), 0
+    for _ in range(400):
+        one, other = (mean_over_trials(np.exp(dice.normal(0, scatter, 8)).tolist()) for scatter in (0.1, 0.2))
+        product = product_of(one, other)
+        assert product.value == pytest.approx(one.value * other.value)
+        assert product.low is not None
+        assert product.high is not None
+        held += product.low <= 1 <= product.high
+    assert 0.92 <= held / 400 <= 0.98
+
+
+def test_a_product_with_what_has_no_interval_has_none() -> None:
+    bare = product_of(Estimate(2.0, 1.0, 3.0, 5, "made"), mean_over_trials([42.0]))
+    assert bare.value == pytest.approx(84.0)
+    assert (bare.low, bare.high, bare.n) == (None, None, 1)
 
 
 def test_one_trial_has_no_interval() -> None:

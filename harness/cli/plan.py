@@ -1,0 +1,119 @@
+"""The verb that tells how many workers and hosts a target needs."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from rich.console import Console
+
+from harness.cli.usage import UsageError, usage_errors
+from harness.planning.demand import Demand
+from harness.record import read_run
+from harness.units import parse_percent, parse_price_per_h, parse_rate_per_s, parse_size_bytes
+
+
+def _option(parse: Callable[[str], float]) -> Callable[[str], float]:
+    """The parser of an option, which says what was expected."""
+
+    def parsed(text: str) -> float:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return parsed
+
+
+def plan_command(
+    run: Annotated[Path, typer.Argument(help="The folder of a comparison in a closed loop, or of a capacity run.")],
+    target: Annotated[
+        float, typer.Option(parser=_option(parse_rate_per_s), metavar="800/s", help="What is to be carried.")
+    ],
+    peak_factor: Annotated[
+        float | None, typer.Option(metavar="1.5", show_default="1", help="The peak is so many times the target.")
+    ] = None,
+    headroom: Annotated[
+        float | None,
+        typer.Option(
+            parser=_option(parse_percent), metavar="30%", show_default="30%", help="Of the capacity, free at the peak."
+        ),
+    ] = None,
+    lose: Annotated[
+        int | None, typer.Option(metavar="1", show_default="0", help="Hosts that may be lost at the peak.")
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N,N", show_default="as measured; one a core", help="Workers on a host.")
+    ] = None,
+    cores_per_host: Annotated[
+        int | None, typer.Option(metavar="8", show_default="as the measured machine", help="Cores of a host.")
+    ] = None,
+    memory_per_host: Annotated[
+        float | None,
+        typer.Option(
+            parser=_option(parse_size_bytes),
+            metavar="16GB",
+            show_default="as the measured machine",
+            help="Memory of a host.",
+        ),
+    ] = None,
+    host_cost: Annotated[
+        float | None, typer.Option(parser=_option(parse_price_per_h), metavar="0.34/h", help="What a host costs.")
+    ] = None,
+    form: Annotated[Literal["text", "markdown", "json"], typer.Option("--format", help="What is printed.")] = "text",
+) -> None:
+    """Tell how many workers and hosts a target needs, by what a run has measured, and what that rests on.
+
+    Writes plan.md and plan.json into the run's folder. What the measurements do not carry is refused, with what to
+    measure instead.
+    """
+    asked = {
+        "target_per_s": target,
+        "peak_factor": peak_factor,
+        "headroom": headroom,
+        "lose": lose,
+        "workers": None if workers is None else tuple(part.strip() for part in workers.split(",")),
+        "cores_per_host": cores_per_host,
+        "memory_per_host_bytes": memory_per_host,
+        "host_cost_per_h": host_cost,
+    }
+    console = Console(stderr=form != "text")
+    command = shlex.join(["harness", *sys.argv[1:]])
+    with usage_errors():
+        # SciPy, more than a second of imports that the other verbs need not wait for.
+        from harness.planning.carried import evidence_of
+        from harness.planning.proposal import propose
+        from harness.planning.refused import PlanningError
+        from harness.report.plan import plan_lines, render_plan_markdown, write_plan
+        from harness.report.plan_document import render_plan_json
+
+        demand, found = _demand({name: value for name, value in asked.items() if value is not None}), read_run(run)
+        try:
+            proposal = propose(evidence_of(found), demand)
+        except PlanningError as error:
+            raise UsageError(f"{run}: {error}") from error
+        write_plan(found, proposal, command)
+        if form == "text":
+            console.print(plan_lines(proposal))
+        else:
+            render = render_plan_markdown if form == "markdown" else render_plan_json
+            typer.echo(render(found, proposal, command), nl=False)
+        console.print(f"Plan: {run / 'plan.md'}", highlight=False, soft_wrap=True)
+
+
+def _demand(asked: dict[str, object]) -> Demand:
+    """Raises UsageError with everything that is wrong with it."""
+    try:
+        return Demand.model_validate(asked)
+    except ValidationError as error:
+        raise UsageError("\n".join(map(_problem, error.errors()))) from error
+
+
+def _problem(details: ErrorDetails) -> str:
+    """In the words of the command line, which has no units in its names."""
+    name = str(details["loc"][0]).removesuffix("_per_s").removesuffix("_bytes").removesuffix("_per_h")
+    return f"--{name.replace('_', '-')}: {details['msg']}, got {details['input']!r:.60}"

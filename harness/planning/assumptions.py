@@ -1,0 +1,127 @@
+"""What a plan takes for true, and what each of it rests on."""
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.planning.carried import Carried, Evidence
+from harness.planning.demand import Demand
+from harness.planning.sizing import HOURS_PER_MONTH, Host, Sizing
+from harness.units import rate_text, size_text
+
+
+class Basis(enum.Enum):
+    """What an assumption rests on."""
+
+    MEASURED = "measured"
+    MODELLED = "modelled"
+    GIVEN = "given"  # by who asked, or else taken for granted here
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """``what`` is one or two sentences."""
+
+    what: str
+    basis: Basis
+
+
+def assumptions_of(evidence: Evidence, demand: Demand, host: Host, sizings: Sequence[Sizing]) -> list[Assumption]:
+    """Those on the figures first, then on the hosts, then on what is around them."""
+    return [
+        *_figures(evidence, [sizing.carried for sizing in sizings]),
+        *_hosts(evidence, demand, host),
+        *_waiting([sizing.carried for sizing in sizings]),
+        *_around(sizings),
+    ]
+
+
+def _figures(evidence: Evidence, planned: Sequence[Carried]) -> Iterator[Assumption]:
+    measured = [each for each in planned if not each.predicted_from]
+    if measured:
+        names, objective = ", ".join(each.topology for each in measured), measured[0].objective
+        what = f"the highest rate that keeps {objective}" if objective else "its throughput when saturated"
+        yield Assumption(
+            f"What a host of {names} carries is {what}, under {evidence.load}; in parentheses its 95 % interval over"
+            " trials.",
+            Basis.MEASURED,
+        )
+    yield from (_prediction(each) for each in planned if each.predicted_from)
+    for why in dict.fromkeys(each.floor for each in planned if each.floor):
+        names = ", ".join(each.topology for each in planned if each.floor == why)
+        yield Assumption(f"More may be carried by {names}: in the measurements {why}.", Basis.MEASURED)
+
+
+def _prediction(carried: Carried) -> Assumption:
+    sizes = ", ".join(map(str, carried.predicted_from))
+    kept = (
+        f" The part of it that keeps {carried.objective} is that of {carried.predicted_from[-1]} workers; the intervals"
+        " of the three figures are put together as independent ones (MOVER)."
+        if carried.objective
+        else ""
+    )
+    return Assumption(
+        f"{carried.topology} was not measured. The Universal Scalability Law, fitted to the throughput of {sizes}"
+        " workers, foretells it; the 95 % interval is one of prediction, for what would be measured on the same machine"
+        f" in as many rounds, with their noise.{kept}",
+        Basis.MODELLED,
+    )
+
+
+def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumption]:
+    times = "the target itself" if demand.peak_factor == 1 else f"{demand.peak_factor:g} times the target"
+    yield Assumption(f"The peak is {rate_text(demand.peak_per_s)}/s, {times}.", Basis.GIVEN)
+    yield Assumption(
+        "Capacity is counted at the lower end of its interval, of which"
+        f" {demand.headroom * 100:.0f} % stay free at the peak.",
+        Basis.GIVEN,
+    )
+    if demand.lose:
+        hosts = "one host" if demand.lose == 1 else f"{demand.lose} hosts"
+        yield Assumption(f"With {hosts} lost, the others still carry the peak, without that headroom.", Basis.GIVEN)
+    is_given = demand.cores_per_host is not None or demand.memory_per_host_bytes is not None
+    yield Assumption(
+        f"A host has {host.cores} core{'s' if host.cores > 1 else ''} and {size_text(host.memory_bytes)} of memory"
+        f"{'' if is_given else ', as the machine that was measured'}.",
+        Basis.GIVEN if is_given else Basis.MEASURED,
+    )
+    yield Assumption(
+        f"Its cores are as fast as those of the measured machine ({evidence.environment.cpu_model or 'unknown CPU'}).",
+        Basis.GIVEN,
+    )
+    yield Assumption(
+        "Memory is what all the server's processes held at the end of a measurement, pages they share counted in each.",
+        Basis.MEASURED,
+    )
+    if demand.host_cost_per_h is not None:
+        yield Assumption(
+            f"A host costs {demand.host_cost_per_h:g} per hour; a month has {HOURS_PER_MONTH} hours.", Basis.GIVEN
+        )
+
+
+def _waiting(planned: Sequence[Carried]) -> Iterator[Assumption]:
+    varied = all(each.service for each in planned)
+    service = "as variable as they were measured" if varied else "exponentially distributed"
+    yield Assumption(
+        "Response times at the peak are those of random arrivals and of service times that are"
+        f" {service}, whose mean is what saturates the workers: the lower with one line for all of them (M/M/c,"
+        " Allen–Cunneen), the upper with a line for each (M/G/1, Pollaczek–Khinchine).",
+        Basis.MODELLED,
+    )
+
+
+def _around(sizings: Sequence[Sizing]) -> Iterator[Assumption]:
+    yield Assumption(
+        "Requests are spread evenly over the hosts, by something that is no limit itself and is not in the cost.",
+        Basis.GIVEN,
+    )
+    yield Assumption(
+        "Hosts share nothing that is a limit, such as a database: twice as many carry twice as much.", Basis.GIVEN
+    )
+    yield Assumption("Users ask for what was asked for in the measurement.", Basis.GIVEN)
+    if single := [sizing.carried.topology for sizing in sizings if not sizing.carried.is_cluster and sizing.idle_cores]:
+        yield Assumption(
+            f"A host runs one process of {', '.join(single)} and leaves its other cores idle. Several of them behind a"
+            " proxy on each host were not measured.",
+            Basis.GIVEN,
+        )

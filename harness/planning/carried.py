@@ -1,0 +1,172 @@
+"""The evidence: what each topology of a run was seen to carry, and how its family scales."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from harness.analysis.capacity import Capacity, capacities
+from harness.analysis.comparison import compare_topologies
+from harness.analysis.limits import Limit, free_cores, is_oversubscribed
+from harness.analysis.measured import Measured, measured
+from harness.analysis.scaling import FamilyScaling, scaling_of
+from harness.environment import Environment
+from harness.planning.refused import PlanningError, Refused
+from harness.record import Run
+from harness.scenario import Topology
+from harness.stats.estimate import Estimate, mean_over_trials
+from harness.stats.queueing import Service
+from harness.stats.sequential import Looks
+
+MS_PER_S: Final = 1000
+FLOORS: Final = {
+    Limit.STARVED: "the CPU was not the limit, so that connections may have been",
+    Limit.MACHINE: "the machine was the limit",
+}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Response times under a rate that was offered."""
+
+    rate_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What one topology carries. ``rate`` is what may be planned with (requests/s): the saturation throughput or, with
+    an ``objective``, the highest rate that keeps it; None where no rate kept it.
+
+    ``workers`` is 1 for a topology that is no cluster. ``service`` is what a request takes at low load, ``observed``
+    the response times at other rates. ``predicted_from`` are the numbers of workers that a prediction rests on; empty
+    where this was measured. Where the figures are a floor, ``floor`` says why.
+    """
+
+    topology: str
+    family: str
+    workers: int
+    is_cluster: bool
+    rate: Estimate | None
+    saturation: Estimate | None
+    worker_rss_bytes: Estimate
+    busy_cores: float
+    objective: str | None = None
+    service: Service | None = None
+    observed: tuple[Observed, ...] = ()
+    predicted_from: tuple[int, ...] = ()
+    floor: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a plan rests on. ``load`` says what the topologies were offered, ``command`` how to measure again;
+    ``refused`` are the topologies of which nothing is known."""
+
+    carried: tuple[Carried, ...]
+    families: tuple[FamilyScaling, ...]
+    refused: tuple[Refused, ...]
+    environment: Environment
+    load: str
+    command: str
+
+
+def evidence_of(run: Run) -> Evidence:
+    """Of a comparison in a closed loop, whose throughput is that of saturation, or of a search for the capacity, which
+    has that too. Raises PlanningError for other runs."""
+    return _searched(run) if run.is_search else _compared(run)
+
+
+def _searched(run: Run) -> Evidence:
+    scenario, free = run.scenario, free_cores(run.info.placement, run.environment.usable_cores)
+    found = [_kept(capacity, free) for capacity in capacities(run)]
+    return Evidence(
+        carried=tuple(each for each in found if isinstance(each, Carried)),
+        families=tuple(scaling_of(scenario, run.records, {}, run.info.placement, run.environment.usable_cores)),
+        refused=tuple(each for each in found if isinstance(each, Refused)),
+        environment=run.environment,
+        load="requests that arrive at random",
+        command=run.info.command,
+    )
+
+
+def _kept(capacity: Capacity, free: int) -> Carried | Refused:
+    """What it carries with the objectives kept, or why that is not known."""
+    found = _found(capacity.topology, capacity.ceilings, free)
+    if isinstance(found, Refused):
+        return found
+    objective = " and ".join(each.text for each in capacity.objectives)
+    if capacity.rate is None and capacity.unkept is None:
+        return Refused(
+            found.topology, f"The search did not find how much it carries with {objective}.", "Let it go on."
+        )
+    lowest = capacity.probes[0].load.service_ms
+    return replace(
+        found,
+        rate=capacity.rate,
+        objective=objective,
+        service=Service(lowest.mean / MS_PER_S, (lowest.stdev / lowest.mean) ** 2) if lowest else None,
+        observed=tuple(
+            Observed(probe.rate_per_s, probe.load.latency_ms.p50, probe.load.latency_ms.p99)
+            for probe in capacity.probes
+            if probe.load.latency_ms
+        ),
+    )
+
+
+def _compared(run: Run) -> Evidence:
+    scenario = run.scenario
+    if scenario.is_of_two_commits:
+        raise PlanningError(
+            "a comparison of two commits is no basis of a plan: measure one of them, by harness compare"
+        )
+    if scenario.load.arrivals:
+        raise PlanningError(
+            "this run offered a rate: whoever kept up with it carries at least that, and how much more can't be told."
+            " Measure without a rate, in a closed loop, or plan from a run of harness capacity"
+        )
+    free = free_cores(run.info.placement, run.environment.usable_cores)
+    found = [_found(topology, measured(run.records, topology.name), free) for topology in scenario.topologies]
+    comparisons = compare_topologies(scenario, Looks(run.info.looks), run.records)
+    families = scaling_of(scenario, run.records, comparisons, run.info.placement, run.environment.usable_cores)
+    return Evidence(
+        carried=tuple(each for each in found if isinstance(each, Carried)),
+        families=tuple(families),
+        refused=tuple(each for each in found if isinstance(each, Refused)),
+        environment=run.environment,
+        load=f"a closed loop of {scenario.load.connections} connections",
+        command=run.info.command,
+    )
+
+
+def _found(topology: Topology, trials: Sequence[Measured], free: int) -> Carried | Refused:
+    """What it carries, or why that is not known. ``free`` are the cores that the generator left to the server."""
+    telling = [trial for trial in trials if trial.supports_verdicts]
+    if not trials:
+        why, advice = "No trial of it counts.", "Look for why in the report of the run, and measure it again."
+        return Refused(topology.name, why, advice)
+    if not telling:
+        why, advice = "The load generator was the limit of all its trials.", "Give it more processes."
+        return Refused(topology.name, why, advice)
+    workers = topology.workers or 1
+    rate = mean_over_trials([trial.requests_per_s for trial in telling])
+    busy_cores = sum(trial.busy_cores for trial in telling) / len(telling)
+    return Carried(
+        topology=topology.name,
+        family=topology.family,
+        workers=workers,
+        is_cluster=topology.workers is not None,
+        rate=rate,
+        saturation=rate,
+        worker_rss_bytes=mean_over_trials([trial.rss_bytes / workers for trial in telling]),
+        busy_cores=busy_cores,
+        floor=_floor(telling, is_oversubscribed(workers, busy_cores, free)),
+    )
+
+
+def _floor(trials: Sequence[Measured], is_oversubscribed: bool) -> str | None:
+    if is_oversubscribed:
+        return "its busy workers outnumbered the cores that the load generator left free"
+    ((limit, _),) = Counter(trial.limiting.limit for trial in trials).most_common(1)
+    return FLOORS.get(limit)

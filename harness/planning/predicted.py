@@ -1,0 +1,69 @@
+"""What a cluster of a size that was not measured would carry, as far as the measured ones tell."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from harness.analysis.scaling import FamilyScaling
+from harness.planning.carried import Carried
+from harness.planning.refused import BeyondDataError
+from harness.stats.estimate import product_of
+from harness.stats.scaling import WhichLaw
+
+MOST_TIMES: Final = 2  # the largest measured number of workers: beyond it a small cost that no one saw may be all
+
+
+def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers: int) -> Carried:
+    """A cluster of so many workers, from the measured ones of its family (at least one).
+
+    Its saturation throughput is what the Universal Scalability Law foretells for as many rounds as were measured. The
+    rate at an objective is the same part of it as with the largest measured cluster; since the two are estimated from
+    different figures, their intervals are put together as independent ones. Raises BeyondDataError.
+    """
+    fitted = [point.workers for point in family.points if not point.is_oversubscribed] if family else []
+    if family is None or family.laws is None:
+        raise BeyondDataError(_no_law(family, members))
+    if family.laws.law is WhichLaw.NEITHER:
+        raise BeyondDataError(
+            f"Neither Amdahl's law nor the Universal Scalability Law fits {_listed(fitted)} workers, so nothing follows"
+            f" for {workers}."
+        )
+    if workers > MOST_TIMES * max(fitted):
+        raise BeyondDataError(
+            f"{workers} workers are more than twice the {max(fitted)} up to which the law was fitted."
+        )
+    largest = max((member for member in members if member.workers in fitted), key=lambda member: member.workers)
+    if largest.rate is None or largest.saturation is None:
+        raise BeyondDataError(f"Even {largest.topology} keeps {largest.objective} at no rate.")
+    saturation = family.laws.universal.foretold(workers)
+    kept = product_of(largest.rate, largest.saturation.inverse())
+    return replace(
+        largest,
+        topology=_name(largest, workers),
+        workers=workers,
+        rate=product_of(saturation, kept) if largest.objective else saturation,
+        saturation=saturation,
+        busy_cores=largest.busy_cores * saturation.value / largest.saturation.value,
+        observed=(),
+        predicted_from=tuple(fitted),
+    )
+
+
+def _no_law(family: FamilyScaling | None, members: Sequence[Carried]) -> str:
+    if family is None:
+        sizes = _listed(sorted(member.workers for member in members))
+        return f"No law of scaling can be fitted to {sizes} worker{'' if sizes == '1' else 's'} alone."
+    crowded = [point.topology for point in family.points if point.is_oversubscribed]
+    why = f"No law of scaling can be fitted: {family.why_not}"
+    return f"{why}, since {', '.join(crowded)} had more busy workers than free cores." if crowded else f"{why}."
+
+
+def _name(member: Carried, workers: int) -> str:
+    """As its topology would be called: the family's name has an N where the member's has its number."""
+    letters = zip(member.family, member.topology, strict=False)
+    place = next(place for place, (letter, other) in enumerate(letters) if letter != other)
+    return f"{member.family[:place]}{workers}{member.family[place + 1 :]}"
+
+
+def _listed(workers: Sequence[int]) -> str:
+    return ", ".join(map(str, workers))

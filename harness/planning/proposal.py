@@ -1,0 +1,117 @@
+"""The plan itself: every topology that can carry the target, the one to take, and what is not known."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.limits import is_oversubscribed
+from harness.analysis.scaling import FamilyScaling
+from harness.planning.assumptions import Assumption, assumptions_of
+from harness.planning.carried import Carried, Evidence
+from harness.planning.demand import Demand
+from harness.planning.predicted import predicted
+from harness.planning.refused import BeyondDataError, PlanningError, Refused
+from harness.planning.sizing import Host, Sizing, memory_bytes, sizing_of
+from harness.planning.waiting import Support, support_of
+from harness.units import size_text
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """``sizings`` are all that can carry it, the one to take first; ``support`` is what was seen of the lines in which
+    requests wait."""
+
+    demand: Demand
+    host: Host
+    sizings: tuple[Sizing, ...]
+    refused: tuple[Refused, ...]
+    support: Support
+    assumptions: tuple[Assumption, ...]
+
+    @property
+    def best(self) -> Sizing:
+        """The fewest hosts, which are the cheapest, since all cost the same; of as many, the fewest workers."""
+        return self.sizings[0]
+
+    @property
+    def is_one_worker_enough(self) -> bool:
+        """Whether one worker on a single host carries the peak, so that further hosts are for redundancy alone."""
+        return self.best.carried.workers == 1 and self.best.hosts - self.demand.lose <= 1
+
+
+def propose(evidence: Evidence, demand: Demand) -> Proposal:
+    """Raises PlanningError, with every reason, when no topology can be planned with."""
+    host = Host.of(demand, evidence.environment)
+    found, refused = list[Sizing](), list(evidence.refused)
+    for each in _candidates(evidence, demand, host):
+        judged = each if isinstance(each, Refused) else _judged(each, evidence, demand, host)
+        if isinstance(judged, Refused):
+            refused.append(judged)
+        else:
+            found.append(judged)
+    if not found:
+        raise PlanningError("\n".join(_reasons(evidence, demand, refused)))
+    sizings = sorted(found, key=lambda sizing: (sizing.hosts, sizing.carried.workers))
+    assumptions = assumptions_of(evidence, demand, host, sizings)
+    support = support_of(evidence.carried)
+    return Proposal(demand, host, tuple(sizings), tuple(refused), support, tuple(assumptions))
+
+
+def _candidates(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Carried | Refused]:
+    """What was measured, and of each family of clusters what was not, in the sizes that come into question."""
+    for each in evidence.carried:
+        if not demand.workers or each.workers in demand.workers:
+            yield each
+    families = {each.family: each for each in evidence.families}
+    for name in dict.fromkeys(each.family for each in evidence.carried if each.is_cluster):
+        members = [each for each in evidence.carried if each.family == name]
+        wanted = set(demand.workers or (host.cores,)) - {member.workers for member in members}
+        for workers in sorted(wanted):
+            yield _predicted(families.get(name), members, workers, evidence.command)
+
+
+def _predicted(
+    family: FamilyScaling | None, members: Sequence[Carried], workers: int, command: str
+) -> Carried | Refused:
+    try:
+        return predicted(family, members, workers)
+    except BeyondDataError as error:
+        sizes = sorted({*(member.workers for member in members), 1, 2, -(-workers // 2), workers})
+        advice = f"Measure it, on a machine with cores enough: workers = {sizes} in the scenario, then: {command}"
+        return Refused(f"{members[0].family}, {workers} workers", str(error), advice)
+
+
+def _judged(carried: Carried, evidence: Evidence, demand: Demand, host: Host) -> Sizing | Refused:
+    """Its hosts, unless it is none for such hosts or can't be planned with."""
+    if carried.rate is None:
+        why = f"It keeps {carried.objective} at no rate that was offered, so that more hosts do not help."
+        return Refused(carried.topology, why, "Make it faster, or promise less.")
+    if carried.rate.low is None:
+        why = "A single trial has no interval, whose lower end would be planned with."
+        return Refused(carried.topology, why, f"Measure more rounds: {evidence.command}")
+    if is_oversubscribed(carried.workers, carried.busy_cores, host.cores):
+        why = f"Its {carried.workers} workers keep {carried.busy_cores:.1f} cores busy, and compete for {host.cores}."
+        return Refused(carried.topology, why, "Plan with hosts that have a core for each worker.")
+    if (needed := memory_bytes(carried)) > host.memory_bytes:
+        why = f"Its workers need {size_text(needed)} of memory, and a host has {size_text(host.memory_bytes)}."
+        return Refused(carried.topology, why, "Take hosts with more memory, or fewer workers.")
+    sizing = sizing_of(carried, demand, host)
+    if sizing is None:
+        return Refused(carried.topology, "The lower end of what it carries is nothing.", "Measure more rounds.")
+    return sizing
+
+
+def _reasons(evidence: Evidence, demand: Demand, refused: Sequence[Refused]) -> Iterator[str]:
+    """Why nothing can be planned, the objective first, which is the same for all."""
+    objectives = {each.objective for each in evidence.carried if each.rate is None}
+    if objectives and all(each.rate is None for each in evidence.carried):
+        yield f"no topology keeps {objectives.pop()} at any rate that was offered: more hosts do not help"
+        return
+    if not refused:
+        sizes = sorted({each.workers for each in evidence.carried})
+        yield f"nothing was measured with {_either(demand.workers)} workers; there are: {', '.join(map(str, sizes))}"
+    for each in refused:
+        yield f"{each.topology}: {each.why} {each.advice}"
+
+
+def _either(workers: Sequence[int]) -> str:
+    return " or ".join(map(str, workers))

@@ -1,0 +1,93 @@
+"""How many hosts a topology needs, and how busy they are."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final, Self
+
+from harness.environment import Environment
+from harness.planning.carried import Carried
+from harness.planning.demand import Demand
+from harness.planning.waiting import Bracket, bracket_of
+from harness.stats.estimate import Estimate
+
+HOURS_PER_MONTH: Final = 730
+
+
+@dataclass(frozen=True)
+class Host:
+    """One of the machines that are planned with."""
+
+    cores: int
+    memory_bytes: float
+
+    @classmethod
+    def of(cls, demand: Demand, environment: Environment) -> Self:
+        """As asked for, and otherwise like the machine that was measured."""
+        return cls(
+            demand.cores_per_host or environment.usable_cores,
+            demand.memory_per_host_bytes or environment.memory_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """One topology, on so many hosts. ``capacity`` is a host's, of which the lower end of the interval, ``careful``, is
+    planned with: ``at_target``, ``at_peak`` and ``after_loss`` are the parts of it that are used, the last with as many
+    hosts lost as may be (None when none may). Costs are in the unit that a host's was given in."""
+
+    carried: Carried
+    capacity: Estimate
+    careful_per_s: float
+    hosts: int
+    at_target: float
+    at_peak: float
+    after_loss: float | None
+    memory_bytes: float
+    idle_cores: int
+    cost_per_h: float | None
+    bracket: Bracket | None
+
+    @property
+    def cost_per_month(self) -> float | None:
+        """Of 730 hours."""
+        return None if self.cost_per_h is None else self.cost_per_h * HOURS_PER_MONTH
+
+
+def hosts_needed(peak_per_s: float, careful_per_s: float, headroom: float, lose: int) -> int:
+    """The fewest that keep the headroom at the peak while all are there, and carry it when ``lose`` of them are not."""
+    return max(
+        _at_least(peak_per_s / (careful_per_s * (1 - headroom))),
+        _at_least(peak_per_s / careful_per_s) + lose,
+    )
+
+
+def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
+    """None where there is no interval, or nothing that may be carried."""
+    if carried.rate is None or not carried.rate.low:
+        return None
+    peak_per_s, careful_per_s = demand.peak_per_s, carried.rate.low
+    hosts = hosts_needed(peak_per_s, careful_per_s, demand.headroom, demand.lose)
+    left = hosts - demand.lose
+    return Sizing(
+        carried=carried,
+        capacity=carried.rate,
+        careful_per_s=careful_per_s,
+        hosts=hosts,
+        at_target=demand.target_per_s / (hosts * careful_per_s),
+        at_peak=peak_per_s / (hosts * careful_per_s),
+        after_loss=peak_per_s / (left * careful_per_s) if demand.lose else None,
+        memory_bytes=memory_bytes(carried),
+        idle_cores=max(0, host.cores - carried.workers),
+        cost_per_h=None if demand.host_cost_per_h is None else hosts * demand.host_cost_per_h,
+        bracket=bracket_of(carried, peak_per_s / hosts),
+    )
+
+
+def memory_bytes(carried: Carried) -> float:
+    """Of all workers of a host, by the upper end of the interval where there is one."""
+    return carried.workers * (carried.worker_rss_bytes.high or carried.worker_rss_bytes.value)
+
+
+def _at_least(hosts: float) -> int:
+    """Whole ones, less what is lost in computing with fractions."""
+    return max(1, ceil(hosts - 1e-9))

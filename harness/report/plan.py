@@ -1,0 +1,188 @@
+"""A plan as an engineer would note it down: question and answer, table, what is not known, and what it rests on."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.markdown import Markdown
+from rich.table import Table
+
+from harness.planning.proposal import Proposal
+from harness.planning.sizing import Sizing
+from harness.planning.waiting import Bracket
+from harness.record import Run, RunFolderError
+from harness.report.markdown import share_text, templates
+from harness.report.markup import code, plain
+from harness.report.plan_document import render_plan_json
+from harness.stats.estimate import Estimate
+from harness.units import ms_text, rate_text
+
+NOT_KNOWN: Final = "–"
+
+
+def write_plan(run: Run, proposal: Proposal, command: str) -> None:
+    """Write plan.md and plan.json into the run's folder, where old ones are replaced. Raises RunFolderError."""
+    texts = {
+        "plan.md": render_plan_markdown(run, proposal, command),
+        "plan.json": render_plan_json(run, proposal, command),
+    }
+    try:
+        with TemporaryDirectory(dir=run.path, prefix=".plan-") as fresh:
+            for name, text in texts.items():
+                Path(fresh, name).write_text(text, encoding="utf-8")
+            for name in texts:
+                os.replace(Path(fresh, name), run.path / name)
+    except OSError as error:
+        raise RunFolderError(f"{run.path}: can't write the plan: {error.strerror}") from error
+
+
+def render_plan_markdown(run: Run, proposal: Proposal, command: str) -> str:
+    """GitHub's Markdown; ``command`` makes it again."""
+    filters: dict[str, Callable[..., str]] = {"capacity": capacity_text, "used": used_text, "cost": cost_text}
+    return (
+        templates(filters)
+        .get_template("plan.md.j2")
+        .render(
+            run=run,
+            proposal=proposal,
+            question=question(proposal),
+            answer=plan_answer(proposal),
+            lost=lost_text(proposal),
+            bracket=bracket_text,
+            command=command,
+        )
+    )
+
+
+def plan_lines(proposal: Proposal) -> Group:
+    """For the terminal, within 80 columns."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("topology", overflow="fold")  # the one that gives way where the terminal is narrow
+    columns = {title: [text(sizing) for sizing in proposal.sizings] for title, text in _COLUMNS.items()}
+    told = {title: cells for title, cells in columns.items() if set(cells) != {NOT_KNOWN}}
+    for title in told:
+        table.add_column(title, justify="right", no_wrap=True)
+    for sizing, *cells in zip(proposal.sizings, *told.values(), strict=True):
+        table.add_row(sizing.carried.topology, *cells)
+    return Group(Markdown(plan_answer(proposal)), table, Markdown("\n".join(_notes(proposal))))
+
+
+def _notes(proposal: Proposal) -> Iterator[str]:
+    for each in proposal.refused:
+        yield f"- Not in question: {plain(each.topology)}. {plain(each.why)} {plain(each.advice)}"
+    yield f"- Response times are between one line for all workers and a line for each. {proposal.support.value}"
+    for assumption in proposal.assumptions:
+        yield f"- *{assumption.basis.value}*: {plain(assumption.what)}"
+
+
+def question(proposal: Proposal) -> str:
+    """What was asked."""
+    return f"what do {rate_text(proposal.demand.target_per_s)}/s need?"
+
+
+def plan_answer(proposal: Proposal) -> str:
+    """In two or three sentences, in Markdown."""
+    sentences = [_one_worker(proposal) if proposal.is_one_worker_enough else _so_many_hosts(proposal)]
+    sentences += _foretold(proposal.best)
+    sentences += _cost(proposal.best)
+    if not proposal.is_one_worker_enough:
+        sentences += _why(proposal)
+    return " ".join(sentences)
+
+
+def _one_worker(proposal: Proposal) -> str:
+    best, lose = proposal.best, proposal.demand.lose
+    peak, capacity = rate_text(proposal.demand.peak_per_s), capacity_text(best.capacity)
+    enough = (
+        f"**One worker of {code(best.carried.topology)} carries it**: {peak}/s of {capacity}."
+        " A cluster is not needed for the rate."
+    )
+    return f"{enough} Take {best.hosts} hosts, so that {_lost(lose)} may be lost." if lose else enough
+
+
+def _so_many_hosts(proposal: Proposal) -> str:
+    best, demand = proposal.best, proposal.demand
+    hosts, use, carry = f"{best.hosts:,} hosts", "they use", "they carry"
+    if best.hosts == 1:
+        hosts, use, carry = "one host", "it uses", "it carries"
+    place = "it" if best.hosts == 1 else "each"
+    workers = f", {best.carried.workers} workers on {place}," if best.carried.workers > 1 else ""
+    peak = f"At the peak of {rate_text(demand.peak_per_s)}/s"
+    loss = f", and {share_text(best.after_loss)} with {_lost(demand.lose)} lost" if best.after_loss else ""
+    needed = f"**Take {hosts} with {code(best.carried.topology)}**{workers} for {rate_text(demand.target_per_s)}/s."
+    return f"{needed} {peak} {use} {share_text(best.at_peak)} of what {carry} at least{loss}."
+
+
+def _foretold(best: Sizing) -> Iterator[str]:
+    if best.carried.predicted_from:
+        sizes = ", ".join(map(str, best.carried.predicted_from))
+        yield f"It was not measured: {capacity_text(best.capacity)} a host is foretold from {sizes} workers."
+
+
+def _cost(best: Sizing) -> Iterator[str]:
+    if best.cost_per_h is not None:
+        yield f"That costs {cost_text(best.cost_per_h)} per hour, {cost_text(best.cost_per_month)} per month."
+
+
+def _why(proposal: Proposal) -> Iterator[str]:
+    """Why this one and no other."""
+    best, *others = proposal.sizings
+    as_few = [each for each in others if each.hosts == best.hosts]
+    if not others:
+        yield "Nothing else came into question."
+    elif as_few:
+        names = " and ".join(code(each.carried.topology) for each in as_few)
+        yield f"Nothing needs fewer hosts; {names} would need as many, with no fewer workers on each."
+    else:
+        needs = ", ".join(f"{code(each.carried.topology)} {each.hosts:,}" for each in others)
+        yield f"The others need more: {needs}."
+
+
+def lost_text(proposal: Proposal) -> str:
+    """The title of what is used after a loss."""
+    return f"with {_lost(proposal.demand.lose)} lost"
+
+
+def _lost(hosts: int) -> str:
+    return "one" if hosts == 1 else str(hosts)
+
+
+def capacity_text(capacity: Estimate) -> str:
+    """``662/s (602–728)``."""
+    if capacity.low is None or capacity.high is None:
+        return f"{rate_text(capacity.value)}/s"
+    return f"{rate_text(capacity.value)}/s ({rate_text(capacity.low)}–{rate_text(capacity.high)})"
+
+
+def used_text(part: float | None) -> str:
+    """``68 %``."""
+    return NOT_KNOWN if part is None else share_text(part)
+
+
+def cost_text(cost: float | None) -> str:
+    """``0.68``, in whatever unit it was given."""
+    return NOT_KNOWN if cost is None else f"{cost:,.2f}"
+
+
+def bracket_text(bracket: Bracket | None, percentile: str) -> str:
+    """``85.1–190 ms``, one figure where both models have the same."""
+    if bracket is None:
+        return NOT_KNOWN
+    low, high = (ms_text(getattr(lines, f"{percentile}_ms")) for lines in (bracket.one_line, bracket.lines_apart))
+    low_number, unit = low.split()
+    return high if low == high else f"{low_number if high.endswith(f' {unit}') else low}–{high}"
+
+
+_COLUMNS: Final[dict[str, Callable[[Sizing], str]]] = {
+    "hosts": lambda sizing: f"{sizing.hosts:,}",
+    "workers": lambda sizing: str(sizing.carried.workers),
+    "a host\ncarries": lambda sizing: capacity_text(sizing.capacity),
+    "at\npeak": lambda sizing: used_text(sizing.at_peak),
+    "after\nloss": lambda sizing: used_text(sizing.after_loss),
+    "p99 at\npeak": lambda sizing: bracket_text(sizing.bracket, "p99"),
+    "per\nhour": lambda sizing: cost_text(sizing.cost_per_h),
+}

@@ -1,0 +1,110 @@
+"""A plan for programs: one JSON object, with units in its names."""
+
+from typing import Self
+
+from pydantic import BaseModel
+
+from harness.planning.demand import Demand
+from harness.planning.proposal import Proposal
+from harness.planning.sizing import Sizing
+from harness.planning.waiting import ResponseTimes
+from harness.record import Run
+from harness.report.machine import FORMAT_VERSION, Figure
+
+
+class PlannedTopology(BaseModel):
+    """One topology on its hosts. ``used_*`` are parts of the lower end of ``capacity_per_s``, which is one host's,
+        ``one_line`` and ``lines_apart`` response times at the peak;
+    ``predicted_from`` is empty where it was measured."""
+
+    topology: str
+    workers_per_host: int
+    hosts: int
+    capacity_per_s: Figure | None
+    saturation_per_s: Figure | None
+    objective: str | None
+    predicted_from: list[int]
+    used_at_target: float
+    used_at_peak: float
+    used_after_loss: float | None
+    memory_per_worker_bytes: Figure | None
+    memory_per_host_bytes: float
+    idle_cores_per_host: int
+    one_line: ResponseTimes | None
+    lines_apart: ResponseTimes | None
+    cost_per_h: float | None
+    cost_per_month: float | None
+
+    @classmethod
+    def of(cls, sizing: Sizing) -> Self:
+        """As it was sized."""
+        carried, bracket = sizing.carried, sizing.bracket
+        return cls(
+            topology=carried.topology,
+            workers_per_host=carried.workers,
+            hosts=sizing.hosts,
+            capacity_per_s=Figure.of(sizing.capacity),
+            saturation_per_s=Figure.of(carried.saturation),
+            objective=carried.objective,
+            predicted_from=list(carried.predicted_from),
+            used_at_target=sizing.at_target,
+            used_at_peak=sizing.at_peak,
+            used_after_loss=sizing.after_loss,
+            memory_per_worker_bytes=Figure.of(carried.worker_rss_bytes),
+            memory_per_host_bytes=sizing.memory_bytes,
+            idle_cores_per_host=sizing.idle_cores,
+            one_line=bracket.one_line if bracket else None,
+            lines_apart=bracket.lines_apart if bracket else None,
+            cost_per_h=sizing.cost_per_h,
+            cost_per_month=sizing.cost_per_month,
+        )
+
+
+class RefusedTopology(BaseModel):
+    """What did not come into question, and what to do about that."""
+
+    topology: str
+    why: str
+    advice: str
+
+
+class Assumed(BaseModel):
+    """What is taken for true, and whether that is measured, modelled or given."""
+
+    what: str
+    basis: str
+
+
+class PlanDocument(BaseModel):
+    """The whole plan; ``topologies`` begin with the one to take."""
+
+    format_version: int = FORMAT_VERSION
+    scenario: str
+    run: str
+    command: str
+    demand: Demand
+    cores_per_host: int
+    memory_per_host_bytes: float
+    topologies: list[PlannedTopology]
+    refused: list[RefusedTopology]
+    waiting: str
+    assumptions: list[Assumed]
+
+
+def render_plan_json(run: Run, proposal: Proposal, command: str) -> str:
+    """One object."""
+    document = PlanDocument(
+        scenario=run.scenario.name,
+        run=run.path.name,
+        command=command,
+        demand=proposal.demand,
+        cores_per_host=proposal.host.cores,
+        memory_per_host_bytes=proposal.host.memory_bytes,
+        topologies=[PlannedTopology.of(sizing) for sizing in proposal.sizings],
+        refused=[
+            RefusedTopology(topology=each.topology, why=each.why, advice=each.advice) for each in proposal.refused
+        ],
+        waiting=proposal.support.value,
+        assumptions=[Assumed(what=each.what, basis=each.basis.value) for each in proposal.assumptions],
+    )
+    return document.model_dump_json(indent=2) + "\n"
