@@ -19,6 +19,7 @@ from harness.preparation import Prepared
 from harness.record import EndReason, RunFolder, RunInfo, TrialRecord
 from harness.rounds import make_trials
 from harness.scenario import Objective, Topology
+from harness.stats.sequential import ONCE
 
 GIVEN_UP: Final = 3  # trials in a closed loop without a result, after which there is none to be had
 
@@ -46,7 +47,7 @@ def search(
             started_at=datetime.now(UTC),
             command=command,
             trials=[],
-            looks=(),
+            looks=ONCE.after,
             placement=prepared.placement,
             skipped=prepared.skipped,
             checks=checks,

@@ -34,7 +34,7 @@ def draw(run: Run, found: list[Capacity]) -> Figure:
             )
     for index, each in enumerate(found):
         style = look(index)
-        told = [(probe, latency) for probe in each.probes if (latency := _latency_ms(probe, percent)) is not None]
+        told = [(probe, latency) for probe in each.probes if (latency := latency_at(probe, percent)) is not None]
         for is_kept, face in ((True, style.colour), (False, "none")):
             marks = [(probe.rate_per_s, latency) for probe, latency in told if probe.is_kept is is_kept]
             axes.scatter(
@@ -68,6 +68,7 @@ def percent_of(objectives: list[Objective]) -> float:
     return round(told[0], 4) if told else USUAL_PERCENT
 
 
-def _latency_ms(probe: Probe, percent: float) -> float | None:
+def latency_at(probe: Probe, percent: float) -> float | None:
+    """That percentile (ms); None where no request ended."""
     latencies = LatencyHistogram.decode(probe.load.histogram)
     return latencies.percentiles_ns([percent])[0] / NS_PER_MS if latencies.total else None

@@ -10,8 +10,10 @@ from jinja2.utils import htmlsafe_json_dumps
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from harness.analysis.capacity import capacities
 from harness.analysis.metrics import metrics_of
 from harness.record import Run
+from harness.report.capacity.note import answers, binding_text, objectives_text, rate_interval
 from harness.report.charts.style import COLOURS
 from harness.report.html.charts import draw_charts
 from harness.report.html.charts.embed import embedded
@@ -49,6 +51,7 @@ def render_html(run: Run, summaries: list[TopologySummary]) -> str:
         "shades": SHADES,
         "metrics": metrics_of(run.scenario.load),
         "most_bytes": MOST_BYTES,
+        **_found(run),
         "marks": marks,
         **_drawn(draw_charts(run, summaries)),
     }
@@ -59,6 +62,18 @@ def render_html(run: Run, summaries: list[TopologySummary]) -> str:
         return Markup(TRIAL.render(row=row, is_whole=is_whole, marks=marks))
 
     return PAGE.render(known, told=told(trial_rows(run), html, _room(known)))
+
+
+def _found(run: Run) -> dict[str, object]:
+    """What a search for the capacity has found, which is then the answer of the page."""
+    if not run.is_search:
+        return {"capacities": []}
+    found = capacities(run)
+    return {
+        "capacities": found,
+        "question": f"how many requests/s with {objectives_text(run.info.objectives)}?",
+        "headline": " ".join(answers(run, found)),
+    }
 
 
 def _room(known: Mapping[str, object]) -> int:
@@ -114,6 +129,8 @@ def _blocks(text: str) -> Markup:
     return Markup(MARKDOWN.render(str(text)))
 
 
-TEMPLATES: Final = templates({"markdown": _inline, "markdown_blocks": _blocks})
+TEMPLATES: Final = templates(
+    {"markdown": _inline, "markdown_blocks": _blocks, "carried": rate_interval, "broken_first": binding_text}
+)
 PAGE: Final = TEMPLATES.get_template("report.html.j2")
 TRIAL: Final = TEMPLATES.get_template("trial.html.j2")

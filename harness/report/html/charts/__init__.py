@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from harness.record import Run
-from harness.report.html.charts import latency, speedup, throughput, timeline, workers
+from harness.report.html.charts import capacity, latency, speedup, throughput, timeline, workers
 from harness.report.html.charts.style import Chart
 from harness.report.summary import TopologySummary
 
 CHARTS: Final[dict[str, Callable[[Run, list[TopologySummary]], Chart]]] = {
+    "capacity": capacity.draw,
     "throughput": throughput.draw,
     "speedup": speedup.draw,
     "latency": latency.draw,
@@ -21,12 +22,13 @@ CHARTS: Final[dict[str, Callable[[Run, list[TopologySummary]], Chart]]] = {
 def draw_charts(run: Run, summaries: list[TopologySummary]) -> dict[str, Chart]:
     """Those of what was measured, by name; none without a trial that counts.
 
-    There is a speed-up where numbers of workers differ: not of two commits, nor in an open loop, in which all
-    topologies serve what is offered, or fail to.
+    A search for the capacity has one more. There is a speed-up where numbers of workers differ: not of two commits, nor
+    in an open loop, in which all topologies serve what is offered, or fail to.
     """
     measured = [summary for summary in summaries if summary.trials]
     if not measured:
         return {}
     sizes = {summary.topology.workers or 1 for summary in measured}
     is_scaled = len(sizes) > 1 and run.scenario.load.arrivals is None and not run.scenario.is_of_two_commits
-    return {name: draw(run, measured) for name, draw in CHARTS.items() if name != "speedup" or is_scaled}
+    left_out = {name for name, is_told in (("speedup", is_scaled), ("capacity", run.is_search)) if not is_told}
+    return {name: draw(run, measured) for name, draw in CHARTS.items() if name not in left_out}
