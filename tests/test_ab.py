@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from harness.cli import app
 from harness.record import read_run
+from tests.interrupts import heeding_interrupts
 from tests.revisions.repository import SERVER, Repository, with_server
 from tests.server.polling import PATIENCE_S, wait_until
 
@@ -33,17 +36,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), **summary}
 
 
-def ab(repository: Repository, tmp_path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """``harness ab page.toml`` there."""
-    return subprocess.run(
-        [*HARNESS, "ab", "page.toml", "--out", str(tmp_path / "results"), *options],
-        cwd=repository.path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+@pytest.fixture
+def ab(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """``harness ab page.toml`` there; in this process, which is quicker."""
+    monkeypatch.chdir(repository.path)
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return lambda *options: CliRunner().invoke(app, ["ab", "page.toml", "--out", str(tmp_path / "results"), *options])
 
 
 def assert_clean(repository: Repository, tmp_path: Path) -> None:
@@ -55,7 +54,15 @@ def assert_clean(repository: Repository, tmp_path: Path) -> None:
 @pytest.mark.alone
 def test_a_slower_head_fails_and_is_told_in_a_comment(repository: Repository, tmp_path: Path) -> None:
     repository.write("server.py", SERVER.format(work=3000))  # not committed: the working tree is measured
-    done = ab(repository, tmp_path, "--base", "before", "--format", "github")
+    done = subprocess.run(
+        [*HARNESS, "ab", "page.toml", "--out", tmp_path / "results", "--base", "before", "--format", "github"],
+        cwd=repository.path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 3, done.stderr
     assert done.stdout.startswith("<!-- harness: page -->\n")
     assert "**Slower.** `raw` slower, requests/s −" in done.stdout
@@ -64,18 +71,16 @@ def test_a_slower_head_fails_and_is_told_in_a_comment(repository: Repository, tm
     run = read_run(tmp_path / "results" / "latest")
     assert {record.topology for record in run.records} == {"raw-base", "raw-head"}
     assert [revision.is_changed for revision in run.info.revisions] == [False, True]
-    again = subprocess.run(
-        [*HARNESS, "report", run.path, "--format", "json"], capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 0, again.stderr
+    again = CliRunner().invoke(app, ["report", str(run.path), "--format", "json"])
+    assert again.exit_code == 0, again.stderr
     assert json.loads(again.stdout)["verdict"] == "failed"
     assert_clean(repository, tmp_path)
 
 
 @pytest.mark.alone
-def test_the_same_commit_is_no_slower(repository: Repository, tmp_path: Path) -> None:
-    done = ab(repository, tmp_path, "--base", "before", "--head", "main")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_same_commit_is_no_slower(repository: Repository, tmp_path: Path, ab: Callable[..., Result]) -> None:
+    done = ab("--base", "before", "--head", "main")
+    assert done.exit_code == 0, done.output
     assert "failed" not in done.stdout
     assert_clean(repository, tmp_path)
 
@@ -91,21 +96,23 @@ def test_the_same_commit_is_no_slower(repository: Repository, tmp_path: Path) ->
     ],
 )
 def test_what_can_not_be_used_ends_with_2_and_leaves_nothing(
-    repository: Repository, tmp_path: Path, options: list[str], said: str
+    repository: Repository, tmp_path: Path, ab: Callable[..., Result], options: list[str], said: str
 ) -> None:
-    done = ab(repository, tmp_path, *options)
-    assert done.returncode == 2
+    done = ab(*options)
+    assert done.exit_code == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
     assert_clean(repository, tmp_path)
 
 
-def test_a_preparation_that_fails_ends_with_2(repository: Repository, tmp_path: Path) -> None:
+def test_a_preparation_that_fails_ends_with_2(
+    repository: Repository, tmp_path: Path, ab: Callable[..., Result]
+) -> None:
     scenario = (repository.path / "page.toml").read_text()
     repository.write("page.toml", 'prepare = ["sh", "-c", "echo no compiler >&2; exit 3"]\n' + scenario)
-    done = ab(repository, tmp_path, "--base", "before")
-    assert done.returncode == 2
+    done = ab("--base", "before")
+    assert done.exit_code == 2
     assert "before: prepare: sh -c 'echo no compiler >&2; exit 3' ended with 3:\nno compiler" in done.stderr
     assert_clean(repository, tmp_path)
 
@@ -114,15 +121,14 @@ def test_a_preparation_that_fails_ends_with_2(repository: Repository, tmp_path: 
 def comparing(repository: Repository, tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """A comparison under way."""
     arguments = [*HARNESS, "ab", "page.toml", "--base", "before", "--rounds", "50", "--out", str(tmp_path / "results")]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
-    try:
-        with subprocess.Popen(
+    with (
+        heeding_interrupts(),
+        subprocess.Popen(
             arguments, cwd=repository.path, env=environment(tmp_path), stdout=subprocess.DEVNULL
-        ) as process:
-            yield process
-            process.kill()
-    finally:
-        signal.signal(signal.SIGINT, before)
+        ) as process,
+    ):
+        yield process
+        process.kill()
 
 
 def test_an_interrupt_reports_what_there_is_and_leaves_nothing(repository: Repository, tmp_path: Path) -> None:
@@ -134,7 +140,9 @@ def test_an_interrupt_reports_what_there_is_and_leaves_nothing(repository: Repos
     assert_clean(repository, tmp_path)
 
 
-def test_the_commands_run_where_the_commit_is(repository: Repository, tmp_path: Path) -> None:
+def test_the_commands_run_where_the_commit_is(
+    repository: Repository, tmp_path: Path, ab: Callable[..., Result]
+) -> None:
     """``{root}`` is the checkout, relative programs are its own, and what prepare made is there."""
     repository.write(
         "page.toml",
@@ -148,6 +156,6 @@ def test_the_commands_run_where_the_commit_is(repository: Repository, tmp_path: 
     )
     repository.commit("Serve by a script")
     repository.git("tag", "--force", "before")
-    done = ab(repository, tmp_path, "--base", "before", "--rounds", "1")
+    done = ab("--base", "before", "--rounds", "1")
     records = read_run(tmp_path / "results" / "latest").records
-    assert [record.status for record in records] == ["ok", "ok"], done.stdout + done.stderr
+    assert [record.status for record in records] == ["ok", "ok"], done.output

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from tests.interrupts import heeding_interrupts
 
 HARNESS = [sys.executable, "-m", "harness"]
 TWICE = """
@@ -193,7 +194,7 @@ def test_load_prints_what_wrk_prints(url: str) -> None:
 
 
 def test_load_prints_one_json_object(url: str) -> None:
-    done = harness("load", url, "-c", "4", "-d", "300ms", "--json")
+    done = CliRunner().invoke(app, ["load", url, "-c", "4", "-d", "300ms", "--json"])
     result = json.loads(done.stdout)
     errors = result["errors"]
     assert result["started"] == result["ok"] + sum(errors.values()) + result["unfinished"]
@@ -205,7 +206,8 @@ def test_load_prints_one_json_object(url: str) -> None:
 
 
 def test_ctrl_c_ends_a_load_early_and_prints_it(url: str) -> None:
-    process = subprocess.Popen([*HARNESS, "load", url, "-d", "60s", "--json"], stdout=subprocess.PIPE, text=True)
+    with heeding_interrupts():
+        process = subprocess.Popen([*HARNESS, "load", url, "-d", "60s", "--json"], stdout=subprocess.PIPE, text=True)
     try:
         _wait_until_loaded(url)
         process.send_signal(signal.SIGINT)

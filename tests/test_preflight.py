@@ -1,15 +1,19 @@
 """What a machine has too little of is said before the run, and every request that fails for it is counted."""
 
+import multiprocessing
 import os
 import resource
 import socket
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import pytest
+from typer.testing import CliRunner
 
+from harness.cli import app
 from harness.generator.process import Generator
 from harness.generator.result import LoadResult
 from harness.record import read_run
@@ -35,19 +39,22 @@ command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
 """
 
 
-def test_too_few_open_files_are_told_before_the_run_and_fail_the_trials(tmp_path: Path) -> None:
-    file = tmp_path / "hungry.toml"
+def compared(results: Path) -> tuple[int, str]:
+    """How a comparison ends, and what it prints."""
+    file = results / "hungry.toml"
     file.write_text(SCENARIO)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "compare", file, "--out", tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES)),
-    )
-    assert done.returncode == 2, done.stdout + done.stderr
-    warning, first_trial = (done.stdout.index(words) for words in ("open files: 200 a process, 1,064", "[1/2]"))
+    done = CliRunner().invoke(app, ["compare", str(file), "--out", str(results)])
+    return done.exit_code, done.output
+
+
+def test_too_few_open_files_are_told_before_the_run_and_fail_the_trials(tmp_path: Path) -> None:
+    """In a forked process, which need not import anything."""
+    few = (resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    forking = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(1, forking, initializer=resource.setrlimit, initargs=few) as pool:
+        code, told = pool.submit(compared, tmp_path).result(timeout=60)
+    assert code == 2, told
+    warning, first_trial = (told.index(words) for words in ("open files: 200 a process, 1,064", "[1/2]"))
     assert warning < first_trial
     reasons = {record.reason for record in read_run(tmp_path / "latest").records}
     assert reasons == {

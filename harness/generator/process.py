@@ -23,6 +23,7 @@ from harness.units import NS_PER_MS
 SLACK_S: Final = 20.0  # what starting, a last batch and the result may take beyond warm-up and window
 HEAD_START_NS: Final = 20 * NS_PER_MS  # from telling the processes to begin until they do, all at once
 SPARE_DESCRIPTORS: Final = 64  # what a process needs beside its connections
+ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}  # or those on the server's cores spin for 0.1 s as NumPy is imported
 
 
 class GeneratorError(Exception):
@@ -39,6 +40,7 @@ class _Process:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "harness.generator", str(child.fileno()), str(os.getpid())],
                 pass_fds=[child.fileno()],
+                env=os.environ | ONE_THREAD,
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,
                 start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle

@@ -20,6 +20,8 @@ from tests.generator.answers import SMALL, whole
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.alone  # it measures
+
 WINDOW_S: Final = 0.8
 LONG_S: Final = 60.0
 AFTER_S: Final = 0.05  # once the window has begun, and between two rounds of chores

@@ -16,6 +16,8 @@ from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import After, ScriptedServer
 
+pytestmark = pytest.mark.alone  # it measures
+
 RATE_PER_S = 200.0
 STEADY = {"arrivals": Arrivals(rate_per_s=RATE_PER_S), "duration_s": 0.5}
 

@@ -24,7 +24,7 @@ from tests.generator.scripted_server import HOST, After, Answer, ScriptedServer
 from tests.generator.transport_server import TransportServer, ipv6_listener, tcp_listener, unix_listener
 
 CONNECTIONS: Final = 4  # of a short load
-CLOSED: Final[dict[str, object]] = {"duration_s": 0.3}
+CLOSED: Final[dict[str, object]] = {"duration_s": 0.2}
 OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=75), "duration_s": 0.4}
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 LARGE_CHUNKED: Final = chunked([b"0123456789" * 2_000] * 10)

@@ -14,18 +14,20 @@ from harness.generator.result import LoadResult
 from harness.units import NS_PER_MS
 from tests.generator.accounting import assert_adds_up
 
-RUN_S, FROZEN_S, RATE_PER_S = 5.0, 0.5, 400.0
+pytestmark = pytest.mark.alone  # it measures
+
+RUN_S, FREEZE_AFTER_S, FROZEN_S, RATE_PER_S = 3.0, 1.0, 0.3, 400.0
 
 
 def frozen(server: DelayingServer, load_of: str, connections: int) -> LoadResult:
-    """A load of five seconds on a server that is stopped for half a second of them."""
+    """A load on a server that is stopped for a tenth of it."""
 
     def freeze() -> None:
         os.kill(server.pid, signal.SIGSTOP)
         threading.Timer(FROZEN_S, os.kill, (server.pid, signal.SIGCONT)).start()
 
     def freeze_later(_: Generator) -> None:
-        threading.Timer(2.0, freeze).start()
+        threading.Timer(FREEZE_AFTER_S, freeze).start()
 
     if load_of == "open":
         load = open_loop(server.url, RATE_PER_S, RUN_S, connections)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.generator.latency import LatencyHistogram, Spread, spread_of
@@ -18,6 +18,8 @@ GROUPS = 2
 LONG_S = 1e6
 WAIT_NS = 3 * NS_PER_MS
 LATENCIES = st.lists(st.integers(1, NS_PER_S), max_size=5)
+
+fewer = settings(max_examples=40)  # each is many intervals
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Recording:
         return spread_of(np.array(self.window.group_rates_per_s))
 
 
+@fewer
 @given(intervals=INTERVALS)
 def test_the_rows_add_up(intervals: list[Interval]) -> None:
     recording = Recording()
@@ -92,6 +95,7 @@ def test_the_rows_add_up(intervals: list[Interval]) -> None:
     assert rows[-1].end_s == pytest.approx((recording.now_ns - BEGIN_NS) / NS_PER_S)
 
 
+@fewer
 @given(intervals=INTERVALS)
 def test_the_rate_of_a_row_is_its_requests_over_its_length(intervals: list[Interval]) -> None:
     recording = Recording()
@@ -104,6 +108,7 @@ def test_the_rate_of_a_row_is_its_requests_over_its_length(intervals: list[Inter
         begin_s = row.end_s
 
 
+@fewer
 @given(intervals=INTERVALS)
 def test_the_histograms_hold_every_latency(intervals: list[Interval]) -> None:
     recording, response, service = Recording(), LatencyHistogram(), LatencyHistogram()

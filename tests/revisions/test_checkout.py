@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from harness.revisions import RevisionError, checkouts, find_revision, snapshot
+from tests.interrupts import heeding_interrupts
 from tests.revisions.repository import Repository
 from tests.server.polling import wait_until
 
@@ -159,7 +160,10 @@ with checkouts(here, base, base, ("sh", "-c", "echo > started; sleep 61")):
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_preparation_leaves_nothing_for_long(repository: Repository, cache: Path, signum: int) -> None:
     """What SIGKILL leaves, the next one clears away."""
-    with subprocess.Popen([sys.executable, "-c", CODE, repository.path], stderr=subprocess.DEVNULL) as process:
+    with (
+        heeding_interrupts(),
+        subprocess.Popen([sys.executable, "-c", CODE, repository.path], stderr=subprocess.DEVNULL) as process,
+    ):
         wait_until(lambda: list(cache.rglob("started")), "the preparation")
         process.send_signal(signum)
     if signum == signal.SIGKILL:
@@ -186,11 +190,12 @@ def test_two_at_once_do_not_share_a_checkout(repository: Repository) -> None:
         pass
 
 
-def test_few_prepared_checkouts_are_kept(repository: Repository, cache: Path) -> None:
-    for number in range(10):
+def test_few_prepared_checkouts_are_kept(repository: Repository, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.revisions.checkout.KEPT", 2)
+    for number in range(4):
         repository.write("page", str(number))
         repository.commit(str(number))
         head = find_revision(repository.path, "HEAD")
         with checkouts(repository.path, head, head, ("true",)):
             pass
-    assert len([path for path in cache.glob("*/*") if path.is_dir()]) == 8
+    assert len([path for path in cache.glob("*/*") if path.is_dir()]) == 2

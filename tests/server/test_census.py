@@ -20,7 +20,7 @@ from tests.server.servers.serving import listen
 from tests.server.topologies import behind_shell, gunicorn, node_cluster, prefork, small, topology, uvicorn
 
 CART: Final = Request(path="/cart")
-SLOW_LOOKS: Final = 30  # enough to meet, almost surely, what happens at one look in five
+SLOW_LOOKS: Final = 20  # enough to meet, almost surely, what happens at one look in five
 QUICK_LOOKS: Final = 200  # the same for one look in fifty
 ASKED: Final = 10
 

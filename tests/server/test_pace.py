@@ -14,6 +14,8 @@ from harness.generator.placement import usable_cpus
 from harness.monitor import Monitor, Pace, pace_probe
 from tests.server.polling import wait_until
 
+pytestmark = pytest.mark.alone  # it measures
+
 CPU = usable_cpus()[0]
 
 

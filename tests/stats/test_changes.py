@@ -55,10 +55,10 @@ def test_levels_are_the_geometric_means_between_changes() -> None:
 
 @pytest.mark.parametrize("n", [6, 12, 20])
 def test_steady_noise_is_hardly_ever_said_to_change(n: int) -> None:
-    """200 series: of a rate of 5 %, the bound is passed once in 500 times."""
+    """100 series: of a rate of 5 %, the bound is passed once in 500 times."""
     dice = np.random.default_rng(n)
-    found = sum(bool(change_points(dice.lognormal(0, 0.05, n).tolist())) for _ in range(200))
-    assert found <= stats.binom.isf(0.002, 200, 0.05)
+    found = sum(bool(change_points(dice.lognormal(0, 0.05, n).tolist())) for _ in range(100))
+    assert found <= stats.binom.isf(0.002, 100, 0.05)
 
 
 def test_a_step_of_four_standard_deviations_is_nearly_always_found() -> None:

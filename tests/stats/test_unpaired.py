@@ -67,24 +67,24 @@ def test_figures_without_scatter_have_a_verdict(before: float, after: float, exp
 
 
 def test_verdicts_are_as_seldom_wrong_and_intervals_as_often_right_as_they_say() -> None:
-    """1,500 times no difference between 6 trials and 12 that scatter three times as much. The binomial bounds are
+    """500 times no difference between 6 trials and 12 that scatter three times as much. The binomial bounds are
     passed by chance once in 500 times each."""
     dice, different, held = np.random.default_rng(3), 0, 0
-    for _ in range(1500):
+    for _ in range(500):
         before, after = dice.lognormal(0, 0.02, 6), dice.lognormal(0, 0.06, 12)
         found = judge_unpaired(before.tolist(), after.tolist(), MARGIN)
         different += found.verdict in (Verdict.FASTER, Verdict.SLOWER)
         assert found.ratio.low is not None
         assert found.ratio.high is not None
         held += found.ratio.low <= 1 <= found.ratio.high
-    assert different <= stats.binom.isf(0.002, 1500, 0.02)
-    assert stats.binom.ppf(0.002, 1500, 0.95) <= held <= stats.binom.isf(0.002, 1500, 0.95)
+    assert different <= stats.binom.isf(0.002, 500, 0.02)
+    assert stats.binom.ppf(0.002, 500, 0.95) <= held <= stats.binom.isf(0.002, 500, 0.95)
 
 
 def test_what_lies_at_the_margin_is_seldom_called_equivalent() -> None:
-    """1,000 times, a true difference of exactly the margin: 2 % at the most."""
+    """500 times, a true difference of exactly the margin: 2 % at the most."""
     dice, equivalent = np.random.default_rng(4), 0
-    for _ in range(1000):
+    for _ in range(500):
         before, after = dice.lognormal(0, 0.01, 10), dice.lognormal(np.log1p(MARGIN), 0.01, 10)
         equivalent += judge_unpaired(before.tolist(), after.tolist(), MARGIN).verdict is Verdict.EQUIVALENT
-    assert equivalent <= stats.binom.isf(0.002, 1000, 0.02)
+    assert equivalent <= stats.binom.isf(0.002, 500, 0.02)

@@ -6,7 +6,10 @@ from bench.validity.limits import ALONE, FROZEN, HEALTHY, HOGGED, OF_THE_SERVER,
 from harness.analysis.limits import Limit
 from tests.server.family import Family
 
-pytestmark = pytest.mark.skipif(not PLACEMENT.generator, reason="the generator has no core of its own")
+pytestmark = [
+    pytest.mark.alone,  # it measures
+    pytest.mark.skipif(not PLACEMENT.generator, reason="the generator has no core of its own"),
+]
 
 TRIES = 3  # whatever else runs for a while on this machine is found out too
 

@@ -33,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         made = record(planned.block, planned.topology, 100, served=[50] * (planned.topology.workers or 1))
         return made.model_copy(update={"trial": planned.id, "position": planned.position})
 
-    monkeypatch.setattr(module, "run_trial", run_trial)
+    monkeypatch.setattr("harness.rounds.run_trial", run_trial)
     monkeypatch.setattr(module, "checkup", lambda *_: [])
     monkeypatch.setattr(module, "describe_environment", lambda: HERE)
 

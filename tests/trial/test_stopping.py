@@ -47,7 +47,7 @@ def measured_with(monkeypatch: pytest.MonkeyPatch, clock_s: list[float], rate: R
         )
         return made.model_copy(update={"trial": planned.id})
 
-    monkeypatch.setattr(module, "run_trial", run_trial)
+    monkeypatch.setattr("harness.rounds.run_trial", run_trial)
     monkeypatch.setattr(module, "checkup", lambda *_: [])  # which takes half a second
 
 

@@ -4,12 +4,14 @@ import argparse
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
 HOST: Final = "127.0.0.1"
 BODY: Final = b"twelve bytes"
 READ_BYTES: Final = 64 * 1024
+PAUSE_S: Final = 0.003  # before every answer, so that those who load it keep no core busy
 
 Answer = Callable[[], bytes]
 
@@ -55,4 +57,5 @@ def _converse(connection: socket.socket, answer: Answer) -> None:
             received += data
             while (end := received.find(b"\r\n\r\n")) >= 0:
                 received = received[end + 4 :]
+                time.sleep(PAUSE_S)
                 connection.sendall(answer())
