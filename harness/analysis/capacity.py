@@ -18,6 +18,8 @@ from harness.units import NS_PER_MS
 
 LINE_ERRORS: Final = 3  # standard deviations of a line's length, by which it may differ at the ends of a window
 LEAST_ACHIEVED: Final = 0.99  # of what was offered
+MOST_LAG: Final = 0.05  # of the time that users are promised, by which one request in a hundred may be sent late
+US_PER_MS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Capacity:
         ceilings = measured(records, topology.name)
         probes, left_out = [], []
         for record in (record for record in own if record.rate_per_s is not None):
-            reason = _reason_against(record)
+            reason = _reason_against(record, objectives)
             if reason is None and record.load:
                 probes.append(Probe(record, record.load, tuple(objectives)))
             else:
@@ -197,11 +199,21 @@ def _power(probe: Probe) -> float:
     return probe.load.requests_per_s / probe.load.latency_ms.mean
 
 
-def _reason_against(record: TrialRecord) -> str | None:
+def _reason_against(record: TrialRecord, objectives: Sequence[Objective]) -> str | None:
     """Why a probe tells nothing of the server. That no request at all was answered well does tell."""
     if record.load is None or record.load.offered is None or record.usage is None:
         return record.reason or "nothing was measured"
     if record.status != "ok" and record.load.ok:
         return record.reason or record.status
-    limiting = limit_of(record.load, record.usage)
+    limiting = limit_of(_without_small_lag(record.load, objectives), record.usage)
     return limiting.why if limiting.limit is Limit.GENERATOR else None
+
+
+def _without_small_lag(load: LoadResult, objectives: Sequence[Objective]) -> LoadResult:
+    """Without the doubt that the generator was late, where that is little beside what users are promised: how late it
+    was is in their response times, and spoils the spacing of requests that arrive at random no further."""
+    limits_ms = [objective.limit_ms for objective in objectives if objective.limit_ms is not None]
+    lag = load.offered.send_lag_us if load.offered else None
+    if lag is None or lag.p99 > MOST_LAG * min(limits_ms, default=math.inf) * US_PER_MS:
+        return load
+    return load.model_copy(update={"doubts": [doubt for doubt in load.doubts if doubt.kind != "lagging"]})
