@@ -12,7 +12,7 @@ FIRST_HALF := $(addprefix tests/,trial action report revisions test_ab.py test_a
 	test_no_network.py test_preflight.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-first-half test-second-half lint format fuzz soak truth validity bench clean
+.PHONY: help setup compare test test-first-half test-second-half lint format fuzz soak truth foresight validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,10 @@ soak: $(READY) ## 208 trials in a row with faults drawn at random (ten minutes)
 truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
 	$(BIN)/python -m bench.truth
 
-validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (25 minutes)
+foresight: $(READY) ## check what is said of capacities, beside servers whose law is known (75 minutes)
+	$(BIN)/python -m bench.capacity
+
+validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (35 minutes)
 	$(BIN)/python -m bench.validity
 	$(BIN)/python -m bench.validity.limits
 
