@@ -69,8 +69,7 @@ def trial_line(record: TrialRecord) -> str:
         return f"{name} {record.status}: {record.reason}"
     p99 = "" if record.load.latency_ms is None else f"  p99 {ms_text(record.load.latency_ms.p99)}"
     errors = f"  {record.load.errors.total} errors" if record.load.errors.total else ""
-    doubted = "  generator-bound" if record.load.generator_bound else ""
-    return f"{name} {rate_text(record.load.requests_per_s):>9} requests/s{p99}{errors}{doubted}"
+    return f"{name} {rate_text(record.load.requests_per_s):>9} requests/s{p99}{errors}"
 
 
 def _offer_text(rate_per_s: float | None) -> str:
@@ -78,8 +77,9 @@ def _offer_text(rate_per_s: float | None) -> str:
 
 
 def _known_text(found: Capacity) -> str | None:
+    left_out = f"{len(found.left_out)} probes left out" if found.left_out else None
     if found.rate is None:
-        return None
+        return left_out
     low, high = found.rate.low, found.rate.high
     interval = "" if low is None or high is None else f" ({rate_text(low)}–{rate_text(high)})"
-    return f"{rate_text(found.rate.value)}/s{interval}"
+    return ", ".join(filter(None, [f"{rate_text(found.rate.value)}/s{interval}", left_out]))

@@ -18,6 +18,7 @@ from harness.units import size_text
 
 PREPARED_WITH: Final = ("python", "root")
 MOST_ROUNDS: Final = 10_000
+MOST_TOPOLOGIES: Final = 100  # more of them no report could show
 MOST_BYTES: Final = 2**20  # of a file that people write
 
 
@@ -134,6 +135,8 @@ class ScenarioFile(_Comparison):
         if not tables:
             raise ValueError("expected at least one [[topology]]")
         names = Counter(topology.name for table in tables for topology in table.expanded())
+        if names.total() > MOST_TOPOLOGIES:
+            raise ValueError(f"expected at most {MOST_TOPOLOGIES} topologies, got {names.total():,}")
         if twice := [name for name, times in names.items() if times > 1]:
             raise ValueError(f"expected different names, got {', '.join(twice)} more than once")
         if sum(table.baseline for table in tables) > 1:

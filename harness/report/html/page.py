@@ -43,8 +43,8 @@ class Mark:
 
 def render_html(run: Run, summaries: list[TopologySummary]) -> str:
     """The report as one page that needs nothing but itself, of MOST_BYTES at most: charts that leave no room for trials
-    are left to the pictures, and of the trials there is as much as fits. What it leaves out, the page says. Only the
-    tables of hundreds of topologies would make it larger."""
+    are left to the pictures, and of the trials there is as much as fits. What it leaves out, the page says. The
+    tables of as many topologies as there may be leave room for some."""
     marks = _marks(summaries)
     known = facts(run, summaries) | {
         "style": Markup(_asset("report.css")),
