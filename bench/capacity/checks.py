@@ -58,7 +58,9 @@ def foretold() -> Iterator[Row]:
     """The throughput of eight workers, foretold from one to four, beside the one that is then measured."""
     near = held = 0
     for _ in range(REPEATS):
-        run = _compared(load_scenario(ROOT / "scenarios" / "sleep_lock.toml", {"rounds": 3}), FORETOLD)
+        run = _compared(
+            load_scenario(ROOT / "scenarios" / "sleep_lock.toml", {"rounds": 3, "load.duration": 3.0}), FORETOLD
+        )
         foreseen, seen = _foreseen(run), _seen(run)
         is_near = abs(foreseen.value / seen.value - 1) <= MOST_OFF_FORETOLD
         near, held = near + is_near, held + _holds(foreseen, seen.value)

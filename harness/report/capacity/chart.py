@@ -16,7 +16,7 @@ USUAL_PERCENT: Final = 99.0  # where no objective speaks of latency
 
 def draw(run: Run, found: list[Capacity]) -> Figure:
     """A mark a probe, hollow where it broke an objective; the band is the interval of the answer, the dashes the
-    throughput in a closed loop."""
+    throughput in a closed loop, and a caret below the axis marks the knee."""
     percent = percent_of(run.info.objectives)
     drawn = figure(f"{run.scenario.name}: p{percent:g} against the rate offered")
     axes = drawn.add_subplot()
@@ -53,10 +53,13 @@ def draw(run: Run, found: list[Capacity]) -> Figure:
             axes.axvline(each.rate.value, color=style.colour, linewidth=1)
         if each.saturation:
             axes.axvline(each.saturation.value, color=style.colour, linestyle="--", linewidth=1)
+        if each.knee:
+            below = axes.get_xaxis_transform()
+            axes.plot(each.knee.rate_per_s, -0.02, marker="^", color=style.colour, transform=below, clip_on=False)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlim(left=0)
-    axes.set_xlabel("requests/s offered")
+    axes.set_xlabel("requests/s offered (band: carried, with its interval; dashes: saturated; ▲ knee)")
     axes.set_ylabel(f"p{percent:g}, ms (hollow: an objective was broken)")
     name_lines(drawn, axes)
     return drawn

@@ -16,6 +16,7 @@ from harness.report.markdown import share_text, templates
 from harness.report.markup import plain
 from harness.report.offer import placement_text
 from harness.scenario import Objective
+from harness.stats.crossing import Share
 from harness.stats.estimate import Estimate
 from harness.units import duration_text, ms_text, rate_text
 
@@ -33,6 +34,7 @@ def render_capacity(run: Run, found: list[Capacity]) -> str:
         "rate": rate_interval,
         "offered": rate_text,
         "share": share_text,
+        "broken": broken_text,
         "ms": ms_text,
     }
     return (
@@ -72,10 +74,13 @@ def answers(run: Run, found: list[Capacity]) -> Iterator[str]:
     objectives = objectives_text(run.info.objectives)
     able = [each for each in found if each.rate is not None]
     if able:
-        best = max(able, key=_value)
-        others = "; ".join(f"`{each.topology.name}` {rate_interval(each.rate)}" for each in able if each is not best)
-        rest = f" ({others})" if others else ""
-        yield f"**`{best.topology.name}` carries most: {rate_interval(best.rate)} requests/s with {objectives}**{rest}."
+        best, *others = sorted(able, key=_value, reverse=True)
+        rest = "; ".join(f"`{each.topology.name}` {rate_interval(each.rate)}" for each in others)
+        carries = "carries most: " if others else "carries "
+        yield (
+            f"**`{best.topology.name}` {carries}{rate_interval(best.rate)} requests/s with {objectives}**"
+            f"{f' ({rest})' if rest else ''}."
+        )
     elif any(each.unkept for each in found):
         yield f"**No topology keeps {objectives} at any rate that was offered.**"
     else:
@@ -123,6 +128,11 @@ def binding_text(found: Capacity) -> str:
     if broken is not None:
         return plain(broken.text)
     return NOT_KNOWN if found.rate is None else "full before"
+
+
+def broken_text(share: Share) -> str:
+    """The part of the requests that broke an objective, in hundredths of a percent."""
+    return f"{100 * share.bad / share.requests:.2f} %" if share.requests else NOT_KNOWN
 
 
 def probes_text(run: Run) -> str:
