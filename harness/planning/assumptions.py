@@ -39,7 +39,7 @@ def assumptions_of(evidence: Evidence, demand: Demand, host: Host, sizings: Sequ
 def _figures(evidence: Evidence, planned: Sequence[Carried]) -> Iterator[Assumption]:
     measured = [each for each in planned if not each.predicted_from]
     if measured:
-        names, objective = ", ".join(each.topology for each in measured), measured[0].objective
+        names, objective = " or ".join(each.topology for each in measured), measured[0].objective
         what = f"the highest rate that keeps {objective}" if objective else "its throughput when saturated"
         yield Assumption(
             f"What a host of {names} carries is {what}, under {evidence.load}; in parentheses its 95 % interval over"

@@ -47,7 +47,7 @@ def render_capacity(run: Run, found: list[Capacity]) -> str:
             objectives=objectives_text(run.info.objectives),
             answers=list(answers(run, found)),
             percent=percent_of(run.info.objectives),
-            binding=binding_text,
+            binding=lambda each: plain(broken_first(each)),
             probes_text=probes_text(run),
             placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
             machine=list(environment_rows(run)),
@@ -64,7 +64,7 @@ def capacity_lines(run: Run, found: list[Capacity]) -> Group:
     for each in found:
         price = NOT_KNOWN if each.price is None else share_text(each.price)
         table.add_row(
-            each.topology.name, rate_interval(each.rate), rate_interval(each.saturation), price, binding_text(each)
+            each.topology.name, rate_interval(each.rate), rate_interval(each.saturation), price, broken_first(each)
         )
     return Group(table, Markdown("\n".join(f"- {answer}" for answer in answers(run, found))))
 
@@ -122,11 +122,11 @@ def rate_interval(rate: Estimate | None) -> str:
     return f"{rate_text(rate.value)}{interval}"
 
 
-def binding_text(found: Capacity) -> str:
-    """What is broken first."""
+def broken_first(found: Capacity) -> str:
+    """The objective that is broken first, or what comes before."""
     broken = found.unkept or found.binding
     if broken is not None:
-        return plain(broken.text)
+        return broken.text
     return NOT_KNOWN if found.rate is None else "full before"
 
 
