@@ -90,6 +90,9 @@ def test_the_reports_are_made_from_the_folder_alone(run: Run) -> None:
     assert [len(each["probes"]) for each in document["topologies"]] == [len(found[0].probes)]
     assert (run.path / "charts" / "capacity.png").read_bytes().startswith(b"\x89PNG")
     assert "harness capacity x" in note
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "how many requests/s with p99 &lt; 100ms and errors &lt; 1%?" in page
+    assert "Latency against the rate offered" in page
 
 
 def test_the_report_verb_knows_a_search(run: Run) -> None:

@@ -23,15 +23,8 @@ def draw(run: Run, found: list[Capacity]) -> Figure:
     for objective in run.info.objectives:
         if objective.limit_ms is not None:
             axes.axhline(objective.limit_ms, color=MUTED, linestyle=":", linewidth=1.2)
-            axes.annotate(
-                objective.text,
-                (1, objective.limit_ms),
-                (-2, 3),
-                ("axes fraction", "data"),
-                "offset points",
-                color=MUTED,
-                ha="right",
-            )
+            place, apart = (0, objective.limit_ms), (4, 3)
+            axes.annotate(objective.text, place, apart, ("axes fraction", "data"), "offset points", color=MUTED)
     for index, each in enumerate(found):
         style = look(index)
         told = [(probe, latency) for probe in each.probes if (latency := latency_at(probe, percent)) is not None]

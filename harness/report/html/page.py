@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.analysis.capacity import capacities
 from harness.analysis.metrics import metrics_of
 from harness.record import Run
-from harness.report.capacity.note import answers, broken_first, objectives_text, rate_interval
+from harness.report.capacity.note import answers, broken_first, rate_interval
 from harness.report.charts.style import COLOURS
 from harness.report.html.charts import draw_charts
 from harness.report.html.charts.embed import embedded
@@ -71,7 +71,7 @@ def _found(run: Run) -> dict[str, object]:
     found = capacities(run)
     return {
         "capacities": found,
-        "question": f"how many requests/s with {objectives_text(run.info.objectives)}?",
+        "question": f"how many requests/s with {' and '.join(each.text for each in run.info.objectives)}?",
         "headline": " ".join(answers(run, found)),
     }
 
