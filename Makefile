@@ -63,7 +63,7 @@ soak: $(READY) ## 208 trials in a row with faults drawn at random (ten minutes)
 truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
 	$(BIN)/python -m bench.truth
 
-foresight: $(READY) ## check what is said of capacities, beside servers whose law is known (75 minutes)
+foresight: $(READY) ## check what is said of capacities, beside servers whose law is known (an hour)
 	$(BIN)/python -m bench.capacity
 
 validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (35 minutes)

@@ -1,4 +1,4 @@
-"""``python -m bench.capacity``: every check in turn, an hour and a quarter. Nothing else must run meanwhile."""
+"""``python -m bench.capacity``: every check in turn, an hour. Nothing else must run meanwhile."""
 
 from pathlib import Path
 from typing import Annotated, Final
