@@ -1,7 +1,6 @@
 """The harness as a library: measure a scenario or read a run, and ask for verdicts, figures and tables."""
 
 import os
-import random
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -17,7 +16,7 @@ from harness.commits import find_sides, side_by_side, usual_gates
 from harness.comparing import compare as _compare
 from harness.doctor.check import Check
 from harness.plan import PlannedTrial
-from harness.preparation import prepare
+from harness.preparation import drawn, prepare
 from harness.record import Run, TrialRecord, read_run
 from harness.report.summary import TopologySummary, summarise
 from harness.report.tables import summary_frame, trials_frame
@@ -94,9 +93,9 @@ def compare(
     Without ``rounds`` and ``seed``, the rounds are the scenario's and the seed is drawn. Raises ScenarioError,
     RunFolderError and BusyError, each with what is wrong.
     """
-    compared, drawn = _loaded(scenario, only, rounds), _drawn(seed)
-    command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(drawn)])
-    return read(_compare(prepare(compared, drawn), Path(out), command, _Nobody()))
+    compared, fresh = _loaded(scenario, only, rounds), drawn(seed)
+    command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(fresh)])
+    return read(_compare(prepare(compared, fresh), Path(out), command, _Nobody()))
 
 
 def ab(
@@ -114,14 +113,14 @@ def ab(
 
     The rest is as for :func:`compare`; raises RevisionError too.
     """
-    compared, drawn = _loaded(scenario, only, rounds), _drawn(seed)
+    compared, fresh = _loaded(scenario, only, rounds), drawn(seed)
     gates = compared.gate.fail_on or usual_gates(compared)
     compared = compared.model_copy(update={"gate": compared.gate.model_copy(update={"fail_on": gates})})
     repository = Path.cwd()
     sides = find_sides(repository, base, head)
     words = ["harness", "ab", os.fspath(scenario), "--base", base, *(["--head", head] if head else [])]
-    with side_by_side(compared, repository, sides, drawn) as prepared:
-        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(drawn)]), _Nobody())
+    with side_by_side(compared, repository, sides, fresh) as prepared:
+        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(fresh)]), _Nobody())
     return read(path)
 
 
@@ -135,10 +134,6 @@ def read(folder: str | os.PathLike[str]) -> Result:
 def _loaded(scenario: str | os.PathLike[str], only: Iterable[str] | None, rounds: int | None) -> Scenario:
     found = load_scenario(Path(scenario), {} if rounds is None else {"rounds": rounds})
     return found if only is None else found.only(only)
-
-
-def _drawn(seed: int | None) -> int:
-    return random.SystemRandom().randrange(2**32) if seed is None else seed
 
 
 class _Nobody:

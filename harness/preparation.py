@@ -1,6 +1,7 @@
 """From the scenario to what can be run here: without topologies whose programs are missing, planned and placed."""
 
 import os
+import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ class Prepared:
     plan: tuple[PlannedTrial, ...]
     placement: Placement
     revisions: tuple[Revision, ...] = ()  # base and head, where two commits are compared
+
+
+def drawn(seed: int | None = None) -> int:
+    """The seed, or one that was never used before."""
+    return random.SystemRandom().randrange(2**32) if seed is None else seed
 
 
 def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ()) -> Prepared:

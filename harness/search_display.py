@@ -11,6 +11,7 @@ from harness.display import current_text, is_live, print_warnings
 from harness.doctor.check import Check
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
+from harness.report.markdown import rate_interval_text
 from harness.trial import Progress
 from harness.units import ms_text, rate_text
 
@@ -80,6 +81,4 @@ def _known_text(found: Capacity) -> str | None:
     left_out = f"{len(found.left_out)} probes left out" if found.left_out else None
     if found.rate is None:
         return left_out
-    low, high = found.rate.low, found.rate.high
-    interval = "" if low is None or high is None else f" ({rate_text(low)}–{rate_text(high)})"
-    return ", ".join(filter(None, [f"{rate_text(found.rate.value)}/s{interval}", left_out]))
+    return ", ".join(filter(None, [rate_interval_text(found.rate, "/s"), left_out]))

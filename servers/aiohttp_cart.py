@@ -5,7 +5,6 @@ As a cluster: `gunicorn servers.aiohttp_cart:app -k aiohttp.GunicornWebWorker -w
 """
 
 import argparse
-import os
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +12,7 @@ from aiohttp import web
 from servers.cart.render import render_cart
 from servers.cart.request import parse_cart_id
 from servers.cart.settings import MISUSE, WORKER_CANNOT_START, coupons_or_exit
+from servers.naming import name_worker
 
 COUPONS: Final = web.AppKey("COUPONS", int)
 
@@ -25,11 +25,6 @@ async def cart(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
     body = render_cart(cart_id, request.app[COUPONS])
     return web.Response(body=body, content_type="text/html", charset="utf-8")
-
-
-async def name_worker(_: web.Request, response: web.StreamResponse) -> None:
-    """Let every response say which process gave it."""
-    response.headers["X-Worker"] = str(os.getpid())
 
 
 def create_app(coupons: int) -> web.Application:

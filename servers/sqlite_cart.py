@@ -24,6 +24,7 @@ from aiohttp.typedefs import Handler
 
 from servers.cart.request import parse_cart_id
 from servers.cart.settings import MISUSE, WORKER_CANNOT_START
+from servers.naming import name_worker
 from servers.store.database import count_items, insert, is_busy, lines_of
 from servers.store.item import PRICES_CENTS, parse_item
 from servers.store.thread import ConnectionThread
@@ -67,11 +68,6 @@ async def refuse_when_busy(request: web.Request, handler: Handler) -> web.Stream
         if not is_busy(error):
             raise
         raise web.HTTPServiceUnavailable(text="the database is locked\n") from error
-
-
-async def name_worker(_: web.Request, response: web.StreamResponse) -> None:
-    """Let every response say which process gave it."""
-    response.headers["X-Worker"] = str(os.getpid())
 
 
 async def close(application: web.Application) -> None:

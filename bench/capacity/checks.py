@@ -1,7 +1,6 @@
 """The checks: each yields rows of what was said beside what is so."""
 
 import math
-import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,8 +18,9 @@ from harness.display import PlainDisplay
 from harness.plan import PlannedTrial
 from harness.planning.carried import evidence_of
 from harness.planning.predicted import predicted
-from harness.preparation import prepare
+from harness.preparation import drawn, prepare
 from harness.record import Run, read_run
+from harness.report.markdown import rate_interval_text
 from harness.scenario import Objective, Scenario, Topology, load_scenario
 from harness.search_display import SearchDisplay
 from harness.stats.estimate import Estimate, mean_over_trials
@@ -88,7 +88,7 @@ def again() -> Iterator[Row]:
 
 def _searched(scenario: Scenario, objectives: list[Objective]) -> list[Capacity]:
     with tempfile.TemporaryDirectory() as folder, SearchDisplay(CONSOLE) as audience:
-        prepared = prepare(for_search(scenario), _seed())
+        prepared = prepare(for_search(scenario), drawn())
         return capacities(read_run(search(prepared, objectives, Path(folder), "bench", audience)))
 
 
@@ -106,7 +106,7 @@ def _compared(scenario: Scenario, workers: int) -> Run:
     more = last.model_copy(update={"name": f"cluster-{workers}", "workers": workers})
     scenario = scenario.model_copy(update={"topologies": (*scenario.topologies, more)})
     with tempfile.TemporaryDirectory() as folder:
-        prepared = prepare(scenario, _seed())
+        prepared = prepare(scenario, drawn())
         with PlainDisplay(CONSOLE, prepared) as audience:
             return read_run(compare(prepared, Path(folder), "bench", audience))
 
@@ -130,7 +130,7 @@ def _offered(
 ) -> Probe | None:
     scenario = for_search(scenario)
     scenario = scenario.model_copy(update={"load": scenario.load.model_copy(update={"duration_s": AGAIN_S})})
-    planned = PlannedTrial(id="again", block=1, position=1, seed=_seed(), topology=topology, rate_per_s=rate_per_s)
+    planned = PlannedTrial(id="again", block=1, position=1, seed=drawn(), topology=topology, rate_per_s=rate_per_s)
     with tempfile.TemporaryDirectory() as folder:
         record = run_trial(planned, scenario, prepare(scenario, 1).placement, Path(folder) / "log", lambda _: None)
     return next(iter(Capacity.of(topology, [record], objectives).probes), None)
@@ -144,15 +144,8 @@ def _said(probe: Probe | None) -> str:
 
 
 def _interval(rate: Estimate | None) -> str:
-    if rate is None:
-        return "nothing"
-    interval = "" if rate.low is None or rate.high is None else f" ({rate_text(rate.low)}–{rate_text(rate.high)})"
-    return f"{rate_text(rate.value)}/s{interval}"
+    return "nothing" if rate is None else rate_interval_text(rate, "/s")
 
 
 def _holds(rate: Estimate | None, value: float) -> bool:
     return rate is not None and rate.low is not None and rate.high is not None and rate.low <= value <= rate.high
-
-
-def _seed() -> int:
-    return random.SystemRandom().randrange(2**32)

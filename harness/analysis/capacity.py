@@ -45,12 +45,6 @@ class Probe:
         return self.load.requests / self.load.offered.due if self.load.offered.due else 1.0
 
     @property
-    def error_share(self) -> float:
-        """Requests that did not end well, as a part of all that ended."""
-        ended = self.load.started - self.load.unfinished
-        return self.load.errors.total / ended if ended else 0.0
-
-    @property
     def left_in_line(self) -> int:
         """Requests by which the line of those waiting grew, where that is more than lines vary by and than what may be
         missing of the offer."""
@@ -58,6 +52,11 @@ class Probe:
         before, after = self.load.started - self.load.offered.begun, self.load.unfinished
         least = max(LINE_ERRORS * math.sqrt(after + before), (1 - LEAST_ACHIEVED) * self.load.offered.due)
         return after - before if after - before > least else 0
+
+    @cached_property
+    def latencies(self) -> LatencyHistogram:
+        """Response times, from when each request was due."""
+        return LatencyHistogram.decode(self.load.histogram)
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
@@ -76,11 +75,10 @@ class Probe:
     def _share(self, objective: Objective) -> Share:
         errors, offered = self.load.errors, self.load.offered
         assert offered is not None
-        latencies = LatencyHistogram.decode(self.load.histogram)
-        ended = latencies.total + errors.failed + offered.dropped
+        ended = self.latencies.total + errors.failed + offered.dropped
         if objective.limit_ms is None:
             return Share(self.rate_per_s, ended, min(ended, errors.total + offered.dropped))
-        slow = latencies.above(objective.limit_ms * NS_PER_MS)
+        slow = self.latencies.above(objective.limit_ms * NS_PER_MS)
         bad = slow + errors.failed + errors.status + errors.body + offered.dropped
         return Share(self.rate_per_s, ended + self.left_in_line, min(ended, bad) + self.left_in_line)
 
@@ -180,13 +178,6 @@ class Capacity:
         served (the power of Kleinrock, Power and deterministic rules of thumb, ICC 1979)."""
         told = [probe for probe in self.probes if probe.load.latency_ms and probe.load.requests]
         return max(told, key=_power, default=None)
-
-    def near(self, ratio: float) -> tuple[Probe, ...]:
-        """The probes whose rate is that near to the answer."""
-        if self.rate is None:
-            return ()
-        value = self.rate.value
-        return tuple(probe for probe in self.probes if value / ratio <= probe.rate_per_s <= value * ratio)
 
 
 def capacities(run: Run) -> list[Capacity]:

@@ -95,8 +95,7 @@ class Measured:
     @property
     def error_share(self) -> float:
         """Requests that did not end well, as a part of all that ended."""
-        ended = self.load.started - self.load.unfinished
-        return self.load.errors.total / ended if ended else 0.0
+        return self.load.error_share
 
     @property
     def pace_us(self) -> float | None:

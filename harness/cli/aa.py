@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.cli.compare import drawn, measure
+from harness.cli.compare import measure
 from harness.cli.outcome import exit_code
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.preparation import prepare
+from harness.preparation import drawn, prepare
 from harness.record import read_run
 from harness.scenario import load_scenario
 

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.compare import drawn, measure
+from harness.cli.compare import measure
 from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.commits import find_sides, side_by_side, usual_gates
+from harness.preparation import drawn
 from harness.scenario import load_scenario
 
 

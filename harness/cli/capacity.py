@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.cli.compare import drawn, repeat
+from harness.cli.compare import repeat, tell_skipped
 from harness.cli.outcome import tell_capacity
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.preparation import prepare
+from harness.preparation import drawn, prepare
 from harness.scenario import Objective, load_scenario
 
 
@@ -50,9 +50,7 @@ def capacity_command(
         if only is not None:
             scenario = scenario.only(name.strip() for name in only.split(","))
         prepared = prepare(for_search(scenario), drawn(seed))
-        for topology in prepared.skipped:
-            line = f"{topology.name} skipped: {topology.reason}"
-            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        tell_skipped(console, prepared)
         with SearchDisplay(console) as audience:
             path = search(prepared, objectives, out, repeat(prepared.seed), audience)
         code = tell_capacity(console, path)

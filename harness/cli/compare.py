@@ -1,6 +1,5 @@
 """The verbs that measure a scenario and report on it."""
 
-import random
 import shlex
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from harness.cli.outcome import FailOn, Form, Format, Strict, check_compared, te
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.environment import describe_environment
-from harness.preparation import Prepared, prepare, prepare_again
+from harness.preparation import Prepared, drawn, prepare, prepare_again
 from harness.record import read_run
 from harness.scenario import load_scenario
 
@@ -67,14 +66,7 @@ def compare_command(
         if only is not None:
             scenario = scenario.only(name.strip() for name in only.split(","))
         prepared = prepare(check_compared(with_gates(scenario, fail_on, strict)), drawn(seed))
-        for topology in prepared.skipped:
-            console.print(
-                f"{topology.name} skipped: {topology.reason}",
-                style="yellow",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+        tell_skipped(console, prepared)
         if dry_run:
             console.print(plan_table(prepared))
             return
@@ -114,9 +106,11 @@ def report_command(
             tell(form.console(), run, form)
 
 
-def drawn(seed: int | None) -> int:
-    """The seed, or one that was never used before."""
-    return random.SystemRandom().randrange(2**32) if seed is None else seed
+def tell_skipped(console: Console, prepared: Prepared) -> None:
+    """The topologies whose programs are missing, a line each."""
+    for topology in prepared.skipped:
+        line = f"{topology.name} skipped: {topology.reason}"
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def measure(console: Console, prepared: Prepared, out: Path) -> Path:

@@ -147,5 +147,11 @@ class LoadResult(_Data):
     histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
     service_histogram: str = Field(description="service times in the same form")
 
+    @property
+    def error_share(self) -> float:
+        """Requests that did not end well, as a part of all that ended."""
+        ended = self.started - self.unfinished
+        return self.errors.total / ended if ended else 0.0
+
 
 Event = Measuring | Second | Measured | LoadResult

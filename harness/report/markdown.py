@@ -139,6 +139,14 @@ def decimals_text(value: float, decimals: int) -> str:
     return f"{value:.{decimals}f}"
 
 
+def rate_interval_text(rate: Estimate, unit: str = "") -> str:
+    """``576 (524–633)`` or, with a unit, ``576/s (524–633)``; without the interval when there is none."""
+    value = f"{rate_text(rate.value)}{unit}"
+    if rate.low is None or rate.high is None:
+        return value
+    return f"{value} ({rate_text(rate.low)}–{rate_text(rate.high)})"
+
+
 def interval_text(estimate: Estimate, decimals: int = 0) -> str:
     """``1,530 (1,498–1,562)``; without the interval when there is none."""
     if estimate.low is None or estimate.high is None:

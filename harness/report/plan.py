@@ -1,9 +1,7 @@
 """A plan as an engineer would note it down: question and answer, table, what is not known, and what it rests on."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
@@ -14,10 +12,11 @@ from rich.table import Table
 from harness.planning.proposal import Proposal
 from harness.planning.sizing import Sizing
 from harness.planning.waiting import Bracket
-from harness.record import Run, RunFolderError
-from harness.report.markdown import share_text, templates
+from harness.record import Run
+from harness.report.markdown import rate_interval_text, share_text, templates
 from harness.report.markup import code, plain
 from harness.report.plan_document import render_plan_json
+from harness.report.write import write_together
 from harness.stats.estimate import Estimate
 from harness.units import ms_text, rate_text
 
@@ -30,14 +29,12 @@ def write_plan(run: Run, proposal: Proposal, command: str) -> None:
         "plan.md": render_plan_markdown(run, proposal, command),
         "plan.json": render_plan_json(run, proposal, command),
     }
-    try:
-        with TemporaryDirectory(dir=run.path, prefix=".plan-") as fresh:
-            for name, text in texts.items():
-                Path(fresh, name).write_text(text, encoding="utf-8")
-            for name in texts:
-                os.replace(Path(fresh, name), run.path / name)
-    except OSError as error:
-        raise RunFolderError(f"{run.path}: can't write the plan: {error.strerror}") from error
+
+    def write(fresh: Path) -> None:
+        for name, text in texts.items():
+            (fresh / name).write_text(text, encoding="utf-8")
+
+    write_together(run.path, write, "the plan")
 
 
 def render_plan_markdown(run: Run, proposal: Proposal, command: str) -> str:
@@ -153,9 +150,7 @@ def _lost(hosts: int) -> str:
 
 def capacity_text(capacity: Estimate) -> str:
     """``662/s (602–728)``."""
-    if capacity.low is None or capacity.high is None:
-        return f"{rate_text(capacity.value)}/s"
-    return f"{rate_text(capacity.value)}/s ({rate_text(capacity.low)}–{rate_text(capacity.high)})"
+    return rate_interval_text(capacity, "/s")
 
 
 def used_text(part: float | None) -> str:

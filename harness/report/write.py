@@ -25,15 +25,15 @@ def write_reports(run: Run) -> list[TopologySummary]:
     return summaries
 
 
-def write_together(folder: Path, write: Callable[[Path], None]) -> None:
+def write_together(folder: Path, write: Callable[[Path], None], what: str = "the reports") -> None:
     """Have all that ``write`` makes in a folder in this one, or none of it. Raises RunFolderError when it can't be
-    written."""
+    written; ``what`` it then names."""
     try:
         with TemporaryDirectory(dir=folder, prefix=".reports-") as fresh:
             write(Path(fresh))
             _move(Path(fresh), folder)
     except OSError as error:
-        raise RunFolderError(f"{folder}: can't write the reports: {error.strerror}") from error
+        raise RunFolderError(f"{folder}: can't write {what}: {error.strerror}") from error
 
 
 def _write_all(run: Run, summaries: list[TopologySummary], folder: Path) -> None:

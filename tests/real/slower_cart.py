@@ -6,6 +6,7 @@ from aiohttp import web
 
 from servers import aiohttp_cart
 from servers.cart.render import render_cart
+from servers.naming import name_worker
 
 ROUNDS = web.AppKey("ROUNDS", int)
 
@@ -30,6 +31,6 @@ if __name__ == "__main__":
     application[aiohttp_cart.COUPONS] = 6
     application[ROUNDS] = int(sys.argv[1])
     application.router.add_get("/cart", slower)
-    application.on_response_prepare.append(aiohttp_cart.name_worker)
+    application.on_response_prepare.append(name_worker)
     host, port = sys.argv[3], int(sys.argv[5])
     web.run_app(application, host=host, port=port, access_log=None)

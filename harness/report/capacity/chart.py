@@ -5,7 +5,6 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from harness.analysis.capacity import Capacity, Probe
-from harness.generator.latency import LatencyHistogram
 from harness.record import Run
 from harness.report.charts.style import MUTED, figure, look, name_lines
 from harness.scenario import Objective
@@ -66,5 +65,4 @@ def percent_of(objectives: list[Objective]) -> float:
 
 def latency_at(probe: Probe, percent: float) -> float | None:
     """That percentile (ms); None where no request ended."""
-    latencies = LatencyHistogram.decode(probe.load.histogram)
-    return latencies.percentiles_ns([percent])[0] / NS_PER_MS if latencies.total else None
+    return probe.latencies.percentiles_ns([percent])[0] / NS_PER_MS if probe.latencies.total else None

@@ -31,7 +31,7 @@ class ProbeFigures(BaseModel):
             achieved=probe.achieved,
             p50_ms=latency.p50 if latency else None,
             p99_ms=latency.p99 if latency else None,
-            error_share=probe.error_share,
+            error_share=probe.load.error_share,
             bad_shares=[share.bad / share.requests if share.requests else 0.0 for share in probe.shares],
             is_kept=probe.is_kept,
         )

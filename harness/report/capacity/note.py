@@ -12,7 +12,7 @@ from harness.analysis.capacity import Capacity, Probe
 from harness.record import EndReason, Run
 from harness.report.capacity.chart import percent_of
 from harness.report.environment import environment_rows
-from harness.report.markdown import share_text, templates
+from harness.report.markdown import rate_interval_text, share_text, templates
 from harness.report.markup import plain
 from harness.report.offer import placement_text
 from harness.scenario import Objective
@@ -116,10 +116,7 @@ def objectives_text(objectives: list[Objective]) -> str:
 
 def rate_interval(rate: Estimate | None) -> str:
     """Requests/s with the interval."""
-    if rate is None:
-        return NOT_KNOWN
-    interval = "" if rate.low is None or rate.high is None else f" ({rate_text(rate.low)}–{rate_text(rate.high)})"
-    return f"{rate_text(rate.value)}{interval}"
+    return NOT_KNOWN if rate is None else rate_interval_text(rate)
 
 
 def broken_first(found: Capacity) -> str:
