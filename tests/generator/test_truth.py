@@ -63,10 +63,11 @@ def test_the_percentiles_are_those_of_the_delays(distribution: str) -> None:
     with DelayingServer(distribution) as server:
         result = offer(open_loop(server.url, 300, 3.0, 100, "poisson"))
     assert_adds_up(result)
-    assert len(server.log.took_ns) == result.requests + result.unfinished
+    assert result.requests <= len(server.log.took_ns) <= result.requests + result.unfinished
+    answered_ns = server.log.took_ns[: result.requests]  # in the order of the answers: the unfinished were the last
     assert result.latency_ms is not None
-    for percent, said_ms in ((50, result.latency_ms.p50), (90, result.latency_ms.p90)):
-        true_ms = float(np.percentile(server.log.took_ns, percent)) / NS_PER_MS
+    for percent, said_ms in ((50, result.latency_ms.p50), (95, result.latency_ms.p95)):
+        true_ms = float(np.percentile(answered_ns, percent, method="inverted_cdf")) / NS_PER_MS
         assert 0.98 * true_ms <= said_ms <= 1.1 * true_ms + 5
 
 
