@@ -6,13 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MERMAID_VERSION := 12.3.0
 MERMAID := build/mermaid.min.js
-# All tests that compare, of which a machine allows one at a time (harness/lock.py), and as many others as make it half
-# of the work. Those of a new file are in the second half.
-FIRST_HALF := $(addprefix tests/,trial action report revisions test_ab.py test_api.py test_cli.py test_lock.py \
-	test_no_network.py test_preflight.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-first-half test-second-half lint format fuzz soak truth foresight validity bench clean
+.PHONY: help setup compare test test-comparing test-others lint format fuzz soak truth foresight validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,15 +30,18 @@ $(MERMAID):
 	npm pack --silent --pack-destination $(@D) mermaid@$(MERMAID_VERSION) >/dev/null
 	tar -xzf $(@D)/mermaid-$(MERMAID_VERSION).tgz --directory $(@D) --strip-components=2 --touch package/dist/mermaid.min.js
 
-test: $(READY) $(MERMAID) ## run the tests: those that measure alone, the others two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-first-half test-second-half
-	$(BIN)/pytest -m alone $$(grep --recursive --files-with-matches --include='test_*.py' mark.alone tests)
+marked = $$(grep --recursive --files-with-matches --include='test_*.py' mark.$(1) tests)
 
-test-first-half: $(READY) $(MERMAID)
-	$(BIN)/pytest -m "not alone" $(FIRST_HALF)
+# Three at a time keep two cores busy, since most tests wait for servers; of those that compare, a machine allows one.
+test: $(READY) $(MERMAID) ## run the tests: those that measure alone, the others three at a time
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-comparing test-others
+	$(BIN)/pytest -m alone $(call marked,alone)
 
-test-second-half: $(READY) $(MERMAID)
-	$(BIN)/pytest -m "not alone" $(addprefix --ignore=,$(FIRST_HALF))
+test-comparing: $(READY)
+	$(BIN)/pytest -m "compares and not alone" $(call marked,compares)
+
+test-others: $(READY) $(MERMAID)
+	$(BIN)/pytest -m "not compares and not alone" --numprocesses=2 --dist=loadfile
 
 lint: $(READY) ## check style, types and the walls between the rooms
 	$(BIN)/ruff check .

@@ -19,6 +19,8 @@ from tests.interrupts import heeding_interrupts
 from tests.revisions.repository import SERVER, Repository, with_server
 from tests.server.polling import PATIENCE_S, wait_until
 
+pytestmark = pytest.mark.compares
+
 HARNESS: Final = [sys.executable, "-m", "harness"]
 
 
@@ -52,18 +54,12 @@ def assert_clean(repository: Repository, tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
-def test_a_slower_head_fails_and_is_told_in_a_comment(repository: Repository, tmp_path: Path) -> None:
+def test_a_slower_head_fails_and_is_told_in_a_comment(
+    repository: Repository, tmp_path: Path, ab: Callable[..., Result]
+) -> None:
     repository.write("server.py", SERVER.format(work=3000))  # not committed: the working tree is measured
-    done = subprocess.run(
-        [*HARNESS, "ab", "page.toml", "--out", tmp_path / "results", "--base", "before", "--format", "github"],
-        cwd=repository.path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 3, done.stderr
+    done = ab("--base", "before", "--rounds", "4", "--format", "github")
+    assert done.exit_code == 3, done.stderr
     assert done.stdout.startswith("<!-- harness: page -->\n")
     assert "**Slower.** `raw` slower, requests/s −" in done.stdout
     assert "with uncommitted changes" in done.stdout

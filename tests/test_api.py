@@ -10,6 +10,8 @@ from harness.stats.verdict import Verdict
 from tests.made_runs import made_run, record, scenario_of, topology
 from tests.revisions.repository import with_server
 
+pytestmark = pytest.mark.compares
+
 pytest_plugins = ["pytester"]
 
 RAW: Final = topology("raw", baseline=True)

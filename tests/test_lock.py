@@ -8,6 +8,8 @@ import pytest
 
 from harness.lock import BusyError, alone
 
+pytestmark = pytest.mark.compares
+
 
 def test_the_second_is_told_who_is_there() -> None:
     with alone(), pytest.raises(BusyError, match=rf"process {os.getpid()}\)"), alone():

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.comparing import compare
 from harness.preparation import prepare
 from harness.record import read_run
@@ -10,6 +12,8 @@ from harness.report.write import write_reports
 from tests.server.topologies import small
 from tests.trial.test_compare import Silent, named
 from tests.trial.trials import scenario
+
+pytestmark = pytest.mark.compares
 
 
 def test_a_comparison_and_its_report_connect_to_loopback_alone(tmp_path: Path) -> None:

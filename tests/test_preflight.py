@@ -21,6 +21,8 @@ from tests.generator.accounting import assert_adds_up
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import HOST
 
+pytestmark = pytest.mark.compares
+
 OPEN_FILES: Final = 200
 MANY: Final = 5_000
 SCENARIO: Final = """

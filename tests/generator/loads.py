@@ -5,9 +5,9 @@ from tests.generator.scripted_server import HOST
 
 
 def short_load(port: int, **changes: object) -> Load:
-    """A fifth of a second over four connections, with the given fields of the load, its target and its one request
+    """A tenth of a second over four connections, with the given fields of the load, its target and its one request
     changed. An expected body is looked for in a sample of the responses, as in a trial."""
-    usual: dict[str, object] = {"connections": 4, "threads": 2, "duration_s": 0.2, "timeout_s": 5.0}
+    usual: dict[str, object] = {"connections": 4, "threads": 2, "duration_s": 0.1, "timeout_s": 5.0}
     target = {"host": HOST, "port": port} | _taken(changes, Target)
     if digest := changes.pop("expect_body_sha256", None):
         usual["expect"] = Expectation.model_validate({"body_sha256": digest, "every": False})

@@ -24,8 +24,8 @@ from tests.generator.scripted_server import HOST, After, Answer, ScriptedServer
 from tests.generator.transport_server import TransportServer, ipv6_listener, tcp_listener, unix_listener
 
 CONNECTIONS: Final = 4  # of a short load
-CLOSED: Final[dict[str, object]] = {"duration_s": 0.2}
-OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=75), "duration_s": 0.4}
+CLOSED: Final[dict[str, object]] = {"duration_s": 0.1}
+OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=75), "duration_s": 0.2}
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 LARGE_CHUNKED: Final = chunked([b"0123456789" * 2_000] * 10)
 
@@ -403,7 +403,7 @@ def test_a_full_backlog_costs_an_open_loop_what_was_due(full_unix_socket: Path) 
         result = offer(short_load(80, unix_socket=str(full_unix_socket), **OPEN))
     assert_adds_up(result)
     assert result.errors == Errors(connect=result.started)
-    assert result.started == 30
+    assert result.started == 15
 
 
 # IPv6, names and connections that are used once -----------------------------------------------------------------

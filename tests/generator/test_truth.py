@@ -16,7 +16,7 @@ from tests.generator.accounting import assert_adds_up
 
 pytestmark = pytest.mark.alone  # it measures
 
-RUN_S, FREEZE_AFTER_S, FROZEN_S, RATE_PER_S = 3.0, 1.0, 0.3, 400.0
+RUN_S, FREEZE_AFTER_S, FROZEN_S, RATE_PER_S = 2.0, 0.6, 0.2, 400.0
 
 
 def frozen(server: DelayingServer, load_of: str, connections: int) -> LoadResult:
@@ -61,7 +61,7 @@ def test_a_closed_loop_does_not_see_it_and_says_which_it_is() -> None:
 def test_the_percentiles_are_those_of_the_delays(distribution: str) -> None:
     """Up to what the machine adds on the way, here left much room; ``make truth`` leaves little."""
     with DelayingServer(distribution) as server:
-        result = offer(open_loop(server.url, 300, 3.0, 100, "poisson"))
+        result = offer(open_loop(server.url, 300, 2.0, 100, "poisson"))
     assert_adds_up(result)
     assert result.requests <= len(server.log.took_ns) <= result.requests + result.unfinished
     answered_ns = server.log.took_ns[: result.requests]  # in the order of the answers: the unfinished were the last

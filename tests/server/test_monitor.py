@@ -241,6 +241,7 @@ def test_the_busiest_thread_is_found() -> None:
     monitor.sample()
     may_end.set()
     thread.join()
+    wait_until(lambda: not Path(f"/proc/self/task/{thread.native_id}").exists(), "the kernel to forget the thread")
     (used,) = monitor.usage().processes
     assert used.busiest_thread_s is not None
     assert used.busiest_thread_s >= BURNT_S

@@ -18,6 +18,8 @@ from tests.server.servers.serving import listen
 from tests.server.topologies import prefork, small, topology
 from tests.trial.trials import scenario
 
+pytestmark = pytest.mark.compares
+
 SEED = 7
 
 

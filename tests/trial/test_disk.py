@@ -23,7 +23,10 @@ from tests.trial.test_compare import Silent, named
 from tests.trial.trials import scenario
 
 SIZE_KIB: Final = 8192
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
+pytestmark = [
+    pytest.mark.compares,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk"),
+]
 
 
 class Disk:

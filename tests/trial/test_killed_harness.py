@@ -21,6 +21,8 @@ from tests.server.family import MARK, Family
 from tests.server.polling import PATIENCE_S, wait_until
 from tests.server.topologies import ROOT, SERVERS
 
+pytestmark = pytest.mark.compares
+
 SCENARIO: Final = f"""
 name = "killed"
 rounds = 3

@@ -18,6 +18,8 @@ from tests.made_runs import record, scenario_of, topology
 from tests.server.servers.serving import listen
 from tests.trial.test_compare import Silent
 
+pytestmark = pytest.mark.compares
+
 FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
 RAW, TWO = (
     each.model_copy(update=FOUND) for each in (topology("raw", baseline=True), topology("cluster-2", workers=2))

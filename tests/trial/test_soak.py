@@ -7,6 +7,8 @@ import pytest
 from tests.server.family import Family
 from tests.soak.soak import soak
 
+pytestmark = pytest.mark.compares
+
 
 def test_after_many_faults_nothing_is_lost_and_nothing_left_behind(
     tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch

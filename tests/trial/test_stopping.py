@@ -17,6 +17,8 @@ from harness.scenario import Scenario, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.trial.test_compare import Silent
 
+pytestmark = pytest.mark.compares
+
 FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
 RAW, TWO, DOWN = (
     each.model_copy(update=FOUND)
