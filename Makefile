@@ -41,7 +41,7 @@ test-comparing: $(READY)
 	$(BIN)/pytest -m "compares and not alone" $(call marked,compares)
 
 test-others: $(READY) $(MERMAID)
-	$(BIN)/pytest -m "not compares and not alone" --numprocesses=2 --dist=loadfile
+	$(BIN)/pytest -m "not compares and not alone" --numprocesses=3 --dist=loadfile
 
 lint: $(READY) ## check style, types and the walls between the rooms
 	$(BIN)/ruff check .
