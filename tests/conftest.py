@@ -12,8 +12,8 @@ sys.dont_write_bytecode = False
 # A pool of threads on all cores, which NumPy makes as it is imported, and SciPy another, spins for 0.1 s.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-# The same examples each time: what a change broke is told from what nobody had tried before. ``make fuzz`` looks longer,
-# and in another place each time. Neither asks how long an example takes, which the machine decides.
+# The same examples each time: what a change broke is told from what nobody had tried before. ``make fuzz`` looks
+# longer, and in another place each time. Neither asks how long an example takes, which the machine decides.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("fuzz", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("same")

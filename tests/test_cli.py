@@ -86,8 +86,8 @@ def twice(tmp_path: Path) -> Path:
 
 @pytest.mark.alone  # beside others the generator is too busy for a verdict
 def test_a_comparison_reports_and_can_be_reported_again(twice: Path, tmp_path: Path) -> None:
-    done = harness("compare", twice, "--out", tmp_path / "results", "--seed", "5")
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["compare", str(twice), "--out", str(tmp_path / "results"), "--seed", "5"])
+    assert done.exit_code == 0, done.output
     assert "[2/2] round 1" in done.stdout  # plain lines: nobody watches
     assert "\x1b" not in done.stdout
     assert "verdict" in done.stdout

@@ -35,7 +35,7 @@ def test_two_workers_keep_to_the_law(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("LOCK_MS", "6")
     with forked_loop() as offer, serving(SLEEP_LOCK, 0, tmp_path / "log") as server:
         server.workers(2)
-        result = offer(short_load(server.port, connections=8, keepalive=False, warmup_s=0.2, duration_s=2.5))
+        result = offer(short_load(server.port, connections=8, keepalive=False, warmup_s=0.2, duration_s=1.5))
 
     assert result.errors.total == 0
     assert result.requests_per_s == pytest.approx(throughput_per_s(2, sleep_s=0.006, lock_s=0.006), rel=0.15)
