@@ -27,9 +27,12 @@ READ_BYTES: Final = 64 * 1024
 USUAL_READ_BYTES: Final = 479  # what a bytes object of Python's small-object allocator can hold at the most
 MOST_FIRST_READ_BYTES: Final = 8 * 1024
 
-# Edge-triggered, for all that can happen, once for the whole life of the socket: epoll tells of a change and is not
-# told again what to wait for. Whoever stops before "not now" asks again: see Exchange.ask_again.
-WATCHED: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+# Edge-triggered: epoll tells of a change, and is told again what to wait for only when that is something else. Whoever
+# stops before "not now" asks again: see Exchange.ask_again. Room to send is waited for only while it is needed: since
+# there nearly always is some, a piece of a response that was read before epoll looks would be told of, as room.
+WATCHED: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+WATCHED_FOR_ROOM: Final = WATCHED | select.EPOLLOUT
+WANT_ROOM: Final = (CONNECTING, SHAKING_HANDS, SENDING)
 USUAL_EVENTS: Final = select.EPOLLIN | select.EPOLLOUT  # any event above it is an error or an end
 
 
@@ -89,7 +92,7 @@ class Exchange:
         except OSError:
             return False
         self.by_fd[connection.fd] = connection
-        self.epoll.register(connection.fd, WATCHED)
+        self.epoll.register(connection.fd, WATCHED_FOR_ROOM)
         return True
 
     def close(self, connection: Connection) -> None:
@@ -124,9 +127,15 @@ class Exchange:
             self.fail_write(connection)
             return
         if sent < len(data):
-            connection.unsent, connection.left = data[sent:], SENDING
+            self.send_later(connection, data[sent:])
         else:
             connection.left = READING if connection.reader else AWAITING
+
+    def send_later(self, connection: Connection, unsent: bytes) -> None:
+        """Send the rest of a request when there is room for it."""
+        connection.unsent, was_left, connection.left = unsent, connection.left, SENDING
+        if was_left not in WANT_ROOM:
+            self.epoll.modify(connection.fd, WATCHED_FOR_ROOM)
 
     # Something happened -------------------------------------------------------------------------------------
 
@@ -143,7 +152,7 @@ class Exchange:
             self._hear_idle(connection)
         elif left == READING:
             self.read_on(connection)
-        if connection.left != SENDING and (left == SENDING or event > USUAL_EVENTS):
+        if connection.left != SENDING and (left in WANT_ROOM or event > USUAL_EVENTS):
             self.ask_again(connection)
 
     def ask_again(self, connection: Connection) -> None:
@@ -152,7 +161,7 @@ class Exchange:
         Not while sending: what the peer has sent already would be told again and again, and not be read.
         """
         if connection.left not in (CLOSED, CONNECTING, SHAKING_HANDS):
-            self.epoll.modify(connection.fd, WATCHED)
+            self.epoll.modify(connection.fd, WATCHED_FOR_ROOM if connection.left == SENDING else WATCHED)
 
     def check(self, connection: Connection) -> None:
         """Follow and check the response that the connection waits for."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from harness.generator.arrivals import arrival_times_ns, mean_rate_per_s
 from harness.generator.closed import ClosedLoop
-from harness.generator.connection import AWAITING, SENDING, Connection
+from harness.generator.connection import AWAITING, Connection
 from harness.generator.doubts import STALL_NS, late_after_ns
 from harness.generator.effort import Effort
 from harness.generator.exchange import USUAL_EVENTS, Exchange
@@ -205,7 +205,7 @@ class LoadLoop:
                         exchange.fail_write(connection)
                         continue
                     if sent != request.size:
-                        connection.unsent, connection.left = request.data[sent:], SENDING
+                        exchange.send_later(connection, request.data[sent:])
                 if event > usual_events:
                     exchange.ask_again(connection)
             if now == before:  # nothing was completed
