@@ -32,8 +32,8 @@ $(MERMAID):
 
 marked = $$(grep --recursive --files-with-matches --include='test_*.py' mark.$(1) tests)
 
-# Three at a time keep two cores busy, since most tests wait for servers; of those that compare, a machine allows one.
-test: $(READY) $(MERMAID) ## run the tests: those that measure alone, the others three at a time
+# Four at a time keep two cores busy, since most tests wait for servers; of those that compare, a machine allows one.
+test: $(READY) $(MERMAID) ## run the tests: those that measure alone, the others four at a time
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-comparing test-others
 	$(BIN)/pytest -m alone $(call marked,alone)
 
