@@ -1,5 +1,6 @@
 """Two commits of a real service, side by side."""
 
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,9 @@ def test_a_slower_head_fails_and_is_told_in_a_comment(
     run = read_run(tmp_path / "results" / "latest")
     assert {record.topology for record in run.records} == {"raw-base", "raw-head"}
     assert [revision.is_changed for revision in run.info.revisions] == [False, True]
+    again = CliRunner().invoke(app, ["report", str(run.path), "--format", "json"])
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["verdict"] == "failed"
     assert_clean(repository, tmp_path)
 
 

@@ -135,7 +135,7 @@ class Exchange:
         """Send the rest of a request when there is room for it."""
         connection.unsent, was_left, connection.left = unsent, connection.left, SENDING
         if was_left not in WANT_ROOM:
-            self.epoll.modify(connection.fd, WATCHED_FOR_ROOM)
+            self.ask_again(connection)
 
     # Something happened -------------------------------------------------------------------------------------
 

@@ -83,7 +83,8 @@ def starve(family: Family) -> None:
     [
         (hang, Phase.WARMING_UP, "the generator was not ready after 1 s"),
         (hang, Phase.MEASURING, "the generator told nothing for"),
-        (starve, Phase.WARMING_UP, "the generator ended: "),  # with a MemoryError, or what else comes of none to import
+        # While it imports, it ends in one of the other ways: the last is what a library in Rust says at its end.
+        (starve, Phase.WARMING_UP, "the generator ended: .*(MemoryError|failed to map|RUST_BACKTRACE)"),
     ],
 )
 def test_a_generator_that_hangs_or_has_no_memory_fails_the_trial(

@@ -46,7 +46,8 @@ def assert_good(record: TrialRecord) -> None:
     assert [(used.pid, used.role) for used in record.usage.processes] == [
         (process.pid, process.role) for process in record.processes
     ]
-    assert record.usage.cpu_s >= 0  # in steps of 10 ms, and the small servers need little more
+    # To the nanosecond where the kernel tells; the other times are in steps of 10 ms, of which small servers need few.
+    assert any(used.busiest_thread_s != 0 for used in record.usage.processes)
     assert record.usage.rss_bytes > 0
     assert record.usage.window_s == record.usage.series[-1].end_s
     assert record.ready_s is not None
