@@ -75,7 +75,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
 def _summary_row(summary: TopologySummary) -> dict[str, object]:
     row: dict[str, object] = {
         "topology": summary.name,
-        "workers": summary.topology.workers,
+        "workers": summary.workers,
         "baseline": summary.topology.baseline,
         "trials": len(summary.trials),
         "failed": summary.failed,
