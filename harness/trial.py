@@ -2,7 +2,7 @@
 
 import contextlib
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from harness.generator.request import first_request
 from harness.generator.result import LoadResult, Measured, Measuring, Second
 from harness.monitor import Monitor, Pace
 from harness.plan import PlannedTrial
-from harness.record import ServerProcess, TrialRecord, Usage
+from harness.record import Role, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.census import Census, listeners
 from harness.server.guarded import ServerError
@@ -91,7 +91,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         with Census(server, planned.topology.workers) as census:
             monitor = Monitor(ready.census, pace)
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
-            counts, processes = census.workers(), census.present()
+            counts, processes, roles = census.workers(), census.at_begin(), census.roles()
         reasons = [
             *objections(planned.topology, counts, scenario.workers_may_change, broke=_broke(result)),
             *_doubts(server, result, Clocks.now().jump_since(clocks)),
@@ -105,7 +105,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         "processes": processes,
         "worker_counts": counts,
         "load": result,
-        "usage": _with_roles(usage, processes),
+        "usage": _with_roles(usage, roles),
         "killed": server.killed,
     }
 
@@ -158,14 +158,10 @@ def _doubts(server: Server, result: LoadResult, jump: str | None) -> Iterator[st
         yield "no request got a good response"
 
 
-def _with_roles(usage: Usage, processes: list[ServerProcess]) -> Usage:
+def _with_roles(usage: Usage, roles: Mapping[int, Role]) -> Usage:
     """Return the usage with the roles that the whole of the trial showed."""
-    roles = {process.pid: process.role for process in processes}
-    return usage.model_copy(
-        update={
-            "processes": [used.model_copy(update={"role": roles.get(used.pid, used.role)}) for used in usage.processes]
-        }
-    )
+    processes = [used.model_copy(update={"role": roles.get(used.pid, used.role)}) for used in usage.processes]
+    return usage.model_copy(update={"processes": processes})
 
 
 def _checked(load: Load, ready: Ready, scenario: Scenario) -> Load:

@@ -37,8 +37,9 @@ class WorkerCounts(Data):
     and the most in it; and as it ended.
 
     ``started`` came within the window. ``ended`` are those that went in it, by how they did; ``crashed`` says of each
-    that was not asked to go how it did, and of ``untold`` of them the kernel does not tell. Between readiness and the
-    window, ``started_before`` came and ``ended_before`` went.
+    that was not asked to go how it did, and of ``untold`` of them the kernel does not tell. ``changed_seconds`` are the
+    seconds of the window (from 0) in which some came or went. Between readiness and the window, ``started_before`` came
+    and ``ended_before`` went.
     """
 
     ready: int
@@ -50,6 +51,7 @@ class WorkerCounts(Data):
     ended: dict[Printable, int] = {}
     crashed: list[Printable] = []
     untold: int = 0
+    changed_seconds: list[int] = []
     started_before: int = 0
     ended_before: int = 0
 

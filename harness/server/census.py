@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import PurePath
 from types import TracebackType
 from typing import Final, Self
@@ -76,13 +77,17 @@ class Census:
             self._look_closer(new)
         return self._described(alive)
 
-    def present(self) -> list[ServerProcess]:
-        """Return who was there when the window began or came since, by pid."""
-        return self._described(frozenset().union(*self._looks[self._begin :]))
+    def at_begin(self) -> list[ServerProcess]:
+        """Return who was there as the window began or, as long as it has not, at the first look; by pid."""
+        return self._described(self._looks[self._begin])
+
+    def roles(self) -> dict[int, Role]:
+        """Return what every process that was ever seen is for, by pid."""
+        return assign_roles([seen.activity() for seen in self._known.values()], self._server.port, self._declared)
 
     def workers(self) -> WorkerCounts:
         """Return how many workers there were, and what became of them."""
-        roles = self._roles()
+        roles = self.roles()
         looks = [{key for key in look if roles[key[0]] == "worker"} for look in self._looks]
         window, ready = looks[self._begin :], looks[0]
         before = set().union(*looks[: self._begin + 1])
@@ -96,11 +101,12 @@ class Census:
             started=len(set().union(*window) - window[0]),
             ended=Counter(exit_text(exits[key]) for key in sorted(set().union(*window) - window[-1])),
             crashed=[
-                f"worker {pid} {exit_text(status)} during the trial"
+                f"worker {pid} ended during the trial: {exit_text(status)}"
                 for (pid, _), status in exits.items()
                 if status is not None and not was_asked(status)
             ],
             untold=sum(status is None for status in exits.values()),
+            changed_seconds=[second for second, (was, now) in enumerate(pairwise(window)) if was != now],
             started_before=len(before - ready),
             ended_before=len(before - window[0]),
         )
@@ -133,12 +139,8 @@ class Census:
         for key, own in held.items():
             self._known[key].note_connections(own, listening)
 
-    def _roles(self) -> dict[int, Role]:
-        activities = [seen.activity() for seen in self._known.values()]
-        return assign_roles(activities, self._server.port, self._declared)
-
     def _described(self, keys: frozenset[Key]) -> list[ServerProcess]:
-        roles = self._roles()
+        roles = self.roles()
         return [self._known[key].described(roles[key[0]]) for key in sorted(keys)]
 
     def __enter__(self) -> Self:
@@ -216,7 +218,7 @@ class _Seen:
 def take_census(server: Server) -> list[ServerProcess]:
     """Return every live process of the server, by pid, with what it is likely to be for while nothing is to be done."""
     with Census(server) as census:
-        return census.present()
+        return census.at_begin()
 
 
 def workers_of(census: list[ServerProcess]) -> list[ServerProcess]:

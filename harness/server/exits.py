@@ -53,8 +53,8 @@ def was_asked(status: int) -> bool:
 def exit_text(status: int | None) -> str:
     """Return how a process ended, in words."""
     if status is None:
-        return "ended, and this kernel does not tell how (Linux 6.15 does)"
+        return "not told by this kernel (Linux 6.15 does)"
     if status >= 0:
-        return f"exited with {status}"
+        return f"exit status {status}"
     known = {each.value: each.name for each in signal.Signals}
-    return f"was killed by {known.get(-status, f'signal {-status}')}"
+    return known.get(-status, f"signal {-status}")

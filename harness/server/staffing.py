@@ -49,7 +49,7 @@ def _mismatch(topology: Topology, counts: WorkerCounts) -> str:
             ', or workers = "as found"'
         )
     return (
-        f"{found} workers were found, and the scenario says {topology.workers}: their number may be set elsewhere, in"
+        f"{'1 worker was' if found == '1' else f'{found} workers were'} found, and the scenario says {topology.workers}: their number may be set elsewhere, in"
         f' {WHERE_IT_IS_SET}. Set it there, or say workers = "as found"'
     )
 
