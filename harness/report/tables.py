@@ -43,7 +43,9 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "reason": record.reason,
         "ready_s": record.ready_s,
     }
-    load, usage = record.load, record.usage
+    load, usage, counts = record.load, record.usage, record.worker_counts
+    if counts is not None:
+        row |= {"workers_found": counts.found, "workers_started": counts.started, "workers_ended": counts.changed}
     if load is not None:
         row |= {
             "duration_s": load.duration_s,

@@ -5,7 +5,15 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
+from pydantic import (
+    Field,
+    GetPydanticSchema,
+    ValidatorFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from harness.scenario.table import NAME, Table, Words
 
@@ -23,11 +31,23 @@ AsFound = Literal["as found"]
 WorkerNumbers = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)]
 
 
-def _numbers_or_as_found(workers: object) -> object:
-    # Before, or what is wrong with either alternative would be told as if it were a problem of its own.
-    if isinstance(workers, list | tuple | None) or workers == "as found":
+def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
+    if workers == "as found" or workers is None:
         return workers
+    if isinstance(workers, list | tuple):
+        return validate(workers)
     raise ValueError(f"expected a list of numbers such as [1, 2, 4], or 'as found', got {workers!r:.60}")
+
+
+# Not as pydantic's union, which tells what is wrong with a number twice.
+Workers = Annotated[
+    WorkerNumbers | AsFound | None,
+    GetPydanticSchema(
+        lambda _, schema_of: core_schema.no_info_wrap_validator_function(
+            _numbers_or_as_found, schema_of.generate_schema(WorkerNumbers)
+        )
+    ),
+]
 
 
 class Side(Table):
@@ -95,7 +115,7 @@ class TopologyTable(Table):
     command: Words = Field(min_length=1)
     env: dict[str, str] = Field(default_factory=dict)
     pass_env: PassedNames = ()
-    workers: Annotated[WorkerNumbers | AsFound | None, BeforeValidator(_numbers_or_as_found)] = None
+    workers: Workers = None
     baseline: bool = False
     requires: Words = ()
     port: int | None = Field(default=None, ge=1, le=65535)

@@ -42,15 +42,18 @@ def _fits(topology: Topology, counts: WorkerCounts) -> bool:
 
 
 def _mismatch(topology: Topology, counts: WorkerCounts) -> str:
-    found = str(counts.least) if counts.least == counts.most else f"{counts.least} to {counts.most}"
+    if counts.least == counts.most:
+        found = f"{_workers(counts.found)} {'was' if counts.found == 1 else 'were'} found"
+    else:
+        found = f"{counts.least} to {counts.most} workers were found"
     if topology.workers is None:
         return (
-            f"{found} workers were found, and a topology without workers is one process: say workers = [{counts.found}]"
+            f"{found}, and a topology without workers is one process: say workers = [{counts.found}]"
             ', or workers = "as found"'
         )
     return (
-        f"{'1 worker was' if found == '1' else f'{found} workers were'} found, and the scenario says {topology.workers}: their number may be set elsewhere, in"
-        f' {WHERE_IT_IS_SET}. Set it there, or say workers = "as found"'
+        f"{found}, and the scenario says {topology.workers}: their number may be set elsewhere, in {WHERE_IT_IS_SET}."
+        ' Set it there, or say workers = "as found"'
     )
 
 

@@ -132,7 +132,10 @@ SERVERS: Final = {
             process(11, 10, listens=LISTENS, program="nginx"),
             process(12, 11, listens=LISTENS, serves=LISTENS, cpu_s=1.2, program="nginx"),
             process(14, 10, listens=(SOCKET,), cpu_s=0.35, program="php-fpm8.2"),
-            *(process(pid, 14, listens=(SOCKET,), serves=(SOCKET,), cpu_s=0.6, program="php-fpm8.2") for pid in (15, 16)),
+            *(
+                process(pid, 14, listens=(SOCKET,), serves=(SOCKET,), cpu_s=0.6, program="php-fpm8.2")
+                for pid in (15, 16)
+            ),
         ],
         {15, 16},
         fronts={12},

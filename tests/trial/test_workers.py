@@ -64,3 +64,12 @@ def test_a_worker_that_is_replaced_by_design_is_counted_and_no_objection(family:
     assert (record.status, record.reason) == ("ok", None)
     assert record.worker_counts is not None
     assert (record.worker_counts.started, record.worker_counts.ended) == (1, {"SIGTERM": 1})
+
+
+def test_a_worker_that_is_replaced_makes_the_record_invalid_where_the_scenario_says_so(
+    family: Family, log: Path
+) -> None:
+    watch = when_measuring(lambda: replace_one(family))
+    record = try_out(prefork(2, "--respawn", "1"), log, watch, workers_may_change=False)
+    assert record.status == "invalid"
+    assert (record.reason or "").startswith("in the window 1 worker ended and 1 came")
