@@ -55,7 +55,7 @@ def test_workers_expand_into_one_topology_each(tmp_path: Path) -> None:
 def test_workers_can_be_taken_as_found(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, SMALLEST + 'workers = "as found"')
     assert (scenario.baseline.workers, scenario.baseline.workers_as_found) == (None, True)
-    assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+    assert Scenario.model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
 
 
 @pytest.mark.parametrize("workers", ['"as it is"', "4", "true"])
