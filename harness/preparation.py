@@ -13,7 +13,7 @@ from harness.record import Run, RunFolderError, SkippedTopology
 from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.scenario.topology import REDACTED
-from harness.server.launch import HOST, missing_programs
+from harness.server.launch import HOST, what_is_missing
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
 def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:
     """The topologies whose programs are not on this machine, with what to install."""
     for topology in scenario.topologies:
-        if missing := missing_programs(topology):
-            reason = f"{', '.join(missing)} not found on PATH; install {' and '.join(missing)}"
+        if reason := what_is_missing(topology):
             yield SkippedTopology(name=topology.name, reason=reason)
 
 

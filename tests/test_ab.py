@@ -144,7 +144,7 @@ def test_the_commands_run_where_the_commit_is(
         "page.toml",
         (repository.path / "page.toml")
         .read_text()
-        .replace('"{python}", "server.py"', '"bin/serve", "{root}", "{python}"')
+        .replace('"{harness_python}", "server.py"', '"bin/serve", "{root}", "{harness_python}"')
         .replace('name = "page"', 'name = "page"\nprepare = ["sh", "-c", "chmod +x bin/serve; echo 5 > made"]', 1),
     )
     repository.write(

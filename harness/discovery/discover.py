@@ -16,7 +16,7 @@ from harness.discovery.listening import find_port
 from harness.discovery.paths import USUAL, find_path
 from harness.scenario import Topology, load_scenario
 from harness.server.guarded import ServerError
-from harness.server.launch import Server, log_tail, missing_programs
+from harness.server.launch import Server, log_tail, what_is_missing
 from harness.server.readiness import Ready, wait_until_ready
 
 ADVICE: Final = "Of your environment it got PATH, HOME and the like alone: --pass-env NAME hands on more."
@@ -46,8 +46,8 @@ class Discovery:
 def discover(wish: Wish, name: str, file: str) -> Discovery:
     """Raises DiscoveryError; the server is stopped then too."""
     typed = as_typed(wish.command, wish.env, wish.pass_env)
-    if missing := missing_programs(typed):
-        raise DiscoveryError(f"{', '.join(missing)} not found on PATH; install {' and '.join(missing)}")
+    if reason := what_is_missing(typed):
+        raise DiscoveryError(reason)
     with TemporaryDirectory(prefix="harness-init-") as place:
         folder = Path(place)
         port, path = _look(typed, wish, folder / "typed.log")

@@ -17,7 +17,7 @@ from harness.scenario.topology import Side, Topology, TopologyTable, check_place
 from harness.text import read_utf8
 from harness.units import size_text
 
-PREPARED_WITH: Final = ("python", "root")
+PREPARED_WITH: Final = ("python", "harness_python", "root")
 MOST_ROUNDS: Final = 10_000
 MOST_TOPOLOGIES: Final = 100  # more of them no report could show
 MOST_BYTES: Final = 2**16  # of a file that people write; one key of so many parts takes TOML's parser two seconds
