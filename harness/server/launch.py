@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from harness.scenario import Topology
+from harness.server.ending import why_it_ended
 from harness.server.guarded import Guarded, ServerError
 
 HOST: Final = "127.0.0.1"
@@ -119,11 +120,11 @@ class Server(Guarded):
     def __init__(self, topology: Topology, log: Path, cpus: Sequence[int] = ()) -> None:
         self.port = topology.port or free_port()
         command = ServerCommand.of(topology, self.port)
+        self._command, self._log = command.words, log
         super().__init__(command.words, command.env, command.root, log, cpus)
 
     def check_alive(self) -> None:
-        """Raise ServerError when the launched process has ended."""
+        """Raise ServerError when the launched process has ended, with what that was and what to do about it."""
         code = self.returncode()
         if code is not None:
-            how = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-            raise ServerError(f"the server {how}")
+            raise ServerError(why_it_ended(code, self._command, self.guardian_pid, log_tail(self._log)))

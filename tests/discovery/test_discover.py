@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from harness.discovery import discover as room
-from harness.discovery.discover import ADVICE, Discovery, Wish, discover
+from harness.discovery.discover import Discovery, Wish, discover
 from harness.discovery.failure import DiscoveryError
 from harness.scenario import load_scenario
 from harness.server.launch import free_port
@@ -57,7 +57,6 @@ def test_a_program_that_is_not_here_is_told() -> None:
 def test_the_last_words_of_a_server_that_exits_are_told() -> None:
     assert refusal("{harness_python}", "-m", "tests.server.servers.exits_at_once").splitlines() == [
         "the server exited with 3",
-        ADVICE,
         "It wrote:",
         "there is no cart to serve",
     ]
