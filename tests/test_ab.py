@@ -136,6 +136,18 @@ def test_an_interrupt_reports_what_there_is_and_leaves_nothing(repository: Repos
     assert_clean(repository, tmp_path)
 
 
+def test_commits_that_both_answer_badly_are_not_judged(
+    repository: Repository, tmp_path: Path, ab: Callable[..., Result]
+) -> None:
+    """A gate is not said to be broken when nothing was measured of either."""
+    text = (repository.path / "page.toml").read_text()
+    repository.write("page.toml", text.replace("[load]", "[load]\nexpect_length = 1", 1))
+    done = ab("--base", "before", "--rounds", "1")
+    assert done.exit_code == 1, done.output
+    assert "harness: no trial counts: " in done.stderr
+    assert "requests were answered with another body than expected" in done.stderr
+
+
 def test_the_commands_run_where_the_commit_is(
     repository: Repository, tmp_path: Path, ab: Callable[..., Result]
 ) -> None:

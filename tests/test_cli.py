@@ -185,6 +185,34 @@ def test_some_failed_trials_are_exit_code_1(twice: Path, tmp_path: Path) -> None
     assert "ZeroDivisionError" in (tmp_path / "results/latest/report.md").read_text()
 
 
+BAD_STATUS = "requests were answered with another status than expected (expect_status"
+
+
+@pytest.mark.parametrize(
+    ("verb", "server", "ended"),
+    [
+        (["compare"], "exhausted", BAD_STATUS),
+        (["compare"], "stalls", "requests was answered before the window ended"),
+        (["aa", "--rounds", "1"], "exhausted", BAD_STATUS),
+        (["capacity", "--slo", "p99 < 1s"], "exhausted", BAD_STATUS),
+    ],
+)
+def test_answers_that_are_all_bad_end_with_the_reason_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], server: str, ended: str
+) -> None:
+    monkeypatch.setattr("harness.capacity.setting.SHORTEST_S", 0.2)
+    monkeypatch.setattr("harness.capacity.setting.WARMUP_S", 0.2)
+    command = f'command = ["{{harness_python}}", "-m", "tests.server.servers.{server}", "--port", "{{port}}"]'
+    file = tmp_path / "bad.toml"
+    load = '[load]\nconnections = 4\nthreads = 2\nwarmup = "200ms"\nduration = "200ms"'
+    file.write_text(f'name = "bad"\nrounds = 1\n{load}\n[[topology]]\nname = "only"\n{command}\n')
+    done = CliRunner().invoke(app, [verb[0], str(file), *verb[1:], "--out", str(tmp_path / "results")])
+    assert done.exit_code == 1, done.output
+    assert "harness: no trial counts: no request got a good response; " in done.stderr
+    assert ended in done.stderr
+    assert (tmp_path / "results" / "latest" / "trials.jsonl").exists()
+
+
 def test_load_prints_what_wrk_prints(url: str) -> None:
     done = harness("load", url, "-t", "2", "-c", "4", "-d", "300ms", "--latency")
     assert done.returncode == 0, done.stderr
