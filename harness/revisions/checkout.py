@@ -18,6 +18,7 @@ from typing import Final
 
 from harness.revisions.git import RevisionError, git
 from harness.revisions.revision import Revision
+from harness.revisions.submodules import fill_submodules
 from harness.server.guarded import Guarded, ServerError
 from harness.server.launch import log_tail, python_on_path
 
@@ -94,6 +95,7 @@ def _check_out(repository: Path, revision: Revision, place: Path) -> None:
     shutil.rmtree(place / TREE, ignore_errors=True)  # of one that was killed
     git(repository, "worktree", "prune")
     git(repository, "worktree", "add", "--quiet", "--detach", "--force", str(place / TREE), revision.commit)
+    fill_submodules(repository, revision.commit, place / TREE)
 
 
 def _prepare(command: Sequence[str], place: Path, revision: Revision) -> None:
