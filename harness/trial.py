@@ -87,7 +87,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         offer = scenario.load if planned.rate_per_s is None else scenario.load.offered(planned.rate_per_s)
         load, clocks = offer.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
         ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
-        monitor = Monitor(ready.census, pace)
+        monitor = Monitor(lambda: take_census(server), server.guardian_pid, pace)
         result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)
         reason = _objection(server, ready, result, Clocks.now().jump_since(clocks))
         watch(Progress(Phase.STOPPING))
