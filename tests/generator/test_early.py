@@ -34,12 +34,19 @@ def context() -> ssl.SSLContext:
     return made
 
 
-def post(talk: Talk, context: ssl.SSLContext | None = None, **changes: object) -> LoadResult:
+def post(talk: Talk, **changes: object) -> LoadResult:
     """A load of large requests on this server."""
+    return post_to(lambda: TalkingServer(talk), **changes)
+
+
+def post_over_tls(talk: Talk, context: ssl.SSLContext) -> LoadResult:
+    """The same over TLS."""
+    return post_to(lambda: TalkingServer(talk, context), tls=Tls(verify=False))
+
+
+def post_to(talking: Callable[[], TalkingServer], **changes: object) -> LoadResult:
     usual: dict[str, object] = {"method": "POST", "body": BODY, "threads": 1, "timeout_s": 3.0}
-    if context is not None:
-        usual["tls"] = Tls(verify=False)
-    with forked_loop() as offer, TalkingServer(talk, context) as server:
+    with forked_loop() as offer, talking() as server:
         result = offer(short_load(server.port, **usual | CLOSED | changes))
     assert_adds_up(result)
     return result
@@ -64,7 +71,7 @@ def test_what_has_to_be_read_while_it_is_sent_is_read(loop: dict[str, object]) -
 
 
 def test_an_echo_is_followed_over_tls(context: ssl.SSLContext) -> None:
-    result = post(echo, context)
+    result = post_over_tls(echo, context)
     assert result.errors == Errors()
     assert result.ok == result.requests > 0
 
@@ -141,4 +148,4 @@ def test_an_early_answer_is_an_answer(talk: Talk, loop: dict[str, object]) -> No
 
 @pytest.mark.parametrize("talk", [answer_and_linger, answer_and_read_on, answer_in_chunks], ids=lambda t: t.__name__)
 def test_an_early_answer_is_an_answer_over_tls(talk: Talk, context: ssl.SSLContext) -> None:
-    assert_all_were_refused(post(talk, context))
+    assert_all_were_refused(post_over_tls(talk, context))
