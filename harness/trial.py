@@ -147,8 +147,7 @@ def _changes(before: list[ServerProcess], after: list[ServerProcess]) -> list[st
 
 def _checked(load: Load, ready: Ready, scenario: Scenario) -> Load:
     """The load that expects the body that the server sent before, in a sample, where one request is sent over and over
-    and the scenario expects nothing else."""
-    if load.expect.body_sha256 is not None or ready.body_sha256 is None or not scenario.load.is_one_request:
+    and the scenario wishes for that."""
+    if not load.expect.wants_same_body or ready.body_sha256 is None or not scenario.load.is_one_request:
         return load
-    expect = load.expect.model_copy(update={"body_sha256": ready.body_sha256, "every": False})
-    return load.model_copy(update={"expect": expect})
+    return load.model_copy(update={"expect": load.expect.with_body(ready.body_sha256)})

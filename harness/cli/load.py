@@ -139,6 +139,14 @@ def load_command(
         str | None,
         typer.Option(metavar="200,204", help="All others are errors; without, those from 400.", rich_help_panel=_GOOD),
     ] = None,
+    expect_body: Annotated[
+        str | None,
+        typer.Option(
+            metavar="any|same|SHA256|…",
+            help="Of every body: also contains:TEXT, matches:REGEX; same: as before the load. any.",
+            rich_help_panel=_GOOD,
+        ),
+    ] = None,
     expect_body_sha256: Annotated[str | None, typer.Option(help="Of every body.", rich_help_panel=_GOOD)] = None,
     expect_length: Annotated[
         int | None, typer.Option(min=0, help="Of every body, bytes.", rich_help_panel=_GOOD)
@@ -180,7 +188,7 @@ def load_command(
                 "duration_s": window,
                 "timeout_s": timeout,
                 "seed": seed,
-                "expect": offer.expectation(expect_status, expect_body_sha256, expect_length),
+                "expect": offer.expectation(expect_status, expect_body, expect_body_sha256, expect_length),
             },
         )
         most_connections = bound(max_connections)

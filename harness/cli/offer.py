@@ -10,7 +10,17 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.cli.usage import UsageError
-from harness.generator.load import Arrivals, Expectation, Load, Request, Target, Tls, parse_stage, target_of
+from harness.generator.load import (
+    Arrivals,
+    Expectation,
+    Load,
+    Request,
+    Target,
+    Tls,
+    parse_expected_body,
+    parse_stage,
+    target_of,
+)
 from harness.generator.placement import most_processes, parse_cpus, usable_cpus
 from harness.generator.request import basic_auth_header, check_placeholders
 from harness.generator.sources import read_body, read_data, read_requests
@@ -75,16 +85,23 @@ def arrivals(rate_per_s: float | None, kind: str, stages: Sequence[str]) -> Arri
         return Arrivals.model_validate({"kind": kind, "rate_per_s": rate_per_s or 0.0, "stages": parsed})
 
 
-def expectation(statuses: str | None, body_sha256: str | None, body_bytes: int | None) -> Expectation:
+def expectation(
+    statuses: str | None, body: str | None, body_sha256: str | None, body_bytes: int | None
+) -> Expectation:
     """What a good response is. Raises UsageError."""
+    if body is not None and body_sha256 is not None:
+        raise UsageError("--expect-body and --expect-body-sha256 are one or the other")
     listed = [] if statuses is None else statuses.split(",")
     if wrong := [text for text in listed if not re.fullmatch(r"\s*[1-5]\d\d\s*", text, re.ASCII)]:
         raise UsageError(f"--expect-status: expected statuses such as '200,204', got {wrong[0]!r}")
     with _words():
-        return Expectation(
-            statuses=tuple(map(int, listed)),
-            body_sha256=None if body_sha256 is None else body_sha256.lower(),
-            body_bytes=body_bytes,
+        return Expectation.model_validate(
+            {
+                "statuses": tuple(map(int, listed)),
+                "body_sha256": None if body_sha256 is None else body_sha256.lower(),
+                "body_bytes": body_bytes,
+            }
+            | parse_expected_body(body or "any")
         )
 
 
