@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.clocks import Clocks
+from harness.generator.failures import failures_text
 from harness.generator.load import Load, Target
 from harness.generator.placement import Placement, usable_cpus
 from harness.generator.process import Generator, GeneratorError
@@ -89,7 +90,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
         monitor = Monitor(ready.census, pace)
         result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)
-        reason = _objection(server, ready, result, Clocks.now().jump_since(clocks))
+        reason = _objection(server, ready, result, Clocks.now().jump_since(clocks), scenario)
         watch(Progress(Phase.STOPPING))
     return {
         "reason": reason,
@@ -124,19 +125,23 @@ def _measure(
     raise GeneratorError("the generator ended without a result")
 
 
-def _objection(server: Server, ready: Ready, result: LoadResult, jump: str | None) -> str | None:
+def _objection(server: Server, ready: Ready, result: LoadResult, jump: str | None, scenario: Scenario) -> str | None:
     """Why what was measured must not be averaged in; None when there is no reason. ``jump`` is that of the clock."""
     census = take_census(server)
     reasons = _changes(workers_of(ready.census), workers_of(census))
     if strangers := listeners(server)[1]:
         reasons.append(f"{', '.join(strangers)} listened on the port too")
     if result.errors.body:
-        reasons.append(f"{result.errors.body} bodies were not the one that the server sent before")
+        reasons.append(f"{result.errors.body} bodies were not {_expected_body(scenario)}")
     if jump:
         reasons.append(jump)
     if not result.ok:
-        reasons.append("no request got a good response")
+        reasons.append(f"no request got a good response: {failures_text(result)}")
     return "; ".join(reasons) or None
+
+
+def _expected_body(scenario: Scenario) -> str:
+    return "the one that the server sent before" if scenario.load.expect.wants_same_body else "as expected"
 
 
 def _changes(before: list[ServerProcess], after: list[ServerProcess]) -> list[str]:

@@ -77,6 +77,7 @@ class Exchange:
         self._ledger = ledger
         self._dialler = Dialler(load.target)
         self._keepalive = load.keepalive
+        self._expect = load.expect
 
     def new_alarm(self) -> Alarm:
         """An alarm that wakes the poll, and nothing else happens."""
@@ -300,7 +301,7 @@ class Exchange:
         """Whether the server said no more than that it closes a connection it had waited on, as the next request was
         on its way (RFC 9110, section 15.5.9): that is no answer to it, unless one is expected."""
         is_a_farewell = head.status == REQUEST_TIMEOUT and not head.keep_alive and not connection.is_new
-        return is_a_farewell and connection.request.is_idempotent and not self._ledger.tally.is_good(head.status)
+        return is_a_farewell and connection.request.is_idempotent and not self._expect.has_good(head.status)
 
     # The ways to fail, and time -----------------------------------------------------------------------------
 

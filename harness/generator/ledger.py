@@ -65,7 +65,7 @@ class Ledger:
         """Count a complete response that was followed by ``reader``; ``data`` are its last bytes."""
         self.record(connection, now_ns)
         has_body = head.body_kind is not BodyKind.NONE  # which HEAD, 204 and 304 never have
-        compares = reader.sees_body and has_body and self.tally.is_good(head.status)
+        compares = reader.sees_body and has_body and self._expect.has_good(head.status)
         good = not (compares and not self._body_check.is_right(reader))
         if has_body and self._expect.body_bytes not in (None, reader.body_bytes):
             good = False

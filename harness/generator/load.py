@@ -142,9 +142,13 @@ class Expectation(_Data):
         """Whether bodies are to be what the server sent before, which is still to be seen."""
         return self.same_body and not (self.body_sha256 or self.body_contains or self.body_matches)
 
-    def with_body(self, sha256: str) -> Self:
-        """The same, and a sample of the bodies is compared with this one, which the server sent before."""
-        return self.model_copy(update={"body_sha256": sha256, "every": False})
+    def with_body(self, sha256: str, every: bool = False) -> Self:
+        """The same, and every body or a sample is compared with this one, which the server sent before."""
+        return self.model_copy(update={"body_sha256": sha256, "every": every})
+
+    def has_good(self, status: int) -> bool:
+        """Whether a response with this status is good, as far as that goes."""
+        return status in self.statuses if self.statuses else status < 400
 
 
 class Share(_Data):
@@ -198,6 +202,11 @@ class Load(_Data):
                 f" and a window of {self.duration_s:g} s"
             )
         return self
+
+    @property
+    def is_one_request(self) -> bool:
+        """Whether every request is the same, byte for byte."""
+        return len(self.requests) == 1 and self.data is None
 
     @property
     def url(self) -> str:

@@ -3,7 +3,7 @@
 import ssl
 import time
 
-from harness.generator.asking import ForeignProtocolError, ask
+from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
 from harness.generator.load import Load
 
 
@@ -11,8 +11,9 @@ class ProbeError(Exception):
     """Nothing that can be measured answers there. The message says what happened."""
 
 
-def probe(load: Load) -> None:
-    """Send the first request once. A server too slow to answer in time passes: that is for the load to measure.
+def probe(load: Load) -> Answer | None:
+    """Send the first request once and return the answer; None of a server too slow to answer in time, which is for the
+    load to measure.
 
     Raises ProbeError when the connection is refused or broken, its certificate is not trusted, the answer is not HTTP,
     or has no end that could be waited for.
@@ -21,7 +22,7 @@ def probe(load: Load) -> None:
     try:
         answer = ask(load, time.monotonic() + load.timeout_s)
     except TimeoutError:
-        return
+        return None
     except ForeignProtocolError as error:
         instead = f": load {error.scheme}://{load.target.authority} instead" if error.scheme else ""
         raise ProbeError(f"{where} {error}{instead}") from error
@@ -30,17 +31,11 @@ def probe(load: Load) -> None:
             f"{where}: its certificate is not accepted: {error.verify_message} (--insecure takes any)"
         ) from error
     except ssl.SSLError as error:
-        raise ProbeError(f"{where}: there is no TLS to be had: {ssl_reason(error)}") from error
+        raise ProbeError(f"{where}: there is no TLS to be had: {reason_of(error)}") from error
     except ConnectionResetError as error:
-        raise ProbeError(f"no answer from {where}: {error.strerror or error}") from error
+        raise ProbeError(f"no answer from {where}: {reason_of(error)}") from error
     except OSError as error:
-        raise ProbeError(f"unable to connect to {where}: {error.strerror or error}") from error
+        raise ProbeError(f"unable to connect to {where}: {reason_of(error)}") from error
     if answer.is_endless:
-        raise ProbeError(
-            f"{where} {answer.unfinished}; choose another path or, where it does end, a longer --timeout"
-        )
-
-
-def ssl_reason(error: ssl.SSLError) -> str:
-    """Return what OpenSSL says, without its codes."""
-    return error.reason.replace("_", " ").lower() if error.reason else str(error)
+        raise ProbeError(f"{where} {answer.unfinished}; choose another path or, where it does end, a longer --timeout")
+    return answer

@@ -38,13 +38,13 @@ class Tally:
 
     def serve(self, head: Head, size_bytes: int, times: int = 1, body_is_bad: bool = False) -> None:
         """Count ``times`` complete responses with this head, ``size_bytes`` in all."""
-        if not self.is_good(head.status):
+        if not self.expect.has_good(head.status):
             self.bad_status += times
         elif body_is_bad:
             self.bad_body += times
         else:
             self.ok += times
-        if head.body_kind is not BodyKind.NONE and self.is_good(head.status):
+        if head.body_kind is not BodyKind.NONE and self.expect.has_good(head.status):
             self.with_body += times
         self.bytes += size_bytes
         self.statuses[head.status] += times
@@ -80,10 +80,6 @@ class Tally:
             body=self.bad_body,
             protocol=self.protocol.total(),
         )
-
-    def is_good(self, status: int) -> bool:
-        """Whether a response with this status is as expected."""
-        return status in self.expect.statuses if self.expect.statuses else status < 400
 
     def _has_wrong_length(self, head: Head) -> bool:
         expected = self.expect.body_bytes

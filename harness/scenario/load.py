@@ -214,9 +214,7 @@ class LoadTable(Table):
 
     def _expectation(self) -> Expectation:
         body = {"body_sha256": self.expect_body_sha256} | parse_expected_body(self.expect_body)
-        return Expectation.model_validate(
-            {"statuses": self.expect_status, "body_bytes": self.expect_length} | body
-        )
+        return Expectation.model_validate({"statuses": self.expect_status, "body_bytes": self.expect_length} | body)
 
     def _arrivals(self) -> Arrivals:
         stages = tuple(map(parse_stage, self.stages))
