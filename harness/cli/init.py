@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli import offer
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.generator.load import RequestPath
+from harness.generator.load import Request, RequestPath
 from harness.scenario.topology import is_secret
 from harness.server.census import workers_of
+from harness.server.question import SAFE_METHODS
 from harness.text import printable
 from harness.units import duration_text
 
@@ -42,6 +44,15 @@ def init_command(
     pass_env: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="One of your own that it gets too; repeatable.")
     ] = None,
+    method: Annotated[
+        str, typer.Option("-m", "--method", metavar="GET", help="How to ask for it.", show_default=True)
+    ] = "GET",
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="Sent along; repeatable.")
+    ] = None,
+    expect_status: Annotated[
+        str | None, typer.Option(metavar="200,204", help="What is answered well.", show_default="2xx")
+    ] = None,
     start_timeout: Annotated[
         float,
         typer.Option(parser=duration, metavar="20s", help="How long it may take to answer; 20s.", show_default=False),
@@ -58,6 +69,7 @@ def init_command(
         from harness.discovery.draft import scenario_name
 
         _check_place(out)
+        asked = _request(method, header or [], path)
         wish = Wish(
             command=tuple(map(_utf8, command)),
             env=_variables(env or []),
@@ -65,6 +77,9 @@ def init_command(
             port=_meant(port, [*command, *(env or [])]),
             path=None if path is None else _path(path),
             start_timeout_s=start_timeout,
+            method=asked.method,
+            headers=asked.headers,
+            statuses=offer.expectation(expect_status, None, None).statuses,
         )
         with Console(stderr=True).status("Starting the server, to look at it"):
             found = discover(wish, scenario_name(Path.cwd().name), shlex.quote(str(out)))
@@ -121,6 +136,14 @@ def _present(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _request(method: str, headers: Sequence[str], path: str | None) -> Request:
+    """Return what is sent to any path. Raises UsageError."""
+    (request,) = offer.one_request("/", method, headers, None, None)
+    if method not in SAFE_METHODS and path is None:
+        raise UsageError(f"--method {method}: is not sent to one path after the other: name it with --path /PATH")
+    return request
+
+
 def _path(text: str) -> str:
     try:
         return TypeAdapter(RequestPath).validate_python(text)
@@ -144,12 +167,19 @@ def _write(path: Path, text: str) -> None:
 
 def _findings(found: "Discovery") -> Table:
     """What the server turned out to be."""
+    from harness.discovery.listening import where_text
+
     draft, compared = found.draft, found.draft.topology.workers
-    fixed = f"fixed: {draft.why_fixed}" if draft.topology.port else "any free one works"
+    is_fixed = draft.topology.port or draft.topology.unix_socket
+    fixed = f"fixed: {draft.why_fixed}" if is_fixed else "any free one works"
+    place = ("port", where_text(found.target).removeprefix("port "))
+    if found.target.unix_socket is not None:
+        place = ("socket", found.target.unix_socket)
     workers = len(workers_of(found.ready.census))
     rows = {
-        "port": f"{found.port}, {fixed}",
-        "path": f"{draft.path}, answered with {found.ready.body_bytes:,} bytes",
+        place[0]: f"{place[1]}, {fixed}",
+        **({"TLS": "spoken; its certificate is not checked, as it is this machine's own"} if found.target.tls else {}),
+        "path": f"{draft.path}, answered with {found.ready.body_bytes or 0:,} bytes",
         "ready": f"after {duration_text(found.ready.ready_s)}",
         "workers": f"{workers} found; {_listed(compared)} will be compared" if compared else str(workers),
     }

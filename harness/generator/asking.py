@@ -277,3 +277,10 @@ def _check_http(data: bytes, target: Target) -> None:
 def _is_too_long(reader: ResponseReader) -> bool:
     says_length = reader.head is not None and reader.head.body_kind is BodyKind.LENGTH
     return reader.received_bytes > MAX_ANSWER_BYTES and not says_length
+
+
+def reason_of(error: OSError) -> str:
+    """Return what happened in words, without the codes of the system and of OpenSSL."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason.replace("_", " ").lower() if error.reason else str(error)
+    return error.strerror or str(error)

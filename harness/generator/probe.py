@@ -3,7 +3,7 @@
 import ssl
 import time
 
-from harness.generator.asking import ForeignProtocolError, ask
+from harness.generator.asking import ForeignProtocolError, ask, reason_of
 from harness.generator.load import Load
 
 
@@ -30,17 +30,10 @@ def probe(load: Load) -> None:
             f"{where}: its certificate is not accepted: {error.verify_message} (--insecure takes any)"
         ) from error
     except ssl.SSLError as error:
-        raise ProbeError(f"{where}: there is no TLS to be had: {ssl_reason(error)}") from error
+        raise ProbeError(f"{where}: there is no TLS to be had: {reason_of(error)}") from error
     except ConnectionResetError as error:
-        raise ProbeError(f"no answer from {where}: {error.strerror or error}") from error
+        raise ProbeError(f"no answer from {where}: {reason_of(error)}") from error
     except OSError as error:
-        raise ProbeError(f"unable to connect to {where}: {error.strerror or error}") from error
+        raise ProbeError(f"unable to connect to {where}: {reason_of(error)}") from error
     if answer.is_endless:
-        raise ProbeError(
-            f"{where} {answer.unfinished}; choose another path or, where it does end, a longer --timeout"
-        )
-
-
-def ssl_reason(error: ssl.SSLError) -> str:
-    """Return what OpenSSL says, without its codes."""
-    return error.reason.replace("_", " ").lower() if error.reason else str(error)
+        raise ProbeError(f"{where} {answer.unfinished}; choose another path or, where it does end, a longer --timeout")

@@ -35,7 +35,10 @@ Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
 
 
 class ScenarioLoad(Table):
-    """What every topology is offered, wherever it listens: a Load less its target and what a run finds out."""
+    """What every topology is offered, wherever it listens: a Load less its target and what a run finds out.
+
+    ``ready_path`` is what a server is asked for until it is ready, in the place of one of the requests.
+    """
 
     requests: Annotated[tuple[Request, ...], Field(strict=False)]
     data: DataTable | None
@@ -48,10 +51,11 @@ class ScenarioLoad(Table):
     duration_s: float
     timeout_s: float
     expect: Expectation
+    ready_path: RequestPath | None = None
 
     def at(self, target: Target, seed: int) -> Load:
         """The load on this target; ``seed`` draws what is random in it."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "processes"}
+        fields = {name: getattr(self, name) for name in Load.model_fields if name in type(self).model_fields}
         return Load(target=target, seed=seed, **fields)
 
     def closed(self) -> Self:
@@ -100,6 +104,7 @@ class LoadTable(Table):
     expect_status: Annotated[tuple[Status, ...], Field(strict=False)] = ()
     expect_body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     expect_length: int | None = Field(default=None, ge=0)
+    ready_path: RequestPath | None = None
 
     @field_validator("body_file")
     @classmethod
@@ -163,6 +168,7 @@ class LoadTable(Table):
             expect=Expectation(
                 statuses=self.expect_status, body_sha256=self.expect_body_sha256, body_bytes=self.expect_length
             ),
+            ready_path=self.ready_path,
         )
         try:
             check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))

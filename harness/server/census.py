@@ -7,6 +7,7 @@ import psutil
 
 from harness.record import Role, ServerProcess
 from harness.server.launch import Server
+from harness.server.listening import listening_pids
 
 
 def take_census(server: Server) -> list[ServerProcess]:
@@ -35,7 +36,7 @@ def workers_of(census: list[ServerProcess]) -> list[ServerProcess]:
 
 
 def listeners(server: Server) -> tuple[bool, list[str]]:
-    """Whether a process of the server listens on its port, and every process that does and is not of it.
+    """Whether a process of the server listens where it is loaded, and every process that does and is not of it.
 
     A stranger must be seen twice: a process of the server may come or go while the system is being looked at.
     """
@@ -48,11 +49,7 @@ def listeners(server: Server) -> tuple[bool, list[str]]:
 
 def _look(server: Server) -> tuple[bool, set[int | None]]:
     before = _pids(server)
-    pids = {
-        connection.pid
-        for connection in psutil.net_connections(kind="tcp")
-        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:2] == (server.port,)
-    }
+    pids = listening_pids(server.target)
     own = before | _pids(server)
     return bool(pids & own), pids - own
 
