@@ -22,6 +22,7 @@ ANSWER_S: Final = 5.0  # the least that one answer is waited for, if there is so
 QUIET_S: Final = 0.1
 QUIET_CPU_S: Final = 0.02  # less than this in QUIET_S: nothing is being imported or compiled any more
 LOUD_S: Final = 3.0  # a server that never goes quiet is measured all the same
+SENT_ONCE: Final = "a request that is not safe is sent only once: ready_path in [load] names a path to ask instead"
 UNCHANGED_S: Final = 2.0  # when no process came for so long, and it is quiet, there will be no more workers
 
 
@@ -66,14 +67,20 @@ def wait_until_ready(
 
 
 def _first_good_answer(server: Server, question: Question, began_s: float, timeout_s: float) -> Answer:
-    missing = "it does not listen"
+    missing, objection = "it does not listen", ""
     while (left_s := began_s + timeout_s - time.monotonic()) > 0:
         _check_alive(server)
         patience_s = min(left_s, max(ANSWER_S, left_s / 2)) if question.is_safe else left_s
-        found = _ask_once(server, question, time.monotonic() + patience_s)
-        if isinstance(found, Answer):
+        try:
+            found = _ask_once(server, question, time.monotonic() + patience_s)
+        except TimeoutError:  # the last time there may have been no time: what was answered before says more
+            found = objection or f"no answer to {question.text}: timed out"
+        if isinstance(found, str):
+            missing = found
+        elif not (objection := question.objection(found)):
             return found
-        missing = found
+        else:
+            missing = objection
         time.sleep(POLL_S)
     raise ServerError(f"not ready after {timeout_s:g} s (start_timeout): {missing}")
 
@@ -93,8 +100,8 @@ def _check_strangers(server: Server, strangers: list[str]) -> None:
 
 
 def _ask_once(server: Server, question: Question, deadline_s: float) -> Answer | str:
-    """Return a good answer, or what still keeps the server from being ready. Raises ServerError where nothing more is
-    to be hoped for."""
+    """Return the answer, or why there is none. Raises TimeoutError when it is not begun in time, and ServerError where
+    nothing more is to be hoped for."""
     ours, strangers = listeners(server)
     _check_strangers(server, strangers)
     if not ours:
@@ -107,27 +114,28 @@ def _ask_once(server: Server, question: Question, deadline_s: float) -> Answer |
         raise ServerError(f"{server.where} {error}{advice}") from error
     except ssl.SSLCertVerificationError as error:
         raise ServerError(f"{server.where}: its certificate is not accepted: {error.verify_message}") from error
+    except TimeoutError:
+        raise
     except OSError as error:
         return f"no answer to {question.text}: {reason_of(error)}"
 
 
-def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> Answer | str:
-    """As :func:`_ask_once`, on a connection: from here on, a request that is not safe has been sent."""
+def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> Answer:
+    """Return the answer on a connection. From here on a request that is not safe has been sent, and won't be again:
+    raises ServerError when it is not answered well."""
     inquiry.send(question.encoded)
     try:
         answer = read_answer(inquiry, question.load.target, deadline_s)
     except OSError as error:
-        missing = f"no answer to {question.text}: {reason_of(error)}"
-    else:
-        missing = question.objection(answer)
-        if answer.is_endless:
-            raise ServerError(f"{missing}; choose another path")
-    if missing and not question.is_safe:
-        raise ServerError(
-            f"{missing}; a request that is not safe is sent only once: ready_path in [load] names a path to ask for"
-            " instead"
-        )
-    return missing or answer
+        if question.is_safe:
+            raise
+        raise ServerError(f"no answer to {question.text}: {reason_of(error)}; {SENT_ONCE}") from error
+    objection = question.objection(answer)
+    if answer.is_endless:
+        raise ServerError(f"{objection}; choose another path")
+    if objection and not question.is_safe:
+        raise ServerError(f"{objection}; {SENT_ONCE}")
+    return answer
 
 
 def _wait_for_workers(server: Server, workers: int | None, deadline_s: float) -> float:

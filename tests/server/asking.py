@@ -19,6 +19,13 @@ def is_open(port: int, host: str = LOOPBACK) -> bool:
         return sock.connect_ex((host, port)) == 0
 
 
+def asked_for(port: int, path: str) -> bytes:
+    """The body of the answer to one GET."""
+    with closing(HTTPConnection(LOOPBACK, port, timeout=PATIENCE_S)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+
+
 def worker_that_answers(port: int) -> int:
     """The process that answers one request on a connection of its own."""
     with closing(HTTPConnection(LOOPBACK, port, timeout=PATIENCE_S)) as connection:
