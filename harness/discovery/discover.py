@@ -2,7 +2,7 @@
 
 import contextlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,12 +36,12 @@ class Wish:
     path: str | None
     start_timeout_s: float
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     statuses: tuple[int, ...] = ()
 
     def load(self, target: Target) -> Load:
         """Return the request to be sent there, as a load."""
-        request = Request(method=self.method, headers=dict(self.headers))
+        request = Request(method=self.method, headers=self.headers)
         return Load(target=target, requests=(request,), expect=Expectation(statuses=self.statuses))
 
 

@@ -1,7 +1,6 @@
 """The scenario file of a server that was looked at, with a word on every part of it."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +30,7 @@ class Draft:
     topology: TopologyTable
     why_fixed: str
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     statuses: tuple[int, ...] = ()
 
     @property

@@ -191,9 +191,9 @@ def test_a_connection_closed_without_an_answer_is_told(end: bytes) -> None:
 # What else is spoken --------------------------------------------------------------------------------------------
 
 
-def recognised(play: Play, **changes: object) -> ForeignProtocolError:
+def recognised(play: Play, patience_s: float = LONG_S, **changes: object) -> ForeignProtocolError:
     with pytest.raises(ForeignProtocolError) as caught:
-        asked(play, **changes)
+        asked(play, patience_s, **changes)
     return caught.value
 
 
