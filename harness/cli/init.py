@@ -15,10 +15,9 @@ from rich.text import Text
 
 from harness.cli import offer
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.generator.load import Request, RequestPath
+from harness.generator.load import SAFE_METHODS, Request, RequestPath
 from harness.scenario.topology import is_secret
 from harness.server.census import workers_of
-from harness.server.question import SAFE_METHODS
 from harness.text import printable
 from harness.units import duration_text
 
@@ -167,26 +166,33 @@ def _write(path: Path, text: str) -> None:
 
 def _findings(found: "Discovery") -> Table:
     """What the server turned out to be."""
-    from harness.discovery.listening import where_text
-
     draft, compared = found.draft, found.draft.topology.workers
-    is_fixed = draft.topology.port or draft.topology.unix_socket
-    fixed = f"fixed: {draft.why_fixed}" if is_fixed else "any free one works"
-    place = ("port", where_text(found.target).removeprefix("port "))
-    if found.target.unix_socket is not None:
-        place = ("socket", found.target.unix_socket)
+    tls = {"TLS": "spoken; its certificate is not checked, as it is this machine's own"} if found.target.tls else {}
     workers = len(workers_of(found.ready.census))
     rows = {
-        place[0]: f"{place[1]}, {fixed}",
-        **({"TLS": "spoken; its certificate is not checked, as it is this machine's own"} if found.target.tls else {}),
+        **_where(found),
+        **tls,
         "path": f"{draft.path}, answered with {found.ready.body_bytes or 0:,} bytes",
         "ready": f"after {duration_text(found.ready.ready_s)}",
         "workers": f"{workers} found; {_listed(compared)} will be compared" if compared else str(workers),
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        grid.add_row(name, Text(printable(value)))
+        grid.add_row(name, Text(printable(value), overflow="fold"))
     return grid
+
+
+def _where(found: "Discovery") -> dict[str, str]:
+    """Where it listened, and whether the scenario leaves that open."""
+    from harness.discovery.listening import where_text
+
+    topology, fixed = found.draft.topology, f"fixed: {found.draft.why_fixed}"
+    if found.target.unix_socket is not None:
+        return {
+            "socket": f"{found.target.unix_socket}, {fixed if topology.unix_socket else 'a fresh one does as well'}"
+        }
+    port = where_text(found.target).removeprefix("port ")
+    return {"port": f"{port}, {fixed if topology.port else 'any free one works'}"}
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1: may be sent again and again
 EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where those who listen on all of them are reached
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.limits import Limit
+from harness.generator.load import SAFE_METHODS
 from harness.record import Run
 from harness.report.markup import plain
 from harness.report.summary import TopologySummary, unsound
@@ -45,6 +46,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_pace(summaries),
         *_machine(run),
         *_latency(run, summaries),
+        *_certificates(run),
     ]
 
 
@@ -106,10 +108,23 @@ def _bodies(run: Run) -> Iterator[Finding]:
             "The topologies send pages of the same size with different content.",
             "Make sure that they do the same work.",
         )
-    if None in digests:
+    if None in digests and not any(request.method in SAFE_METHODS for request in run.scenario.load.requests):
+        yield Finding(
+            "The requests are not safe to be sent again for comparison, so bodies were not checked.",
+            "Say with expect_body_sha256 or expect_length in [load] what a body has to be.",
+        )
+    elif None in digests:
         yield Finding(
             "Some answers to the same request differ from each other, so bodies were not checked.",
             "A page without times, tokens and random parts can be checked on every sampled response.",
+        )
+
+
+def _certificates(run: Run) -> Iterator[Finding]:
+    if unchecked := [each.name for each in run.scenario.topologies if each.scheme == "https" and not each.ca_file]:
+        yield Finding(
+            f"Certificates were not checked: {', '.join(f'`{name}`' for name in unchecked)}.",
+            "Nobody else answers on this machine; ca_file in the [[topology]] has them checked all the same.",
         )
 
 

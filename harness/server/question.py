@@ -1,14 +1,12 @@
 """What a server is asked before it is measured, and which answers are good."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from harness.generator.asking import Answer
 from harness.generator.framing import BodyKind
-from harness.generator.load import Expectation, Load, Request
+from harness.generator.load import SAFE_METHODS, Expectation, Load, Request
 from harness.generator.request import Prepared, first_request, prepared_requests
-
-SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 
 
 @dataclass(frozen=True)
