@@ -49,6 +49,8 @@ Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1: may be sent again and again
+EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where those who listen on all of them are reached
 
 
 class _Data(BaseModel):
@@ -275,14 +277,15 @@ def _dealt(total: int, index: int, hands: int) -> int:
 def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) -> tuple[Target, str]:
     """Target and path (with its query) of an ``http://`` or ``https://`` URL; ``tls`` is for the latter.
 
-    Raises ValueError saying what is wrong.
+    A host that stands for every address, as servers print where they listen, is this machine. Raises ValueError saying
+    what is wrong.
     """
     parts = urlsplit(url)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
         raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}")
     path = parts.path or "/"
     target = Target(
-        host=parts.hostname,
+        host=EVERY_ADDRESS.get(parts.hostname, parts.hostname),
         port=DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port,
         unix_socket=unix_socket,
         tls=(tls or Tls()) if parts.scheme == "https" else None,
