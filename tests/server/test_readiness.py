@@ -37,7 +37,9 @@ def ready(
 ) -> Ready:
     """Launch the server and wait for it."""
     with Server(topology, log) as server:
-        return ready_on(server, *requests, expect=expect, ready_path=ready_path, timeout_s=timeout_s)
+        return ready_on(
+            server, *requests, expect=expect, ready_path=ready_path, timeout_s=timeout_s, workers=topology.workers
+        )
 
 
 def ready_on(
@@ -210,6 +212,13 @@ def test_a_stream_is_refused(ready_path: str | None, log: Path, monkeypatch: pyt
 # Workers --------------------------------------------------------------------------------------------------------
 
 
+def test_workers_that_come_late_are_waited_for(log: Path) -> None:
+    late_s = 0.5  # longer than it takes for the first to go quiet
+    described = ready(prefork(3, "--late", f"{late_s * 1000:.0f}"), log)
+    assert [process.role for process in described.census].count("worker") == 3
+    assert described.ready_s > 2 * late_s
+
+
 def test_workers_that_never_come_are_no_failure(log: Path) -> None:
     described = ready(small("page", workers=3), log)
     assert len(described.census) == 1
@@ -236,6 +245,10 @@ def test_a_body_that_stays_the_same_has_a_digest(kind: str, log: Path, monkeypat
 def test_a_body_that_tells_its_worker_has_no_digest(workers: int, log: Path) -> None:
     with Server(odd("pid", workers), log) as server:
         assert ready_on(server, workers=workers).body_sha256 is None
+
+
+def test_workers_are_asked_at_once_or_one_might_give_all_answers(log: Path) -> None:
+    assert ready(odd("busiest"), log).body_sha256 is None
 
 
 def test_bodies_that_nobody_will_compare_cost_no_second(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +331,7 @@ def test_a_server_on_another_address_is_ready(listens_on: str, host: str, log: P
     command = (sys.executable, "-m", "http.server", "{port}", "--bind", listens_on, "-d", str(tmp_path))
     with Server(at(*command, host=host), log) as server:
         assert ready_on(server).body_bytes == 0
+        assert server.target.is_loopback
 
 
 def test_a_stranger_on_another_address_is_none(log: Path) -> None:
