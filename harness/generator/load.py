@@ -1,5 +1,6 @@
 """What is offered to a server, where and how: plain frozen data, the one input of the generator."""
 
+import ipaddress
 import re
 import string
 from typing import Annotated, Final, Literal, Self
@@ -71,6 +72,14 @@ class Target(_Data):
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine by what it is called, whatever a name server would say."""
+        try:
+            return self.unix_socket is not None or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def scheme(self) -> Literal["http", "https"]:

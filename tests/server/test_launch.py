@@ -330,6 +330,14 @@ def test_the_folder_of_a_unix_socket_goes_with_a_harness_that_is_killed(tmp_path
     wait_until(lambda: not folder.exists(), "the folder to be gone")
 
 
+def test_the_folder_of_a_unix_socket_goes_though_the_guardian_is_killed(log: Path) -> None:
+    with Server(topology("sleep", "60", "{unix_socket}"), log) as server:
+        folder = Path(str(server.target.unix_socket)).parent
+        os.kill(server.guardian_pid, signal.SIGKILL)
+        assert folder.exists()
+    assert not folder.exists()
+
+
 def test_a_host_that_this_machine_does_not_have_is_told_in_words(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.server.launch.free_port", lambda _: (_ for _ in ()).throw(OSError(99, "No such")))
     with pytest.raises(ServerError, match="nothing can listen on ::1: No such"):

@@ -15,12 +15,18 @@ from tests.server.servers.serving import BODY, READ_BYTES, listen, response
 
 ASKED: Final = count()
 POSTED: Final[list[str]] = []
+OPEN: Final[set[socket.socket]] = set()
 BEGAN_S: Final = time.monotonic()
 
 
 def warms_up() -> bytes:
     """503 a few times, then well for ever."""
     return response() if next(ASKED) > 2 else response(status="503 Service Unavailable")
+
+
+def busiest() -> bytes:
+    """As of workers of which the first takes every connection while it has no other."""
+    return response(b"first worker" if len(OPEN) == 1 else b"other worker")
 
 
 def unique(method: str) -> bytes:
@@ -37,6 +43,7 @@ ANSWERS: Final[dict[str, Callable[[], bytes]]] = {
     "time": lambda: response(b"%d" % time.time()),
     "uptime": lambda: response(b"up for %d s" % (time.monotonic() - BEGAN_S)),
     "pid": lambda: response(b"process %d" % os.getpid()),
+    "busiest": busiest,
     "token": lambda: response(secrets.token_hex().encode()),
     "gzip": lambda: response(gzip.compress(BODY)),
     "host": lambda: response(socket.gethostname().encode()),
@@ -50,6 +57,7 @@ ANSWERS: Final[dict[str, Callable[[], bytes]]] = {
 
 def converse(connection: socket.socket, kind: str) -> None:
     """Answer the requests of a connection; ``stream`` never ends, ``close`` ends with the connection."""
+    OPEN.add(connection)
     with connection:
         while data := connection.recv(READ_BYTES):
             method, path = data.decode().split()[:2]
@@ -68,6 +76,7 @@ def converse(connection: socket.socket, kind: str) -> None:
                 connection.sendall(ANSWERS[kind]())
             if kind == "close":
                 return
+        OPEN.remove(connection)
 
 
 def main() -> None:
