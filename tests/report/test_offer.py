@@ -251,9 +251,8 @@ def test_connections_that_are_closed_without_a_word_are_told_when_they_are_frequ
     """More than one of a hundred requests."""
     run = run_with(tmp_path, reconnected=reconnected)
     said = told(run)
-    assert (
-        "closes connections without saying so: of the requests, sent again on a new one were `raw`" in said
-    ) is is_told
+    words = "closes connections without saying so; requests that were sent again on a new one: `raw`"
+    assert (words in said) is is_told
     assert ("keepalive = false" in said) is is_told
     assert rows_of(text_of(run), "| topology | connect | read |")["raw"][-2] == str(reconnected)
 
