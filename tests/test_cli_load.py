@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from harness.cli.offer import with_user
 from harness.generator.arrivals import arrival_times_ns
 from harness.generator.load import Arrivals, Load, Request, target_of
 from harness.generator.result import LoadResult
-from tests.generator.answers import SMALL, whole
+from tests.generator.answers import SMALL, broken, whole
+from tests.generator.scripted_server import ScriptedServer
 from tests.generator.transport_server import TransportServer, tcp_listener
 
 BODY = b"hello world\n"
@@ -259,7 +261,34 @@ def test_an_expected_body(served: Served) -> None:
     assert result["errors"]["body"] == 0
 
 
-@pytest.mark.parametrize("expected", [("--expect-length", "13"), ("--expect-body-sha256", "0" * 64)])
+@pytest.mark.parametrize("what", ["same", hashlib.sha256(BODY).hexdigest(), "contains:o w", "matches:^.+$"])
+def test_what_is_expected_of_every_body(served: Served, what: str) -> None:
+    result = load(f"{served.url}/", *OPEN, "--expect-body", what)
+    assert result["checked"] == result["to_check"] == result["ok"] == result["requests"] > 0
+
+
+@pytest.mark.parametrize("options", [(), ("--expect-body", "any")])
+def test_any_body_is_good(served: Served, options: tuple[str, ...]) -> None:
+    result = load(f"{served.url}/", *OPEN, *options)
+    assert (result["checked"], result["to_check"]) == (0, 0)
+    assert result["ok"] == result["requests"]
+
+
+def test_the_same_body_can_be_expected_of_one_good_answer_only(served: Served, files: Path) -> None:
+    assert "expected a good answer before the load, got status 404" in refusal(
+        f"{served.url}/missing", *OPEN, "--expect-body", "same"
+    )
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ("--expect-length", "13"),
+        ("--expect-body-sha256", "0" * 64),
+        ("--expect-body", "contains:nowhere"),
+        ("--expect-body", "matches:^$"),
+    ],
+)
 def test_a_body_that_is_not_as_expected(served: Served, expected: tuple[str, str]) -> None:
     result = load(f"{served.url}/", *OPEN, *expected)
     assert result["errors"]["body"] == result["requests"] > 0
@@ -348,6 +377,14 @@ def test_what_was_measured_is_printed_even_if_a_file_can_not_be_written(served: 
     assert "loop: Too many levels of symbolic links" in done.stderr
 
 
+def test_a_load_without_an_answer_ends_with_the_reason_and_1() -> None:
+    with ScriptedServer(chain([whole(SMALL)], repeat(broken(b"SSH-2.0\r\n\r\n")))) as server:
+        done = CliRunner().invoke(app, ["load", f"http://127.0.0.1:{server.port}/", "-d", "100ms"])
+    assert done.exit_code == 1
+    assert "Requests/sec:      0.00" in done.stdout
+    assert re.search(r"^harness: no request got an answer: [\d,]+ got what is not HTTP/1.1 \(\w.*: \d+\)", done.stderr)
+
+
 # What can't be used -----------------------------------------------------------------------------------------
 
 FILES = {
@@ -408,6 +445,10 @@ MISUSES: list[tuple[list[str], list[str]]] = [
     (["--expect-status", "99"], ["--expect-status: expected statuses such as '200,204', got '99'"]),
     (["--expect-status", "200,"], ["--expect-status", "got ''"]),
     (["--expect-body-sha256", "abc"], ["body_sha256", "'abc'"]),
+    (["--expect-body", "some"], ["expected 'any', 'same', a SHA-256 of 64 hex digits", "got 'some'"]),
+    (["--expect-body", "matches:("], ["expected a regular expression, got '('"]),
+    (["--expect-body", "any", "--expect-body-sha256", "0" * 64], ["--expect-body-sha256 are one or the other"]),
+    (["--expect-body", "same", "--data", "data.csv"], ["--expect-body same is for one request"]),
     (["--expect-length", "-1"], ["--expect-length"]),
     (["-m", "get it"], ["method"]),
     (["-H", "A B: c"], ["headers"]),

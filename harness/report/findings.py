@@ -299,7 +299,7 @@ def _connections(summaries: list[TopologySummary]) -> Iterator[Finding]:
     if again:
         shares = ", ".join(f"`{s.name}` {percent_text(s.reconnected_share)}" for s in again)
         yield Finding(
-            f"The server closes connections without saying so: of the requests, sent again on a new one were {shares}.",
+            f"The server closes connections without saying so; requests that were sent again on a new one: {shares}.",
             "That costs a connection each, and users meet it too: have the server announce it (Connection: close) or"
             " keep connections for longer, or measure it with keepalive = false.",
         )
