@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from harness.monitor import Monitor
-from harness.monitor.family import FamilyReading
-from harness.monitor.processes import ProcessReading, ThreadReading, used_by_process
+from harness.monitor.family import FamilyReading, read_family
+from harness.monitor.processes import TICK_S, ProcessReading, ThreadReading, read_process, used_by_process
 from harness.record import ProcessUsage, Role, ServerProcess
 from harness.server.census import take_census
 from harness.server.launch import Server
@@ -412,6 +412,24 @@ def test_the_cpu_of_processes_that_come_and_go_is_what_they_say_themselves(log: 
     assert usage.series[-1].all_cpu_s == pytest.approx(usage.cpu_s)
     assert sum(used.ended for used in usage.processes) > 3
     assert usage.reaped_cpu_s > 0
+
+
+def test_who_ends_while_the_family_is_read_counts_once(
+    burning: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its account has gone to whoever waited for it, and was read already."""
+    burn(burning)
+    before_s = read_family(os.getpid()).cpu_s
+
+    def read(process: psutil.Process) -> ProcessReading | None:
+        if process.pid == burning.pid:
+            burning.kill()
+            burning.wait()
+        return read_process(process)
+
+    monkeypatch.setattr("harness.monitor.family.read_process", read)
+    after_s = read_family(os.getpid()).cpu_s
+    assert before_s - 2 * TICK_S <= after_s <= read_family(os.getpid()).cpu_s + TICK_PART_S
 
 
 @dataclass(frozen=True)
