@@ -414,6 +414,27 @@ def test_the_cpu_of_processes_that_come_and_go_is_what_they_say_themselves(log: 
     assert usage.reaped_cpu_s > 0
 
 
+@pytest.mark.parametrize("is_ignored", [True, False])
+def test_cpu_that_is_in_nobodys_account_is_told(is_ignored: bool) -> None:
+    """A child ends whose parent ignores that, or would wait for it at some time."""
+    ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN);" if is_ignored else ""
+    code = f"import os, signal; {ignore} child = os.fork(); child and print(child, flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout is not None
+            child = psutil.Process(int(parent.stdout.readline()))
+            monitor = watch(listed(parent), listed(child))
+            monitor.begin()
+            monitor.sample()
+            assert not monitor.usage().is_cpu_lost
+            child.kill()
+            wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
+            monitor.sample()
+            assert monitor.usage().is_cpu_lost == is_ignored
+        finally:
+            parent.kill()
+
+
 def test_who_ends_while_the_family_is_read_counts_once(
     burning: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
