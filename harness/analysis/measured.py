@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median_high
 from typing import Final
 
 from harness.analysis.limits import MOST_DEMANDED, Limit, Limiting, contention, free_cores, limit_of, server_demand
@@ -27,6 +28,7 @@ class Measured:
     load: LoadResult
     usage: Usage
     is_proportional: bool = False
+    number_of_workers: int = 1  # that were declared or, where nobody did, found
 
     @cached_property
     def steady(self) -> Steady | None:
@@ -125,6 +127,11 @@ class Measured:
         return process.pss_bytes if self.is_proportional and process.pss_bytes is not None else process.rss_bytes
 
     @property
+    def kept_its_workers(self) -> bool:
+        """Whether the same workers were there all the time."""
+        return len(self.workers) == self.number_of_workers
+
+    @property
     def workers(self) -> list[ProcessUsage]:
         """The processes that answered, also those that ended."""
         return [process for process in self.usage.processes if process.role == "worker"]
@@ -172,7 +179,7 @@ def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, .
     sound = [record.usage for record in records if record.usage and record.status == "ok"]
     is_proportional = all(usage.pss_bytes is not None for usage in sound)
     return tuple(
-        Measured(record.block, record.load, record.usage, is_proportional)
+        Measured(record.block, record.load, record.usage, is_proportional, record.number_of_workers)
         for record in records
         if record.topology == topology
         and record.rate_per_s is None
@@ -180,6 +187,11 @@ def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, .
         and record.load
         and record.usage
     )
+
+
+def median_workers(trials: Sequence[Measured]) -> int:
+    """Return how many workers the trials of one topology had, of a pool the median. Raises StatisticsError for none."""
+    return median_high(trial.number_of_workers for trial in trials)
 
 
 def are_oversubscribed(trials: Sequence[Measured]) -> bool:

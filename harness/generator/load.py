@@ -1,16 +1,49 @@
 """What is offered to a server, where and how: plain frozen data, the one input of the generator."""
 
+import re
+import string
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.text import obeys
 from harness.units import parse_duration_s
 
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
-Method = Annotated[str, Field(pattern=r"^[A-Z]+$")]
-RequestPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
+_PRINTABLE: Final = string.ascii_letters + string.digits + string.punctuation
+
+
+def check_path(text: str) -> str:
+    """Return the path of a request again. Raises ValueError with a path that would do where this one does not."""
+    if re.fullmatch(r"/[!-~]*", text):
+        return text
+    better = quote(text if text.startswith("/") else f"/{text}", safe=_PRINTABLE)
+    raise ValueError(
+        "expected a path that begins with / and has no spaces, other characters percent-encoded, such as"
+        f" {better!r:.80}; got {text!r:.80}"
+    )
+
+
+HeaderName = Annotated[
+    str,
+    obeys(
+        r"[!#$%&'*+.^_`|~0-9A-Za-z-]+",
+        "expected the name of a header: letters, digits and any of !#$%&'*+.^_`|~-, no spaces, no colon",
+    ),
+]
+HeaderValue = Annotated[
+    str,
+    obeys(
+        r"[\t -~\u00a0-\u00ff]*",
+        "expected the value of a header: one line, without characters beyond Latin-1, such as € or →",
+    ),
+]
+Method = Annotated[str, obeys(r"[A-Z]+", "expected a method in capitals, such as 'GET' or 'POST'")]
+RequestPath = Annotated[str, AfterValidator(check_path)]
+Host = Annotated[str, obeys(r"[!-~]+", "expected a host without spaces, such as '127.0.0.1'")]
+Sha256 = Annotated[
+    str, AfterValidator(str.lower), obeys(r"[0-9a-f]{64}", "expected a SHA-256, which has 64 hexadecimal digits")
+]
 Weight = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
@@ -32,7 +65,7 @@ class Tls(_Data):
 class Target(_Data):
     """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header."""
 
-    host: str = Field(pattern=r"^[!-~]+$")
+    host: Host
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
@@ -111,13 +144,43 @@ class Arrivals(_Data):
 class Expectation(_Data):
     """What a good response is. Without ``statuses``, every status below 400 is good, as for wrk.
 
-    ``every`` body is read and compared, or the first of each connection and a sample of the rest.
+    Of a body at most one is expected: its digest, a text in it, or a match of a regular expression. ``every`` body is
+    read and compared, or the first of each connection and a sample of the rest. Where none of them is given,
+    ``same_body`` wishes for the body that the server sent before: see :meth:`with_body`.
     """
 
     statuses: tuple[Status, ...] = ()
-    body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    body_sha256: Sha256 | None = None
+    body_contains: str | None = Field(default=None, min_length=1)
+    body_matches: str | None = Field(default=None, min_length=1)
     body_bytes: int | None = Field(default=None, ge=0)
+    same_body: bool = True
     every: bool = True
+
+    @field_validator("body_matches")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        return pattern and check_pattern(pattern)
+
+    @model_validator(mode="after")
+    def _expects_one_body(self) -> Self:
+        given = [self.body_sha256, self.body_contains, self.body_matches]
+        if sum(each is not None for each in given) > 1:
+            raise ValueError("expected one of body_sha256, body_contains and body_matches")
+        return self
+
+    @property
+    def wants_same_body(self) -> bool:
+        """Whether bodies are to be what the server sent before, which is still to be seen."""
+        return self.same_body and not (self.body_sha256 or self.body_contains or self.body_matches)
+
+    def with_body(self, sha256: str, every: bool = False) -> Self:
+        """The same, and every body or a sample is compared with this one, which the server sent before."""
+        return self.model_copy(update={"body_sha256": sha256, "every": every})
+
+    def has_good(self, status: int) -> bool:
+        """Whether a response with this status is good, as far as that goes."""
+        return status in self.statuses if self.statuses else status < 400
 
 
 class Share(_Data):
@@ -171,6 +234,11 @@ class Load(_Data):
                 f" and a window of {self.duration_s:g} s"
             )
         return self
+
+    @property
+    def is_one_request(self) -> bool:
+        """Whether every request is the same, byte for byte."""
+        return len(self.requests) == 1 and self.data is None
 
     @property
     def url(self) -> str:
@@ -234,3 +302,31 @@ def parse_stage(text: str) -> Stage:
         return Stage(duration_s=parse_duration_s(duration), rate_per_s=float(rate))
     except ValueError as error:
         raise ValueError(f"expected a stage such as '30s:500' (duration:requests/s), got {text!r}") from error
+
+
+def check_pattern(text: str) -> str:
+    """Return the text if it is a regular expression. Raises ValueError saying what is wrong with it."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"expected a regular expression, got {text!r:.60}: {error}") from error
+    return text
+
+
+def parse_expected_body(text: str) -> dict[str, str | bool]:
+    """The fields of an Expectation meant by ``any``, ``same``, a SHA-256, ``contains:TEXT`` or ``matches:REGEX``.
+
+    Raises ValueError, with what was expected, when the text is none of them.
+    """
+    kind, _, rest = text.partition(":")
+    if text in ("any", "same"):
+        return {"same_body": text == "same"}
+    if re.fullmatch("[0-9a-fA-F]{64}", text):
+        return {"body_sha256": text.lower()}
+    if kind == "contains" and rest:
+        return {"body_contains": rest}
+    if kind == "matches" and rest:
+        return {"body_matches": check_pattern(rest)}
+    raise ValueError(
+        f"expected 'any', 'same', a SHA-256 of 64 hex digits, 'contains:TEXT' or 'matches:REGEX', got {text!r:.80}"
+    )

@@ -8,7 +8,7 @@ from typing import Final
 from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.comparison import compare_topologies
 from harness.analysis.limits import Limit
-from harness.analysis.measured import Measured, are_oversubscribed, measured
+from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.environment import Environment
 from harness.planning.refused import PlanningError, Refused
@@ -158,12 +158,13 @@ def _found(topology: Topology, trials: Sequence[Measured]) -> Carried | Refused:
     if not telling:
         why, advice = "The load generator was the limit of all its trials.", "Give it more processes."
         return Refused(topology.name, why, advice)
+    workers = median_workers(telling)
     rate = mean_over_trials([trial.requests_per_s for trial in telling])
     return Carried(
         topology=topology.name,
         family=topology.family,
-        workers=topology.workers or 1,
-        is_cluster=topology.workers is not None,
+        workers=workers,
+        is_cluster=topology.workers is not None or workers > 1,
         rate=rate,
         saturation=rate,
         memory_bytes=mean_over_trials([trial.memory_bytes for trial in telling]),

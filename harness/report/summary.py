@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, paired
-from harness.analysis.measured import Measured, are_oversubscribed, measured, merged_latency
+from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers, merged_latency
 from harness.analysis.metrics import CPU, MEMORY
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.latency import LatencyHistogram, LatencySummary
@@ -39,6 +39,7 @@ class TopologySummary:
     generator_cores: float | None = None
     offers: tuple[Offered, ...] = ()  # of each trial; none in a closed loop
     errors: Errors = field(default_factory=Errors)
+    reconnected: int = 0
     unfinished: int = 0
     skew: Skew | None = None  # None for a single worker, and where it can't be told from chance
     demanded_cores: float | None = None  # by the server, had there been enough
@@ -48,6 +49,11 @@ class TopologySummary:
     def name(self) -> str:
         """The topology's name."""
         return self.topology.name
+
+    @property
+    def workers(self) -> int | None:
+        """How many workers it had: as declared or as found. None for one that was not measured, if nobody said."""
+        return self.topology.workers or (median_workers(self.trials) if self.trials else None)
 
     @property
     def ratio(self) -> Estimate | None:
@@ -78,6 +84,12 @@ class TopologySummary:
         """Requests that did not end well, as a part of all that ended."""
         ended = sum(trial.load.started - trial.load.unfinished for trial in self.trials)
         return self.errors.total / ended if ended else 0.0
+
+    @property
+    def reconnected_share(self) -> float:
+        """Requests that were sent again on a new connection, as a part of all."""
+        started = sum(trial.load.started for trial in self.trials)
+        return self.reconnected / started if started else 0.0
 
     @property
     def cpu_ratio(self) -> Estimate | None:
@@ -118,6 +130,7 @@ def _summary(
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
+        reconnected=sum(trial.load.reconnected for trial in trials),
         unfinished=sum(trial.load.unfinished for trial in trials),
         skew=skew_of(trials, run.scenario.load),
         demanded_cores=_mean([trial.demanded_cores for trial in trials]),

@@ -22,12 +22,13 @@ class WorkersRow:
 
 
 def worker_rows(summaries: list[TopologySummary]) -> Iterator[WorkersRow]:
-    """The topologies with more than one worker."""
+    """The topologies with more than one worker, as far as none of them was replaced."""
     for summary in summaries:
-        cpu_cores = _medians(summary.trials, cpu_of_workers)
+        trials = [trial for trial in summary.trials if trial.kept_its_workers]
+        cpu_cores = _medians(trials, cpu_of_workers)
         if len(cpu_cores) > 1:
-            shares = [_shares(requests) for trial in summary.trials if any(requests := requests_of_workers(trial))]
-            yield WorkersRow(summary, _by_rank(shares), cpu_cores, _medians(summary.trials, memory_of_workers))
+            shares = [_shares(requests) for trial in trials if any(requests := requests_of_workers(trial))]
+            yield WorkersRow(summary, _by_rank(shares), cpu_cores, _medians(trials, memory_of_workers))
 
 
 def _shares(requests: Sequence[int]) -> list[float]:
