@@ -36,8 +36,8 @@ class Watched:
 
 class Monitor:
     """Reads the counters of the server's processes, which all descend from the process ``root_pid``. ``census`` lists
-    those that live. One that was not there before is watched from its birth, one that ends keeps its last reading, and
-    what neither has is in the accounts of those who waited for it.
+    those that live, once for each reading. One that was not there before is watched from its birth, one that ends keeps
+    its last reading, and what neither has is in the accounts of those who waited for it.
 
     ``pace`` is that of the server's cores, if anybody measures it.
     """
@@ -102,27 +102,19 @@ class Monitor:
         )
 
     def _watch(self) -> None:
-        """Take on who is new, and the newest readings of all."""
+        """Take on who is new, and the newest readings of all. After these, since the census takes its time."""
         living = {process.pid: process for process in self._last.processes if self._lives(process)}
-        if not all(map(self._is_known, living.values())):  # else there is no census, which takes longer than all else
-            for listed in self._census():
-                if process := living.get(listed.pid):  # not born since: who was, is found by the next look
-                    self._take_on(process, listed)
+        for listed in self._census():
+            process = living.get(listed.pid)
+            if process is None:  # born since, and so found by the next look
+                continue
+            watched = self._watched.setdefault(process, self._begun(process, listed))
+            if watched.listed.role == "helper":  # a worker that has just been born, and did not show it yet
+                watched.listed = listed
         for process, watched in self._watched.items():
             reading = self._last.processes.get(process)
             if reading is not None and not watched.last.has_ended:
                 watched.last, watched.until_s = reading.after(watched.last), self._end_s
-
-    def _is_known(self, process: psutil.Process) -> bool:
-        """Whether it is watched, and for what it is. One that was born in the window may be a worker that did not show
-        it yet."""
-        watched = self._watched.get(process)
-        return watched is not None and (watched.listed.role != "helper" or process in self._first.processes)
-
-    def _take_on(self, process: psutil.Process, listed: ServerProcess) -> None:
-        watched = self._watched.setdefault(process, self._begun(process, listed))
-        if not self._is_known(process):
-            watched.listed = listed
 
     def _begun(self, process: psutil.Process, listed: ServerProcess) -> Watched:
         """What is watched from the beginning of the window, or from its birth within."""

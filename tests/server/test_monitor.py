@@ -82,6 +82,14 @@ def is_zombie(process: "subprocess.Popen[bytes]") -> bool:
     return psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether it has not ended, whoever has taken notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_cpu_time_is_what_the_kernel_says(burning: "subprocess.Popen[bytes]") -> None:
     """The monitor's readings lie between readings of our own, so its difference does too."""
     monitor = watch(listed(burning))
@@ -333,13 +341,15 @@ def test_memory_that_is_shared_counts_once() -> None:
             for _ in range(4):
                 process.stdout.readline()
             itself = psutil.Process(process.pid)
-            family = [listed(each) for each in (itself, *itself.children())]
+            children = itself.children()
+            family = [listed(each) for each in (itself, *children)]
             monitor = watch(*family)
             monitor.begin()
             monitor.sample()
             usage = monitor.usage()
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(lives, children)), "their end")
     assert len(usage.processes) == 4
     assert usage.pss_bytes is not None
     assert 64 * 2**20 < usage.pss_bytes < 100 * 2**20 < 256 * 2**20 < usage.rss_bytes
@@ -428,7 +438,7 @@ def test_cpu_that_is_in_nobodys_account_is_told(is_ignored: bool) -> None:
             monitor.sample()
             assert not monitor.usage().is_cpu_lost
             child.kill()
-            wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
+            wait_until(lambda: not lives(child), "its end")
             monitor.sample()
             assert monitor.usage().is_cpu_lost == is_ignored
         finally:
