@@ -43,6 +43,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_unchecked(summaries),
         *_limits(summaries),
         *_oversubscribed(run, summaries),
+        *_lost_cpu(summaries),
         *_skewed(summaries),
         *_unsettled(summaries),
         *_single_round(run),
@@ -188,6 +189,16 @@ def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Find
         yield Finding(
             f"Oversubscribed: of {free:.3g} core{'' if free == 1 else 's'}{generator}, could have been used: {wanted}.",
             "Servers that lack cores measure contention, not scaling: repeat on a larger machine.",
+        )
+
+
+def _lost_cpu(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    lost = [sum(trial.usage.is_cpu_lost for trial in summary.trials) for summary in summaries]
+    if any(lost):
+        yield Finding(
+            f"CPU of processes that ended is in nobody's account, since their parents ignore SIGCHLD:"
+            f" {_where(summaries, lost)}.",
+            "Their CPU per request is more than is told: let the server wait for its children to have it counted.",
         )
 
 

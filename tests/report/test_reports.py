@@ -119,6 +119,14 @@ def test_memory_is_proportional_where_all_trials_have_it_and_resident_otherwise(
     assert "as the window ended: resident (RSS), pages that they share counted" in text
 
 
+def test_cpu_that_is_in_nobodys_account_is_a_finding(tmp_path: Path) -> None:
+    lost = record(1, TWO, 100)
+    assert lost.usage is not None
+    lost = lost.model_copy(update={"usage": lost.usage.model_copy(update={"is_cpu_lost": True})})
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 2), [record(1, RAW, 100), lost, record(2, TWO, 100)]))
+    assert "since their parents ignore SIGCHLD: `cluster-2` in 1 of 2." in text
+
+
 def test_findings_are_told(run: Run) -> None:
     text = text_of(run)
     assert (
