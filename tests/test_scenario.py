@@ -192,6 +192,8 @@ def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
         ('max_time = "8h 700h"' + SMALLEST, "max_time: expected a duration such as"),
         ('max_time = "170h"' + SMALLEST, "max_time: expected at most seven days, got '170h'"),
         ('load = "/cart"' + SMALLEST, "load: expected a table, got '/cart'"),
+        (SMALLEST + "[[load]]", "load: expected a table [load], in one pair of brackets, got [{}]"),
+        (SMALLEST + "port = http", "not TOML: Invalid value (at line 6, column 8); text stands in quotes"),
         (
             SMALLEST.replace("[[topology]]", "[topology]"),
             "topology: expected [[topology]], a table in two pairs of brackets",
