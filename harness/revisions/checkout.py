@@ -92,7 +92,7 @@ def _held(place: Path) -> Iterator[None]:
 
 
 def _what_prepares(command: Sequence[str]) -> list[str]:
-    """The command, and the Python that it finds: what another one built must not be compared with what this one does."""
+    """The command and the Python that it finds: what another one built must not be compared with what this one does."""
     return [*command, os.path.realpath(python_on_path()), sys.executable] if command else []
 
 
