@@ -30,7 +30,7 @@ def ended(server: Topology, log: Path) -> str:
         (
             "import flusk.app",
             "the server exited with 1: the Python that ran it has no flusk: activate the environment that has it, or"
-            " name the program there by path",
+            " name the program there by path; your own modules are meant from the folder of the command",
         ),
         (
             "import os; os.environ['SHOP_DB']",
