@@ -93,7 +93,8 @@ def test_what_went_to_the_background_is_told_by_name(log: Path, family: Family) 
 
 
 def test_a_shell_that_leaves_its_command_is_told(log: Path) -> None:
-    assert "and sleep went on; start it in the foreground" in ended(topology("sh", "-c", "sleep 60 &"), log)
+    script = "sleep 60 & until grep -q sleep /proc/$!/comm; do :; done"
+    assert "and sleep went on; start it in the foreground" in ended(topology("sh", "-c", script), log)
 
 
 def test_what_leaves_a_child_and_fails_did_not_go_to_the_background(log: Path) -> None:
