@@ -13,6 +13,7 @@ from harness.record.trial import (
     TrialRecord,
     Usage,
     UsageSecond,
+    WorkerCounts,
 )
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "TrialRecord",
     "Usage",
     "UsageSecond",
+    "WorkerCounts",
     "read_run",
 ]

@@ -10,7 +10,7 @@ from harness.text import Printable
 
 SCHEMA_VERSION: Final = 3  # of the records and of all else in a run folder
 
-Role = Literal["worker", "supervisor", "helper"]
+Role = Literal["worker", "front", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
 
 
@@ -21,30 +21,76 @@ class Data(BaseModel):
 
 
 class ServerProcess(Data):
-    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable."""
+    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the name
+    of the file that it runs, empty where that can't be read."""
 
     pid: int
     born_s: float
     role: Role
     name: Printable
+    program: Printable = ""
+    threads: int = 1
+
+
+class WorkerCounts(Data):
+    """How many workers were seen: when the server was ready, before any load; as the measured window began; the least
+    and the most in it; and as it ended.
+
+    ``started`` came within the window. ``ended`` are those that went in it, by how they did; ``crashed`` says of each
+    that was not asked to go how it did, and of ``untold`` of them the kernel does not tell. ``changed_seconds`` are the
+    seconds of the window (from 0) in which some came or went. Between readiness and the window, ``started_before`` came
+    and ``ended_before`` went.
+    """
+
+    ready: int
+    found: int
+    least: int
+    most: int
+    at_end: int
+    started: int = 0
+    ended: dict[Printable, int] = {}
+    crashed: list[Printable] = []
+    untold: int = 0
+    changed_seconds: list[int] = []
+    started_before: int = 0
+    ended_before: int = 0
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether some workers went and others came, as where each is to serve so many requests only."""
+        return self.ended_before + self.changed > 0 and self.started_before + self.started > 0
+
+    @property
+    def changed(self) -> int:
+        """How many went within the window."""
+        return sum(self.ended.values())
 
 
 class ProcessUsage(Data):
-    """What one process of the server used in the measured window; ``rss_bytes`` is as the window ended.
+    """What one process of the server used in the measured window, until its last reading where it ``ended`` in it.
 
-    ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s``
-    the CPU of the one that used most. None where the kernel keeps no such statistics.
+    ``lived_s`` is the part of the window in which it was there; None in records from before that was told, and all of
+    it. ``pss_bytes`` is its memory as the window ended, of shared pages its share; ``rss_bytes`` counts all of these.
+    ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s`` the
+    CPU of the one that used most, ``busy_threads`` the fewest that together used nearly all. None where the kernel does
+    not tell.
     """
 
     pid: int
     role: Role
+    program: Printable = ""
     user_s: float
     system_s: float
     run_delay_s: float | None
     busiest_thread_s: float | None
     rss_bytes: int
+    pss_bytes: int | None = None
     voluntary_switches: int
     involuntary_switches: int
+    threads: int | None = None
+    busy_threads: int | None = None
+    lived_s: float | None = None
+    ended: bool = False
 
     @property
     def cpu_s(self) -> float:
@@ -65,6 +111,8 @@ class CoreUsage(Data):
 class MachineUsage(Data):
     """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``).
 
+    ``quota_cores`` is the CPU time that was allowed, in cores' worth, where that is less than there are cores. It was
+    used up in so many ``throttled_periods``, and stopped processes for ``throttled_s``, every core counted for itself.
     ``listen_overflows`` are the attempts to connect that found the queue of a listening socket full, ``listen_drops``
     all that were turned away by one. None where the kernel does not tell.
     """
@@ -73,6 +121,9 @@ class MachineUsage(Data):
     pressure_s: float | None
     listen_overflows: int | None
     listen_drops: int | None
+    quota_cores: float | None = None
+    throttled_periods: int | None = None
+    throttled_s: float | None = None
 
     @property
     def busy_s(self) -> float:
@@ -91,16 +142,27 @@ class MachineUsage(Data):
 
 
 class UsageSecond(Data):
-    """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window."""
+    """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window.
+
+    ``reaped_cpu_s`` is the CPU of those that ended, as far as no reading of them has it.
+    """
 
     end_s: float
     cpu_s: dict[int, float]
     rss_bytes: dict[int, int]
+    reaped_cpu_s: float = 0.0
+
+    @property
+    def all_cpu_s(self) -> float:
+        """Of all processes together."""
+        return sum(self.cpu_s.values()) + self.reaped_cpu_s
 
 
 class Usage(Data):
     """The server's use of the machine between the two readings that enclose the measured window.
 
+    ``processes`` are all that were seen in the window, also those that ended in it; ``reaped_cpu_s`` is the CPU that no
+    reading of them has, and that of others that came and went unseen: by the accounts of those who waited for them.
     ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     """
@@ -110,16 +172,28 @@ class Usage(Data):
     machine: MachineUsage
     pace_us: float | None
     series: list[UsageSecond]
+    reaped_cpu_s: float = 0.0
 
     @property
     def cpu_s(self) -> float:
         """User and system time of all processes."""
-        return sum(process.cpu_s for process in self.processes)
+        return sum(process.cpu_s for process in self.processes) + self.reaped_cpu_s
 
     @property
     def rss_bytes(self) -> int:
-        """Resident memory of all processes; pages that they share are counted in each."""
-        return sum(process.rss_bytes for process in self.processes)
+        """Resident memory of the processes that were there at the end; pages that they share are counted in each."""
+        return sum(process.rss_bytes for process in self.left)
+
+    @property
+    def pss_bytes(self) -> int | None:
+        """Proportional memory of the same, shared pages counted once; None unless it is known of all."""
+        known = [process.pss_bytes for process in self.left if process.pss_bytes is not None]
+        return sum(known) if known and len(known) == len(self.left) else None
+
+    @property
+    def left(self) -> list[ProcessUsage]:
+        """The processes that were there at the end."""
+        return [process for process in self.processes if not process.ended]
 
 
 class TrialRecord(Data):
@@ -141,6 +215,12 @@ class TrialRecord(Data):
     body_bytes: int | None = None
     body_sha256: str | None = None
     processes: list[ServerProcess] = []
+    worker_counts: WorkerCounts | None = None
     load: LoadResult | None = None
     usage: Usage | None = None
     killed: int = 0
+
+    @property
+    def number_of_workers(self) -> int:
+        """As many as were declared, else as were found as the window began; one where nobody counted them."""
+        return self.workers or (self.worker_counts.found if self.worker_counts else 1)

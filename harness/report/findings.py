@@ -7,7 +7,9 @@ from typing import Final
 from harness.analysis.limits import Limit
 from harness.record import Run
 from harness.report.markup import plain
+from harness.report.pools import REPLACING_OPTIONS, changed_within, growth_text, replaced_text
 from harness.report.summary import TopologySummary, unsound
+from harness.report.verdicts import percent_text
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
 
@@ -17,6 +19,7 @@ NOT_THE_SERVER: Final = {
     Limit.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 
+MOST_RECONNECTED: Final = 0.01  # of all requests
 MOST_PACE_CHANGE: Final = 1.2  # between the fastest and the slowest trial
 TOLD: Final = 5  # lines that are left out, by name
 TOLD_OTHERWISE: Final = ("cores",)  # of each topology, that it is oversubscribed
@@ -34,7 +37,9 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
     """Everything about this run that weakens it, most serious first."""
     return [
         *_incomplete(run),
+        *_pools(run, summaries),
         *_bodies(run),
+        *_unchecked(summaries),
         *_limits(summaries),
         *_oversubscribed(run, summaries),
         *_skewed(summaries),
@@ -45,6 +50,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_pace(summaries),
         *_machine(run),
         *_latency(run, summaries),
+        *_connections(summaries),
     ]
 
 
@@ -83,6 +89,21 @@ def _incomplete(run: Run) -> Iterator[Finding]:
         )
 
 
+def _pools(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
+    for summary in summaries:
+        if grown := growth_text(run, summary):
+            mixed = "A longer warm-up lets it settle first. " if changed_within(run, summary) else ""
+            yield Finding(
+                grown, f"{mixed}What is said of its workers is said of those that were there as the window began."
+            )
+        if replaced := replaced_text(run, summary):
+            yield Finding(
+                replaced,
+                f"It is what the service does in production, so the trials count; {REPLACING_OPTIONS}. To leave it out,"
+                " switch that off, or say workers_may_change = false.",
+            )
+
+
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
@@ -113,6 +134,15 @@ def _bodies(run: Run) -> Iterator[Finding]:
         )
 
 
+def _unchecked(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    unchecked = [sum(trial.load.is_unchecked for trial in summary.trials) for summary in summaries]
+    if any(unchecked):
+        yield Finding(
+            f"No body could be checked in trials, though one was expected: {_where(summaries, unchecked)}.",
+            "What they sent may have been anything: give the load a longer window.",
+        )
+
+
 def _limits(summaries: list[TopologySummary]) -> Iterator[Finding]:
     for limit, advice in NOT_THE_SERVER.items():
         limited = [[trial for trial in summary.trials if trial.limiting.limit is limit] for summary in summaries]
@@ -133,14 +163,14 @@ def _where(summaries: list[TopologySummary], trials: Iterable[int]) -> str:
 
 
 def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    names = [f"`{summary.name}`" for summary in summaries if summary.is_oversubscribed]
-    if names:
-        cores, processes = run.environment.usable_cores, run.info.placement.processes
-        generator = "the generator" if processes == 1 else f"{processes} processes of the generator"
+    wanting = [summary for summary in summaries if summary.is_oversubscribed]
+    if wanting:
+        free = wanting[0].trials[0].free_cores
+        generator = "" if run.info.placement.generator else ", which they shared with the generator"
+        wanted = ", ".join(f"`{summary.name}` {summary.demanded_cores:.1f}" for summary in wanting)
         yield Finding(
-            f"Oversubscribed: {', '.join(names)}, with {cores} core{'s' if cores > 1 else ''} for workers and"
-            f" {generator}.",
-            "More busy workers than free cores measure contention, not scaling: repeat on a larger machine.",
+            f"Oversubscribed: of {free:.3g} core{'' if free == 1 else 's'}{generator}, could have been used: {wanted}.",
+            "Servers that lack cores measure contention, not scaling: repeat on a larger machine.",
         )
 
 
@@ -244,4 +274,20 @@ def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
         yield Finding(
             f"{bad} responses had a status {f'other than {expected}' if expected else 'of 400 or more'}.",
             "Error pages are often faster than real ones: the requests/s counts them.",
+        )
+
+
+def _connections(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    again = [s for s in summaries if s.reconnected_share > MOST_RECONNECTED]
+    if again:
+        shares = ", ".join(f"`{s.name}` {percent_text(s.reconnected_share)}" for s in again)
+        yield Finding(
+            f"The server closes connections without saying so: of the requests, sent again on a new one were {shares}.",
+            "That costs a connection each, and users meet it too: have the server announce it (Connection: close) or"
+            " keep connections for longer, or measure it with keepalive = false.",
+        )
+    if stale := sum(summary.errors.stale for summary in summaries):
+        yield Finding(
+            f"{stale} requests failed on connections that the server had closed without saying so.",
+            "They are not idempotent, so they were not sent again: see keepalive = false.",
         )

@@ -43,7 +43,9 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "reason": record.reason,
         "ready_s": record.ready_s,
     }
-    load, usage = record.load, record.usage
+    load, usage, counts = record.load, record.usage, record.worker_counts
+    if counts is not None:
+        row |= {"workers_found": counts.found, "workers_started": counts.started, "workers_ended": counts.changed}
     if load is not None:
         row |= {
             "duration_s": load.duration_s,
@@ -53,6 +55,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
             "unfinished": load.unfinished,
         }
         row |= {f"errors_{kind}": count for kind, count in load.errors.model_dump().items()}
+        row["reconnected"] = load.reconnected
         if load.latency_ms is not None:
             row |= {f"latency_{name}_ms": value for name, value in load.latency_ms.model_dump().items()}
             row["latency_within_stdev_percent"] = row.pop("latency_within_stdev_percent_ms")
@@ -64,10 +67,13 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         row |= {
             "server_cpu_s": usage.cpu_s,
             "server_cpu_ms_per_request": usage.cpu_s * 1000 / load.requests if load and load.requests else None,
+            "server_pss_bytes": usage.pss_bytes,
             "server_rss_bytes": usage.rss_bytes,
             "pace_us": usage.pace_us,
             "voluntary_switches": sum(process.voluntary_switches for process in usage.processes),
             "involuntary_switches": sum(process.involuntary_switches for process in usage.processes),
+            "throttled_periods": usage.machine.throttled_periods,
+            "throttled_s": usage.machine.throttled_s,
         }
     return row
 
@@ -75,7 +81,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
 def _summary_row(summary: TopologySummary) -> dict[str, object]:
     row: dict[str, object] = {
         "topology": summary.name,
-        "workers": summary.topology.workers,
+        "workers": summary.workers,
         "baseline": summary.topology.baseline,
         "trials": len(summary.trials),
         "failed": summary.failed,
@@ -97,7 +103,9 @@ def _summary_row(summary: TopologySummary) -> dict[str, object]:
         row |= {f"latency_{p}_ms": getattr(summary.latency_ms, p) for p in ("p50", "p90", "p99", "p99_9", "max")}
     row |= {f"errors_{kind}": count for kind, count in summary.errors.model_dump().items()}
     row |= {
+        "reconnected": summary.reconnected,
         "unfinished": summary.unfinished,
+        "server_memory_bytes": summary.memory_bytes,
         "server_rss_bytes": summary.rss_bytes,
         "server_cores": summary.server_cores,
         "generator_cores": summary.generator_cores,
