@@ -5,17 +5,20 @@ import base64
 import hashlib
 import json
 import os
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import trustme
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -24,6 +27,8 @@ from harness.cli.offer import with_user
 from harness.generator.arrivals import arrival_times_ns
 from harness.generator.load import Arrivals, Load, Request, target_of
 from harness.generator.result import LoadResult
+from tests.generator.answers import SMALL, whole
+from tests.generator.transport_server import TransportServer, tcp_listener
 
 BODY = b"hello world\n"
 SHORT = ("-d", "100ms")
@@ -259,6 +264,25 @@ def test_a_body_that_is_not_as_expected(served: Served, expected: tuple[str, str
     result = load(f"{served.url}/", *OPEN, *expected)
     assert result["errors"]["body"] == result["requests"] > 0
     assert result["ok"] == 0
+
+
+# TLS ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_of_this_machine_is_checked_against_a_file_alone(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    with TransportServer(repeat(whole(SMALL)), tcp_listener(), context) as server:
+        loads = [("load", f"https://127.0.0.1:{server.port}/", *SHORT, "-c", "2", *more) for more in CERTIFICATES]
+        done = [CliRunner().invoke(app, [str(word).format(tmp_path) for word in load]) for load in loads]
+    assert [each.exit_code for each in done] == [0, 0, 0, 2]
+    assert ["is not checked" in each.stderr for each in done] == [True, False, False, False]
+    assert "its certificate is not accepted: unable to get local issuer" in done[3].stderr
+
+
+CERTIFICATES = [(), ("--insecure",), ("--cacert", "{}/ca.pem"), ("--cacert", "{}/other.pem")]
 
 
 # What comes out ---------------------------------------------------------------------------------------------

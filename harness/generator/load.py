@@ -1,5 +1,6 @@
 """What is offered to a server, where and how: plain frozen data, the one input of the generator."""
 
+import ipaddress
 import re
 import string
 from typing import Annotated, Final, Literal, Self
@@ -49,6 +50,8 @@ Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1: may be sent again and again
+EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where those who listen on all of them are reached
 
 
 class _Data(BaseModel):
@@ -69,6 +72,14 @@ class Target(_Data):
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine by what it is called, whatever a name server would say."""
+        try:
+            return self.unix_socket is not None or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def scheme(self) -> Literal["http", "https"]:
@@ -275,7 +286,8 @@ def _dealt(total: int, index: int, hands: int) -> int:
 def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) -> tuple[Target, str]:
     """Target and path (with its query) of an ``http://`` or ``https://`` URL; ``tls`` is for the latter.
 
-    Raises ValueError saying what is wrong.
+    A host that stands for every address, as servers print where they listen, is this machine. Raises ValueError saying
+    what is wrong.
     """
     try:
         parts = urlsplit(url)
@@ -289,7 +301,7 @@ def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) 
         raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}{instead}")
     path = parts.path or "/"
     target = Target(
-        host=parts.hostname,
+        host=EVERY_ADDRESS.get(parts.hostname, parts.hostname),
         port=DEFAULT_PORTS[parts.scheme] if port is None else port,
         unix_socket=unix_socket,
         tls=(tls or Tls()) if parts.scheme == "https" else None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.limits import Limit
+from harness.generator.load import SAFE_METHODS
 from harness.record import Run
 from harness.report.markup import plain
 from harness.report.pools import REPLACING_OPTIONS, changed_within, growth_text, replaced_text
@@ -51,6 +52,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_machine(run),
         *_latency(run, summaries),
         *_connections(summaries),
+        *_certificates(run),
     ]
 
 
@@ -127,7 +129,14 @@ def _bodies(run: Run) -> Iterator[Finding]:
             "The topologies send pages of the same size with different content.",
             "Make sure that they do the same work.",
         )
-    if None in digests:
+    if run.scenario.load.expect.body_sha256 is not None:  # which every body was compared with
+        return
+    if not any(request.method in SAFE_METHODS for request in run.scenario.load.requests):
+        yield Finding(
+            "The requests are not safe to be sent again for comparison, so bodies were not checked.",
+            "Say with expect_body_sha256 or expect_length in [load] what a body has to be.",
+        )
+    elif None in digests:
         yield Finding(
             "Some answers to the same request differ from each other, so bodies were not checked.",
             "A page without times, tokens and random parts can be checked on every sampled response.",
@@ -140,6 +149,14 @@ def _unchecked(summaries: list[TopologySummary]) -> Iterator[Finding]:
         yield Finding(
             f"No body could be checked in trials, though one was expected: {_where(summaries, unchecked)}.",
             "What they sent may have been anything: give the load a longer window.",
+        )
+
+
+def _certificates(run: Run) -> Iterator[Finding]:
+    if unchecked := [each.name for each in run.scenario.topologies if each.scheme == "https" and not each.ca_file]:
+        yield Finding(
+            f"Certificates were not checked: {', '.join(f'`{name}`' for name in unchecked)}.",
+            "Nobody else answers on this machine; ca_file in the [[topology]] has them checked all the same.",
         )
 
 

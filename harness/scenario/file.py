@@ -153,7 +153,9 @@ class ScenarioFile(_Comparison):
 
         Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used.
         """
-        topologies = [topology for table in self.topology for topology in table.expanded()]
+        topologies = [topology for table in self.topology for topology in table.expanded(folder)]
+        if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
+            raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Comparison.model_fields}
         return Scenario.model_construct(
             **common, load=self.load.resolved(folder), topologies=_with_baseline(topologies)

@@ -24,6 +24,8 @@ PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_cha
         ("http://localhost/page#part", ("localhost", 80, "/page")),
         ("HTTP://Localhost:81/Page", ("localhost", 81, "/Page")),
         ("http://[::1]:8080/", ("::1", 8080, "/")),
+        ("http://0.0.0.0:8000/", ("127.0.0.1", 8000, "/")),
+        ("http://[::]:8000", ("::1", 8000, "/")),
     ],
 )
 def test_targets(url: str, target: tuple[str, int, str]) -> None:
