@@ -119,7 +119,8 @@ def _check_can_start(scenario: Scenario) -> None:
 def _check_environment(topology: Topology) -> None:
     if missing := [name for name in topology.pass_env if name not in os.environ]:
         raise ScenarioError(
-            f"{topology.name}: pass_env names {', '.join(missing)}, which the environment does not have"
+            f"{topology.name}: pass_env names {', '.join(missing)}, which the environment does not have: export it, or"
+            " say it in env"
         )
 
 
@@ -132,4 +133,7 @@ def _check_fixed_port(topology: Topology) -> None:
             sock.bind((topology.host, topology.port))
         except OSError as error:
             where = f"port {topology.port} of {topology.host}"
-            raise ScenarioError(f"{topology.name}: {where}: {error.strerror}") from error
+            raise ScenarioError(
+                f"{topology.name}: {where}: {error.strerror}; end who has it, or leave the port open: {{port}} in"
+                " command or env, and no port = N"
+            ) from error

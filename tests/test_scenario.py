@@ -115,8 +115,8 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     assert "rounds: expected greater than or equal to 1, got 0" in reasons
     assert "load.duraton: unknown key; did you mean duration? Expected one of path, method" in "\n".join(reasons)
     assert (
-        "topology[0].command: expected placeholders among {python}, {harness_python}, {host}, {port}, {unix_socket},"
-        " {workers}, {root}, got '{what}'; where a brace is but a brace, double it: write '{{what}}'" in reasons
+        "topology[0].command: expected placeholders, and other braces doubled, got '{what}': write '{{what}}';"
+        " placeholders are {python}, {harness_python}, {host}, {port}, {unix_socket}, {workers}, {root}" in reasons
     )
     assert any(
         reason.startswith("topology[2]: expected {port} in command or env, or a fixed port = N;") for reason in reasons
@@ -160,7 +160,10 @@ def test_tables_that_do_not_fit_together(tmp_path: Path, tables: str, reason: st
         ('command = ["{port:>5}"]', "write '{{port:>5}}'"),
         ('command = ["{port:{workers}}"]', "write '{{port:{workers}}}'"),
         ('command = ["{port.real}"]', "write '{{port.real}}'"),
-        ('command = ["{port}", "{prot}"]', "{unix_socket}, {workers}, {root}, got '{prot}'"),
+        (
+            'command = ["{port}", "{prot}"]',
+            "got '{prot}': write '{{prot}}'; placeholders are {python}, {harness_python}, {host}, {port}, ",
+        ),
         (
             "command = \"serve --name 'a b' {port}\"",
             "a list of words, got \"serve --name 'a b' {port}\": write command = ",
@@ -185,7 +188,10 @@ def test_tables_that_do_not_fit_together(tmp_path: Path, tables: str, reason: st
             'command = ["{port}"]\nrounds = 3',
             "unknown key here; it belongs at the top of the file, before the first table",
         ),
-        ('command = ["{port}"]\nname = "{port}"', "name: expected placeholders among {workers}, got '{port}'"),
+        (
+            'command = ["{port}"]\nname = "{port}"',
+            "name: expected placeholders, and other braces doubled, got '{port}'",
+        ),
     ],
 )
 def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
@@ -211,6 +217,8 @@ def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
         ('max_time = "8h 700h"' + SMALLEST, "max_time: expected a duration such as"),
         ('max_time = "170h"' + SMALLEST, "max_time: expected at most seven days, got '170h'"),
         ('load = "/cart"' + SMALLEST, "load: expected a table, got '/cart'"),
+        (SMALLEST + "[[load]]", "load: expected a table [load], in one pair of brackets, got [{}]"),
+        (SMALLEST + "port = http", "not TOML: Invalid value (at line 6, column 8); text stands in quotes"),
         (
             SMALLEST.replace("[[topology]]", "[topology]"),
             "topology: expected [[topology]], a table in two pairs of brackets",

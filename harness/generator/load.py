@@ -289,13 +289,20 @@ def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) 
     A host that stands for every address, as servers print where they listen, is this machine. Raises ValueError saying
     what is wrong.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
-        raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}: {error}") from error
+    if parts.username is not None:  # which is not told: a password may be in it
+        raise ValueError("expected a URL without a user, who is given as --user NAME:PASSWORD")
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        instead = "" if "://" in url else f": write http://{url}"
+        raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}{instead}")
     path = parts.path or "/"
     target = Target(
         host=EVERY_ADDRESS.get(parts.hostname, parts.hostname),
-        port=DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port,
+        port=DEFAULT_PORTS[parts.scheme] if port is None else port,
         unix_socket=unix_socket,
         tls=(tls or Tls()) if parts.scheme == "https" else None,
     )

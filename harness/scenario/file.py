@@ -178,7 +178,8 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     except RecursionError as error:
         raise ScenarioError(f"{path}: nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{path}: not TOML: {error}") from error
+        hint = "; text stands in quotes" if str(error).startswith("Invalid value") else ""
+        raise ScenarioError(f"{path}: not TOML: {error}{hint}") from error
     except ValueError as error:
         raise ScenarioError(f"{path}: {error}") from error
     for key, value in (overrides or {}).items():

@@ -253,11 +253,11 @@ def _names_in(text: str, known: Sequence[str]) -> set[str]:
         parts = [(text, None, None)]
     if all(name is None or (name in known and not spec and not conversion) for name, spec, conversion in parts):
         return {name for name, _, _ in parts if name is not None}
-    expected = ", ".join(f"{{{name}}}" for name in known)
+    listed = ", ".join(f"{{{name}}}" for name in known)
     plain = escape_braces(text)
     instead = f": write {plain!r}" if len(plain) <= MOST_SHOWN else ""
     raise ValueError(
-        f"expected placeholders among {expected}, got {text!r:.80}; where a brace is but a brace, double it{instead}"
+        f"expected placeholders, and other braces doubled, got {text!r:.80}{instead}; placeholders are {listed}"
     )
 
 
