@@ -2,7 +2,7 @@
 
 import contextlib
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,13 @@ from harness.generator.request import first_request
 from harness.generator.result import LoadResult, Measured, Measuring, Second
 from harness.monitor import Monitor, Pace
 from harness.plan import PlannedTrial
-from harness.record import ServerProcess, TrialRecord, Usage
+from harness.record import Role, TrialRecord, Usage
 from harness.scenario import Scenario
-from harness.server.census import listeners, take_census, workers_of
+from harness.server.census import Census, listeners
 from harness.server.guarded import ServerError
 from harness.server.launch import HOST, PortTakenError, Server, log_tail
 from harness.server.readiness import Ready, wait_until_ready
+from harness.server.staffing import objections
 
 PORTS: Final = 3  # that are tried when strangers take them
 
@@ -87,62 +88,80 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         offer = scenario.load if planned.rate_per_s is None else scenario.load.offered(planned.rate_per_s)
         load, clocks = offer.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
         ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
-        monitor = Monitor(ready.census, pace)
-        result, usage = _measure(server, generator, monitor, _checked(load, ready, scenario), watch)
-        reason = _objection(server, ready, result, Clocks.now().jump_since(clocks))
+        with Census(server, planned.topology.workers) as census:
+            monitor = Monitor(ready.census, pace)
+            result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
+            counts, processes, roles = census.workers(), census.at_begin(), census.roles()
+        reasons = [
+            *objections(planned.topology, counts, scenario.workers_may_change, broke=_broke(result)),
+            *_doubts(server, result, Clocks.now().jump_since(clocks)),
+        ]
         watch(Progress(Phase.STOPPING))
     return {
-        "reason": reason,
+        "reason": "; ".join(reasons) or None,
         "ready_s": ready.ready_s,
         "body_bytes": ready.body_bytes,
         "body_sha256": ready.body_sha256,
-        "processes": ready.census,
+        "processes": processes,
+        "worker_counts": counts,
         "load": result,
-        "usage": usage,
+        "usage": _with_roles(usage, roles),
         "killed": server.killed,
     }
 
 
 def _measure(
-    server: Server, generator: Generator, monitor: Monitor, load: Load, watch: Watch
+    server: Server, generator: Generator, census: Census, monitor: Monitor, load: Load, watch: Watch
 ) -> tuple[LoadResult, Usage]:
-    """Offer the load and read the server's use of the machine as the window opens, every second and at its end."""
-    phase = Phase.WARMING_UP
-    watch(Progress(phase))
+    """Offer the load, and read the server's use of the machine as the window opens, every second and at its end."""
+    watch(Progress(Phase.WARMING_UP))
     generator.begin(load)
-    for event in generator.events():
+    events = generator.events()
+    with census.looking():
+        for event in events:
+            if isinstance(event, Measuring):
+                break
+            server.check_alive()
+            watch(Progress(Phase.WARMING_UP, event if isinstance(event, Second) else None))
+    monitor.begin()
+    census.begin_window()
+    watch(Progress(Phase.MEASURING))
+    for event in events:
         match event:
-            case Measuring():
-                monitor.begin()
-                phase = Phase.MEASURING
-            case Second() | Measured() if phase is Phase.MEASURING:
+            case Second():
                 monitor.sample()
+                census.alive()
+            case Measured():
+                monitor.sample()
+                census.look()
             case LoadResult():
                 return event, monitor.usage()
         server.check_alive()
-        watch(Progress(phase, event if isinstance(event, Second) else None))
+        watch(Progress(Phase.MEASURING, event if isinstance(event, Second) else None))
     raise GeneratorError("the generator ended without a result")
 
 
-def _objection(server: Server, ready: Ready, result: LoadResult, jump: str | None) -> str | None:
-    """Why what was measured must not be averaged in; None when there is no reason. ``jump`` is that of the clock."""
-    census = take_census(server)
-    reasons = _changes(workers_of(ready.census), workers_of(census))
+def _broke(result: LoadResult) -> bool:
+    """Whether connections ended before their time."""
+    return result.errors.read + result.errors.write > 0
+
+
+def _doubts(server: Server, result: LoadResult, jump: str | None) -> Iterator[str]:
+    """Give every reason not to average in what was measured. ``jump`` is that of the clock."""
     if strangers := listeners(server)[1]:
-        reasons.append(f"{', '.join(strangers)} listened on the port too")
+        yield f"{', '.join(strangers)} listened on the port too"
     if result.errors.body:
-        reasons.append(f"{result.errors.body} bodies were not the one that the server sent before")
+        yield f"{result.errors.body} bodies were not the one that the server sent before"
     if jump:
-        reasons.append(jump)
+        yield jump
     if not result.ok:
-        reasons.append("no request got a good response")
-    return "; ".join(reasons) or None
+        yield "no request got a good response"
 
 
-def _changes(before: list[ServerProcess], after: list[ServerProcess]) -> list[str]:
-    known, found = ({(process.pid, process.born_s) for process in census} for census in (before, after))
-    gone = [f"worker {pid} ended during the trial" for pid, _ in sorted(known - found)]
-    return gone + [f"worker {pid} appeared during the trial" for pid, _ in sorted(found - known)]
+def _with_roles(usage: Usage, roles: Mapping[int, Role]) -> Usage:
+    """Return the usage with the roles that the whole of the trial showed."""
+    processes = [used.model_copy(update={"role": roles.get(used.pid, used.role)}) for used in usage.processes]
+    return usage.model_copy(update={"processes": processes})
 
 
 def _checked(load: Load, ready: Ready, scenario: Scenario) -> Load:

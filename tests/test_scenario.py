@@ -52,6 +52,23 @@ def test_workers_expand_into_one_topology_each(tmp_path: Path) -> None:
     assert scenario.topologies[2].filled("{workers} at {host}:{port}", {"host": "h", "port": 1}) == "2 at h:1"
 
 
+def test_workers_can_be_taken_as_found(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, SMALLEST + 'workers = "as found"')
+    assert (scenario.baseline.workers, scenario.baseline.workers_as_found) == (None, True)
+    assert Scenario.model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
+
+
+@pytest.mark.parametrize("workers", ['"as it is"', "4", "true"])
+def test_workers_of_any_other_kind_are_refused(tmp_path: Path, workers: str) -> None:
+    (reason,) = refusal(tmp_path, SMALLEST + f"workers = {workers}")
+    assert reason.startswith("topology[0].workers: expected a list of numbers such as [1, 2, 4], or 'as found', got")
+
+
+def test_workers_as_found_fill_no_placeholder(tmp_path: Path) -> None:
+    (reason,) = refusal(tmp_path, SMALLEST + 'env = { N = "{workers}" }\nworkers = "as found"')
+    assert reason.endswith("expected workers = [N, ...], since {workers} is used")
+
+
 def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     reasons = refusal(
         tmp_path,

@@ -17,10 +17,11 @@ def requests_of_workers(trial: Measured) -> list[int]:
 def skew_of(trials: Sequence[Measured], load: ScenarioLoad) -> Skew | None:
     """Set against what chance would deal; None for a single worker, and where chance deals nothing that can be counted.
 
-    Only a closed loop keeps as many connections as it says for as long as the trial lasts.
+    Only a closed loop keeps as many connections as it says for as long as the trial lasts, and only workers that were
+    there for all of it can be compared.
     """
     if load.arrivals or not load.keepalive:
         return None
-    spread = [requests for trial in trials if len(requests := requests_of_workers(trial)) > 1]
+    spread = [requests for trial in trials if len(requests := requests_of_workers(trial)) == trial.workers > 1]
     alike = [requests for requests in spread if len(requests) == len(spread[0])]
     return skew(alike, load.connections) if alike else None

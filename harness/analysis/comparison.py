@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import log
 
-from harness.analysis.measured import Measured, measured
+from harness.analysis.measured import Measured, measured, number_of_workers
 from harness.analysis.metrics import Metric, metrics_of
 from harness.record import TrialRecord
-from harness.scenario import Scenario, Topology
+from harness.scenario import Scenario
 from harness.stats.estimate import Estimate, bootstrap_interval
 from harness.stats.paired import Paired
 from harness.stats.power import rounds_to_settle, smallest_effect
@@ -76,7 +76,7 @@ def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[Trial
     for baseline, topology in scenario.pairs:
         before, trials = (measured(records, each.name) for each in (baseline, topology))
         for metric in metrics:
-            if found := paired(before, trials, metric, are_alike(baseline, topology)):
+            if found := paired(before, trials, metric, are_alike(before, trials)):
                 pairs[topology.name, metric.name] = found
     judgements = judge(pairs, rules_of(scenario, looks))
     by_name = {metric.name: metric for metric in metrics}
@@ -94,12 +94,14 @@ def judge_pair(
     return judge({metric.name: found}, rules)[metric.name] if found else None
 
 
-def are_alike(one: Topology, other: Topology) -> bool:
-    """Whether they keep equally many cores busy, so that the pace of the cores is none of their own doing.
+def are_alike(one: Sequence[Measured], other: Sequence[Measured]) -> bool:
+    """Return whether two topologies had equally many workers in their trials, and so keep as many cores busy.
+
+    Then the pace of the cores is none of their own doing.
 
     Where a core is half of a real one, more workers slow each other down, and that belongs to the comparison.
     """
-    return (one.workers or 1) == (other.workers or 1)
+    return bool(one) and bool(other) and number_of_workers(one) == number_of_workers(other)
 
 
 def paired(baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, are_alike: bool) -> Paired | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median_high
 from typing import Final
 
 from harness.analysis.limits import Limit, Limiting, limit_of
@@ -25,6 +26,7 @@ class Measured:
     block: int
     load: LoadResult
     usage: Usage
+    workers: int = 1  # that were declared or, where nobody did, found
 
     @cached_property
     def steady(self) -> Steady | None:
@@ -131,7 +133,7 @@ class Measured:
 def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, ...]:
     """The trials of a topology that count, of those that were offered what the scenario says."""
     return tuple(
-        Measured(record.block, record.load, record.usage)
+        Measured(record.block, record.load, record.usage, record.number_of_workers)
         for record in records
         if record.topology == topology
         and record.rate_per_s is None
@@ -139,6 +141,11 @@ def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, .
         and record.load
         and record.usage
     )
+
+
+def number_of_workers(trials: Sequence[Measured]) -> int:
+    """Return how many workers the trials of one topology had, of a pool the median. Raises StatisticsError for none."""
+    return median_high(trial.workers for trial in trials)
 
 
 def merged_latency(trials: Sequence[Measured]) -> LatencyHistogram:

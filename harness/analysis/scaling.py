@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.analysis.comparison import Comparison, Comparisons
 from harness.analysis.limits import free_cores, is_oversubscribed
-from harness.analysis.measured import Measured, measured
+from harness.analysis.measured import Measured, measured, number_of_workers
 from harness.analysis.metrics import THROUGHPUT
 from harness.generator.placement import Placement
 from harness.record import TrialRecord
@@ -54,7 +54,7 @@ def scaling_of(
             members,
             {workers: [trial.requests_per_s for trial in of] for workers, of in trials.items()},
             within=[workers for workers, of in trials.items() if not is_oversubscribed(workers, _busy_cores(of), free)],
-            price=_price(scenario.baseline, members.get(1), comparisons),
+            price=_price(measured(records, scenario.baseline.name), scenario.baseline, members.get(1), comparisons),
         )
         for members, trials in _families(scenario.topologies, records)
     ]
@@ -89,9 +89,13 @@ def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[Measur
     return {workers: [found[block] for block in common] for workers, found in by_block.items()} if common else {}
 
 
-def _price(baseline: Topology, single: Topology | None, comparisons: Comparisons) -> Comparison | None:
+def _price(
+    trials: Sequence[Measured], baseline: Topology, single: Topology | None, comparisons: Comparisons
+) -> Comparison | None:
     """One worker under its supervisor against one process that has none."""
-    return comparisons.get((single.name, THROUGHPUT.name)) if single and baseline.workers is None else None
+    if not single or not trials or baseline.workers is not None or number_of_workers(trials) > 1:
+        return None
+    return comparisons.get((single.name, THROUGHPUT.name))
 
 
 def _scaling(

@@ -151,7 +151,9 @@ def _findings(found: "Discovery") -> Table:
         "port": f"{found.port}, {fixed}",
         "path": f"{draft.path}, answered with {found.ready.body_bytes:,} bytes",
         "ready": f"after {duration_text(found.ready.ready_s)}",
-        "workers": f"{workers} found; {_listed(compared)} will be compared" if compared else str(workers),
+        "workers": f"{workers} found; {_listed(compared)} will be compared"
+        if isinstance(compared, tuple)
+        else str(workers),
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():

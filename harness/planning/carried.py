@@ -8,7 +8,7 @@ from typing import Final
 from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.comparison import compare_topologies
 from harness.analysis.limits import Limit, free_cores, is_oversubscribed
-from harness.analysis.measured import Measured, measured
+from harness.analysis.measured import Measured, measured, number_of_workers
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.environment import Environment
 from harness.planning.refused import PlanningError, Refused
@@ -149,14 +149,14 @@ def _found(topology: Topology, trials: Sequence[Measured], free: int) -> Carried
     if not telling:
         why, advice = "The load generator was the limit of all its trials.", "Give it more processes."
         return Refused(topology.name, why, advice)
-    workers = topology.workers or 1
+    workers = number_of_workers(telling)
     rate = mean_over_trials([trial.requests_per_s for trial in telling])
     busy_cores = sum(trial.busy_cores for trial in telling) / len(telling)
     return Carried(
         topology=topology.name,
         family=topology.family,
         workers=workers,
-        is_cluster=topology.workers is not None,
+        is_cluster=topology.workers is not None or workers > 1,
         rate=rate,
         saturation=rate,
         worker_rss_bytes=mean_over_trials([trial.rss_bytes / workers for trial in telling]),

@@ -13,6 +13,7 @@ from harness.record.trial import (
     TrialRecord,
     Usage,
     UsageSecond,
+    WorkerCounts,
 )
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "TrialRecord",
     "Usage",
     "UsageSecond",
+    "WorkerCounts",
     "read_run",
 ]

@@ -10,7 +10,7 @@ from harness.text import Printable
 
 SCHEMA_VERSION: Final = 3  # of the records and of all else in a run folder
 
-Role = Literal["worker", "supervisor", "helper"]
+Role = Literal["worker", "front", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
 
 
@@ -21,12 +21,49 @@ class Data(BaseModel):
 
 
 class ServerProcess(Data):
-    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable."""
+    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the file
+    that it runs, without its folder."""
 
     pid: int
     born_s: float
     role: Role
     name: Printable
+    program: Printable = ""
+    threads: int = 1
+
+
+class WorkerCounts(Data):
+    """How many workers were seen: when the server was ready, before any load; as the measured window began; the least
+    and the most in it; and as it ended.
+
+    ``started`` came within the window. ``ended`` are those that went in it, by how they did; ``crashed`` says of each
+    that was not asked to go how it did, and of ``untold`` of them the kernel does not tell. ``changed_seconds`` are the
+    seconds of the window (from 0) in which some came or went. Between readiness and the window, ``started_before`` came
+    and ``ended_before`` went.
+    """
+
+    ready: int
+    found: int
+    least: int
+    most: int
+    at_end: int
+    started: int = 0
+    ended: dict[Printable, int] = {}
+    crashed: list[Printable] = []
+    untold: int = 0
+    changed_seconds: list[int] = []
+    started_before: int = 0
+    ended_before: int = 0
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether some workers went and others came, as where each is to serve so many requests only."""
+        return self.ended_before + self.changed > 0 and self.started_before + self.started > 0
+
+    @property
+    def changed(self) -> int:
+        """How many went within the window."""
+        return sum(self.ended.values())
 
 
 class ProcessUsage(Data):
@@ -141,6 +178,12 @@ class TrialRecord(Data):
     body_bytes: int | None = None
     body_sha256: str | None = None
     processes: list[ServerProcess] = []
+    worker_counts: WorkerCounts | None = None
     load: LoadResult | None = None
     usage: Usage | None = None
     killed: int = 0
+
+    @property
+    def number_of_workers(self) -> int:
+        """As many as were declared, else as were found as the window began; one where nobody counted them."""
+        return self.workers or (self.worker_counts.found if self.worker_counts else 1)

@@ -7,6 +7,7 @@ from typing import Final
 from harness.analysis.limits import Limit
 from harness.record import Run
 from harness.report.markup import plain
+from harness.report.pools import REPLACING_OPTIONS, changed_within, growth_text, replaced_text
 from harness.report.summary import TopologySummary, unsound
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
@@ -34,6 +35,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
     """Everything about this run that weakens it, most serious first."""
     return [
         *_incomplete(run),
+        *_pools(run, summaries),
         *_bodies(run),
         *_limits(summaries),
         *_oversubscribed(run, summaries),
@@ -81,6 +83,21 @@ def _incomplete(run: Run) -> Iterator[Finding]:
             " they are listed, and not averaged in.",
             "Look at their logs first: a server that does not stay up is not to be compared by its speed.",
         )
+
+
+def _pools(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
+    for summary in summaries:
+        if grown := growth_text(run, summary):
+            mixed = "A longer warm-up lets it settle first. " if changed_within(run, summary) else ""
+            yield Finding(
+                grown, f"{mixed}What is said of its workers is said of those that were there as the window began."
+            )
+        if replaced := replaced_text(run, summary):
+            yield Finding(
+                replaced,
+                f"It is what the service does in production, so the trials count; {REPLACING_OPTIONS}. To leave it out,"
+                " switch that off, or say workers_may_change = false.",
+            )
 
 
 def _times(number: int) -> str:

@@ -91,7 +91,7 @@ def _smallest_as_good(run: Run, best: TopologySummary, faster: list[TopologySumm
         return found is not None and found.verdict is Verdict.FASTER
 
     as_good = [s for s in faster if s is best or not beaten(s)]
-    return min(as_good, key=lambda s: (s.topology.workers or 1, -_ratio_value(s)))
+    return min(as_good, key=lambda s: (s.workers or 1, -_ratio_value(s)))
 
 
 def _beyond(run: Run, choice: TopologySummary, others: list[TopologySummary]) -> list[str]:
@@ -99,7 +99,7 @@ def _beyond(run: Run, choice: TopologySummary, others: list[TopologySummary]) ->
     sentences = []
     for other in others:
         found = _against(run, choice, other)
-        if found is not None and (other.topology.workers or 1) > (choice.topology.workers or 1):
+        if found is not None and (other.workers or 1) > (choice.workers or 1):
             gain = (IN_AN_OPEN_LOOP if other.offers else IN_A_CLOSED_LOOP)[found.verdict]
             sentences.append(f"`{other.name}` {gain} ({ratio_text(found.ratio)} of it).")
     return sentences

@@ -18,6 +18,7 @@ from harness.report.headline import headline, ratio_text
 from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.markup import code, plain
 from harness.report.offer import offer_text, placement_text
+from harness.report.processes import processes_rows
 from harness.report.summary import TopologySummary, scaling, unsound
 from harness.report.verdicts import open_texts, percent_text
 from harness.report.workers import worker_rows
@@ -53,6 +54,7 @@ def facts(run: Run, summaries: list[TopologySummary]) -> dict[str, object]:
         "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
         "scaling": scaling(run, summaries),
         "workers": list(worker_rows(summaries)),
+        "processes": list(processes_rows(run, summaries)),
         "limits": list(limit_rows(summaries)),
         "steady": steady_text(summaries),
         "looks": looks_text(run),

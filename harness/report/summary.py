@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, paired
 from harness.analysis.limits import free_cores, is_oversubscribed
-from harness.analysis.measured import Measured, measured, merged_latency
+from harness.analysis.measured import Measured, measured, merged_latency, number_of_workers
 from harness.analysis.metrics import CPU, MEMORY
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.latency import LatencyHistogram, LatencySummary
@@ -47,6 +47,11 @@ class TopologySummary:
     def name(self) -> str:
         """The topology's name."""
         return self.topology.name
+
+    @property
+    def workers(self) -> int | None:
+        """How many workers it had: as declared or as found. None for one that was not measured, if nobody said."""
+        return self.topology.workers or (number_of_workers(self.trials) if self.trials else None)
 
     @property
     def ratio(self) -> Estimate | None:
@@ -120,7 +125,7 @@ def _summary(
         errors=_sum_errors([trial.load.errors for trial in trials]),
         unfinished=sum(trial.load.unfinished for trial in trials),
         skew=skew_of(trials, run.scenario.load),
-        is_oversubscribed=is_oversubscribed(topology.workers or 1, busy_cores, free),
+        is_oversubscribed=is_oversubscribed(number_of_workers(trials), busy_cores, free),
     )
 
 

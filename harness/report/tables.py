@@ -43,7 +43,9 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "reason": record.reason,
         "ready_s": record.ready_s,
     }
-    load, usage = record.load, record.usage
+    load, usage, counts = record.load, record.usage, record.worker_counts
+    if counts is not None:
+        row |= {"workers_found": counts.found, "workers_started": counts.started, "workers_ended": counts.changed}
     if load is not None:
         row |= {
             "duration_s": load.duration_s,
@@ -75,7 +77,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
 def _summary_row(summary: TopologySummary) -> dict[str, object]:
     row: dict[str, object] = {
         "topology": summary.name,
-        "workers": summary.topology.workers,
+        "workers": summary.workers,
         "baseline": summary.topology.baseline,
         "trials": len(summary.trials),
         "failed": summary.failed,

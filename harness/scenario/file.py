@@ -53,7 +53,9 @@ class _Comparison(Table):
     """What the file and the resolved scenario have in common. ``prepare`` makes a commit's checkout ready to run.
 
     With ``rounds`` None, which a file has as "auto", rounds are added until every verdict is settled or its interval is
-    within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference.
+    within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference. Workers that are
+    replaced within the window, as a server's own settings would have it, are what it does in production too; unless
+    ``workers_may_change``, such a trial does not count.
     """
 
     name: str = Field(pattern=NAME, max_length=80)
@@ -62,6 +64,7 @@ class _Comparison(Table):
     margin: Percent = 0.02
     max_time_s: DurationS = Field(default=600.0, alias="max_time", gt=0)
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
+    workers_may_change: bool = True
     prepare: Words = ()
     gate: GateTable = GateTable()
     documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()

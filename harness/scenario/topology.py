@@ -5,7 +5,15 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import (
+    Field,
+    GetPydanticSchema,
+    ValidatorFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from harness.scenario.table import NAME, Table, Words
 
@@ -19,6 +27,29 @@ _SECRET: Final = re.compile(
 PassedNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...], Field(strict=False)]
 
 
+AsFound = Literal["as found"]
+WorkerNumbers = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)]
+
+
+def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
+    if workers == "as found" or workers is None:
+        return workers
+    if isinstance(workers, list | tuple):
+        return validate(workers)
+    raise ValueError(f"expected a list of numbers such as [1, 2, 4], or 'as found', got {workers!r:.60}")
+
+
+# Not as pydantic's union, which tells what is wrong with a number twice.
+Workers = Annotated[
+    WorkerNumbers | AsFound | None,
+    GetPydanticSchema(
+        lambda _, schema_of: core_schema.no_info_wrap_validator_function(
+            _numbers_or_as_found, schema_of.generate_schema(WorkerNumbers)
+        )
+    ),
+]
+
+
 class Side(Table):
     """Which of two commits a topology runs: ``of`` is its name in the scenario, ``root`` where the commit is checked
     out."""
@@ -29,8 +60,8 @@ class Side(Table):
 
 
 class Topology(Table):
-    """One way to run the server. ``workers`` is None for one that is not a cluster; clusters that differ in
-    nothing but that are of one ``family``.
+    """One way to run the server. ``workers`` is how many it is to have, None for one that is to be a single process
+    and where they are to be taken ``workers_as_found``; clusters that differ in nothing but that are of one ``family``.
 
     ``command`` and the values of ``env`` may hold {python}, {host}, {port}, {workers} and {root}, the folder in which
     the command runs: where the harness was called or, on one ``side``, the commit's. The server's environment is
@@ -44,6 +75,7 @@ class Topology(Table):
     env: dict[str, str] = Field(default_factory=dict)
     pass_env: PassedNames = ()
     workers: int | None = None
+    workers_as_found: bool = False
     baseline: bool = False
     requires: Words = ()
     port: int | None = Field(default=None, ge=1, le=65535)
@@ -76,13 +108,14 @@ class Topology(Table):
 
 
 class TopologyTable(Table):
-    """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own."""
+    """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own, or
+    "as found"."""
 
     name: str = Field(min_length=1)
     command: Words = Field(min_length=1)
     env: dict[str, str] = Field(default_factory=dict)
     pass_env: PassedNames = ()
-    workers: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)] | None = None
+    workers: Workers = None
     baseline: bool = False
     requires: Words = ()
     port: int | None = Field(default=None, ge=1, le=65535)
@@ -104,21 +137,32 @@ class TopologyTable(Table):
         used = check_placeholders([*self.command, *self.env.values()])
         if "port" not in used and self.port is None:
             raise ValueError("expected {port} in command or env, or a fixed port = N")
-        if "workers" in used | check_placeholders([self.name]) and not self.workers:
+        if "workers" in used | check_placeholders([self.name]) and not any(self._numbers):
             raise ValueError("expected workers = [N, ...], since {workers} is used")
-        if self.workers and len(self.workers) > 1 and "workers" not in check_placeholders([self.name]):
+        if len(self._numbers) > 1 and "workers" not in check_placeholders([self.name]):
             raise ValueError("expected {workers} in name, so that each number of workers has a name of its own")
-        if self.workers and self.baseline and len(self.workers) > 1:
+        if self.baseline and len(self._numbers) > 1:
             raise ValueError("expected one topology as the baseline, got one for each number of workers")
         return self
+
+    @property
+    def _numbers(self) -> tuple[int | None, ...]:
+        return (None,) if self.workers is None or self.workers == "as found" else self.workers
 
     def expanded(self) -> list[Topology]:
         """The topologies this table stands for. Raises ValidationError where a name can't be used."""
         rest = self.model_dump(exclude={"name", "workers"})
         family = self.name.format(workers="N")
+        as_found = self.workers == "as found"
         return [
-            Topology(name=self.name.format(workers=workers), family=family, workers=workers, **rest)
-            for workers in (self.workers or (None,))
+            Topology(
+                name=self.name.format(workers=workers),
+                family=family,
+                workers=workers,
+                workers_as_found=as_found,
+                **rest,
+            )
+            for workers in self._numbers
         ]
 
 

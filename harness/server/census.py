@@ -1,41 +1,242 @@
-"""Which processes a server consists of, which of them are its workers, and who owns its port."""
+"""Which processes a server consists of, what each of them is for, and who owns its port."""
 
 import contextlib
-import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import PurePath
+from types import TracebackType
+from typing import Final, Self
 
 import psutil
 
-from harness.record import Role, ServerProcess
+from harness.record import Role, ServerProcess, WorkerCounts
+from harness.server.exits import ExitWatch, exit_text, was_asked
 from harness.server.launch import Server
+from harness.server.roles import Activity, assign_roles
+from harness.server.sockets import Place, Socket, inodes_of, read_sockets
+
+LOOK_S: Final = 0.1  # between two looks, at least
+PAUSES: Final = 20  # as long as a look takes: looking costs no more than a twentieth of a core
+
+Key = tuple[int, float]  # pid and birth, in seconds after boot: no two processes share both
+
+
+class Census:
+    """The processes of a server as they are seen at work, from when it is ready until the context is left.
+
+    Each look adds to what is known of them, and whoever ends stays known. ``declared`` is how many workers there are
+    to be, if anybody said.
+    """
+
+    def __init__(self, server: Server, declared: int | None = None) -> None:
+        self._server = server
+        self._declared = declared
+        self._known: dict[Key, _Seen] = {}
+        self._looks: list[frozenset[Key]] = []  # who was there, look by look
+        self._begin = 0  # the look with which the window began
+        self.look()
+
+    def look(self) -> None:
+        """See who is there, and what each of them does and holds."""
+        alive = self._see()
+        self._look_closer(alive)
+
+    def begin_window(self) -> None:
+        """Say that the measured window begins."""
+        self.look()
+        self._begin = len(self._looks) - 1
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """Look again and again, beside whatever is done in the context."""
+        is_over = threading.Event()
+
+        def go_on() -> None:
+            pause_s = LOOK_S
+            while not is_over.wait(pause_s):
+                began_s = time.thread_time()
+                self.look()
+                pause_s = max(LOOK_S, PAUSES * (time.thread_time() - began_s))
+
+        thread = threading.Thread(target=go_on, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def alive(self) -> list[ServerProcess]:
+        """Return who is there now, by pid, looking closer only at those that are new."""
+        known = set(self._known)
+        alive = self._see()
+        if new := alive - known:
+            self._look_closer(new)
+        return self._described(alive)
+
+    def at_begin(self) -> list[ServerProcess]:
+        """Return who was there as the window began or, as long as it has not, at the first look; by pid."""
+        return self._described(self._looks[self._begin])
+
+    def roles(self) -> dict[int, Role]:
+        """Return what every process that was ever seen is for, by pid."""
+        return assign_roles([seen.activity() for seen in self._known.values()], self._server.port, self._declared)
+
+    def workers(self) -> WorkerCounts:
+        """Return how many workers there were, and what became of them."""
+        roles = self.roles()
+        looks = [{key for key in look if roles[key[0]] == "worker"} for look in self._looks]
+        window, ready = looks[self._begin :], looks[0]
+        before = set().union(*looks[: self._begin + 1])
+        exits = {key: self._known[key].exit.status() for key in sorted(set().union(*looks) - window[-1])}
+        return WorkerCounts(
+            ready=len(ready),
+            found=len(window[0]),
+            least=min(map(len, window)),
+            most=max(map(len, window)),
+            at_end=len(window[-1]),
+            started=len(set().union(*window) - window[0]),
+            ended=Counter(exit_text(exits[key]) for key in sorted(set().union(*window) - window[-1])),
+            crashed=[
+                f"worker {pid} ended during the trial: {exit_text(status)}"
+                for (pid, _), status in exits.items()
+                if status is not None and not was_asked(status)
+            ],
+            untold=sum(status is None for status in exits.values()),
+            changed_seconds=[second for second, (was, now) in enumerate(pairwise(window)) if was != now],
+            started_before=len(before - ready),
+            ended_before=len(before - window[0]),
+        )
+
+    def _see(self) -> frozenset[Key]:
+        """Note who is there and what they have used so far."""
+        alive = set()
+        is_first = not self._looks
+        for process in family_of(self._server):
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+                key = (process.pid, _born_s(process))
+                seen = self._known.get(key) or _Seen(process, key[1], is_from_birth=not is_first)
+                seen.count()
+                self._known[key] = seen
+                alive.add(key)
+        self._looks.append(frozenset(alive))
+        return self._looks[-1]
+
+    def _look_closer(self, keys: frozenset[Key]) -> None:
+        """Note which sockets these hold."""
+        sockets = read_sockets()
+        held: dict[Key, list[Socket]] = {}
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                inodes = inodes_of(key[0])
+                self._known[key].holds_sockets = bool(inodes)
+                held[key] = [sockets[inode] for inode in inodes if inode in sockets]
+                self._known[key].listens |= {socket.place for socket in held[key] if socket.listens}
+        listening = {place for seen in self._known.values() for place in seen.listens}
+        for key, own in held.items():
+            self._known[key].note_connections(own, listening)
+
+    def _described(self, keys: frozenset[Key]) -> list[ServerProcess]:
+        roles = self.roles()
+        return [self._known[key].described(roles[key[0]]) for key in sorted(keys)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for seen in self._known.values():
+            seen.exit.close()
+
+
+class _Seen:
+    """All that was seen of one process."""
+
+    def __init__(self, process: psutil.Process, born_s: float, is_from_birth: bool) -> None:
+        self._process = process
+        self._born_s = born_s
+        self._parent = process.ppid()
+        self.exit = ExitWatch(process.pid)
+        self.holds_sockets = False
+        self.listens: set[Place] = set()
+        self._serves: Counter[Place] = Counter()  # accepted connections that it held at a time, at most
+        self._looks_served = 0
+        self._reaches: set[Place] = set()
+        self._cpu_s, self._wakes = 0.0, 0
+        self.count()
+        self._first_cpu_s, self._first_wakes = (0.0, 0) if is_from_birth else (self._cpu_s, self._wakes)
+
+    def count(self) -> None:
+        """Read what it has used so far. Raises psutil.NoSuchProcess."""
+        with self._process.oneshot():
+            cpu = self._process.cpu_times()
+            self._cpu_s, self._wakes = cpu.user + cpu.system, self._process.num_ctx_switches().voluntary
+            self._threads = self._process.num_threads()
+            self._name = self._process.name().encode(errors="replace").decode()  # the kernel may cut within a character
+            self._program = _program(self._process)  # it may have been another before it called exec
+
+    def note_connections(self, sockets: list[Socket], listening: set[Place]) -> None:
+        """Note the connections among these sockets that came by one that listens, or lead to one."""
+        connections = [socket for socket in sockets if not socket.listens]
+        served = Counter(socket.place for socket in connections if socket.place in listening)
+        self._serves |= served  # of each place the greater number
+        self._looks_served += bool(served)
+        self._reaches |= {socket.peer for socket in connections if socket.peer is not None} & listening
+
+    def activity(self) -> Activity:
+        """Return what it was seen to do."""
+        return Activity(
+            pid=self._process.pid,
+            parent=self._parent,
+            program=self._program,
+            listens=frozenset(self.listens),
+            serves=frozenset(self._serves),
+            reaches=frozenset(self._reaches),
+            most_served=max(self._serves.values(), default=0),
+            looks_served=self._looks_served,
+            holds_sockets=self.holds_sockets,
+            cpu_s=self._cpu_s - self._first_cpu_s,
+            wakes=self._wakes - self._first_wakes,
+        )
+
+    def described(self, role: Role) -> ServerProcess:
+        """Return it as a record has it."""
+        return ServerProcess(
+            pid=self._process.pid,
+            born_s=self._born_s,
+            role=role,
+            name=self._name,
+            program=self._program,
+            threads=self._threads,
+        )
 
 
 def take_census(server: Server) -> list[ServerProcess]:
-    """Every live process of the server, by pid.
-
-    A worker holds a socket, and no process below it does: that finds gunicorn's, uvicorn's and Node's workers, a
-    lone process, and a server behind a wrapper script, and leaves out helpers that only hold pipes.
-    """
-    holders, above_holders = set(), set()
-    family = _family(server)
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-            if _holds_socket(process.pid):
-                holders.add(process.pid)
-                above_holders |= {parent.pid for parent in process.parents()}
-    census = []
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            census.append(_describe(process, _role(process.pid, holders, above_holders)))
-    return sorted(census, key=lambda process: process.pid)
+    """Return every live process of the server, by pid, with what it is likely to be for while nothing is to be done."""
+    with Census(server) as census:
+        return census.at_begin()
 
 
 def workers_of(census: list[ServerProcess]) -> list[ServerProcess]:
-    """Those that answer requests."""
+    """Return those that work on requests."""
     return [process for process in census if process.role == "worker"]
 
 
+def family_of(server: Server) -> list[psutil.Process]:
+    """Return every live descendant of the guardian, which adopts those whose parents end."""
+    try:
+        descendants = psutil.Process(server.guardian_pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return [process for process in descendants if _is_alive(process)]
+
+
 def listeners(server: Server) -> tuple[bool, list[str]]:
-    """Whether a process of the server listens on its port, and every process that does and is not of it.
+    """Return whether a process of the server listens on its port, and every process that does and is not of it.
 
     A stranger must be seen twice: a process of the server may come or go while the system is being looked at.
     """
@@ -58,16 +259,7 @@ def _look(server: Server) -> tuple[bool, set[int | None]]:
 
 
 def _pids(server: Server) -> set[int]:
-    return {process.pid for process in _family(server)}
-
-
-def _family(server: Server) -> list[psutil.Process]:
-    """Every live descendant of the guardian, which adopts those whose parents end."""
-    try:
-        descendants = psutil.Process(server.guardian_pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-    return [process for process in descendants if _is_alive(process)]
+    return {process.pid for process in family_of(server)}
 
 
 def _is_alive(process: psutil.Process) -> bool:
@@ -77,30 +269,16 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _holds_socket(pid: int) -> bool:
-    """By its open files: to look a socket up takes the kernel through all that the system has, tens of milliseconds."""
-    with os.scandir(f"/proc/{pid}/fd") as fds:
-        for fd in fds:
-            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                if os.readlink(fd.path).startswith("socket:"):
-                    return True
-    return False
+def _born_s(process: psutil.Process) -> float:
+    """Counted from boot: seconds since the epoch move when the clock is set."""
+    return round(process.create_time() - psutil.boot_time(), 2)
 
 
-def _role(pid: int, holders: set[int], above_holders: set[int]) -> Role:
-    if pid in above_holders:
-        return "supervisor"
-    return "worker" if pid in holders else "helper"
-
-
-def _describe(process: psutil.Process, role: Role) -> ServerProcess:
-    """The time of birth counts from boot: seconds since the epoch move when the clock is set."""
-    return ServerProcess(
-        pid=process.pid,
-        born_s=round(process.create_time() - psutil.boot_time(), 2),
-        role=role,
-        name=process.name().encode(errors="replace").decode(),  # the kernel may cut within a character
-    )
+def _program(process: psutil.Process) -> str:
+    try:
+        return PurePath(process.exe()).name
+    except psutil.AccessDenied:
+        return ""
 
 
 def _name(pid: int | None) -> str:

@@ -36,7 +36,7 @@ def at(phase: Phase, act: Callable[[], object]) -> Watch:
 
 REASONS: Final = {
     "server": "the server was killed by signal 9",
-    "child of the server": r"worker \d+ ended during the trial|\d of 2 workers exist",
+    "child of the server": r"worker \d+ ended during the trial: SIGKILL|\d of 2 workers exist",
     "generator": "the generator ended: exit code -9",
     "guardian": "its guardian has ended",
 }

@@ -11,7 +11,9 @@ from harness.trial import Phase, Progress, Watch, run_trial
 from tests.made_runs import LOAD
 
 
-def scenario(*topologies: Topology, rounds: int = 1, start_timeout_s: float = 20.0) -> Scenario:
+def scenario(
+    *topologies: Topology, rounds: int = 1, start_timeout_s: float = 20.0, workers_may_change: bool = True
+) -> Scenario:
     """A comparison of the topologies, of which the first is the baseline."""
     load = LOAD.model_copy(update={"connections": 4, "threads": 2, "warmup_s": 0.1, "duration_s": 0.3})
     return Scenario.model_validate(
@@ -19,6 +21,7 @@ def scenario(*topologies: Topology, rounds: int = 1, start_timeout_s: float = 20
             "name": "test",
             "rounds": rounds,
             "start_timeout": start_timeout_s,
+            "workers_may_change": workers_may_change,
             "load": load,
             "topologies": [
                 topology.model_copy(update={"baseline": topology is topologies[0]}) for topology in topologies
@@ -42,7 +45,14 @@ def when_measuring(act: Callable[[], object]) -> Watch:
     return watch
 
 
-def try_out(topology: Topology, log: Path, watch: Watch = ignore, start_timeout_s: float = 20.0) -> TrialRecord:
+def try_out(
+    topology: Topology,
+    log: Path,
+    watch: Watch = ignore,
+    start_timeout_s: float = 20.0,
+    workers_may_change: bool = True,
+) -> TrialRecord:
     """Make one trial."""
     planned = PlannedTrial(id="r01-01-test", block=1, position=1, seed=1, topology=topology)
-    return run_trial(planned, scenario(topology, start_timeout_s=start_timeout_s), Placement(), log, watch)
+    around = scenario(topology, start_timeout_s=start_timeout_s, workers_may_change=workers_may_change)
+    return run_trial(planned, around, Placement(), log, watch)

@@ -25,7 +25,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """A line for each family of clusters, a lone mark for what is not a cluster; the baseline is 1."""
     drawn = figure(f"{run.scenario.name}: speed-up over {run.scenario.baseline.name}")
     axes = drawn.add_subplot()
-    counts = sorted({1, *(summary.topology.workers or 1 for summary in summaries)})
+    counts = sorted({1, *(summary.workers or 1 for summary in summaries)})
     most, cores = counts[-1], run.environment.usable_cores
     axes.plot([1, most], [1, most], color=MUTED, linestyle=":", linewidth=1.2, label="ideal")
     if cores <= most:
@@ -61,7 +61,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
 def speedups(summaries: list[TopologySummary]) -> dict[str, list[SpeedUp]]:
     """By family, the fewest workers first; no points where nothing of a family was compared."""
     families: dict[str, list[SpeedUp]] = {summary.topology.family: [] for summary in summaries}
-    for summary in sorted(summaries, key=lambda summary: summary.topology.workers or 1):
+    for summary in sorted(summaries, key=lambda summary: summary.workers or 1):
         if summary.ratio or summary.topology.baseline:
             families[summary.topology.family].append(_speedup(summary))
     return families
@@ -69,7 +69,7 @@ def speedups(summaries: list[TopologySummary]) -> dict[str, list[SpeedUp]]:
 
 def _speedup(summary: TopologySummary) -> SpeedUp:
     """The baseline's is 1 by definition."""
-    ratio, workers = summary.ratio, summary.topology.workers or 1
+    ratio, workers = summary.ratio, summary.workers or 1
     if ratio is None:
         return SpeedUp(summary.name, workers, 1.0, 1.0, 1.0)
     low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))

@@ -28,7 +28,7 @@ def draw_charts(run: Run, summaries: list[TopologySummary]) -> dict[str, Chart]:
     measured = [summary for summary in summaries if summary.trials]
     if not measured:
         return {}
-    sizes = {summary.topology.workers or 1 for summary in measured}
+    sizes = {summary.workers or 1 for summary in measured}
     is_scaled = len(sizes) > 1 and run.scenario.load.arrivals is None and not run.scenario.is_of_two_commits
     left_out = {name for name, is_told in (("speedup", is_scaled), ("capacity", run.is_search)) if not is_told}
     return {name: draw(run, measured) for name, draw in CHARTS.items() if name not in left_out}

@@ -19,7 +19,7 @@ HEIGHT_PX: Final = 340
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     """A line for each family of clusters, a lone hollow mark for what is not a cluster; the baseline is 1."""
-    counts = sorted({1, *(summary.topology.workers or 1 for summary in summaries)})
+    counts = sorted({1, *(summary.workers or 1 for summary in summaries)})
     most, cores = counts[-1], run.environment.usable_cores
     ratios = [summary.ratio for summary in summaries if summary.ratio]
     top = top_for([2.0, *(ratio.value for ratio in ratios)], [ratio.high for ratio in ratios])

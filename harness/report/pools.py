@@ -1,0 +1,76 @@
+"""What is to be known of workers that came and went, or whose number nobody declared."""
+
+from collections import Counter
+from collections.abc import Iterator
+from statistics import median
+from typing import Final
+
+from harness.record import Run, TrialRecord
+from harness.report.summary import TopologySummary
+from harness.units import ms_text
+
+REPLACING_OPTIONS: Final = (
+    "gunicorn's --max-requests, uvicorn's --limit-max-requests, Apache's MaxConnectionsPerChild, PHP-FPM's"
+    " pm.max_requests and a pool's limits do this"
+)
+MIN_SECONDS: Final = 3  # with a change, and without one, to tell what a change costs
+
+
+def replaced_text(run: Run, summary: TopologySummary) -> str | None:
+    """Return how often workers were replaced within the window and what that cost; None where none was."""
+    records = _good(run, summary)
+    counts = [record.worker_counts for record in records if record.worker_counts]
+    ended = sum((Counter(each.ended) for each in counts), Counter[str]())
+    if not ended:
+        return None
+    trials = sum(each.changed > 0 for each in counts)
+    how = ", ".join(f"{how}: {number}" for how, number in ended.most_common())
+    came = sum(each.started for each in counts)
+    failed = sum(record.load.errors.failed for record in records if record.load)
+    return (
+        f"Workers of `{summary.name}` were replaced within the window, in {trials} of {len(records)} trials:"
+        f" {ended.total()} ended ({how}) and {came} came; {failed} requests failed{_slower(records)}."
+    )
+
+
+def growth_text(run: Run, summary: TopologySummary) -> str | None:
+    """Return how the number of workers changed under load, where nobody declared it; None where it did not."""
+    counts = [record.worker_counts for record in _good(run, summary) if record.worker_counts]
+    if summary.topology.workers is not None or not counts:
+        return None
+    ready, found, at_end = (_range(getattr(each, name) for each in counts) for name in ("ready", "found", "at_end"))
+    if ready == found == at_end:
+        return None
+    return (
+        f"The number of workers of `{summary.name}` changed under load: {ready} when ready, {found} as the window began"
+        f" and {at_end} as it ended."
+    )
+
+
+def changed_within(run: Run, summary: TopologySummary) -> bool:
+    """Return whether the number of workers was another as a window ended than as it began."""
+    counts = [record.worker_counts for record in _good(run, summary) if record.worker_counts]
+    return any(each.found != each.at_end for each in counts)
+
+
+def _good(run: Run, summary: TopologySummary) -> list[TrialRecord]:
+    return [record for record in run.records if record.topology == summary.name and record.status == "ok"]
+
+
+def _slower(records: list[TrialRecord]) -> str:
+    """Return what p99 was in the seconds with a change, beside the others, where there are enough of both."""
+    during, otherwise = list[float](), list[float]()
+    for record in records:
+        if record.load and record.worker_counts:
+            for number, second in enumerate(record.load.series):
+                if second.p99_ms is not None:
+                    is_during = number in record.worker_counts.changed_seconds
+                    (during if is_during else otherwise).append(second.p99_ms)
+    if min(len(during), len(otherwise)) < MIN_SECONDS:
+        return ""
+    return f", and p99 was {ms_text(median(during))} in seconds with a change, {ms_text(median(otherwise))} in others"
+
+
+def _range(numbers: Iterator[int]) -> str:
+    listed = sorted(set(numbers))
+    return str(listed[0]) if len(listed) == 1 else f"{listed[0]} to {listed[-1]}"

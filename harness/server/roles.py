@@ -1,0 +1,159 @@
+"""What each process of a server is for, told from what it was seen to do: a pure function of that."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from harness.record import Role
+from harness.server.sockets import Place
+
+AS_BUSY: Final = 0.5  # of the median worker's CPU: who uses that much works too
+MIN_BUSY_S: Final = 0.05  # the kernel counts CPU in steps of 10 ms
+MIN_LOOKS: Final = 5
+MIN_WAKES: Final = 4  # who watches over others wakes about once a second
+MIN_BEHIND: Final = 0.2  # of the server's CPU, by processes behind one that passes requests on to them
+
+# What an application keeps its data in answers it, as a worker answers a proxy, and is no worker.
+STORES: Final = {
+    "beam.smp", "etcd", "mariadbd", "memcached", "mongod", "mysqld", "postgres", "redis-server", "valkey-server",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What one process was seen to do. ``listens``, ``serves`` and ``reaches`` are the places whose listening socket it
+    holds, of which it held accepted connections, and to which it held connections of its own.
+
+    ``cpu_s`` and ``wakes`` (how often it slept and was woken) count since it was first seen.
+    """
+
+    pid: int
+    parent: int
+    program: str = ""
+    listens: frozenset[Place] = frozenset()
+    serves: frozenset[Place] = frozenset()
+    reaches: frozenset[Place] = frozenset()
+    most_served: int = 0  # accepted connections that it held at a time
+    looks_served: int = 0  # how often it was seen to hold any
+    holds_sockets: bool = False
+    cpu_s: float = 0.0
+    wakes: int = 0
+
+
+def assign_roles(processes: Sequence[Activity], public: Place, declared: int | None = None) -> dict[int, Role]:
+    """Return the role of each process, by pid.
+
+    A *worker* works on requests: it accepts connections, holds them or does their work. A *front* holds the clients'
+    connections and passes what comes to workers, as a proxy does. A *supervisor* is an ancestor of either that does no
+    such work itself, and a *helper* is whoever is left.
+
+    ``public`` is where the clients connect. A parent that waits for connections as its children do, but that none came
+    to, is a worker if ``declared`` (the number of workers) says so.
+    """
+    family = _Family(processes)
+    if not any(process.serves or process.cpu_s >= MIN_BUSY_S for process in processes):
+        workers = family.leaves_with_sockets()
+        return {pid: _role(pid, workers, set(), family.ancestors_of(workers)) for pid in family.by_pid}
+    behind = family.places_behind(public)
+    workers = family.workers_at(behind or {public})
+    fronts = set[int]()
+    if behind:
+        workers -= {process.pid for process in processes if public in process.serves}
+        fronts = family.workers_at({public}) - workers
+    if declared is not None and len(workers) < declared:
+        idle = family.parents_that_wait(behind or {public}, workers)
+        if len(workers) + len(idle) >= declared:
+            workers |= set(sorted(idle)[: declared - len(workers)])
+    above = family.ancestors_of(workers | fronts)
+    return {pid: _role(pid, workers, fronts, above) for pid in family.by_pid}
+
+
+def _role(pid: int, workers: set[int], fronts: set[int], above: set[int]) -> Role:
+    if pid in workers:
+        return "worker"
+    if pid in fronts:
+        return "front"
+    return "supervisor" if pid in above else "helper"
+
+
+class _Family:
+    """The processes of one server, and what follows from who descends from whom."""
+
+    def __init__(self, processes: Sequence[Activity]) -> None:
+        self.by_pid = {process.pid: process for process in processes}
+        self._ancestors = {pid: set(self._chain(pid)) for pid in self.by_pid}
+
+    def ancestors_of(self, pids: Iterable[int]) -> set[int]:
+        """Return every process above one of these."""
+        return set().union(*(self._ancestors[pid] for pid in pids))
+
+    def places_behind(self, public: Place) -> set[Place]:
+        """Return the places at which others than those that serve ``public`` do the work that these pass on."""
+        outer = [process for process in self.by_pid.values() if public in process.serves]
+        reached = set().union(*(process.reaches for process in outer))
+        places: set[Place] = set()
+        behind = set[int]()
+        for place in set().union(*(process.listens for process in self.by_pid.values())) - {public}:
+            servers = [
+                process
+                for process in self.by_pid.values()
+                if place in process.listens | process.serves
+                and public not in process.serves
+                and process.program not in STORES
+            ]
+            # Of a Unix socket the kernel does not tell who is at the other end, but it tells who accepted.
+            if place in reached or (isinstance(place, str) and any(place in process.serves for process in servers)):
+                places.add(place)
+                behind |= {process.pid for process in servers}
+        used_s = sum(self.by_pid[pid].cpu_s for pid in behind)
+        all_s = sum(process.cpu_s for process in self.by_pid.values())
+        return places if used_s and used_s >= MIN_BEHIND * all_s else set()
+
+    def workers_at(self, places: set[Place]) -> set[int]:
+        """Return those that work on what comes to these places."""
+        serving = {pid for pid, process in self.by_pid.items() if process.serves & places}
+        listening = {pid for pid, process in self.by_pid.items() if process.listens & places}
+        # Who holds connections and not the socket that they came by got them from a parent, which accepts them all.
+        given = serving - listening
+        dispatchers = {pid for pid in listening if any(pid in self._ancestors[other] for other in given)}
+        above = self.ancestors_of(listening)
+        certain = (serving | (listening - above)) - dispatchers
+        certain |= {pid for pid in self.by_pid if pid not in listening and self._is_sibling(pid, given)}
+        if not certain:
+            return certain
+        busy_s = max(MIN_BUSY_S, AS_BUSY * median(self.by_pid[pid].cpu_s for pid in certain))
+        busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
+        # Whose connections are over in no time may never be seen to hold one; but not where others so often are.
+        if max(self.by_pid[pid].looks_served for pid in certain) >= MIN_LOOKS:
+            busy -= listening
+        programs = {self.by_pid[pid].program for pid in certain}
+        alike = {pid for pid in busy if self.by_pid[pid].program in programs}
+        return certain | (busy & listening) | (alike - self.ancestors_of(certain))
+
+    def leaves_with_sockets(self) -> set[int]:
+        """Return those that hold a socket and are above nobody who does: the likely workers where none was seen at
+        work."""
+        holders = {pid for pid, process in self.by_pid.items() if process.holds_sockets}
+        return holders - self.ancestors_of(holders)
+
+    def parents_that_wait(self, places: set[Place], workers: set[int]) -> set[int]:
+        """Return the parents of workers that were woken as connections came, and got none."""
+        came = sum(process.most_served for process in self.by_pid.values())
+        return {
+            pid
+            for pid in self.ancestors_of(workers) - workers
+            if self.by_pid[pid].listens & places and self.by_pid[pid].wakes >= max(MIN_WAKES, came / 2)
+        }
+
+    def _is_sibling(self, pid: int, others: set[int]) -> bool:
+        """Whether it is to its parent what one of the others is."""
+        one = self.by_pid[pid]
+        alike = [self.by_pid[other] for other in others if other != pid]
+        return one.holds_sockets and any((one.parent, one.program) == (each.parent, each.program) for each in alike)
+
+    def _chain(self, pid: int) -> Iterable[int]:
+        seen = {pid}
+        while (pid := self.by_pid[pid].parent) in self.by_pid and pid not in seen:
+            seen.add(pid)
+            yield pid

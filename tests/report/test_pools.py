@@ -1,0 +1,80 @@
+"""What reports say of the processes of a server, and of workers that came and went."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.record import Role, Run, ServerProcess, TrialRecord, WorkerCounts
+from harness.report.findings import findings
+from harness.report.markdown import render
+from harness.report.summary import summarise
+from tests.made_runs import made_run, record, scenario_of, topology
+
+POOL: Final = topology("pool", baseline=True).model_copy(update={"workers_as_found": True})
+OTHER: Final = topology("cluster-2", workers=2)
+SAME: Final = {"ready": 2, "found": 2, "least": 2, "most": 2, "at_end": 2}
+
+
+def counted(block: int, **counts: object) -> TrialRecord:
+    """A trial of the pool with these counts, and two workers where nothing else is said."""
+    made = WorkerCounts.model_validate(SAME | counts)
+    return record(block, POOL, 100).model_copy(update={"worker_counts": made})
+
+
+def run_of(results: Path, *records: TrialRecord) -> Run:
+    """Rounds of the pool and of another cluster."""
+    others = [record(block, OTHER, 150) for block in range(1, len(records) + 1)]
+    return made_run(results, scenario_of([POOL, OTHER], len(records)), [*records, *others])
+
+
+def whats(run: Run) -> str:
+    """All findings, a line each."""
+    return "\n".join(f"{finding.what} {finding.advice}" for finding in findings(run, summarise(run)))
+
+
+def test_workers_that_were_replaced_are_a_finding_with_what_it_cost(tmp_path: Path) -> None:
+    replaced = {"started": 2, "ended": {"exit status 0": 2}, "changed_seconds": [0]}
+    said = whats(run_of(tmp_path, counted(1, **replaced), counted(2, **replaced), counted(3)))
+    assert "Workers of `pool` were replaced within the window, in 2 of 3 trials: 4 ended (exit status 0: 4)" in said
+    assert "and 4 came; 0 requests failed" in said
+    assert "--max-requests" in said
+    assert "workers_may_change = false" in said
+
+
+def test_a_pool_that_grew_is_a_finding(tmp_path: Path) -> None:
+    said = whats(run_of(tmp_path, counted(1, ready=1), counted(2, ready=1, at_end=3, most=3)))
+    assert (
+        "The number of workers of `pool` changed under load: 1 when ready, 2 as the window began and 2 to 3 as it ended"
+    ) in said
+    assert "A longer warm-up lets it settle first." in said
+
+
+def test_workers_that_stayed_are_none(tmp_path: Path) -> None:
+    said = whats(run_of(tmp_path, counted(1), counted(2)))
+    assert "replaced" not in said
+    assert "changed under load" not in said
+
+
+def test_the_number_found_is_the_number_told(tmp_path: Path) -> None:
+    run = run_of(tmp_path, counted(1), counted(2))
+    summary = summarise(run)[0]
+    assert summary.workers == 2
+    assert summarise(run)[1].is_at_equal_pace is False  # too few rounds, and not for another number of workers
+    assert "| pool | 2 | 100" in render(run, summarise(run), [])
+
+
+@pytest.mark.parametrize(
+    ("role", "cell"),
+    [("worker", "2 × gunicorn (python3.11) of 1 to 9 threads"), ("front", "1 × nginx of 1 thread")],
+)
+def test_processes_are_told_by_role_and_name(role: Role, cell: str, tmp_path: Path) -> None:
+    processes = [
+        ServerProcess(pid=1, born_s=1, role="worker", name="gunicorn", program="python3.11", threads=1),
+        ServerProcess(pid=2, born_s=1, role="worker", name="gunicorn", program="python3.11", threads=9),
+        ServerProcess(pid=3, born_s=1, role="front", name="nginx", program="nginx"),
+    ]
+    run = run_of(tmp_path, counted(1).model_copy(update={"processes": processes}), counted(2))
+    first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
+    row = next(line for line in render(first, summarise(first), []).splitlines() if line.startswith("| pool | 2 ×"))
+    assert cell in row

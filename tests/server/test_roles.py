@@ -1,0 +1,235 @@
+"""What the processes of a server are for, from what real servers were seen to do."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+
+from harness.server.roles import Activity, assign_roles
+
+PUBLIC: Final = 8000
+INNER: Final = 9000
+SOCKET: Final = "/run/app.sock"
+
+
+def process(
+    pid: int,
+    parent: int = 1,
+    *,
+    program: str = "app",
+    listens: tuple[int | str, ...] = (),
+    serves: tuple[int | str, ...] = (),
+    reaches: tuple[int | str, ...] = (),
+    most_served: int = 4,
+    looks_served: int = 8,
+    holds_sockets: bool = True,
+    cpu_s: float = 0.0,
+    wakes: int = 0,
+) -> Activity:
+    """What one process was seen to do; whoever serves does so in every look."""
+    return Activity(
+        pid=pid,
+        parent=parent,
+        program=program,
+        listens=frozenset(listens),
+        serves=frozenset(serves),
+        reaches=frozenset(reaches),
+        most_served=most_served if serves else 0,
+        looks_served=looks_served if serves else 0,
+        holds_sockets=holds_sockets,
+        cpu_s=cpu_s,
+        wakes=wakes,
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A server, and which of its processes (by pid) are what; all others are supervisors or helpers."""
+
+    processes: list[Activity]
+    workers: set[int]
+    fronts: set[int] = field(default_factory=set)
+    supervisors: set[int] = field(default_factory=set)
+    helpers: set[int] = field(default_factory=set)
+
+
+LISTENS: Final = (PUBLIC,)
+SERVERS: Final = {
+    "one process": Seen([process(10, listens=LISTENS, serves=LISTENS, cpu_s=0.9)], {10}),
+    "behind a shell": Seen(
+        [process(10, holds_sockets=False), process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.9)],
+        {11},
+        supervisors={10},
+    ),
+    "prefork (gunicorn, Apache)": Seen(
+        [process(10, listens=LISTENS), *(process(pid, 10, listens=LISTENS, serves=LISTENS) for pid in (11, 12))],
+        {11, 12},
+        supervisors={10},
+    ),
+    "all connections at one worker (uvicorn, gevent)": Seen(
+        [
+            process(10, listens=LISTENS),
+            process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.9),
+            process(12, 10, listens=LISTENS),
+            process(13, 10, holds_sockets=False),  # multiprocessing's resource tracker
+        ],
+        {11, 12},
+        supervisors={10},
+        helpers={13},
+    ),
+    "never seen with a connection (gunicorn sync)": Seen(
+        [process(10, listens=LISTENS), *(process(pid, 10, listens=LISTENS, cpu_s=0.6) for pid in (11, 12))],
+        {11, 12},
+        supervisors={10},
+    ),
+    "sockets of their own (granian, SO_REUSEPORT)": Seen(
+        [process(10), *(process(pid, 10, listens=LISTENS, serves=LISTENS) for pid in (11, 12))],
+        {11, 12},
+        supervisors={10},
+    ),
+    "connections handed on (Node's cluster)": Seen(
+        [process(10, listens=LISTENS, serves=LISTENS, cpu_s=0.5, most_served=1, looks_served=2)]
+        + [process(pid, 10, serves=LISTENS, cpu_s=0.7) for pid in (11, 12)]
+        + [process(13, 10, cpu_s=0.0)],  # got no connection yet
+        {11, 12, 13},
+        supervisors={10},
+    ),
+    "the parent serves too (puma's fork_worker)": Seen(
+        [
+            process(10, listens=LISTENS),
+            process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=1.06),
+            process(12, 11, listens=LISTENS, serves=LISTENS, cpu_s=1.0),
+        ],
+        {11, 12},
+        supervisors={10},
+    ),
+    "the parent works, and is never seen with a connection (uWSGI without master)": Seen(
+        [process(10, listens=LISTENS, cpu_s=0.8), process(11, 10, listens=LISTENS, cpu_s=0.6)], {10, 11}
+    ),
+    "parent and children serve (php -S)": Seen(
+        [
+            process(10, listens=LISTENS, serves=LISTENS, cpu_s=0.5, most_served=1),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.5, most_served=1) for pid in (11, 12)),
+        ],
+        {10, 11, 12},
+    ),
+    "a proxy in front, by TCP (nginx, gunicorn)": Seen(
+        [
+            process(10, holds_sockets=False, program="dash"),
+            process(11, 10, listens=LISTENS, program="nginx"),
+            process(12, 11, listens=LISTENS, serves=LISTENS, reaches=(INNER,), cpu_s=0.9, program="nginx"),
+            process(13, 11, listens=LISTENS, program="nginx"),  # got no connection
+            process(14, 10, listens=(INNER,), program="python3.11"),
+            *(process(pid, 14, listens=(INNER,), serves=(INNER,), cpu_s=1.0, program="python3.11") for pid in (15, 16)),
+        ],
+        {15, 16},
+        fronts={12, 13},
+        supervisors={10, 11, 14},
+    ),
+    "a proxy in front, by a Unix socket (PHP-FPM ondemand, whose master burns)": Seen(
+        [
+            process(10, holds_sockets=False, program="dash"),
+            process(11, 10, listens=LISTENS, program="nginx"),
+            process(12, 11, listens=LISTENS, serves=LISTENS, cpu_s=1.2, program="nginx"),
+            process(14, 10, listens=(SOCKET,), cpu_s=0.35, program="php-fpm8.2"),
+            *(
+                process(pid, 14, listens=(SOCKET,), serves=(SOCKET,), cpu_s=0.6, program="php-fpm8.2")
+                for pid in (15, 16)
+            ),
+        ],
+        {15, 16},
+        fronts={12},
+        supervisors={10, 11, 14},
+    ),
+    "one proxy in front of servers with a port each (haproxy)": Seen(
+        [
+            process(10, holds_sockets=False),
+            process(11, 10, program="haproxy", holds_sockets=False),
+            process(12, 11, listens=LISTENS, serves=LISTENS, reaches=(9001, 9002), cpu_s=0.4, program="haproxy"),
+            process(13, 10, listens=(9001,), serves=(9001,), cpu_s=0.4),
+            process(14, 10, listens=(9002,), serves=(9002,), cpu_s=0.4),
+        ],
+        {13, 14},
+        fronts={12},
+        supervisors={10, 11},
+    ),
+    "a router of the same program (uWSGI --http)": Seen(
+        [
+            process(10, listens=(PUBLIC, INNER)),
+            process(11, 10, listens=(PUBLIC,), serves=LISTENS, reaches=(INNER,), cpu_s=1.2),
+            *(process(pid, 10, listens=(INNER,), serves=(INNER,), cpu_s=0.4) for pid in (12, 13)),
+        ],
+        {12, 13},
+        fronts={11},
+        supervisors={10},
+    ),
+    "a router that its worker started (uWSGI --http without master)": Seen(
+        [
+            process(10, listens=(PUBLIC, INNER), serves=(INNER,), cpu_s=0.6),
+            process(11, 10, listens=(PUBLIC,), serves=LISTENS, reaches=(INNER,), cpu_s=1.25),
+        ],
+        {10},
+        fronts={11},
+    ),
+    "a store beside it is no worker (Redis)": Seen(
+        [
+            process(10, holds_sockets=False),
+            process(11, 10, listens=LISTENS, serves=LISTENS, reaches=(6379,), cpu_s=0.5),
+            process(12, 10, listens=(6379,), serves=(6379,), cpu_s=0.7, program="redis-server"),
+        ],
+        {11},
+        supervisors={10},
+        helpers={12},
+    ),
+    "a port for figures is no front": Seen(
+        [
+            process(10, listens=LISTENS, serves=LISTENS, reaches=(9100,), cpu_s=0.9),
+            process(11, 10, listens=(9100,), serves=(9100,), cpu_s=0.0, program="exporter"),
+        ],
+        {10},
+        helpers={11},
+    ),
+    "work handed to processes without sockets": Seen(
+        [
+            process(10, listens=LISTENS, serves=LISTENS, cpu_s=0.3),
+            process(11, 10, holds_sockets=False, cpu_s=0.8),
+            process(12, 10, holds_sockets=False, cpu_s=0.8, program="logger"),
+        ],
+        {10, 11},
+        helpers={12},
+    ),
+    "nobody was seen at work": Seen(
+        [process(10, listens=LISTENS), process(11, 10), process(12, 10, holds_sockets=False)],
+        {11},
+        supervisors={10},
+        helpers={12},
+    ),
+}
+
+
+@pytest.mark.parametrize("seen", SERVERS.values(), ids=SERVERS)
+def test_the_roles_of_real_servers(seen: Seen) -> None:
+    roles = assign_roles(seen.processes, PUBLIC)
+    by_role = {role: {pid for pid, of in roles.items() if of == role} for role in set(roles.values())}
+    assert by_role.get("worker", set()) == seen.workers
+    assert by_role.get("front", set()) == seen.fronts
+    assert by_role.get("supervisor", set()) == seen.supervisors
+    assert by_role.get("helper", set()) == seen.helpers
+
+
+WAITING: Final = [
+    process(10, listens=LISTENS, wakes=9),
+    *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.3, most_served=4) for pid in (11, 12)),
+]
+
+
+def test_a_parent_that_waits_for_connections_is_a_worker_if_it_was_declared() -> None:
+    assert assign_roles(WAITING, PUBLIC, declared=3)[10] == "worker"
+    assert assign_roles(WAITING, PUBLIC, declared=2)[10] == "supervisor"
+    assert assign_roles(WAITING, PUBLIC, declared=4)[10] == "supervisor"  # three would not be four either
+    assert assign_roles(WAITING, PUBLIC)[10] == "supervisor"
+
+
+def test_a_parent_that_was_not_woken_is_no_worker_whatever_was_declared() -> None:
+    asleep = [process(10, listens=LISTENS, wakes=1), *WAITING[1:]]
+    assert assign_roles(asleep, PUBLIC, declared=3)[10] == "supervisor"

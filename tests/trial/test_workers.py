@@ -1,0 +1,75 @@
+"""The workers that a trial had are those that it is said to have had, or it does not count."""
+
+import signal
+from pathlib import Path
+
+from harness.record import TrialRecord
+from harness.scenario import Topology
+from tests.server.family import Family
+from tests.server.topologies import prefork, small
+from tests.trial.trials import try_out, when_measuring
+
+
+def counted(record: TrialRecord) -> int:
+    """The workers as the window began."""
+    assert record.worker_counts is not None
+    return record.worker_counts.found
+
+
+def test_a_number_that_the_server_does_not_keep_to_is_no_good_record(log: Path) -> None:
+    record = try_out(small("prefork", "--workers", "3", workers=2), log)
+    assert record.status == "invalid"
+    assert (record.reason or "").startswith("3 workers were found, and the scenario says 2")
+    assert counted(record) == 3
+
+
+def test_a_cluster_is_no_single_process(log: Path) -> None:
+    record = try_out(small("prefork", "--workers", "2"), log)
+    assert record.status == "invalid"
+    assert 'say workers = [2], or workers = "as found"' in (record.reason or "")
+
+
+def as_found(topology: Topology) -> Topology:
+    """The same, of which nobody says how many workers it has."""
+    return topology.model_copy(update={"workers_as_found": True})
+
+
+def test_workers_are_taken_as_found_where_the_scenario_says_so(log: Path) -> None:
+    record = try_out(as_found(small("prefork", "--workers", "3")), log)
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.number_of_workers == counted(record) == 3
+
+
+def test_a_parent_that_serves_is_a_worker(log: Path) -> None:
+    record = try_out(small("serving_parent", "--workers", "{workers}", workers=2), log, start_timeout_s=3.0)
+    assert (record.status, record.reason) == ("ok", None)
+    assert [process.role for process in record.processes] == ["worker", "worker"]
+
+
+def test_a_process_that_becomes_a_pool_counts_with_what_it_grew_to(log: Path) -> None:
+    record = try_out(small("grows", "--after", "8"), log)
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.worker_counts is not None
+    assert (record.worker_counts.ready, record.worker_counts.at_end) == (1, 2)
+
+
+def replace_one(family: Family) -> None:
+    """Have a worker ended and replaced, by the signal that asks for it."""
+    newest = max(family.alive("prefork"), key=lambda process: process.pid)
+    newest.send_signal(signal.SIGTERM)
+
+
+def test_a_worker_that_is_replaced_by_design_is_counted_and_no_objection(family: Family, log: Path) -> None:
+    record = try_out(prefork(2, "--respawn", "1"), log, when_measuring(lambda: replace_one(family)))
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.worker_counts is not None
+    assert (record.worker_counts.started, record.worker_counts.ended) == (1, {"SIGTERM": 1})
+
+
+def test_a_worker_that_is_replaced_makes_the_record_invalid_where_the_scenario_says_so(
+    family: Family, log: Path
+) -> None:
+    watch = when_measuring(lambda: replace_one(family))
+    record = try_out(prefork(2, "--respawn", "1"), log, watch, workers_may_change=False)
+    assert record.status == "invalid"
+    assert (record.reason or "").startswith("in the window 1 worker ended and 1 came")
