@@ -43,6 +43,7 @@ class Start:
     workers: int | Literal["as found"] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    is_replacing: bool = False  # whether its workers are replaced while they are measured
 
     @property
     def words(self) -> list[str]:
@@ -51,10 +52,15 @@ class Start:
 
     @property
     def topology(self) -> str:
-        """Its name in the scenario."""
+        """The name of its topology, as the scenario has it."""
         if self.workers is None:
             return "raw"
         return "cluster" if self.workers == AS_FOUND else "cluster-{workers}"
+
+    @property
+    def name(self) -> str:
+        """The name of its topology in a run."""
+        return self.topology.format(workers=self.workers)
 
 
 @dataclass(frozen=True)
@@ -139,13 +145,15 @@ SERVERS: Final = (
         files=("app.py",),
         starts=(
             Start(
-                "gunicorn app:wsgi -b {host}:{port} --max-requests 1000 --max-requests-jitter 100",
+                "gunicorn app:wsgi -b {host}:{port} --max-requests 200 --max-requests-jitter 20",
                 Roles(1, supervisors=1),
+                is_replacing=True,
             ),
             Start(
-                "gunicorn app:wsgi -b {host}:{port} --max-requests 1000 --max-requests-jitter 100 -w {workers}",
+                "gunicorn app:wsgi -b {host}:{port} --max-requests 200 --max-requests-jitter 20 -w {workers}",
                 Roles(2, supervisors=1),
                 2,
+                is_replacing=True,
             ),
         ),
         remark="Workers end by themselves, with exit code 0.",
@@ -173,10 +181,11 @@ SERVERS: Final = (
         files=("app.py",),
         starts=(
             Start(
-                "uvicorn app:asgi --host {host} --port {port} --no-access-log --limit-max-requests 4000"
+                "uvicorn app:asgi --host {host} --port {port} --no-access-log --limit-max-requests 2000"
                 " --workers {workers}",
                 Roles(2, supervisors=1, helpers=1),
                 2,
+                is_replacing=True,
             ),
         ),
         remark="Without --workers nobody replaces the one process that ends.",
@@ -373,6 +382,7 @@ SERVERS: Final = (
                 Roles(1, supervisors=1, most_workers=8),
                 AS_FOUND,
                 env={"PORT": "{port}", "ROOT": "{root}"},
+                is_replacing=True,
             ),
         ),
         remark="`MaxConnectionsPerChild`: processes end with exit code 0.",
@@ -442,8 +452,9 @@ SERVERS: Final = (
                 "sh nginx-php-fpm.sh",
                 Roles(2, supervisors=3, fronts=1),
                 2,
-                env={"PM": "static", "WORKERS": "{workers}", "MAX_REQUESTS": "1000"},
+                env={"PM": "static", "WORKERS": "{workers}", "MAX_REQUESTS": "500"},
                 port=NGINX_PORT,
+                is_replacing=True,
             ),
         ),
         remark="Children end with exit code 0.",
@@ -571,7 +582,9 @@ SERVERS: Final = (
         files=("nginx-gunicorn.sh", "nginx-proxy.conf", "app.py"),
         starts=(
             Start("sh nginx-gunicorn.sh 127.0.0.1:8081 1", Roles(1, supervisors=3, fronts=1), port=NGINX_PORT),
-            Start("sh nginx-gunicorn.sh 127.0.0.1:8081 {workers}", Roles(2, supervisors=3, fronts=1), 2, port=NGINX_PORT),
+            Start(
+                "sh nginx-gunicorn.sh 127.0.0.1:8081 {workers}", Roles(2, supervisors=3, fronts=1), 2, port=NGINX_PORT
+            ),
         ),
     ),
     RealServer(

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,38 +14,86 @@ import psutil
 
 import harness
 from harness.record import TrialRecord
-from tests.real_servers.catalogue import RealServer, Roles, Start
-from tests.real_servers.versions import INSTALLED, version_of
+from tests.real_servers.catalogue import RealServer, Start
+from tests.real_servers.programs import INSTALLED, version_of
 from tests.real_servers.writing import scenario_text
 
 FILES: Final = Path(__file__).parent / "files"
-SEARCHED: Final = (INSTALLED / "bin", INSTALLED / "python/bin", INSTALLED / "node/node_modules/.bin")
-# Where the servers write by default, or as their packages configure them.
-OUTSIDE: Final = ("/run", "/run/apache2", "/run/php", "/var/log", "/var/log/apache2", "/var/log/nginx", "/var/lib/nginx")
+PROGRAMS: Final = (INSTALLED / "bin", INSTALLED / "python/bin", INSTALLED / "node/node_modules/.bin")
+# Where servers write by default, or as their packages configure them.
+OUTSIDE: Final = (
+    "/run",
+    "/run/apache2",
+    "/run/php",
+    "/var/log",
+    "/var/log/apache2",
+    "/var/log/nginx",
+    "/var/lib/nginx",
+)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one trial found: the number of processes in each role, and ``faults``, which say what is not as it should."""
+    """What one trial found."""
 
     start: Start
-    roles: Counter[str]
-    faults: Sequence[str]
+    record: TrialRecord
+
+    @property
+    def roles(self) -> Counter[str]:
+        """The number of processes in each role as the window began."""
+        return Counter(process.role for process in self.record.processes)
+
+    @property
+    def threads(self) -> list[int]:
+        """How many threads the workers had: each number once, in order."""
+        return sorted({process.threads for process in self.record.processes if process.role == "worker"})
+
+    @property
+    def replaced(self) -> int:
+        """How many workers ended within the window."""
+        counts = self.record.worker_counts
+        return sum(counts.ended.values()) if counts else 0
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that is not as it should be."""
+        return [f"{self.record.topology}: {fault}" for fault in self._faults()]
+
+    def _faults(self) -> Iterator[str]:
+        if self.record.status != "ok":
+            yield f"{self.record.status}: {self.record.reason}"
+        if self.record.load is None:
+            return
+        if self.record.load.errors.total:
+            yield f"errors: {self.record.load.errors}"
+        expected = self.start.roles
+        least, most = expected.workers, expected.most_workers or expected.workers
+        if not least <= self.roles["worker"] <= most:
+            yield f"expected {least} to {most} workers, found {self.roles['worker']}"
+        others = {"supervisor": expected.supervisors, "front": expected.fronts, "helper": expected.helpers}
+        for role, number in others.items():
+            if self.roles[role] != number:
+                yield f"expected processes with the role {role}: {number}, found {self.roles[role]}"
+        if expected.threads is not None and self.threads != [expected.threads]:
+            yield f"expected {expected.threads} threads a worker, found {self.threads}"
+        if self.start.is_replacing and not self.replaced:
+            yield "expected workers that are replaced, found none"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A server that was measured, each of its starts once."""
+    """A server that was measured, each of its starts once. ``left`` says what was left behind."""
 
     server: RealServer
-    version: str
+    versions: Mapping[str, str]
     found: Sequence[Found]
     left: Sequence[str]
 
     @property
     def faults(self) -> list[str]:
         """Everything that is not as it should be."""
-        return [f"{found.start.topology}: {fault}" for found in self.found for fault in found.faults] + list(self.left)
+        return [fault for found in self.found for fault in found.faults] + list(self.left)
 
 
 def missing_programs(server: RealServer) -> list[str]:
@@ -55,47 +103,18 @@ def missing_programs(server: RealServer) -> list[str]:
 
 def measure(server: RealServer) -> Measured:
     """Measure each start of a server for a second. Raises what :func:`harness.compare` raises."""
-    before = _outside()
-    with _in_a_folder(server) as folder:
-        result = harness.compare("scenario.toml")
-        trials = {record.topology: record for record in result.run.records}
-        found = [_judge(start, trials[_name(start)]) for start in server.starts]
-        left = [f"process {process.pid} ({process.name()}) is left" for process in _processes_of(folder)]
-        version = version_of(server.needs[0])
-    left += [f"{path} was written" for path in sorted(_outside() - before)]
-    return Measured(server, version, found, left)
-
-
-def _name(start: Start) -> str:
-    return start.topology.format(workers=start.workers)
-
-
-def _judge(start: Start, record: TrialRecord) -> Found:
-    roles = Counter(process.role for process in record.processes)
-    faults = [*_differences(start.roles, roles)]
-    if record.status != "ok":
-        faults.append(f"{record.status}: {record.reason}")
-    if record.load is not None and record.load.errors.total:
-        faults.append(f"errors: {record.load.errors}")
-    return Found(start, Counter(roles), faults)
-
-
-def _differences(expected: Roles, roles: Counter[str]) -> Iterator[str]:
-    """Yield each role of which there are more or fewer processes than expected."""
-    most_workers = expected.most_workers or expected.workers
-    if not expected.workers <= roles["worker"] <= most_workers:
-        yield f"expected {expected.workers} to {most_workers} workers, found {roles['worker']}"
-    for role, number in (
-        ("supervisor", expected.supervisors),
-        ("front", expected.fronts),
-        ("helper", expected.helpers),
-    ):
-        if roles[role] != number:
-            yield f"expected {number} × {role}, found {roles[role]}"
+    before = _written_outside()
+    with _folder_of(server) as folder:
+        versions = {program: version_of(program) for program in server.needs}
+        records = {record.topology: record for record in harness.compare("scenario.toml").run.records}
+        found = [Found(start, records[start.name]) for start in server.starts]
+        left = [f"process {process.pid} ({process.name()}) was left" for process in _processes_in(folder)]
+    left += [f"{path} was written" for path in sorted(_written_outside() - before)]
+    return Measured(server, versions, found, left)
 
 
 @contextlib.contextmanager
-def _in_a_folder(server: RealServer) -> Iterator[Path]:
+def _folder_of(server: RealServer) -> Iterator[Path]:
     """Be where the server's files and its scenario are, with the catalogue's programs first and a home of its own."""
     environment, cwd = dict(os.environ), Path.cwd()
     folder = Path(tempfile.mkdtemp(prefix=f"{server.name}-")).resolve()
@@ -115,22 +134,22 @@ def _in_a_folder(server: RealServer) -> Iterator[Path]:
 
 
 def _search_path() -> str:
-    return os.pathsep.join([*map(str, SEARCHED), os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    return os.pathsep.join([*map(str, PROGRAMS), os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 
-def _processes_of(folder: Path) -> list[psutil.Process]:
-    """Every process that has the folder for its home, which those of a server have from the harness."""
-    return [process for process in psutil.process_iter() if _home(process) == str(folder) and process.pid != os.getpid()]
+def _processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes that are at home or at work in the folder, but for this one."""
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_in(folder, process)]
 
 
-def _home(process: psutil.Process) -> str | None:
+def _is_in(folder: Path, process: psutil.Process) -> bool:
     try:
-        return process.environ().get("HOME") if process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
+        return process.cwd() == str(folder) or process.environ().get("HOME") == str(folder)
+    except psutil.Error:  # it has ended, or is another user's
+        return False
 
 
-def _outside() -> set[Path]:
-    """What is where servers write by default, and where the caller is at home."""
+def _written_outside() -> set[Path]:
+    """Return what there is where servers write by default, and where the caller is at home."""
     places = [Path(place) for place in OUTSIDE if os.access(place, os.R_OK)]
     return {path for place in [*places, Path.home()] for path in place.iterdir()}
