@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from harness.preparation import Prepared, prepare
-from harness.revisions import Revision, checkouts, find_revision, snapshot
+from harness.revisions import Revision, checkouts, find_revision, snapshot, what_checkouts_lack
 from harness.scenario import Scenario
+from harness.text import printable
 
 USUAL_GATES: Final = ("throughput < -5%",)
 USUAL_GATES_OF_A_RATE: Final = ("p99 > +10%",)  # where the requests/s are what was offered
@@ -31,3 +32,12 @@ def side_by_side(
     left. Raises RevisionError and ScenarioError."""
     with checkouts(repository, *sides, scenario.prepare) as folders:
         yield prepare(scenario.on_two_commits(*folders), seed, sides)
+
+
+def what_is_lacking(repository: Path, prepared: Prepared) -> Iterator[str]:
+    """Yield what the servers of either commit might miss in its checkout, a line each. Raises RevisionError."""
+    base, head = prepared.scenario.topologies[:2]
+    assert base.side and head.side  # noqa: PT018 (they are a pair)
+    before, after = prepared.revisions
+    folders = Path(base.side.root), Path(head.side.root)
+    yield from map(printable, what_checkouts_lack(repository, (before, after), folders))

@@ -20,6 +20,7 @@ from harness.preparation import Prepared
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
 from harness.rounds import make_trials
 from harness.scenario import Scenario
+from harness.server.programs import describe_programs
 from harness.stats.sequential import ONCE, Looks, looks_until
 
 
@@ -55,6 +56,7 @@ def _compare(prepared: Prepared, results: Path, command: str, audience: Audience
         noise=newest_floor(results, scenario, environment),
         checks=checks,
         revisions=list(prepared.revisions),
+        programs=describe_programs(scenario.topologies),
     )
     folder = RunFolder.create(results, info, scenario, environment)
     return _to_the_end(prepared, looks, folder, Made([], 0.0), audience)

@@ -13,7 +13,8 @@ from harness.record import Run, RunFolderError, SkippedTopology
 from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.scenario.topology import REDACTED
-from harness.server.launch import HOST, missing_programs
+from harness.server.launch import HOST, what_is_missing
+from harness.server.programs import describe_programs
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,25 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
         )
     if missing := [f"{topology.name}: {topology.reason}" for topology in skipped_topologies(run.scenario)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
+    if other := _other_programs(run):
+        raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
     _check_can_start(run.scenario)
     return Prepared(run.scenario, run.info.skipped, run.info.seed, tuple(run.info.trials), run.info.placement)
+
+
+def _other_programs(run: Run) -> str | None:
+    """In what the programs differ from those that the run began with; None when they are the same."""
+    before, now = run.info.programs, describe_programs(run.scenario.topologies)
+    if not before:
+        return "it was begun by an older harness, which did not record the programs that it ran"
+    gone, new = (", ".join(map(str, those)) for those in (set(before) - set(now), set(now) - set(before)))
+    return f"its programs were {gone or 'fewer'}, and are now {new or 'fewer'}" if gone or new else None
 
 
 def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:
     """The topologies whose programs are not on this machine, with what to install."""
     for topology in scenario.topologies:
-        if missing := missing_programs(topology):
-            reason = f"{', '.join(missing)} not found on PATH; install {' and '.join(missing)}"
+        if reason := what_is_missing(topology):
             yield SkippedTopology(name=topology.name, reason=reason)
 
 

@@ -1,6 +1,7 @@
 """Text from outside: what servers, commands and edited files say is shown as text, and does nothing."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
@@ -9,6 +10,35 @@ def printable(text: str) -> str:
     """The text with everything that a terminal would obey, or that turns the order of what is shown, written out:
     ``\\x1b`` for an escape. Line ends are written out too."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_utf8(data: bytes) -> str:
+    """Return the text of a file that people write, without the byte order mark that some editors put before it.
+
+    Raises ValueError with the line that is no UTF-8.
+    """
+    if data.startswith(UTF_16_MARKS):
+        raise ValueError("is UTF-16; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line}: not UTF-8; save it as UTF-8") from error
+
+
+def obeys(pattern: str, rule: str) -> AfterValidator:
+    """Return the check that a text matches the whole ``pattern``, which tells people the ``rule`` in words."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if compiled.fullmatch(text) is None:
+            raise ValueError(f"{rule}; got {text!r:.80}")
+        return text
+
+    return AfterValidator(check)
 
 
 Printable = Annotated[str, AfterValidator(printable)]

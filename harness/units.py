@@ -1,5 +1,6 @@
 """Nanoseconds, bytes and rates to text, and text back to numbers: the one place where that happens."""
 
+import math
 import re
 from typing import Final
 
@@ -7,7 +8,8 @@ NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 
-_DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>us|ms|s|m|h)?", re.ASCII)
+_DURATION_PART: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>us|ms|s|m|h)", re.ASCII)
+_SECONDS: Final = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 _PERCENT: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
 _RATE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/s)?", re.ASCII)
 _PRICE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/h)?", re.ASCII)
@@ -17,18 +19,24 @@ _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_duration_s(text: str) -> float:
-    """Seconds meant by ``text``, such as ``30s``, ``1.5m``, ``250ms`` or, as for wrk, a bare ``30``.
+    """Return the seconds meant by ``text``, such as ``30s``, ``1m 30s``, ``1.5h``, ``250ms`` or, as for wrk, a bare
+    ``30``. Of several units the larger come first, each once.
 
     Raises ValueError, with what was expected, when the text is no duration.
     """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"expected a duration such as '500ms', '3s' or '2m', got {text!r}")
-    return float(match["number"]) * _SECONDS_PER[match["unit"] or "s"]
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    parts = [(float(part["number"]), _SECONDS_PER[part["unit"]]) for part in _DURATION_PART.finditer(text)]
+    units_s = [unit_s for _, unit_s in parts]
+    rest = _DURATION_PART.sub("", text)
+    if not parts or rest.strip() or units_s != sorted(set(units_s), reverse=True):
+        raise ValueError(f"expected a duration such as '500ms', '3s' or '1m 30s' (us, ms, s, m, h), got {text!r:.60}")
+    return math.fsum(number * unit_s for number, unit_s in parts)
 
 
 def duration_text(seconds: float) -> str:
-    """``90`` as ``1m 30s``, ``3`` as ``3s``, ``0.25`` as ``250ms``: for people to read."""
+    """Return ``90`` as ``1m 30s``, ``3`` as ``3s``, ``0.25`` as ``250ms``: for people to read, and to write again."""
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 60:

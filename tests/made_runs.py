@@ -19,6 +19,7 @@ from harness.record import (
     MachineUsage,
     NoiseFloor,
     ProcessUsage,
+    Program,
     Role,
     Run,
     RunFolder,
@@ -247,6 +248,7 @@ def made_run(
     noise: NoiseFloor | None = None,
     command: str = "harness compare x",
     revisions: Sequence[Revision] = (),
+    programs: Sequence[Program] = (),
 ) -> Run:
     """A run folder on disk with these records, read again."""
     plan = [each.model_copy(update={"id": trial_id(each.block, each.topology)}) for each in make_plan(scenario, seed=1)]
@@ -261,6 +263,7 @@ def made_run(
         checks=checks or [],
         noise=noise,
         revisions=list(revisions),
+        programs=list(programs),
     )
     folder = RunFolder.create(results, info, scenario, machine or environment())
     for each in records:

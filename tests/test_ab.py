@@ -136,6 +136,21 @@ def test_an_interrupt_reports_what_there_is_and_leaves_nothing(repository: Repos
     assert_clean(repository, tmp_path)
 
 
+def test_commits_that_both_answer_badly_are_not_judged(
+    repository: Repository, tmp_path: Path, ab: Callable[..., Result]
+) -> None:
+    """A gate is not said to be broken when nothing was measured of either; what the checkouts lack may be the cause."""
+    repository.write(".gitignore", ".env\n")
+    repository.write(".env", "SHOP_DB=shop.db\n")
+    text = (repository.path / "page.toml").read_text()
+    repository.write("page.toml", text.replace("[load]", "[load]\nexpect_length = 1", 1))
+    done = ab("--base", "before", "--rounds", "1")
+    assert done.exit_code == 1, done.output
+    assert "harness: no trial counts: " in done.stderr
+    assert "requests were answered with another body than expected" in done.stderr
+    assert "The checkouts lack what git ignores here: .env." in done.stdout
+
+
 def test_the_commands_run_where_the_commit_is(
     repository: Repository, tmp_path: Path, ab: Callable[..., Result]
 ) -> None:
@@ -144,7 +159,7 @@ def test_the_commands_run_where_the_commit_is(
         "page.toml",
         (repository.path / "page.toml")
         .read_text()
-        .replace('"{python}", "server.py"', '"bin/serve", "{root}", "{python}"')
+        .replace('"{harness_python}", "server.py"', '"bin/serve", "{root}", "{harness_python}"')
         .replace('name = "page"', 'name = "page"\nprepare = ["sh", "-c", "chmod +x bin/serve; echo 5 > made"]', 1),
     )
     repository.write(

@@ -32,10 +32,10 @@ warmup = "50ms"
 duration = "200ms"
 [[topology]]
 name = "one"
-command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}"]
 [[topology]]
 name = "other"
-command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}"]
 """
 
 

@@ -29,10 +29,10 @@ warmup = "100ms"
 duration = "300ms"
 [[topology]]
 name = "one"
-command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}", "--directory", "tests"]
+command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}", "--directory", "tests"]
 [[topology]]
 name = "other"
-command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}", "--directory", "tests"]
+command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}", "--directory", "tests"]
 """
 
 
@@ -150,9 +150,10 @@ def test_bad_input_is_one_message_and_exit_code_2(arguments: list[str], words: s
     ("command", "words"),
     [
         ('["no-such-program", "{port}"]', "no-such-program not found on PATH; install no-such-program"),
-        ('["{python}", "-c", "raise SystemExit(3)", "{port}"]', "the server exited with 3"),
+        ('["{harness_python}", "-c", "raise SystemExit(3)", "{port}"]', "the server exited with 3"),
         (
-            '["{python}", "-c", "import socket, sys; s = socket.create_server((\'127.0.0.1\', int(sys.argv[1])))\\n'
+            '["{harness_python}", "-c", "import socket, sys\\n'
+            "s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\\n"
             'while True: s.accept()[0].sendall(b\'SSH-2.0-none\\\\r\\\\n\\\\r\\\\n\')", "{port}"]',
             "is not HTTP",
         ),
@@ -168,18 +169,48 @@ def test_a_fixed_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         file = tmp_path / "taken.toml"
-        file.write_text(f'name = "taken"\n[[topology]]\nname = "only"\nport = {port}\ncommand = ["{{python}}"]\n')
+        file.write_text(
+            f'name = "taken"\n[[topology]]\nname = "only"\nport = {port}\ncommand = ["{{harness_python}}"]\n'
+        )
         message = refused("compare", file, "--out", tmp_path / "results")
     assert f"port {port} of 127.0.0.1: Address already in use" in message
     assert not (tmp_path / "results").exists()
 
 
 def test_some_failed_trials_are_exit_code_1(twice: Path, tmp_path: Path) -> None:
-    twice.write_text(TWICE + '[[topology]]\nname = "dies"\ncommand = ["{python}", "-c", "{port}; 1/0"]\n')
+    twice.write_text(TWICE + '[[topology]]\nname = "dies"\ncommand = ["{harness_python}", "-c", "{port}; 1/0"]\n')
     done = CliRunner().invoke(app, ["compare", str(twice), "--out", str(tmp_path / "results")])
     assert done.exit_code == 1
     assert "dies           failed: the server exited with 1" in done.stdout
     assert "ZeroDivisionError" in (tmp_path / "results/latest/report.md").read_text()
+
+
+BAD_STATUS = "requests were answered with another status than expected (expect_status"
+
+
+@pytest.mark.parametrize(
+    ("verb", "server", "ended"),
+    [
+        (["compare"], "exhausted", BAD_STATUS),
+        (["compare"], "stalls", "requests was answered before the window ended"),
+        (["aa", "--rounds", "1"], "exhausted", BAD_STATUS),
+        (["capacity", "--slo", "p99 < 1s"], "exhausted", BAD_STATUS),
+    ],
+)
+def test_answers_that_are_all_bad_end_with_the_reason_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], server: str, ended: str
+) -> None:
+    monkeypatch.setattr("harness.capacity.setting.SHORTEST_S", 0.2)
+    monkeypatch.setattr("harness.capacity.setting.WARMUP_S", 0.2)
+    command = f'command = ["{{harness_python}}", "-m", "tests.server.servers.{server}", "--port", "{{port}}"]'
+    file = tmp_path / "bad.toml"
+    load = '[load]\nconnections = 4\nthreads = 2\nwarmup = "200ms"\nduration = "200ms"'
+    file.write_text(f'name = "bad"\nrounds = 1\n{load}\n[[topology]]\nname = "only"\n{command}\n')
+    done = CliRunner().invoke(app, [verb[0], str(file), *verb[1:], "--out", str(tmp_path / "results")])
+    assert done.exit_code == 1, done.output
+    assert "harness: no trial counts: no request got a good response; " in done.stderr
+    assert ended in done.stderr
+    assert (tmp_path / "results" / "latest" / "trials.jsonl").exists()
 
 
 def test_load_prints_what_wrk_prints(url: str) -> None:

@@ -372,7 +372,7 @@ MISUSES: list[tuple[list[str], list[str]]] = [
     (["--requests", "nowhere.toml"], ["nowhere.toml: No such file or directory"]),
     (["--requests", "no_toml.toml"], ["no_toml.toml: not TOML"]),
     (["--requests", "empty.toml"], ["empty.toml: request: expected, but missing"]),
-    (["--requests", "typo.toml"], ["request[0].pth: unknown key; expected one of path", "request[0].weight"]),
+    (["--requests", "typo.toml"], ["request[0].pth: unknown key; did you mean path?", "request[0].weight"]),
     (["--requests", "no_body.toml"], ["request[0].body_file: ", "request[1].body_file: "]),
     (["--data", "nowhere.csv"], ["nowhere.csv: No such file or directory"]),
     (["--data", "ragged.csv"], ["ragged.csv, line 2: expected 2 fields, got 1"]),

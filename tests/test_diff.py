@@ -1,20 +1,21 @@
 """Two runs beside each other."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.record import Run
+from harness.record import Program, Run
 from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
 TWO = topology("cluster-2", workers=2)
 
 
-def run_at(results: Path, rates: tuple[int, ...], **changes: object) -> Run:
+def run_at(results: Path, rates: tuple[int, ...], programs: Sequence[Program] = (), **changes: object) -> Run:
     """A run in which raw served so much, trial by trial, and cluster-2 twice as much."""
     scenario = scenario_of([RAW, TWO], len(rates)).model_copy(update=changes)
     records = [
@@ -22,7 +23,7 @@ def run_at(results: Path, rates: tuple[int, ...], **changes: object) -> Run:
         for block, rate in enumerate(rates, start=1)
         for each in (RAW, TWO)
     ]
-    return made_run(results, scenario, records)
+    return made_run(results, scenario, records, programs=programs)
 
 
 FAST, SLOW = (1000, 1010, 990, 1005), (800, 810, 790, 805)
@@ -71,6 +72,15 @@ def test_another_machine_is_named(tmp_path: Path) -> None:
     assert "not made on the same machine: cpu model: Test \\| CPU then, Another \\<b\\>CPU\\</b\\> now" in said
     assert "cores: 8 then, 4 now" in said
     assert "git commit" not in said
+
+
+def test_another_version_of_a_program_is_named(tmp_path: Path) -> None:
+    old, new = (Program(name="ruby", path="/usr/bin/ruby", version=version) for version in ("3.1.2", "3.4.0"))
+    same = Program(name="nginx", path="/usr/sbin/nginx", version="1.22.1")
+    _, said = diff(run_at(tmp_path, FAST, [old, same]), run_at(tmp_path, FAST, [same, new]))
+    assert "not run the same programs: ruby 3.1.2 (/usr/bin/ruby) then, 3.4.0 (/usr/bin/ruby) now." in said
+    assert "nginx" not in said
+    assert "same programs" not in diff(run_at(tmp_path, FAST), run_at(tmp_path, FAST, [new]))[1]  # of an older version
 
 
 def test_a_topology_that_one_of_them_lacks_is_not_measured_and_fails(tmp_path: Path) -> None:

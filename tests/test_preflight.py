@@ -34,10 +34,10 @@ warmup = 0
 duration = "200ms"
 [[topology]]
 name = "one"
-command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}"]
 [[topology]]
 name = "other"
-command = ["{python}", "-m", "http.server", "{port}", "--bind", "{host}"]
+command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}"]
 """
 
 

@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.scenario import Scenario, ScenarioError, load_scenario
+from harness.scenario.topology import PLACEHOLDERS, check_placeholders, escape_braces
 
 ROOT = Path(__file__).parent.parent
 SMALLEST = """
@@ -58,9 +61,8 @@ def test_workers_can_be_taken_as_found(tmp_path: Path) -> None:
     assert Scenario.model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
 
 
-@pytest.mark.parametrize("workers", ['"as it is"', "4", "true"])
-def test_workers_of_any_other_kind_are_refused(tmp_path: Path, workers: str) -> None:
-    (reason,) = refusal(tmp_path, SMALLEST + f"workers = {workers}")
+def test_workers_in_other_words_are_refused(tmp_path: Path) -> None:
+    (reason,) = refusal(tmp_path, SMALLEST + 'workers = "as it is"')
     assert reason.startswith("topology[0].workers: expected a list of numbers such as [1, 2, 4], or 'as found', got")
 
 
@@ -110,10 +112,10 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
         ]
     )
     assert "rounds: expected greater than or equal to 1, got 0" in reasons
-    assert "load.duraton: unknown key; expected one of path, method" in "\n".join(reasons)
+    assert "load.duraton: unknown key; did you mean duration? Expected one of path, method" in "\n".join(reasons)
     assert (
-        "topology[0].command: expected placeholders among {python}, {host}, {port}, {workers}, {root}, got {what}"
-        in reasons
+        "topology[0].command: expected placeholders among {python}, {harness_python}, {host}, {port}, {workers},"
+        " {root}, got '{what}'; where a brace is but a brace, double it: write '{{what}}'" in reasons
     )
     assert "topology[2]: expected {port} in command or env, or a fixed port = N" in reasons
 
@@ -134,13 +136,128 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
         ),
         ('[[topology]]\nname = "a"\ncommand = ["{workers}", "{port}"]\n', "expected workers = [N, ...]"),
         ('[[topology]]\nname = "a"\nworkers = [1, 2]\ncommand = ["{port}"]\n', "expected {workers} in name"),
-        ('[[topology]]\nname = "../a"\ncommand = ["{port}"]\n', "expected to match pattern"),
+        ('[[topology]]\nname = "../a"\ncommand = ["{port}"]\n', "topology[0].name: expected a name of letters"),
         ('[[topology]]\nname = "a"\ncommand = ["{port"]\n', "topology[0].command"),
         ('[load]\nthreads = 9\nconnections = 8\n[[topology]]\nname = "a"\ncommand = ["{port}"]\n', "threads <= conn"),
     ],
 )
 def test_tables_that_do_not_fit_together(tmp_path: Path, tables: str, reason: str) -> None:
     assert reason in "\n".join(refusal(tmp_path, 'name = "x"\n' + tables))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("command = ['s']\nenv = { CFG = '{\"a\": 1, \"port\": {port}}' }", """write '{{"a": 1, "port": {port}}}'"""),
+        ('command = ["{port}", "a{b"]', "write 'a{{b'"),
+        ('command = ["{port}", "}"]', "write '}}'"),
+        ('command = ["{port}", "{}"]', "write '{{}}'"),
+        ('command = ["{port}", "{0}"]', "write '{{0}}'"),
+        ('command = ["{port!r}"]', "write '{{port!r}}'"),
+        ('command = ["{port:>5}"]', "write '{{port:>5}}'"),
+        ('command = ["{port:{workers}}"]', "write '{{port:{workers}}}'"),
+        ('command = ["{port.real}"]', "write '{{port.real}}'"),
+        ('command = ["{port}", "{prot}"]', "{port}, {workers}, {root}, got '{prot}'"),
+        (
+            "command = \"serve --name 'a b' {port}\"",
+            "a list of words, got \"serve --name 'a b' {port}\": write command = ",
+        ),
+        ('command = "serve {port}"', 'write command = ["serve", "{port}"]'),
+        ("port = 1\ncommand = []", "expected something, got []"),
+        ('command = ["{port}"]\nworkers = 4', "workers: expected a list, got 4: write workers = [4]"),
+        ('command = ["{port}"]\npass_env = "HOME"', 'write pass_env = ["HOME"]'),
+        ('command = ["{port}"]\npass_env = ["A-B"]', "expected the name of a variable: letters, digits and _"),
+        ('command = ["{port}"]\nenv = { THREADS = 2 }', 'expected text, in quotes, got 2: write THREADS = "2"'),
+        ('command = ["{port}"]\nenv = { DEBUG = true }', 'expected text, in quotes, got true: write DEBUG = "true"'),
+        (
+            'command = ["{port}"]\nenv = { "A=B" = "c" }',
+            "expected the name of a variable, which is not empty and has no =",
+        ),
+        ('command = ["{port}"]\nenv = "A=b"', "expected a table, got 'A=b'"),
+        ('command = ["{port}"]\nport = "80"', "expected a whole number, got '80': write port = 80"),
+        ('command = ["{port}"]\nbaseline = "True"', "expected true or false, got 'True': write baseline = true"),
+        ('command = ["{port}"]\ncomand = ["a"]', "comand: unknown key; did you mean command?"),
+        ('command = ["{port}"]\nduration = "3s"', "duration: unknown key here; it belongs in [load]"),
+        (
+            'command = ["{port}"]\nrounds = 3',
+            "unknown key here; it belongs at the top of the file, before the first table",
+        ),
+        ('command = ["{port}"]\nname = "{port}"', "name: expected placeholders among {workers}, got '{port}'"),
+    ],
+)
+def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    name = "" if "\nname = " in line else 'name = "a"\n'
+    (told,) = refusal(tmp_path, f'name = "x"\n[[topology]]\n{name}{line}\n')
+    assert told.startswith("topology[0].")
+    assert reason in told
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("connections = 4" + SMALLEST, "connections: unknown key here; it belongs in [load]"),
+        ("conections = 4" + SMALLEST, "conections: unknown key; expected one of topology, name"),
+        ('fail_on = "p99 < 1s"' + SMALLEST, "fail_on: unknown key here; it belongs in [gate]"),
+        ('rounds = "5"' + SMALLEST, "rounds: expected a number of rounds or 'auto', got '5': write rounds = 5"),
+        (
+            "precision = 3" + SMALLEST,
+            "precision: expected more than 0% and less than 100%, such as '3%', got 3: write '3%'",
+        ),
+        ('max_time = "8h 700h"' + SMALLEST, "max_time: expected a duration such as"),
+        ('max_time = "170h"' + SMALLEST, "max_time: expected at most seven days, got '170h'"),
+        ('load = "/cart"' + SMALLEST, "load: expected a table, got '/cart'"),
+        (
+            SMALLEST.replace("[[topology]]", "[topology]"),
+            "topology: expected [[topology]], a table in two pairs of brackets",
+        ),
+        (
+            SMALLEST + '[load.request]\npath = "/"',
+            "load.request: expected [[request]], a table in two pairs of brackets",
+        ),
+        (SMALLEST + '[load]\npath = "/a b"', "load.path: expected a path that begins with / and has no spaces"),
+        (SMALLEST + '[load]\npath = "/käse"', "such as '/k%C3%A4se'; got '/käse'"),
+        (
+            SMALLEST + '[load]\nmethod = "put"',
+            "load.method: expected a method in capitals, such as 'GET' or 'POST'; got 'put'",
+        ),
+        (SMALLEST + '[load]\nheaders = { "a b" = "c" }', "load.headers.a b: expected the name of a header: letters"),
+        (SMALLEST + '[load]\nheaders = { A = "€" }', "load.headers.A: expected the value of a header: one line"),
+        (
+            SMALLEST + '[load]\nexpect_body_sha256 = "abc"',
+            "expected a SHA-256, which has 64 hexadecimal digits; got 'abc'",
+        ),
+        (SMALLEST + "[load]\nexpect_status = 200", "write expect_status = [200]"),
+        (
+            SMALLEST.replace('"small"', '"a b"'),
+            "name: expected a name of letters, digits and any of ._+- that begins with",
+        ),
+    ],
+)
+def test_the_rule_is_told_in_words(tmp_path: Path, text: str, reason: str) -> None:
+    (told,) = refusal(tmp_path, text)
+    assert reason in told
+
+
+def test_bytes_that_editors_put_before_a_text_are_no_matter_and_another_coding_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_bytes(SMALLEST.encode("utf-8-sig"))
+    assert load_scenario(file).name == "small"
+    for coding, reason in {"utf-16": "is UTF-16; save it as UTF-8", "latin-1": "line 6: not UTF-8"}.items():
+        file.write_bytes((SMALLEST + "# é").encode(coding))
+        with pytest.raises(ScenarioError, match=reason):
+            load_scenario(file)
+
+
+@given(st.text("{}ab!:.0port", max_size=12))
+def test_every_text_is_filled_or_refused_with_braces_that_work(text: str) -> None:
+    try:
+        check_placeholders([text])
+    except ValueError:
+        text = escape_braces(text)
+        assert check_placeholders([text]) <= {"port"}
+    text.format_map(dict.fromkeys(PLACEHOLDERS, 1))
 
 
 def test_rounds_go_on_until_sure_unless_a_number_is_given(tmp_path: Path) -> None:

@@ -21,13 +21,28 @@ from harness.units import (
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30s", 30), ("30", 30), ("250ms", 0.25), ("1.5m", 90), ("2h", 7200), ("10us", 1e-5), (" 3s ", 3)],
+    [
+        ("30s", 30),
+        ("30", 30),
+        ("250ms", 0.25),
+        ("1.5m", 90),
+        ("2h", 7200),
+        ("10us", 1e-5),
+        (" 3s ", 3),
+        ("1m30s", 90),
+        ("1m 30s", 90),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("2h 1m 5s", 7265),
+        ("1s 5ms", 1.005),
+        ("30 s", 30),
+    ],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration_s(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "1 s", "3d", "1e3s", "٣s", "1s2s", "nan"])
+@pytest.mark.parametrize("text", ["", "s", "-1s", "3d", "1e3s", "٣s", "1s2s", "30s1m", "1m30", "30S", "1m,30s", "nan"])
 def test_what_is_no_duration_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as"):
         parse_duration_s(text)
@@ -58,6 +73,12 @@ def test_what_is_no_price_is_refused_with_what_was_expected(text: str) -> None:
 @given(st.integers(min_value=0, max_value=10**6))
 def test_whole_milliseconds_survive(milliseconds: int) -> None:
     assert parse_duration_s(f"{milliseconds}ms") == pytest.approx(milliseconds / 1000)
+
+
+@given(st.floats(min_value=0.001, max_value=7 * 24 * 3600))
+def test_durations_that_were_written_for_people_are_read(seconds: float) -> None:
+    rounding_s = max(0.005 * seconds, 0.0005) if seconds < 60 else 0.5
+    assert parse_duration_s(duration_text(seconds)) == pytest.approx(seconds, abs=rounding_s)
 
 
 @pytest.mark.parametrize(

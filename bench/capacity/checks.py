@@ -94,7 +94,15 @@ def _searched(scenario: Scenario, objectives: list[Objective]) -> list[Capacity]
 
 def _one_line_scenario() -> Scenario:
     scenario = load_scenario(ROOT / "scenarios" / "cart.toml", {"load.path": "/", "max_time": SEARCH_S})
-    words = ("{python}", "-m", "bench.capacity.one_line", "--port", "{port}", "--mean-ms", f"{1000 / SERVED_PER_S:g}")
+    words = (
+        "{harness_python}",
+        "-m",
+        "bench.capacity.one_line",
+        "--port",
+        "{port}",
+        "--mean-ms",
+        f"{1000 / SERVED_PER_S:g}",
+    )
     topology = Topology(name="one-line", family="one-line", command=words, baseline=True)
     load = scenario.load.model_copy(update={"duration_s": 6.0, "warmup_s": 2.0})
     return scenario.model_copy(update={"topologies": (topology,), "load": load, "precision": 0.03})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Final
 
 from harness.analysis.across import compare_across, figures_of
@@ -9,7 +10,7 @@ from harness.analysis.measured import Measured, measured
 from harness.analysis.metrics import ERRORS, Metric, metrics_of
 from harness.analysis.rows import Row, figure, shown_metrics
 from harness.environment import differences
-from harness.record import Run
+from harness.record import Program, Run
 
 OF_THE_COMMIT: Final = ("git_commit", "git_changes", "git_dirty")  # which are what is compared
 
@@ -36,6 +37,24 @@ def unlike_machines(base: Run, head: Run) -> list[str]:
     return differences(base.environment, head.environment, but=OF_THE_COMMIT)
 
 
+def unlike_programs(base: Run, head: Run) -> list[str]:
+    """In which programs they differ, in words, as far as both were recorded: of those with several versions or files in
+    one run, as two commits may have, all are told."""
+    before, after = (
+        {
+            name: ", ".join(sorted({f"{each.version or each.unknown} ({each.path})" for each in group}))
+            for name, group in groupby(sorted(run.info.programs, key=_name), key=_name)
+        }
+        for run in (base, head)
+    )
+    both = before.keys() & after.keys()
+    return [f"{name} {before[name]} then, {after[name]} now" for name in sorted(both) if before[name] != after[name]]
+
+
+def _name(program: Program) -> str:
+    return program.name
+
+
 def _trials(run: Run, title: str) -> list[Measured]:
     """Of two commits in one run, those of the head."""
     names = [each.name for each in run.scenario.topologies if each.title == title]
@@ -58,6 +77,8 @@ def warnings_of(base: Run, head: Run) -> Iterator[str]:
     yield "The two runs were not made in turn: what the machine was like on either day is in the difference."
     for difference in unlike_machines(base, head):
         yield f"They were not made on the same machine: {difference}."
+    for difference in unlike_programs(base, head):
+        yield f"They did not run the same programs: {difference}."
     for name, run in (("base", base), ("head", head)):
         if not run.is_whole:
             yield f"The {name} was cut short."

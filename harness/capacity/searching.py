@@ -19,6 +19,7 @@ from harness.preparation import Prepared
 from harness.record import EndReason, RunFolder, RunInfo, TrialRecord
 from harness.rounds import make_trials
 from harness.scenario import Objective, Topology
+from harness.server.programs import describe_programs
 from harness.stats.sequential import ONCE
 
 GIVEN_UP: Final = 3  # trials in a closed loop without a result, after which there is none to be had
@@ -52,6 +53,7 @@ def search(
             skipped=prepared.skipped,
             checks=checks,
             objectives=list(objectives),
+            programs=describe_programs(prepared.scenario.topologies),
         )
         folder = RunFolder.create(results, info, prepared.scenario, environment)
         try:

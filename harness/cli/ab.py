@@ -8,7 +8,7 @@ import typer
 from harness.cli.compare import measure
 from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.commits import find_sides, side_by_side, usual_gates
+from harness.commits import find_sides, side_by_side, usual_gates, what_is_lacking
 from harness.preparation import drawn
 from harness.scenario import load_scenario
 
@@ -67,6 +67,8 @@ def ab_command(
             line = f"{name}: {revision.short} {revision.subject} ({revision.ref}{changes})"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         with side_by_side(scenario, repository, sides, drawn(seed)) as prepared:
+            for line in what_is_lacking(repository, prepared):
+                console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
             path = measure(console, prepared, out)
         code = tell(console, path, form)
     raise typer.Exit(code)

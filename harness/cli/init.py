@@ -8,13 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.generator.load import RequestPath
+from harness.generator.load import check_path
 from harness.scenario.topology import is_secret
 from harness.server.census import workers_of
 from harness.text import printable
@@ -123,11 +122,9 @@ def _present(names: Sequence[str]) -> tuple[str, ...]:
 
 def _path(text: str) -> str:
     try:
-        return TypeAdapter(RequestPath).validate_python(text)
-    except ValidationError as error:
-        raise UsageError(
-            f"--path: expected a path such as /cart, percent-encoded where needed, got {text!r:.60}"
-        ) from error
+        return check_path(text)
+    except ValueError as error:
+        raise UsageError(f"--path: {error}") from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from harness.generator.load import Arrivals, Expectation, Load, Request, Target,
 from harness.generator.placement import most_processes, parse_cpus, usable_cpus
 from harness.generator.request import basic_auth_header, check_placeholders
 from harness.generator.sources import read_body, read_data, read_requests
+from harness.problems import expected, key_of
 
 CLOSED_CONNECTIONS: Final = 10  # as wrk's
 OPEN_CONNECTIONS: Final = 500
@@ -144,6 +145,5 @@ def _words() -> Iterator[None]:
 
 def _problem(details: ErrorDetails) -> str:
     """One thing wrong with a load, with the name of the field unless the fields do not fit together."""
-    message = details["msg"].removeprefix("Value error, ")
-    where = ".".join(map(str, details["loc"]))
-    return f"{where}: {message}, got {details['input']!r:.60}" if where else message
+    where = key_of(details["loc"])
+    return f"{where}: {expected(details)}" if where else expected(details)

@@ -1,6 +1,7 @@
 """How a run is told at its end: in the form that was asked for, and as an exit code."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +11,9 @@ import typer
 from rich.console import Console
 
 from harness.cli.usage import UsageError
-from harness.record import Run, read_run
+from harness.record import Run, TrialRecord, read_run
 from harness.scenario import Gate, GateTable, Scenario
+from harness.text import printable
 
 if TYPE_CHECKING:
     from harness.analysis.gates import Ruling
@@ -19,10 +21,21 @@ if TYPE_CHECKING:
 # SciPy, pandas and Matplotlib are imported where they are needed: what goes wrong before need not wait for them.
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 fine; 1 some trials failed or are invalid; 2 the input can't be used, or nothing could be measured"
-    " with it; 3 a gate failed; 4 with --strict, a gate can't be ruled on for certain; 130 interrupted, what was"
-    " measured is kept and reported."
+    "Exit codes: 0 fine; 1 some trials failed or are invalid, or none counts; 2 the input can't be used, or nothing"
+    " could be measured with it; 3 a gate failed; 4 with --strict, a gate can't be ruled on for certain; 130"
+    " interrupted, what was measured is kept and reported."
 )
+
+
+ENDED: Final = {
+    "connect": "found no connection",
+    "read": "were closed before the answer was whole",
+    "write": "were closed while they were sent",
+    "timeout": "timed out (timeout)",
+    "status": "were answered with another status than expected (expect_status; below 400 where that is not given)",
+    "body": "were answered with another body than expected",
+    "protocol": "were answered with what is not HTTP/1.1",
+}
 
 
 class Format(StrEnum):
@@ -125,9 +138,36 @@ def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
         return 130
     if not any(record.load for record in run.records):
         reasons = dict.fromkeys(f"{record.topology}: {record.reason}" for record in run.records)
-        typer.echo("harness: nothing could be measured: " + "; ".join(reasons), err=True)
+        _say("nothing could be measured: " + "; ".join(reasons))
         return 2
+    if not has_answers(run):
+        _say(why_nothing_counts(run.records))
+        return 1
     return gate_code(run.scenario, rulings) or (0 if all(record.status == "ok" for record in run.records) else 1)
+
+
+def has_answers(run: Run) -> bool:
+    """Whether any trial counts."""
+    return any(record.status == "ok" for record in run.records)
+
+
+def why_nothing_counts(records: Sequence[TrialRecord]) -> str:
+    """Return the most frequent reason against trials of which none counts, and of what they were offered how most of it
+    ended."""
+    (reason, times), *others = Counter(record.reason or record.status for record in records).most_common()
+    said = f"no trial counts: in {times} of {len(records)}, {reason}" if others else f"no trial counts: {reason}"
+    loads = [record.load for record in records if record.load]
+    kind, many = Counter({kind: sum(getattr(load.errors, kind) for load in loads) for kind in ENDED}).most_common(1)[0]
+    offered = sum(load.started for load in loads)
+    if many:
+        return f"{said}; {many:,} of {offered:,} requests {ENDED[kind]}"
+    if offered and not any(load.ok for load in loads):
+        return f"{said}; none of {offered:,} requests was answered before the window ended"
+    return said
+
+
+def _say(text: str) -> None:
+    typer.echo("harness: " + printable(text), err=True)
 
 
 def gate_code(scenario: Scenario, rulings: "Sequence[Ruling]") -> int:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from harness.cli.usage import UsageError, usage_errors
 from harness.planning.demand import Demand
+from harness.problems import expected
 from harness.record import read_run
 from harness.units import parse_percent, parse_price_per_h, parse_rate_per_s, parse_size_bytes
 
@@ -116,4 +117,4 @@ def _demand(asked: dict[str, object]) -> Demand:
 def _problem(details: ErrorDetails) -> str:
     """In the words of the command line, which has no units in its names."""
     name = str(details["loc"][0]).removesuffix("_per_s").removesuffix("_bytes").removesuffix("_per_h")
-    return f"--{name.replace('_', '-')}: {details['msg']}, got {details['input']!r:.60}"
+    return f"--{name.replace('_', '-')}: {expected(details)}"

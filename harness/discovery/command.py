@@ -1,32 +1,22 @@
 """The command as people type it, and as a scenario has it."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from harness.discovery.places import with_port, with_workers
 from harness.scenario import Topology
-from harness.scenario.topology import MAX_WORKERS, PLACEHOLDERS, TopologyTable, check_placeholders
+from harness.scenario.topology import MAX_WORKERS, TopologyTable, check_placeholders, escape_braces
 
 RAW: Final = "raw"
 CLUSTER: Final = "cluster-{workers}"
 WORKERS: Final = (1, 2, 4)
 
-_PLACEHOLDER: Final = re.compile(r"(\{(?:" + "|".join(PLACEHOLDERS) + r")\})")
-
 
 def as_typed(words: Sequence[str], env: Mapping[str, str], pass_env: Sequence[str]) -> Topology:
     """What starts the server for the first time; a number of workers that is left open is the smallest."""
-    command, variables = tuple(map(escaped, words)), {name: escaped(value) for name, value in env.items()}
+    command, variables = tuple(map(escape_braces, words)), {name: escape_braces(value) for name, value in env.items()}
     workers = WORKERS[0] if "workers" in check_placeholders([*command, *variables.values()]) else None
     return Topology(name=RAW, family=RAW, command=command, env=variables, pass_env=tuple(pass_env), workers=workers)
-
-
-def escaped(text: str) -> str:
-    """The text as a scenario has it: its placeholders stay what they are, every other brace is but a brace."""
-    parts = _PLACEHOLDER.split(text)
-    parts[::2] = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
-    return "".join(parts)
 
 
 def as_written(typed: Topology, port: int) -> Iterator[TopologyTable]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from harness.discovery.command import as_typed, as_written, leaves_port_open
 from harness.discovery.draft import Draft
@@ -16,10 +15,8 @@ from harness.discovery.listening import find_port
 from harness.discovery.paths import USUAL, find_path
 from harness.scenario import Topology, load_scenario
 from harness.server.guarded import ServerError
-from harness.server.launch import Server, log_tail, missing_programs
+from harness.server.launch import Server, log_tail, what_is_missing
 from harness.server.readiness import Ready, wait_until_ready
-
-ADVICE: Final = "Of your environment it got PATH, HOME and the like alone: --pass-env NAME hands on more."
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class Discovery:
 def discover(wish: Wish, name: str, file: str) -> Discovery:
     """Raises DiscoveryError; the server is stopped then too."""
     typed = as_typed(wish.command, wish.env, wish.pass_env)
-    if missing := missing_programs(typed):
-        raise DiscoveryError(f"{', '.join(missing)} not found on PATH; install {' and '.join(missing)}")
+    if reason := what_is_missing(typed):
+        raise DiscoveryError(reason)
     with TemporaryDirectory(prefix="harness-init-") as place:
         folder = Path(place)
         port, path = _look(typed, wish, folder / "typed.log")
@@ -94,19 +91,8 @@ def _checked(draft: Draft, port: int, folder: Path) -> Discovery:
 def _running(topology: Topology, log: Path, when: str = "") -> Iterator[Server]:
     """The server. Raises DiscoveryError for whatever is wrong with it, and says ``when`` that was."""
     try:
-        with Server(topology, log) as server, _advised(server, topology):
+        with Server(topology, log) as server:
             yield server
     except ServerError as error:
         tail = log_tail(log)
         raise DiscoveryError("\n".join([f"{when}{error}", *(["It wrote:", *tail] if tail else [])])) from error
-
-
-@contextlib.contextmanager
-def _advised(server: Server, topology: Topology) -> Iterator[None]:
-    """A server that ends at once often misses a variable, which it had when people started it."""
-    try:
-        yield
-    except ServerError as error:
-        if topology.pass_env or server.returncode() is None:
-            raise
-        raise ServerError(f"{error}\n{ADVICE}") from error

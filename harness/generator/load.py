@@ -1,16 +1,49 @@
 """What is offered to a server, where and how: plain frozen data, the one input of the generator."""
 
+import re
+import string
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from harness.text import obeys
 from harness.units import parse_duration_s
 
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[\t -~\u{a0}-\u{ff}]*$")]
-Method = Annotated[str, Field(pattern=r"^[A-Z]+$")]
-RequestPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
+_PRINTABLE: Final = string.ascii_letters + string.digits + string.punctuation
+
+
+def check_path(text: str) -> str:
+    """Return the path of a request again. Raises ValueError with a path that would do where this one does not."""
+    if re.fullmatch(r"/[!-~]*", text):
+        return text
+    better = quote(text if text.startswith("/") else f"/{text}", safe=_PRINTABLE)
+    raise ValueError(
+        "expected a path that begins with / and has no spaces, other characters percent-encoded, such as"
+        f" {better!r:.80}; got {text!r:.80}"
+    )
+
+
+HeaderName = Annotated[
+    str,
+    obeys(
+        r"[!#$%&'*+.^_`|~0-9A-Za-z-]+",
+        "expected the name of a header: letters, digits and any of !#$%&'*+.^_`|~-, no spaces, no colon",
+    ),
+]
+HeaderValue = Annotated[
+    str,
+    obeys(
+        r"[\t -~\u00a0-\u00ff]*",
+        "expected the value of a header: one line, without characters beyond Latin-1, such as € or →",
+    ),
+]
+Method = Annotated[str, obeys(r"[A-Z]+", "expected a method in capitals, such as 'GET' or 'POST'")]
+RequestPath = Annotated[str, AfterValidator(check_path)]
+Host = Annotated[str, obeys(r"[!-~]+", "expected a host without spaces, such as '127.0.0.1'")]
+Sha256 = Annotated[
+    str, AfterValidator(str.lower), obeys(r"[0-9a-f]{64}", "expected a SHA-256, which has 64 hexadecimal digits")
+]
 Weight = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
@@ -32,7 +65,7 @@ class Tls(_Data):
 class Target(_Data):
     """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header."""
 
-    host: str = Field(pattern=r"^[!-~]+$")
+    host: Host
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
@@ -115,7 +148,7 @@ class Expectation(_Data):
     """
 
     statuses: tuple[Status, ...] = ()
-    body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    body_sha256: Sha256 | None = None
     body_bytes: int | None = Field(default=None, ge=0)
     every: bool = True
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from pydantic_core import ErrorDetails
 
 from harness.generator.load import DataTable, HeaderName, HeaderValue, Method, Request, RequestPath, Weight
+from harness.problems import expected, key_of
+from harness.text import read_utf8
 
 
 class RequestTable(BaseModel):
@@ -115,20 +117,14 @@ def _check_columns(columns: list[str], path: Path) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_utf8(path.read_bytes())
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _reason(problem: ErrorDetails) -> str:
     """One thing that is wrong, with its key: ``request[1].weight: …``."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).removeprefix(".")
-    if problem["type"] == "extra_forbidden":
-        known = _RequestFile if len(problem["loc"]) == 1 else RequestTable
-        return f"{key}: unknown key; expected one of {', '.join(known.model_fields)}"
-    if problem["type"] == "missing":
-        return f"{key}: expected, but missing"
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}, got {problem['input']!r:.60}"
+    table = _RequestFile if len(problem["loc"]) == 1 else RequestTable
+    return f"{key_of(problem['loc'])}: {expected(problem, dict.fromkeys(table.model_fields, ''))}"

@@ -1,7 +1,7 @@
 """Records: what was planned and measured, on disk before the next trial starts."""
 
 from harness.record.folder import RunFolder, RunFolderError, read_run
-from harness.record.run import Ending, EndReason, NoiseFloor, Run, RunInfo, SkippedTopology
+from harness.record.run import Ending, EndReason, NoiseFloor, Program, Run, RunInfo, SkippedTopology
 from harness.record.trial import (
     SCHEMA_VERSION,
     CoreUsage,
@@ -24,6 +24,7 @@ __all__ = [
     "MachineUsage",
     "NoiseFloor",
     "ProcessUsage",
+    "Program",
     "Role",
     "Run",
     "RunFolder",

@@ -26,6 +26,27 @@ class SkippedTopology(Data):
     reason: Printable
 
 
+class Program(Data):
+    """A program that was run: its name, the file that it was found as, and ``real_path`` where links lead to another.
+
+    Where ``version`` is None, ``unknown`` says why. ``side`` is that of two commits which alone has it, in its
+    checkout.
+    """
+
+    name: Printable
+    path: Printable
+    real_path: Printable | None = None
+    version: Printable | None = None
+    unknown: Printable | None = None
+    side: Literal["base", "head"] | None = None
+
+    def __str__(self) -> str:
+        """As ``gunicorn 23.0.0: /usr/bin/gunicorn``."""
+        side = f"{self.side}: " if self.side else ""
+        link = f", a link to {self.real_path}" if self.real_path else ""
+        return f"{side}{self.name} {self.version or f'({self.unknown})'}: {self.path}{link}"
+
+
 class NoiseFloor(Data):
     """What this machine makes of no difference at all: a topology measured against itself, by ``harness aa``.
 
@@ -47,7 +68,7 @@ class RunInfo(Data):
     ``scenario_sha256`` is that of scenario.json as it was written.
     ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
     found before the first trial. ``revisions`` are base and head, where two commits are compared. With ``objectives``
-    it is a search for the capacity, whose trials are not known before.
+    it is a search for the capacity, whose trials are not known before. ``programs`` are those that the topologies run.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -63,6 +84,7 @@ class RunInfo(Data):
     checks: list[Check] = Field(default_factory=list)
     revisions: list[Revision] = Field(default_factory=list)
     objectives: list[Objective] = Field(default_factory=list)
+    programs: list[Program] = Field(default_factory=list)
 
 
 class Ending(Data):

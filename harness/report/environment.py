@@ -13,9 +13,11 @@ def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
     yield "CPU", f"{found.cpu_model or 'unknown'}, {found.usable_cores} of {found.cores} cores usable"
     yield "memory", size_text(found.memory_bytes)
     yield "system", f"{found.system}, kernel {found.kernel}"
-    yield "Python", found.python
+    for program in run.info.programs:
+        yield "program", str(program)
+    yield "Python of the harness", found.python
     yield "Node.js", found.node or "not installed"
-    yield "packages", ", ".join(f"{name} {version}" for name, version in found.packages.items())
+    yield "packages of the harness", ", ".join(f"{name} {version}" for name, version in found.packages.items())
     changes = " with uncommitted changes" if found.git_dirty else ""
     yield "commit", f"{found.git_commit or 'not in a git repository'}{changes}"
     yield "load average before", ", ".join(f"{load:.2f}" for load in found.load_before)

@@ -250,7 +250,8 @@ def _machine(run: Run) -> Iterator[Finding]:
 def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
     if timeouts := sum(summary.errors.timeout for summary in summaries):
         yield Finding(
-            f"{timeouts} requests timed out. They are in the latencies as at least the timeout.",
+            f"{timeouts} requests timed out, after {duration_text(run.scenario.load.timeout_s)} (timeout). They are in"
+            " the latencies as at least that.",
             "wrk drops them, which flatters a server under pressure: do not set these latencies beside wrk's.",
         )
     if killed := sum(summary.errors.failed for summary in summaries):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from harness.analysis.gates import Outcome, Ruling, verdict_on
 from harness.analysis.rows import Row
 from harness.environment import Environment
-from harness.record import Run, TrialRecord
+from harness.record import Program, Run, TrialRecord
 from harness.report.changes import ruling_text
 from harness.report.tables import safe_frame
 from harness.revisions.revision import Revision
@@ -74,6 +74,7 @@ class Document(BaseModel):
     gates: list[Gated]
     changes: list[Change]
     environment: Environment
+    programs: list[Program]
 
 
 def render_json(run: Run, rows: Sequence[Row], rulings: Sequence[Ruling]) -> str:
@@ -91,6 +92,7 @@ def render_json(run: Run, rows: Sequence[Row], rulings: Sequence[Ruling]) -> str
         gates=_gated(rulings),
         changes=[_change(row) for row in rows],
         environment=run.environment,
+        programs=run.info.programs,
     )
     return document.model_dump_json(indent=2) + "\n"
 

@@ -18,8 +18,9 @@ from typing import Final
 
 from harness.revisions.git import RevisionError, git
 from harness.revisions.revision import Revision
+from harness.revisions.submodules import fill_submodules
 from harness.server.guarded import Guarded, ServerError
-from harness.server.launch import log_tail
+from harness.server.launch import log_tail, python_on_path
 
 KEPT: Final = 8  # prepared checkouts of a repository: those that were used last
 TREE: Final = "tree"
@@ -94,11 +95,13 @@ def _check_out(repository: Path, revision: Revision, place: Path) -> None:
     shutil.rmtree(place / TREE, ignore_errors=True)  # of one that was killed
     git(repository, "worktree", "prune")
     git(repository, "worktree", "add", "--quiet", "--detach", "--force", str(place / TREE), revision.commit)
+    fill_submodules(repository, revision.commit, place / TREE)
 
 
 def _prepare(command: Sequence[str], place: Path, revision: Revision) -> None:
     """Run the command there. Raises RevisionError with its last lines."""
-    words = [word.format_map({"python": sys.executable, "root": str(place / TREE)}) for word in command]
+    values = {"python": python_on_path(), "harness_python": sys.executable, "root": str(place / TREE)}
+    words = [word.format_map(values) for word in command]
     log = place / "prepare.log"
     try:
         with Guarded(words, os.environ, str(place / TREE), log) as running:

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 
 from harness.generator.sources import RequestTable
+from harness.problems import expected, key_of
 from harness.scenario.gate import GateTable
 from harness.scenario.load import LoadTable, ScenarioLoad
-from harness.scenario.table import NAME, DurationS, Percent, ScenarioError, Table, Words
+from harness.scenario.table import DurationS, Name, Percent, ScenarioError, Table, Words
 from harness.scenario.topology import Side, Topology, TopologyTable, check_placeholders
+from harness.text import read_utf8
 from harness.units import size_text
 
-PREPARED_WITH: Final = ("python", "root")
+PREPARED_WITH: Final = ("python", "harness_python", "root")
 MOST_ROUNDS: Final = 10_000
 MOST_TOPOLOGIES: Final = 100  # more of them no report could show
 MOST_BYTES: Final = 2**16  # of a file that people write; one key of so many parts takes TOML's parser two seconds
@@ -26,7 +27,8 @@ def _rounds(value: object) -> object:
     if value == "auto":
         return None
     if isinstance(value, str):
-        raise ValueError(f"expected a number of rounds or 'auto', got {value!r:.60}")
+        instead = f": write rounds = {value}" if value.isdecimal() and len(value) < 6 else ""
+        raise ValueError(f"expected a number of rounds or 'auto', got {value!r:.60}{instead}")
     return value
 
 
@@ -58,7 +60,7 @@ class _Comparison(Table):
     ``workers_may_change``, such a trial does not count.
     """
 
-    name: str = Field(pattern=NAME, max_length=80)
+    name: Name
     rounds: Rounds = None
     precision: Percent = 0.03
     margin: Percent = 0.02
@@ -168,13 +170,15 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
             raise ScenarioError(
                 f"{path}: expected at most {size_text(MOST_BYTES)}, got {size_text(path.stat().st_size)}"
             )
-        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables: dict[str, Any] = tomllib.loads(read_utf8(path.read_bytes()))
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}") from error
     except RecursionError as error:
         raise ScenarioError(f"{path}: nested too deeply") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{path}: not TOML: {error}") from error
+    except ValueError as error:
+        raise ScenarioError(f"{path}: {error}") from error
     for key, value in (overrides or {}).items():
         *parents, last = key.split(".")
         table = tables
@@ -184,7 +188,10 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     try:
         return ScenarioFile.model_validate(tables).resolved(path.parent)
     except ValidationError as error:
-        reasons = [f"{path}: {_key(problem['loc'])}: {_expected(problem)}" for problem in error.errors()]
+        reasons = [
+            f"{path}: {key_of(problem['loc']) or 'scenario'}: {expected(problem, _keys_for(problem['loc']))}"
+            for problem in error.errors()
+        ]
         raise ScenarioError("\n".join(reasons)) from error
     except ValueError as error:
         raise ScenarioError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
@@ -196,33 +203,30 @@ def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:
     return tuple(topologies)
 
 
-def _key(location: tuple[int | str, ...]) -> str:
-    """``("topology", 0, "workers", 1)`` as ``topology[0].workers[1]``."""
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "scenario"
+def _keys_for(location: tuple[int | str, ...]) -> dict[str, str]:
+    """The keys of the table where this one stands, and those that only another has with where it is."""
+    names = tuple(part for part in location[:-1] if isinstance(part, str))
+    table = names if names in TABLES else ()
+    elsewhere = {key: _place(other) for other, keys in reversed(TABLES.items()) for key in keys}
+    return elsewhere | dict.fromkeys(TABLES[table], "")
 
 
-def _expected(problem: ErrorDetails) -> str:
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key; expected one of {', '.join(_keys_beside(problem['loc']))}"
-    if problem["type"] == "missing":
-        return "expected, but missing"
-    if problem["type"] == "value_error":
-        return problem["msg"].removeprefix("Value error, ")
-    message = problem["msg"].replace("Input should be", "expected").replace("String should", "expected to")
-    return f"{message.replace('a valid tuple', 'a list')}, got {problem['input']!r:.80}"
+def _place(table: tuple[str, ...]) -> str:
+    if not table:
+        return "at the top of the file, before the first table"
+    is_list = table in (("topology",), ("load", "request"), ("documented",))
+    return f"in [[{'.'.join(table)}]]" if is_list else f"in [{'.'.join(table)}]"
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    tables: dict[str, type[BaseModel]] = {
-        "load": LoadTable,
-        "topology": TopologyTable,
-        "gate": GateTable,
-        "documented": Documented,
-    }
-    table = tables.get(str(location[0]), ScenarioFile) if len(location) > 1 else ScenarioFile
-    if location[:2] == ("load", "request") and len(location) > 3:
-        table = RequestTable
-    return [field.alias or name for name, field in table.model_fields.items()]
+def _keys_of(table: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in table.model_fields.items())
+
+
+TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    (): _keys_of(ScenarioFile),
+    ("load",): _keys_of(LoadTable),
+    ("topology",): _keys_of(TopologyTable),
+    ("gate",): _keys_of(GateTable),
+    ("load", "request"): _keys_of(RequestTable),
+    ("documented",): _keys_of(Documented),
+}

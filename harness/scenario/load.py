@@ -17,6 +17,7 @@ from harness.generator.load import (
     Rate,
     Request,
     RequestPath,
+    Sha256,
     Status,
     Target,
     parse_stage,
@@ -98,7 +99,7 @@ class LoadTable(Table):
     duration_s: DurationS | None = Field(default=None, alias="duration", gt=0)
     timeout_s: DurationS = Field(default=2.0, alias="timeout", gt=0)
     expect_status: Annotated[tuple[Status, ...], Field(strict=False)] = ()
-    expect_body_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    expect_body_sha256: Sha256 | None = None
     expect_length: int | None = Field(default=None, ge=0)
 
     @field_validator("body_file")

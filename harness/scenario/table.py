@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.text import obeys
 from harness.units import parse_duration_s, parse_percent
 
 MOST_S: Final = 7 * 24 * 3600.0
@@ -15,15 +16,31 @@ class ScenarioError(Exception):
 
 
 def _duration_s(value: object) -> object:
-    return parse_duration_s(value) if isinstance(value, str) else value
+    seconds = parse_duration_s(value) if isinstance(value, str) else value
+    if isinstance(seconds, int | float) and seconds > MOST_S:
+        raise ValueError(f"expected at most seven days, got {value!r:.60}")
+    return seconds
 
 
 def _share(value: object) -> object:
-    return parse_percent(value) if isinstance(value, str) else value
+    share = parse_percent(value) if isinstance(value, str) else value
+    if isinstance(share, int | float) and not 0 < share < 1:
+        meant = f": write '{value}%'" if not isinstance(value, str) and 1 <= share < 100 else ""
+        raise ValueError(f"expected more than 0% and less than 100%, such as '3%', got {value!r:.60}{meant}")
+    return share
 
 
-DurationS = Annotated[float, BeforeValidator(_duration_s), Field(le=MOST_S)]
-Percent = Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)]  # 0.03 for "3%"
+Name = Annotated[
+    str,
+    obeys(
+        NAME.strip("^$"),
+        "expected a name of letters, digits and any of ._+- that begins with a letter or a digit, since files are named"
+        " after it",
+    ),
+    Field(max_length=80),
+]
+DurationS = Annotated[float, BeforeValidator(_duration_s)]
+Percent = Annotated[float, BeforeValidator(_share)]  # 0.03 for "3%"
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
 

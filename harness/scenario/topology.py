@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import (
     Field,
     GetPydanticSchema,
+    TypeAdapter,
     ValidatorFunctionWrapHandler,
     field_serializer,
     field_validator,
@@ -15,16 +16,29 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from harness.scenario.table import NAME, Table, Words
+from harness.problems import MOST_SHOWN
+from harness.scenario.table import Name, Table, Words
+from harness.text import obeys
 
-PLACEHOLDERS: Final = ("python", "host", "port", "workers", "root")
+PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "workers", "root")
 MAX_WORKERS: Final = 1024
 REDACTED: Final = "(redacted)"
 _SECRET: Final = re.compile(
     r"secret|token|passw|passphrase|credential|private|api_?key|access_?key|auth", re.IGNORECASE
 )
 
-PassedNames = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...], Field(strict=False)]
+_ONE_OF_THEM: Final = re.compile(r"(\{(?:" + "|".join(PLACEHOLDERS) + r")\})")
+
+PassedName = Annotated[
+    str,
+    obeys(
+        r"[A-Za-z_][A-Za-z0-9_]*",
+        "expected the name of a variable: letters, digits and _, and no digit at its beginning",
+    ),
+]
+PassedNames = Annotated[tuple[PassedName, ...], Field(strict=False)]
+VariableName = Annotated[str, obeys(r"[^=\0]+", "expected the name of a variable, which is not empty and has no =")]
+Variables = dict[VariableName, str]
 
 
 AsFound = Literal["as found"]
@@ -34,9 +48,9 @@ WorkerNumbers = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...
 def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
     if workers == "as found" or workers is None:
         return workers
-    if isinstance(workers, list | tuple):
-        return validate(workers)
-    raise ValueError(f"expected a list of numbers such as [1, 2, 4], or 'as found', got {workers!r:.60}")
+    if isinstance(workers, str):
+        raise ValueError(f"expected a list of numbers such as [1, 2, 4], or 'as found', got {workers!r:.60}")
+    return validate(workers)
 
 
 # Not as pydantic's union, which tells what is wrong with a number twice.
@@ -55,7 +69,7 @@ class Side(Table):
     out."""
 
     commit: Literal["base", "head"]
-    of: str = Field(pattern=NAME, max_length=80)
+    of: Name
     root: str
 
 
@@ -63,16 +77,17 @@ class Topology(Table):
     """One way to run the server. ``workers`` is how many it is to have, None for one that is to be a single process
     and where they are to be taken ``workers_as_found``; clusters that differ in nothing but that are of one ``family``.
 
-    ``command`` and the values of ``env`` may hold {python}, {host}, {port}, {workers} and {root}, the folder in which
-    the command runs: where the harness was called or, on one ``side``, the commit's. The server's environment is
-    ``env``, the variables of the caller that ``pass_env`` names, and a few that every program needs. ``port`` fixes the
-    port for a server that can't be told one; otherwise every trial takes a free one.
+    ``command`` and the values of ``env`` may hold {python}, the one on the caller's PATH, {harness_python}, the
+    harness's own, {host}, {port}, {workers} and {root}, the folder in which the command runs: where the harness was
+    called or, on one ``side``, the commit's. The server's environment is ``env``, the variables of the caller that
+    ``pass_env`` names, and a few that every program needs. ``port`` fixes the port for a server that can't be told one;
+    otherwise every trial takes a free one.
     """
 
-    name: str = Field(pattern=NAME, max_length=80)
+    name: Name
     family: str
     command: Words = Field(min_length=1)
-    env: dict[str, str] = Field(default_factory=dict)
+    env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     workers: int | None = None
     workers_as_found: bool = False
@@ -111,14 +126,21 @@ class TopologyTable(Table):
     """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own, or
     "as found"."""
 
-    name: str = Field(min_length=1)
+    name: str
     command: Words = Field(min_length=1)
-    env: dict[str, str] = Field(default_factory=dict)
+    env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     workers: Workers = None
     baseline: bool = False
     requires: Words = ()
     port: int | None = Field(default=None, ge=1, le=65535)
+
+    @field_validator("name")
+    @classmethod
+    def _name_of_files(cls, name: str) -> str:
+        check_placeholders([name], ("workers",))
+        _NAMES.validate_python(name.format(workers=MAX_WORKERS))
+        return name
 
     @field_validator("command")
     @classmethod
@@ -150,7 +172,7 @@ class TopologyTable(Table):
         return (None,) if self.workers is None or self.workers == "as found" else self.workers
 
     def expanded(self) -> list[Topology]:
-        """The topologies this table stands for. Raises ValidationError where a name can't be used."""
+        """The topologies this table stands for."""
         rest = self.model_dump(exclude={"name", "workers"})
         family = self.name.format(workers="N")
         as_found = self.workers == "as found"
@@ -172,9 +194,32 @@ def is_secret(name: str) -> bool:
 
 
 def check_placeholders(texts: Iterable[str], known: Sequence[str] = PLACEHOLDERS) -> set[str]:
-    """The names in braces. Raises ValueError for one that nothing fills."""
-    names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-    if unknown := sorted(names - set(known)):
-        expected = ", ".join(f"{{{name}}}" for name in known)
-        raise ValueError(f"expected placeholders among {expected}, got {', '.join(f'{{{n}}}' for n in unknown)}")
-    return names
+    """Return the names in braces. Raises ValueError, with what to write instead, for what nothing fills."""
+    return {name for text in texts for name in _names_in(text, known)}
+
+
+def _names_in(text: str, known: Sequence[str]) -> set[str]:
+    """A brace that opens or closes nothing, a name that nothing fills, and what ``str.format`` could do beside filling
+    one in are all refused alike: as braces that were meant as nothing but braces."""
+    try:
+        parts = [part[1:] for part in string.Formatter().parse(text)]
+    except ValueError:
+        parts = [(text, None, None)]
+    if all(name is None or (name in known and not spec and not conversion) for name, spec, conversion in parts):
+        return {name for name, _, _ in parts if name is not None}
+    expected = ", ".join(f"{{{name}}}" for name in known)
+    plain = escape_braces(text)
+    instead = f": write {plain!r}" if len(plain) <= MOST_SHOWN else ""
+    raise ValueError(
+        f"expected placeholders among {expected}, got {text!r:.80}; where a brace is but a brace, double it{instead}"
+    )
+
+
+def escape_braces(text: str) -> str:
+    """Return the text as a scenario has it: its placeholders stay what they are, every other brace is but a brace."""
+    parts = _ONE_OF_THEM.split(text)
+    parts[::2] = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
+    return "".join(parts)
+
+
+_NAMES: Final = TypeAdapter(Name)

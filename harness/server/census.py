@@ -127,14 +127,15 @@ class Census:
 
     def _look_closer(self, keys: frozenset[Key]) -> None:
         """Note which sockets these hold."""
-        sockets = read_sockets()
-        held: dict[Key, list[Socket]] = {}
+        sockets, inodes = read_sockets(), dict[Key, set[int]]()
         for key in keys:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-                inodes = inodes_of(key[0])
-                self._known[key].holds_sockets = bool(inodes)
-                held[key] = [sockets[inode] for inode in inodes if inode in sockets]
-                self._known[key].listens |= {socket.place for socket in held[key] if socket.listens}
+                inodes[key] = inodes_of(key[0])
+        sockets |= read_sockets()  # those of a moment ago too: some connections are over in a millisecond
+        held = {key: [sockets[inode] for inode in own if inode in sockets] for key, own in inodes.items()}
+        for key, own in held.items():
+            self._known[key].holds_sockets = bool(inodes[key])
+            self._known[key].listens |= {socket.place for socket in own if socket.listens}
         listening = {place for seen in self._known.values() for place in seen.listens}
         for key, own in held.items():
             self._known[key].note_connections(own, listening)

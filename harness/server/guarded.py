@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harness.server import guardian
+from harness.server.ending import why_it_did_not_start
 
 GRACE_S: Final = 5.0  # what a command gets to stop after SIGTERM
 MOST_LOG_BYTES: Final = 16 * 1024 * 1024  # what is more is dropped within a tenth of a second
@@ -99,7 +100,8 @@ class Guarded:
         self._pipe.send_bytes(json.dumps(order).encode())
         answer = self._told()
         if "error" in answer:
-            raise ServerError(f"can't be started: {answer['error']}")
+            why = why_it_did_not_start(answer["error"], command[0], root, env)
+            raise ServerError(f"can't be started: {why}")
         self.pid = int(answer["pid"])
 
     def _told(self) -> dict[str, Any]:

@@ -5,15 +5,18 @@ import shutil
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from harness.scenario import Topology
+from harness.server.ending import why_it_ended
 from harness.server.guarded import Guarded, ServerError
 
 HOST: Final = "127.0.0.1"
 LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
+PYTHONS: Final = ("python3", "python")
 PASSED: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "TMPDIR", "TZ", "USER")
 
 
@@ -21,33 +24,77 @@ class PortTakenError(ServerError):
     """Somebody else listens on the server's port."""
 
 
-def search_path() -> str:
-    """PATH with the programs beside this Python first, so that a virtual environment need not be activated."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+@dataclass(frozen=True)
+class ServerCommand:
+    """What starts the server of a topology: words, environment and folder, with nothing left to be filled in."""
+
+    words: tuple[str, ...]
+    env: dict[str, str]
+    root: str
+
+    @classmethod
+    def of(cls, topology: Topology, port: int) -> Self:
+        """Return the command that has the server listen on this port."""
+        root = root_of(topology)
+        python, own = python_on_path(), sys.executable
+        values = {"python": python, "harness_python": own, "host": HOST, "port": port, "root": root}
+        declared = {name: topology.filled(text, values) for name, text in topology.env.items()}
+        words = tuple(topology.filled(word, values) for word in topology.command)
+        return cls(words, environment_of(topology) | declared, root)
+
+    def find(self, program: str) -> str | None:
+        """Return the file that the system runs as ``program``: a path is meant from the folder, a bare name is looked
+        for on the server's PATH. None when there is none, or none that may be run."""
+        if os.sep in program:
+            return shutil.which(os.path.join(self.root, program))
+        folders = self.env["PATH"].split(os.pathsep)
+        return shutil.which(program, path=os.pathsep.join(os.path.join(self.root, folder) for folder in folders))
+
+
+def python_on_path() -> str:
+    """Return the caller's Python; the bare name of one, which is then missing, when there is none."""
+    return next(filter(None, map(shutil.which, PYTHONS)), PYTHONS[0])
 
 
 def environment_of(topology: Topology) -> dict[str, str]:
     """What the server is given of the caller's environment: the little that every program needs, and what it names."""
     names = [*PASSED, *topology.pass_env]
-    return {name: os.environ[name] for name in names if name in os.environ} | {"PATH": search_path()}
+    path = {"PATH": os.environ.get("PATH", os.defpath)}
+    return path | {name: os.environ[name] for name in names if name in os.environ}
 
 
 def missing_programs(topology: Topology) -> list[str]:
-    """The programs that the topology needs and this machine does not have."""
-    root = root_of(topology)
-    program = topology.filled(topology.command[0], {"python": sys.executable, "host": HOST, "port": 0, "root": root})
-    wanted = dict.fromkeys([*topology.requires, program])
-    return [name for name in wanted if shutil.which(_in(root, name), path=search_path()) is None]
+    """Return the programs that the topology needs and this machine does not have."""
+    command = ServerCommand.of(topology, port=0)
+    uses_python = any("{python}" in text for text in (*topology.command, *topology.env.values()))
+    wanted = [*topology.requires, command.words[0], *([python_on_path()] if uses_python else [])]
+    return [name for name in dict.fromkeys(wanted) if command.find(name) is None]
+
+
+def what_is_missing(topology: Topology) -> str | None:
+    """Return why the topology can't be run here, and what to do about it; None when no program is missing."""
+    return "; ".join(_why(name, root_of(topology)) for name in missing_programs(topology)) or None
+
+
+def _why(program: str, root: str) -> str:
+    if os.sep in program:
+        return _why_not_run(Path(root, program))
+    own = Path(sys.executable).parent / program
+    beside = f", or write {{harness_python}} -m {program} for the harness's own" if own.exists() else ""
+    return f"{program} not found on PATH; install {program}, or activate the environment that has it{beside}"
+
+
+def _why_not_run(file: Path) -> str:
+    if file.is_dir():
+        return f"{file} is a folder, not a program"
+    if file.exists():
+        return f"{file} may not be run; chmod +x makes it a program"
+    return f"{file} is not there"
 
 
 def root_of(topology: Topology) -> str:
     """The folder in which its command runs."""
     return topology.side.root if topology.side else os.getcwd()
-
-
-def _in(root: str, program: str) -> str:
-    """A path is meant from there, a bare name from PATH."""
-    return os.path.join(root, program) if os.sep in program else program
 
 
 def log_tail(log: Path) -> list[str]:
@@ -72,15 +119,12 @@ class Server(Guarded):
 
     def __init__(self, topology: Topology, log: Path, cpus: Sequence[int] = ()) -> None:
         self.port = topology.port or free_port()
-        root = root_of(topology)
-        values = {"python": sys.executable, "host": HOST, "port": self.port, "root": root}
-        command = [topology.filled(word, values) for word in topology.command]
-        env = environment_of(topology) | {name: topology.filled(text, values) for name, text in topology.env.items()}
-        super().__init__(command, env, root, log, cpus)
+        command = ServerCommand.of(topology, self.port)
+        self._command, self._log = command.words, log
+        super().__init__(command.words, command.env, command.root, log, cpus)
 
     def check_alive(self) -> None:
-        """Raise ServerError when the launched process has ended."""
+        """Raise ServerError when the launched process has ended, with what that was and what to do about it."""
         code = self.returncode()
         if code is not None:
-            how = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-            raise ServerError(f"the server {how}")
+            raise ServerError(why_it_ended(code, self._command, self.guardian_pid, log_tail(self._log)))

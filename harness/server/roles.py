@@ -12,7 +12,7 @@ AS_BUSY: Final = 0.5  # of the median worker's CPU: who uses that much works too
 MIN_BUSY_S: Final = 0.05  # the kernel counts CPU in steps of 10 ms
 MIN_LOOKS: Final = 5
 MIN_WAKES: Final = 4  # who watches over others wakes about once a second
-MIN_BEHIND: Final = 0.2  # of the server's CPU, by processes behind one that passes requests on to them
+MIN_BEHIND: Final = 0.25  # of the server's CPU, by processes behind one that passes requests on to them
 
 # What an application keeps its data in answers it, as a worker answers a proxy, and is no worker.
 STORES: Final = {
@@ -59,8 +59,9 @@ def assign_roles(processes: Sequence[Activity], public: Place, declared: int | N
     workers = family.workers_at(behind or {public})
     fronts = set[int]()
     if behind:
-        workers -= {process.pid for process in processes if public in process.serves}
-        fronts = family.workers_at({public}) - workers
+        inner = {process.pid for process in processes if behind & (process.listens | process.serves)}
+        fronts = family.workers_at({public}) - inner
+        workers -= fronts
     if declared is not None and len(workers) < declared:
         idle = family.parents_that_wait(behind or {public}, workers)
         if len(workers) + len(idle) >= declared:
@@ -90,25 +91,20 @@ class _Family:
 
     def places_behind(self, public: Place) -> set[Place]:
         """Return the places at which others than those that serve ``public`` do the work that these pass on."""
-        outer = [process for process in self.by_pid.values() if public in process.serves]
-        reached = set().union(*(process.reaches for process in outer))
-        places: set[Place] = set()
-        behind = set[int]()
-        for place in set().union(*(process.listens for process in self.by_pid.values())) - {public}:
-            servers = [
-                process
-                for process in self.by_pid.values()
-                if place in process.listens | process.serves
-                and public not in process.serves
-                and process.program not in STORES
-            ]
-            # Of a Unix socket the kernel does not tell who is at the other end, but it tells who accepted.
-            if place in reached or (isinstance(place, str) and any(place in process.serves for process in servers)):
-                places.add(place)
-                behind |= {process.pid for process in servers}
-        used_s = sum(self.by_pid[pid].cpu_s for pid in behind)
+        listening = {pid for pid, process in self.by_pid.items() if public in process.listens}
+        outer = {pid for pid, process in self.by_pid.items() if public in process.serves}
+        outer = outer or listening - self.ancestors_of(listening)  # of connections that are over in no time
+        # Who started a front may hold its socket too. Anybody else who does is one of those that serve by it.
+        above = self.ancestors_of(outer)
+        inner = [
+            process
+            for pid, process in self.by_pid.items()
+            if pid not in outer and (public not in process.listens or pid in above) and process.program not in STORES
+        ]
+        at = {process.pid: (process.listens | process.serves) - {public} for process in inner}
+        used_s = sum(process.cpu_s for process in inner if at[process.pid])
         all_s = sum(process.cpu_s for process in self.by_pid.values())
-        return places if used_s and used_s >= MIN_BEHIND * all_s else set()
+        return set().union(*at.values()) if outer and used_s and used_s >= MIN_BEHIND * all_s else set()
 
     def workers_at(self, places: set[Place]) -> set[int]:
         """Return those that work on what comes to these places."""

@@ -24,9 +24,9 @@ pytestmark = pytest.mark.alone  # it measures
 PAUSES = Topology(
     name="pauses",
     family="pauses",
-    command=("{python}", "-m", "bench.capacity.one_line", "--port", "{port}", "--mean-ms", "5", "--seed", "1"),
+    command=("{harness_python}", "-m", "bench.capacity.one_line", "--port", "{port}", "--mean-ms", "5", "--seed", "1"),
 )
-SCENARIO = '[[topology]]\nname = "raw"\ncommand = ["{python}", "-m", "http.server", "{port}"]\n'
+SCENARIO = '[[topology]]\nname = "raw"\ncommand = ["{harness_python}", "-m", "http.server", "{port}"]\n'
 
 
 ENOUGH = 7  # trials: a closed loop alone, then another beside the ladder

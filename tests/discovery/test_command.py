@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.discovery.command import as_typed, as_written, escaped
+from harness.discovery.command import as_typed, as_written
+from harness.scenario.topology import escape_braces
 
 VALUES = {"python": "python3", "host": "127.0.0.1", "port": 1, "workers": 2, "root": "/srv"}
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(
@@ -17,7 +18,7 @@ def test_of_all_braces_only_placeholders_mean_anything(typed: str) -> None:
     meant = typed
     for name, value in VALUES.items():
         meant = meant.replace(f"{{{name}}}", str(value))
-    assert escaped(typed).format_map(VALUES) == meant
+    assert escape_braces(typed).format_map(VALUES) == meant
 
 
 def test_what_names_its_port_is_written_with_it_open_or_else_fixed() -> None:

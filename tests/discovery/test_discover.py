@@ -8,14 +8,14 @@ from typing import Final
 import pytest
 
 from harness.discovery import discover as room
-from harness.discovery.discover import ADVICE, Discovery, Wish, discover
+from harness.discovery.discover import Discovery, Wish, discover
 from harness.discovery.failure import DiscoveryError
 from harness.scenario import load_scenario
 from harness.server.launch import free_port
 from tests.server.topologies import ROOT
 
 PYTHONPATH: Final = {"PYTHONPATH": str(ROOT)}
-SERVER: Final = ("{python}", "-m", "tests.discovery.server")
+SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
 
 
 def found(*command: str, **known: object) -> Discovery:
@@ -40,7 +40,7 @@ def test_a_port_on_which_alone_it_works_is_fixed() -> None:
 
 def test_a_cluster_is_started_with_as_many_workers_as_are_compared_at_the_most(tmp_path: Path) -> None:
     app = ("wsgiref.simple_server:demo_app", "--no-control-socket")
-    discovery = found("gunicorn", *app, "-w", "2", "-b", f"127.0.0.1:{free_port()}")
+    discovery = found("{harness_python}", "-m", "gunicorn", *app, "-w", "2", "-b", f"127.0.0.1:{free_port()}")
     assert discovery.draft.topology.command[-4:] == ("-w", "{workers}", "-b", "{host}:{port}")
     assert [process.role for process in discovery.ready.census].count("worker") == 4
     file = tmp_path / "shop.toml"
@@ -49,13 +49,14 @@ def test_a_cluster_is_started_with_as_many_workers_as_are_compared_at_the_most(t
 
 
 def test_a_program_that_is_not_here_is_told() -> None:
-    assert refusal("no-such-program") == "no-such-program not found on PATH; install no-such-program"
+    assert refusal("no-such-program") == (
+        "no-such-program not found on PATH; install no-such-program, or activate the environment that has it"
+    )
 
 
 def test_the_last_words_of_a_server_that_exits_are_told() -> None:
-    assert refusal("{python}", "-m", "tests.server.servers.exits_at_once").splitlines() == [
+    assert refusal("{harness_python}", "-m", "tests.server.servers.exits_at_once").splitlines() == [
         "the server exited with 3",
-        ADVICE,
         "It wrote:",
         "there is no cart to serve",
     ]

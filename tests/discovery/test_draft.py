@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.discovery.command import escaped
 from harness.discovery.draft import Draft, scenario_name
 from harness.scenario import Scenario, load_scenario
 from harness.scenario.table import NAME
-from harness.scenario.topology import TopologyTable
+from harness.scenario.topology import TopologyTable, escape_braces
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="=\0"), min_size=1, max_size=30)
 tables = st.builds(
     TopologyTable,
     name=st.just("raw"),
-    command=st.lists(text.map(escaped), min_size=1, max_size=4).map(tuple),
-    env=st.dictionaries(text, text.map(escaped), max_size=3),
+    command=st.lists(text.map(escape_braces), min_size=1, max_size=4).map(tuple),
+    env=st.dictionaries(names, text.map(escape_braces), max_size=3),
     pass_env=st.lists(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), max_size=2).map(tuple),
     baseline=st.just(True),
     port=st.integers(1, 65535),

@@ -49,7 +49,7 @@ def test_no_file_is_written_over() -> None:
     [
         (["no-such-program"], "no-such-program not found on PATH"),
         (["--out", "no/where.toml", "x"], "no/where.toml: there is no folder"),
-        (["--path", "cart", "x"], "--path: expected a path such as /cart"),
+        (["--path", "cart", "x"], "--path: expected a path that begins with /"),
         (["--env", "NAME", "x"], "--env: expected NAME=VALUE, got 'NAME'"),
         (["--env", "API_TOKEN=x", "x"], "give --pass-env API_TOKEN"),
         (["--pass-env", "NO_SUCH_NAME", "x"], "--pass-env: NO_SUCH_NAME is not in the environment"),

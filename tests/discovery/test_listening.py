@@ -14,7 +14,7 @@ from tests.server.topologies import prefork, small, topology
 
 SHORT_S: Final = 1.5
 ELSEWHERE: Final = "127.0.0.2"
-SERVER: Final = ("{python}", "-m", "tests.discovery.server")
+SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
 
 
 def test_of_two_ports_one_has_to_be_named(log: Path) -> None:

@@ -72,6 +72,7 @@ def test_only_line_ends_end_a_row(tmp_path: Path, odd: str) -> None:
         ("id,\n1,2\n", "line 1: expected names"),
         ('id\n1\n"2\n', "line 3: not CSV"),
         (b"id\n1\n\xff\n", "line 3: not UTF-8"),
+        ("id\n1\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
     ],
 )
 def test_what_is_no_data(tmp_path: Path, content: str | bytes, said: str) -> None:
@@ -90,6 +91,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, read: object) -> None
     assert callable(read)
     with pytest.raises(ValueError, match="nowhere: No such file"):
         read(tmp_path / "nowhere")
+
+
+def test_a_byte_order_mark_before_requests_is_no_matter(tmp_path: Path) -> None:
+    (tmp_path / "requests.toml").write_bytes(b"\xef\xbb\xbf[[request]]\npath = '/a'\n")
+    assert [request.path for request in read_requests(tmp_path / "requests.toml")] == ["/a"]
 
 
 def test_requests_are_read_with_bodies_beside_the_file(tmp_path: Path) -> None:
@@ -143,8 +149,8 @@ def test_everything_wrong_is_told_at_once_with_its_key(tmp_path: Path) -> None:
             "request[1].pth",
         ]
     )
-    assert "request[0].body_file: expected body or body_file, not both, got 'b'" in reasons
-    assert any("expected one of path, method" in reason for reason in reasons)
+    assert "request[0].body_file: expected body or body_file, not both" in reasons
+    assert any("did you mean path? Expected one of path, method" in reason for reason in reasons)
 
 
 def test_every_missing_body_is_told_with_its_key(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Everything that is written into a run folder."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from PIL import Image
 
 from harness.doctor.check import Check
 from harness.generator.result import Doubt, Errors
-from harness.record import NoiseFloor, Run, SkippedTopology, read_run
+from harness.record import NoiseFloor, Program, Run, SkippedTopology, read_run
 from harness.report.charts import CHARTS
+from harness.report.formats import FORMATS, Outcome
+from harness.report.html.page import render_html
 from harness.report.markdown import render
 from harness.report.summary import summarise
 from harness.report.tables import summary_frame, trials_frame
@@ -46,6 +49,23 @@ def reported(run: Run) -> Run:
 def text_of(run: Run) -> str:
     summaries = summarise(run)
     return render(run, summaries, list(CHARTS) if any(summary.trials for summary in summaries) else [])
+
+
+def test_the_programs_that_were_run_are_named_in_every_report(tmp_path: Path) -> None:
+    scenario = scenario_of([RAW, TWO], 1)
+    programs = [
+        Program(name="puma", path="/opt/bin/puma", real_path="/opt/lib/puma", version="6.4.0"),
+        Program(name="serve", path="/opt/bin/serve", unknown="version not asked", side="head"),
+    ]
+    made = made_run(tmp_path, scenario, [record(1, RAW, 100), record(1, TWO, 200)], programs=programs)
+    said = ["puma 6.4.0: /opt/bin/puma, a link to /opt/lib/puma", "head: serve (version not asked): /opt/bin/serve"]
+    assert all(f"| program | {words} |" in text_of(made) for words in said)
+    assert all(words in render_html(made, summarise(made)) for words in said)
+    told = json.loads(FORMATS["json"](Outcome.of(made, summarise(made))))["programs"]
+    assert [(each["name"], each["version"], each["side"]) for each in told] == [
+        ("puma", "6.4.0", None),
+        ("serve", None, "head"),
+    ]
 
 
 def test_every_report_is_written_and_can_be_made_again(reported: Run) -> None:

@@ -42,7 +42,7 @@ duration = "300ms"
 
 [[topology]]
 name = "raw"
-command = ["{{python}}", "server.py", "{{port}}"]
+command = ["{{harness_python}}", "server.py", "{{port}}"]
 """
 
 

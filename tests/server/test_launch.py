@@ -14,7 +14,7 @@ import pytest
 
 from harness.server import launch
 from harness.server.guarded import MOST_LOG_BYTES, ServerError
-from harness.server.launch import Server, log_tail, missing_programs
+from harness.server.launch import Server, ServerCommand, log_tail, missing_programs, what_is_missing
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -168,8 +168,8 @@ def test_without_a_log_there_are_no_last_lines(log: Path) -> None:
 
 def test_placeholders_are_filled(log: Path) -> None:
     told = topology(
-        "{python}",
-        *("-m", "tests.server.servers.tells", "{python}", "{host}", "{port}", "{workers}"),
+        "{harness_python}",
+        *("-m", "tests.server.servers.tells", "{harness_python}", "{host}", "{port}", "{workers}"),
         workers=3,
         ADDRESS="{host}:{port}/{workers}",
     )
@@ -219,14 +219,64 @@ def test_the_server_has_the_usual_signals(log: Path) -> None:
         assert not ignored & 1 << (signum - 1), signum
 
 
-def test_programs_beside_the_interpreter_are_found(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", os.defpath)
-    beside = topology("gunicorn", "--version")
-    with Server(beside, log) as server:
+def script(file: Path, said: str) -> Path:
+    """A program that says something."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\necho {said}\n", encoding="utf-8")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "{python}"])
+def test_the_programs_of_the_callers_path_are_run_and_not_those_of_the_harness(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    script(tmp_path / "mine" / "gunicorn", "my own gunicorn")
+    script(tmp_path / "mine" / "python3", "my own python3")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'mine'}:{os.environ['PATH']}")
+    with Server(topology(command, "{port}"), log) as server:
         wait_until_exited(server)
-    assert server.returncode() == 0
-    assert "gunicorn" in log.read_text()
-    assert missing_programs(beside) == []
+    assert log_tail(log) == ["my own gunicorn" if command == "gunicorn" else "my own python3"]
+
+
+def test_the_path_that_the_scenario_gives_the_server_is_where_its_programs_are(tmp_path: Path, log: Path) -> None:
+    script(tmp_path / "given" / "my-server", "given")
+    given = topology("my-server", "{port}", PATH=f"{tmp_path / 'given'}:{os.defpath}")
+    assert missing_programs(given) == []
+    with Server(given, log) as server:
+        wait_until_exited(server)
+    assert log_tail(log) == ["given"]
+
+
+def test_python_is_the_callers_by_whatever_name_and_missing_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = topology("sh", "-c", "exec {python} {port}").model_copy(update={"command": ("/bin/sh", "{python}")})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing_programs(wanted) == ["python3"]
+    python = script(tmp_path / "python", "mine")
+    assert missing_programs(wanted) == []
+    assert ServerCommand.of(wanted, port=1).words == ("/bin/sh", str(python))
+
+
+def test_a_program_that_only_the_harness_has_is_missing_and_how_to_name_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    assert what_is_missing(topology("gunicorn", "{port}")) == (
+        "gunicorn not found on PATH; install gunicorn, or activate the environment that has it, or write"
+        " {harness_python} -m gunicorn for the harness's own"
+    )
+    assert what_is_missing(topology("{harness_python}", "{port}")) is None
+
+
+def test_a_file_that_is_no_program_is_told_apart_from_one_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "serve"
+    wanted = topology(str(file), "{port}")
+    assert what_is_missing(wanted) == f"{file} is not there"
+    file.touch()
+    assert what_is_missing(wanted) == f"{file} may not be run; chmod +x makes it a program"
+    assert what_is_missing(topology(str(tmp_path))) == f"{tmp_path} is a folder, not a program"
 
 
 def test_the_programs_that_are_missing_are_named_once() -> None:

@@ -171,6 +171,30 @@ SERVERS: Final = {
         {10},
         fronts={11},
     ),
+    "a router none of whose connections were seen (uWSGI --http)": Seen(
+        [
+            process(10, listens=(PUBLIC, INNER)),
+            process(11, 10, listens=(INNER,), cpu_s=0.15),
+            process(12, 10, listens=(INNER,), cpu_s=0.15),
+            process(13, 10, listens=(PUBLIC,), cpu_s=0.5),
+        ],
+        {11, 12},
+        fronts={13},
+        supervisors={10},
+    ),
+    "a busy router that its worker started, none of whose connections were seen": Seen(
+        [process(10, listens=(PUBLIC, INNER), cpu_s=0.4), process(11, 10, listens=(PUBLIC,), cpu_s=0.5)],
+        {10},
+        fronts={11},
+    ),
+    "workers with a port for figures, none of whose connections were seen": Seen(
+        [
+            process(10, listens=LISTENS),
+            *(process(pid, 10, listens=(PUBLIC, 9100 + pid), cpu_s=0.6) for pid in (11, 12)),
+        ],
+        {11, 12},
+        supervisors={10},
+    ),
     "a store beside it is no worker (Redis)": Seen(
         [
             process(10, holds_sockets=False),

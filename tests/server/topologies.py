@@ -20,7 +20,7 @@ def topology(*command: str, workers: int | None = None, port: int | None = None,
 
 def small(server: str, *arguments: str, workers: int | None = None, port: int | None = None) -> Topology:
     """One of the small servers."""
-    command = ("{python}", "-m", f"{SERVERS}.{server}", "--port", "{port}", *arguments)
+    command = ("{harness_python}", "-m", f"{SERVERS}.{server}", "--port", "{port}", *arguments)
     return topology(*command, workers=workers, port=port)
 
 
@@ -37,13 +37,17 @@ def behind_shell() -> Topology:
 def gunicorn(workers: int) -> Topology:
     """A gunicorn cluster of the cart."""
     app = ("servers.aiohttp_cart:app", "-k", "aiohttp.GunicornWebWorker", "--no-control-socket")
-    return topology("gunicorn", *app, "-b", "{host}:{port}", "-w", "{workers}", workers=workers)
+    return topology(
+        "{harness_python}", "-m", "gunicorn", *app, "-b", "{host}:{port}", "-w", "{workers}", workers=workers
+    )
 
 
 def uvicorn(workers: int) -> Topology:
     """A uvicorn cluster of the page."""
     address = ("--host", "{host}", "--port", "{port}", "--workers", "{workers}")
-    return topology("uvicorn", f"{SERVERS}.asgi_page:app", *address, "--lifespan", "off", workers=workers)
+    return topology(
+        "{harness_python}", "-m", "uvicorn", f"{SERVERS}.asgi_page:app", *address, "--lifespan", "off", workers=workers
+    )
 
 
 def node_cluster() -> Topology:

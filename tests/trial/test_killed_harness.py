@@ -35,13 +35,13 @@ duration = "700ms"
 
 [[topology]]
 name = "daemon"
-command = ["{{python}}", "-m", "{SERVERS}.leaves_daemon", "--port", "{{port}}"]
+command = ["{{harness_python}}", "-m", "{SERVERS}.leaves_daemon", "--port", "{{port}}"]
 pass_env = ["{MARK}"]
 
 [[topology]]
 name = "prefork"
 workers = [2]
-command = ["{{python}}", "-m", "{SERVERS}.prefork", "--port", "{{port}}", "--workers", "{{workers}}"]
+command = ["{{harness_python}}", "-m", "{SERVERS}.prefork", "--port", "{{port}}", "--workers", "{{workers}}"]
 pass_env = ["{MARK}"]
 """
 PLANNED: Final = 6

@@ -1,5 +1,7 @@
 """An interrupted run is gone on with by its own plan, or it is said why not."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,15 @@ def test_a_program_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     run = interrupted(tmp_path, 2)
     monkeypatch.setenv("PATH", "")
     assert "true not found on PATH" in refusal(run)
+
+
+def test_another_version_of_a_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = interrupted(tmp_path, 2)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shutil.copy("/bin/true", tmp_path / "true")
+    assert f"and are now true (version not asked): {tmp_path / 'true'}" in refusal(run)
+    older = run.model_copy(update={"info": run.info.model_copy(update={"programs": []})})
+    assert "an older harness, which did not record the programs" in refusal(older)
 
 
 def test_a_fixed_port_that_is_taken_is_told_before_anything_is_touched(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from harness.units import duration_text, ms_text, rate_text
 NOT_KNOWN: Final = "–"
 ENDS: Final[dict[EndReason, str]] = {
     "sure": "until every answer was as precise as asked",
-    "out of time": "as many as there was time for",
+    "out of time": "as many as there was time for (max_time)",
     "interrupted": "until it was interrupted",
 }
 

@@ -1,0 +1,116 @@
+"""What is wrong with a value that people wrote, in their words: what was expected there, and what to write instead."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from pydantic_core import ErrorDetails
+
+MOST_SHOWN: Final = 80  # characters of what somebody wrote
+COMMANDS: Final = ("command", "prepare")  # lists of words, which people know as one line
+NUMBERS: Final = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+}
+
+
+def key_of(location: tuple[int | str, ...]) -> str:
+    """Return where the value stands: ``("topology", 0, "workers", 1)`` as ``topology[0].workers[1]``."""
+    parts = [part for part in location if part != "[key]"]  # pydantic's word for the name of an entry
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+
+
+def expected(problem: ErrorDetails, known: Mapping[str, str] | None = None) -> str:
+    """Return what was expected instead of the value; ``known`` are the keys that may stand where an unknown one does,
+    and others with the table that they belong to, see :func:`unknown_key`."""
+    kind, value, name = problem["type"], problem["input"], _name(problem["loc"])
+    if kind == "extra_forbidden":
+        return unknown_key(name, known or {})
+    if kind == "missing":
+        return "expected, but missing"
+    if kind == "value_error":
+        return problem["msg"].removeprefix("Value error, ")
+    if kind == "tuple_type":
+        return _a_list(name, value)
+    if kind in ("dict_type", "model_type"):
+        return f"expected a table, got {_shown(value)}"
+    if kind == "string_type":
+        return _a_text(name, value)
+    if kind in NUMBERS:
+        return _a_number(name, value, NUMBERS[kind])
+    if kind == "bool_type":
+        word = str(value).lower()
+        return f"expected true or false, got {_shown(value)}" + _write(name, word if word in ("true", "false") else "")
+    if kind in ("too_short", "string_too_short"):
+        return f"expected something, got {_shown(value)}"
+    message = problem["msg"].replace("Input should be", "expected").replace("String should", "expected to")
+    return f"{message}, got {_shown(value)}"
+
+
+def unknown_key(name: str, known: Mapping[str, str]) -> str:
+    """Return what to write instead of a key: the ``known`` ones are those of its table, which have no table in the
+    mapping, and those of others, by the table that they belong to."""
+    here = [key for key, table in known.items() if not table]
+    if name in known:
+        return f"unknown key here; it belongs {known[name]}"
+    near = get_close_matches(name, here, n=1, cutoff=0.7) or get_close_matches(name.lower(), here, n=1, cutoff=0.7)
+    if near:
+        return f"unknown key; did you mean {near[0]}? Expected one of {', '.join(here)}"
+    return f"unknown key; expected one of {', '.join(here)}"
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    """The key that somebody wrote; empty for an item of a list."""
+    return str(location[-1]) if location and isinstance(location[-1], str) else ""
+
+
+def _a_list(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return f"expected [[{name}]], a table in two pairs of brackets, got one pair"
+    if name in COMMANDS and isinstance(value, str):
+        return f"expected a list of words, got {_shown(value)}" + _write(name, _toml(_words(value)))
+    return f"expected a list, got {_shown(value)}" + _write(name, _toml([value]))
+
+
+def _a_text(name: str, value: object) -> str:
+    if isinstance(value, list | dict):
+        return f"expected text, got {_shown(value)}"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"expected text, in quotes, got {_shown(value)}" + _write(name, _toml(text))
+
+
+def _a_number(name: str, value: object, what: str) -> str:
+    is_quoted = isinstance(value, str) and value.strip().removeprefix("-").replace(".", "", 1).isdecimal()
+    return f"expected {what}, got {_shown(value)}" + _write(name, str(value).strip() if is_quoted else "")
+
+
+def _write(name: str, text: str) -> str:
+    """What to write instead, where that is known and short."""
+    return f": write {name} = {text}" if name and text and len(text) <= MOST_SHOWN else ""
+
+
+def _toml(value: object) -> str:
+    """Text, whole numbers and lists of them as TOML has them, which is as JSON does; empty for everything else."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        return ""
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

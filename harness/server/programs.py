@@ -1,0 +1,214 @@
+"""Which programs the servers of a scenario are, and which version each is: asked once, before the first trial."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from harness.record import Program
+from harness.scenario import Topology
+from harness.server.guarded import Guarded, ServerError
+from harness.server.launch import ServerCommand
+
+ANSWER_S: Final = 5.0  # the most that a program is waited for
+ANSWER_BYTES: Final = 4096  # of what it answers that are read
+POLL_S: Final = 0.01
+WRAPPERS: Final = re.compile(r"env|nice|ionice|taskset|numactl|chrt|stdbuf|setsid|timeout|bundle|sh|bash|dash")
+SHELLS: Final = re.compile(r"env|sh|bash|dash|zsh")
+PYTHON: Final = re.compile(r"(python|pypy)(\d(\.\d+)?)?")
+
+# Only these are asked: of a program that nobody knows, no option is certain to do no more than to answer.
+VERSION_OPTIONS: Final = {
+    re.compile(pattern): tuple(options.split())
+    for pattern, options in {
+        r"node|nodejs|deno|bun|npm|npx|ruby|bundle|puma|unicorn|perl|dotnet|lua|luajit": "--version",
+        r"gunicorn|uvicorn|hypercorn|granian|daphne|uwsgi|redis-server|uv|poetry": "--version",
+        r"php|php\d\.\d|php-fpm(\d\.\d)?|nginx|openresty|apache2|httpd|haproxy|lighttpd": "-v",
+        r"java": "-version",
+        r"caddy|traefik": "version",
+    }.items()
+}
+_VERSION: Final = re.compile(r"\d+(?:\.\d+)+[\w.+-]*", re.ASCII)
+
+# Asked of a Python about a module that it runs, or about a script that an installed package brought.
+_PYTHON_CODE: Final = """
+import json, sys
+from importlib import metadata, util
+kind, name = sys.argv[1:]
+version = file = None
+if kind == "script":
+    found = [each for each in metadata.distributions() for entry in each.entry_points
+             if entry.group == "console_scripts" and entry.name == name]
+    version = found[0].version if found else None
+elif kind == "module":
+    found = util.find_spec(name)
+    file = found.origin if found and found.origin and "-packages" in found.origin else None
+    if file:  # or it is the service's own
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = metadata.version(metadata.packages_distributions()[name][0])
+print(json.dumps({"python": sys.version.split()[0], "version": version, "file": file}))
+"""
+
+
+class _NoAnswerError(Exception):
+    """The version of a program is not known. The message says why."""
+
+
+def describe_programs(topologies: Sequence[Topology]) -> list[Program]:
+    """Return every program that these topologies run, each once."""
+    with TemporaryDirectory(prefix="harness-programs-") as folder:
+        questions = _Questions(Path(folder))
+        found = [program for topology in topologies for program in _programs_of(topology, questions)]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """What programs were asked and have answered; each is asked once."""
+
+    folder: Path
+    answers: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def ask(self, words: tuple[str, ...], command: ServerCommand) -> str:
+        """Return the first of what the words print, in the environment and the folder of the command."""
+        if words not in self.answers:
+            self.answers[words] = _answer(words, command, self.folder / f"{len(self.answers)}.log")
+        return self.answers[words]
+
+
+def _answer(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
+    """Empty when there is none in time; whatever was started is ended."""
+    with contextlib.suppress(ServerError), Guarded(words, command.env, command.root, log) as asked:
+        deadline_s = time.monotonic() + ANSWER_S
+        while asked.returncode() is None and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+    with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
+        return file.read(ANSWER_BYTES).decode(errors="replace")
+    return ""
+
+
+def _programs_of(topology: Topology, questions: _Questions) -> Iterator[Program]:
+    command = ServerCommand.of(topology, port=0)
+    for words in (_unwrapped(command), *((name,) for name in topology.requires)):
+        for program in _described(words, command, questions):
+            is_inside = topology.side is not None and Path(program.path).is_relative_to(topology.side.root)
+            yield program.model_copy(update={"side": topology.side.commit if topology.side and is_inside else None})
+
+
+def _unwrapped(command: ServerCommand) -> Sequence[str]:
+    """The words from the server's own program on, without what only starts it: ``taskset``, ``env``, ``sh -c``."""
+    words = list(command.words)
+    while WRAPPERS.fullmatch(Path(words[0]).name):
+        rest = [part for word in words[1:] for part in _split(word)]
+        starts = [at for at, word in enumerate(rest) if _is_program(word) and command.find(word)]
+        if not starts:
+            break
+        words = rest[starts[0] :]
+    return words
+
+
+def _split(word: str) -> list[str]:
+    try:
+        return shlex.split(word)
+    except ValueError:
+        return [word]
+
+
+def _is_program(word: str) -> bool:
+    name = Path(word).name
+    return os.sep in word or PYTHON.fullmatch(name) is not None or _options(name) is not None
+
+
+def _described(words: Sequence[str], command: ServerCommand, questions: _Questions) -> Iterator[Program]:
+    """The program, what interprets it, and the module that a Python runs."""
+    path = command.find(words[0])
+    if path is None:
+        return
+    name, interpreter = Path(words[0]).name, _interpreter(Path(path))
+    if PYTHON.fullmatch(name):
+        yield from _python(name, path, _module(words), command, questions)
+    elif interpreter and PYTHON.fullmatch(Path(interpreter[0]).name) and (python := command.find(interpreter[0])):
+        yield from _script(name, path, python, command, questions)
+    else:
+        yield _with_version(name, path, command, questions)
+        if interpreter and not SHELLS.fullmatch(Path(interpreter[0]).name):
+            yield from _described(interpreter, command, questions)
+
+
+def _module(words: Sequence[str]) -> str:
+    """The package that ``python -m`` runs; empty for a script, whose own options may be of that name."""
+    for option, word in pairwise(words[1:]):
+        if option == "-m":
+            return word.partition(".")[0]
+        if option.endswith(".py"):
+            break
+    return ""
+
+
+def _python(name: str, path: str, module: str, command: ServerCommand, questions: _Questions) -> Iterator[Program]:
+    try:
+        told = _asked_python(path, "module", module, command, questions)
+    except _NoAnswerError as error:
+        yield _program(name, path, unknown=str(error))
+        return
+    yield _program(name, path, told["python"])
+    if told["version"] and told["file"]:
+        yield _program(module, told["file"], told["version"])
+
+
+def _script(name: str, path: str, python: str, command: ServerCommand, questions: _Questions) -> Iterator[Program]:
+    try:
+        told = _asked_python(python, "script", name, command, questions)
+    except _NoAnswerError as error:
+        yield _program(name, path, unknown=str(error))
+        return
+    yield _program(name, path, told["version"], None if told["version"] else "of no installed package")
+    yield _program(Path(python).name, python, told["python"])
+
+
+def _asked_python(
+    python: str, kind: str, name: str, command: ServerCommand, questions: _Questions
+) -> dict[str, str | None]:
+    answer = questions.ask((python, "-c", _PYTHON_CODE, kind, name), command)
+    try:
+        told: dict[str, str | None] = json.loads(answer.strip().rpartition("\n")[2])
+        return {key: told[key] for key in ("python", "version", "file")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _NoAnswerError("version asked, and not told") from error
+
+
+def _with_version(name: str, path: str, command: ServerCommand, questions: _Questions) -> Program:
+    options = _options(name)
+    if options is None:
+        return _program(name, path, unknown="version not asked")
+    match = _VERSION.search(questions.ask((path, *options), command))
+    return _program(name, path, match[0] if match else None, None if match else "version asked, and not told")
+
+
+def _options(name: str) -> tuple[str, ...] | None:
+    return next((options for pattern, options in VERSION_OPTIONS.items() if pattern.fullmatch(name)), None)
+
+
+def _interpreter(file: Path) -> list[str]:
+    """The words after ``#!`` in the first line of a script, without an ``env`` that looks for it; else none."""
+    with contextlib.suppress(OSError), file.open("rb") as script:
+        line = script.read(ANSWER_BYTES).partition(b"\n")[0]
+        if line.startswith(b"#!"):
+            words = line[2:].decode(errors="replace").split()
+            return [word for word in words[1:] if word != "-S"] if words and Path(words[0]).name == "env" else words
+    return []
+
+
+def _program(name: str, path: str, version: str | None = None, unknown: str | None = None) -> Program:
+    real = os.path.realpath(path)
+    return Program(name=name, path=path, real_path=None if real == path else real, version=version, unknown=unknown)
