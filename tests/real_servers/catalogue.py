@@ -181,7 +181,7 @@ SERVERS: Final = (
         files=("app.py",),
         starts=(
             Start(
-                "uvicorn app:asgi --host {host} --port {port} --no-access-log --limit-max-requests 2000"
+                "uvicorn app:asgi --host {host} --port {port} --no-access-log --limit-max-requests 4000"
                 " --workers {workers}",
                 Roles(2, supervisors=1, helpers=1),
                 2,
@@ -382,10 +382,9 @@ SERVERS: Final = (
                 Roles(1, supervisors=1, most_workers=8),
                 AS_FOUND,
                 env={"PORT": "{port}", "ROOT": "{root}"},
-                is_replacing=True,
             ),
         ),
-        remark="`MaxConnectionsPerChild`: processes end with exit code 0.",
+        remark="`MaxConnectionsPerChild`: processes end with exit code 0, and are replaced once a second.",
     ),
     RealServer(
         name="php-fpm-static",
