@@ -12,7 +12,7 @@ from tests.real_servers.catalogue import RealServer, Start
 if TYPE_CHECKING:
     from tests.real_servers.measuring import Found, Measured
 
-ROLES: Final = {"worker": "workers", "supervisor": "supervisors", "front": "fronts", "helper": "helpers"}
+ROLES: Final = ("worker", "supervisor", "front", "helper")
 
 
 def topology_text(start: Start) -> str:
@@ -42,18 +42,25 @@ def _processes(measured: "Measured", kind: str) -> str:
 
 
 def _found_text(found: "Found") -> str:
-    counts = [
-        f"{found.roles[role]} {role if found.roles[role] == 1 else plural}"
-        for role, plural in ROLES.items()
-        if found.roles[role]
-    ]
-    if found.threads != [1]:
-        counts[0] += (
-            f" of {'–'.join(str(threads) for threads in dict.fromkeys((found.threads[0], found.threads[-1])))} threads"
-        )
-    if found.replaced:
-        counts[0] += f", {found.replaced} replaced"
+    if found.record.status != "ok":
+        return f"{found.record.status}: {found.record.reason}"
+    counts = [_count_text(found.roles[role], role) for role in ROLES if found.roles[role]]
+    details = [_threads_text(found.threads), f"{found.replaced} replaced" if found.replaced else ""]
+    if any(details):
+        counts[0] += f" ({', '.join(filter(None, details))})"
     return ", ".join(counts)
+
+
+def _count_text(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _threads_text(threads: Sequence[int]) -> str:
+    """Return how many threads each worker had, where it was more than one."""
+    least, most = min(threads, default=1), max(threads, default=1)
+    if most == 1:
+        return ""
+    return _count_text(most, "thread") if least == most else f"{least}–{most} threads"
 
 
 def _anchor(heading: str) -> str:
