@@ -23,7 +23,8 @@ from bench.summary import Row, summarise
 from bench.table import document, failures, markdown, table
 from bench.targets import MANY, Target, running_targets
 from bench.tools import TOOLS, WRK, Load, Tool
-from harness.environment import describe_environment, usable_cores
+from harness.environment import describe_environment
+from harness.machine.cores import UsableCores
 
 DESCRIPTORS: Final = 4 * MANY  # a connection each, and what a tool opens besides
 
@@ -64,7 +65,7 @@ def chosen(only: str | None) -> list[Tool]:
 def check_machine() -> None:
     """End with one message where the bench can't run, and allow for many connections, here and in what is started."""
     missing = [program for program in ("nginx", "taskset") if shutil.which(program) is None]
-    if missing or usable_cores() < 2:
+    if missing or UsableCores.here().count < 2:
         sys.exit(f"the bench needs two cores and {' and '.join(missing) or 'nginx and taskset'}")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < DESCRIPTORS:

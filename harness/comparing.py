@@ -12,9 +12,9 @@ from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
 from harness.analysis.measured import measured
 from harness.analysis.metrics import metrics_of
 from harness.doctor.checkup import checkup
-from harness.doctor.host import Host
 from harness.environment import describe_environment
 from harness.lock import alone
+from harness.machine.host import Host
 from harness.noise import newest_floor
 from harness.preparation import Prepared
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord

@@ -12,6 +12,9 @@ from typing import Final
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from harness.machine.cgroup import memory_limit_bytes
+from harness.machine.cores import UsableCores
+from harness.machine.host import Host
 from harness.text import Printable
 
 PASSING: Final = ("load_before", "git_dirty")  # the one is never the same, the other is told by the changes
@@ -19,13 +22,18 @@ PACKAGES: Final = ("aiohttp", "gunicorn", "uvicorn", "uvicorn-worker", "uvloop",
 
 
 class Environment(BaseModel):
-    """Where a run was made. None where this machine does not tell."""
+    """Where a run was made. None where this machine does not tell.
+
+    ``usable_cores`` are whole ones, the lesser of those that one may run on and the CPU quota; ``cpu_quota_cores`` is
+    that quota, None where it is not the lesser. ``memory_bytes`` is what one may use of the machine's.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     cpu_model: Printable | None
     cores: int
     usable_cores: int
+    cpu_quota_cores: float | None = None
     memory_bytes: int
     system: Printable
     kernel: Printable
@@ -41,12 +49,15 @@ class Environment(BaseModel):
 
 def describe_environment() -> Environment:
     """Read it from the running machine, before the run adds its own load."""
+    host = Host.here()
+    usable = UsableCores.of(host)
     status, changes = _output("git", "status", "--porcelain"), _output("git", "diff", "HEAD")
     return Environment(
         cpu_model=_cpu_model(),
         cores=psutil.cpu_count() or 1,
-        usable_cores=usable_cores(),
-        memory_bytes=psutil.virtual_memory().total,
+        usable_cores=usable.count,
+        cpu_quota_cores=usable.quota if usable.is_limited else None,
+        memory_bytes=_usable_memory_bytes(host),
         system=_system(),
         kernel=platform.release(),
         python=platform.python_version(),
@@ -69,9 +80,10 @@ def differences(one: Environment, other: Environment, but: Sequence[str] = ()) -
     ]
 
 
-def usable_cores() -> int:
-    """How many cores this process, and so the server and the generator that it starts, may run on."""
-    return len(os.sched_getaffinity(0))
+def _usable_memory_bytes(host: Host) -> int:
+    """The lesser of what the machine has and what the control group allows."""
+    has_bytes, may_bytes = psutil.virtual_memory().total, memory_limit_bytes(host)
+    return has_bytes if may_bytes is None else int(min(has_bytes, may_bytes))
 
 
 def _cpu_model() -> str | None:

@@ -61,8 +61,8 @@ def newest_floor(results: Path, scenario: Scenario, environment: Environment) ->
 
 
 def _is_alike(run: Run, scenario: Scenario, environment: Environment) -> bool:
-    def machine(of: Environment) -> tuple[str | None, int, str]:
-        return of.cpu_model, of.usable_cores, of.kernel
+    def machine(of: Environment) -> tuple[object, ...]:
+        return of.cpu_model, of.usable_cores, of.cpu_quota_cores, of.kernel
 
     here, there = scenario.baseline, run.scenario.baseline
     return (

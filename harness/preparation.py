@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.environment import Environment, differences
-from harness.generator.placement import Placement, apart, usable_cpus
+from harness.generator.placement import Placement, apart
+from harness.machine.cores import UsableCores
 from harness.plan import PlannedTrial, make_plan
 from harness.record import Run, RunFolderError, SkippedTopology
 from harness.revisions import Revision
@@ -104,9 +105,9 @@ def place(scenario: Scenario) -> Placement:
 
     ``auto`` processes are as many as there are cores that the largest topology leaves free, and one at the least.
     """
-    cpus, workers = usable_cpus(), max(topology.workers or 1 for topology in scenario.topologies)
-    asked, most = scenario.load.processes, min(len(cpus) - workers, scenario.load.connections)
-    return apart(cpus, max(1, most) if asked == "auto" else asked, workers)
+    cores, workers = UsableCores.here(), max(topology.workers or 1 for topology in scenario.topologies)
+    asked, most = scenario.load.processes, min(cores.count - workers, scenario.load.connections)
+    return apart(cores, max(1, most) if asked == "auto" else asked, workers)
 
 
 def _check_can_start(scenario: Scenario) -> None:

@@ -89,7 +89,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         load, clocks = offer.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
         ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
         with Census(server, planned.topology.workers) as census:
-            monitor = Monitor(ready.census, pace)
+            monitor = Monitor(census.alive, server.guardian_pid, pace)
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()
         reasons = [
@@ -130,7 +130,6 @@ def _measure(
         match event:
             case Second():
                 monitor.sample()
-                census.alive()
             case Measured():
                 monitor.sample()
                 census.look()

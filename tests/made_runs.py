@@ -156,8 +156,15 @@ def open_record(
     return made.model_copy(update={"load": made.load.model_copy(update=changes)})
 
 
-def usage(pids: list[int], cpu_s: float = 0.5, pace_us: float | None = None) -> Usage:
-    """Workers that used this much CPU each, in one second."""
+def usage(
+    pids: list[int],
+    cpu_s: float = 0.5,
+    pace_us: float | None = None,
+    run_delay_s: float = 0.0,
+    cores: int = 8,
+    pss_bytes: int | None = None,
+) -> Usage:
+    """Workers that used this much CPU each, in one second, and waited for so long for one of the cores."""
     role: Role = "worker"
     processes = [
         ProcessUsage(
@@ -165,9 +172,10 @@ def usage(pids: list[int], cpu_s: float = 0.5, pace_us: float | None = None) -> 
             role=role,
             user_s=cpu_s,
             system_s=0.0,
-            run_delay_s=0.0,
+            run_delay_s=run_delay_s,
             busiest_thread_s=cpu_s,
             rss_bytes=2**25,
+            pss_bytes=pss_bytes,
             voluntary_switches=1,
             involuntary_switches=1,
         )
@@ -175,7 +183,11 @@ def usage(pids: list[int], cpu_s: float = 0.5, pace_us: float | None = None) -> 
     ]
     row = UsageSecond(end_s=1.0, cpu_s=dict.fromkeys(pids, cpu_s), rss_bytes=dict.fromkeys(pids, 2**25))
     return Usage(
-        window_s=1.0, processes=processes, machine=machine(busy_s=cpu_s * len(pids)), series=[row], pace_us=pace_us
+        window_s=1.0,
+        processes=processes,
+        machine=machine(busy_s=cpu_s * len(pids), cores=cores),
+        series=[row],
+        pace_us=pace_us,
     )
 
 
@@ -183,7 +195,7 @@ def machine(busy_s: float, cores: int = 8) -> MachineUsage:
     """A machine whose cores were busy for this long together, in one second."""
     return MachineUsage(
         cores=[
-            CoreUsage(cpu=cpu, busy_s=busy_s / cores, irq_s=0.0, idle_s=1.0 - busy_s / cores, steal_s=0.0)
+            CoreUsage(cpu=cpu, busy_s=busy_s / cores, irq_s=0.0, idle_s=max(0.0, 1.0 - busy_s / cores), steal_s=0.0)
             for cpu in range(cores)
         ],
         pressure_s=0.0,
@@ -202,9 +214,12 @@ def record(
     served: list[int] | None = None,
     body: tuple[int, str | None] = (100, "a" * 64),
     cpu_s: float = 0.5,
+    run_delay_s: float = 0.0,
+    cores: int = 8,
+    pss_bytes: int | None = None,
 ) -> TrialRecord:
     """What a trial at this rate would have left; ``served`` says how much each worker answered, ``cpu_s`` how much CPU
-    it used."""
+    it used, ``run_delay_s`` how long it waited for one of the ``cores``."""
     pids = list(range(10, 10 + (topology.workers or 1)))
     workers = {str(pid): count for pid, count in zip(pids, served or [], strict=bool(served)) if count}
     return TrialRecord(
@@ -222,7 +237,9 @@ def record(
         body_sha256=body[1],
         processes=[ServerProcess(pid=pid, born_s=1.0, role="worker", name="x") for pid in pids],
         load=None if status == "failed" else load_result(rate_per_s, errors, workers),
-        usage=None if status == "failed" else usage(pids, cpu_s),
+        usage=None
+        if status == "failed"
+        else usage(pids, cpu_s, run_delay_s=run_delay_s, cores=cores, pss_bytes=pss_bytes),
     )
 
 

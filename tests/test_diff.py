@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from harness.analysis.difference import rows_across
 from harness.cli import app
 from harness.record import Program, Run
 from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
@@ -44,6 +45,20 @@ def test_a_slower_run_is_told_and_fails_its_gate(tmp_path: Path) -> None:
     assert "−20.0 %" in said
     assert "not made in turn" in said
     assert diff(base, head)[0] == 0  # nobody set a limit
+
+
+def test_memory_is_compared_in_the_way_that_both_runs_know(tmp_path: Path) -> None:
+    """A record from before shared pages were counted once is no base for one from after."""
+
+    def held(pss_bytes: int | None) -> Run:
+        records = [record(block, RAW, 1000, pss_bytes=pss_bytes) for block in (1, 2, 3)]
+        return made_run(tmp_path, scenario_of([RAW], 3), records)
+
+    before, after, less = held(None), held(2**24), held(2**23)
+    for base, head, ratio in [(before, after, 1.0), (after, before, 1.0), (after, less, 0.5)]:
+        rows = {row.metric.name: row for row in rows_across(base, head)}
+        assert rows["memory"].ratio is not None
+        assert rows["memory"].ratio.value == pytest.approx(ratio)
 
 
 def test_a_run_beside_itself_is_no_different(tmp_path: Path) -> None:

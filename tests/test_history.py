@@ -46,11 +46,12 @@ def on_day(
     machine: Environment = MACHINE,
     revisions: Sequence[Revision] = (),
     rounds: int = 4,
+    pss_bytes: int | None = None,
 ) -> Run:
     """A run that began so many days after the first, in which every topology served about this rate."""
     commit = f"{day:07d}{'0' * 33}" if commit is None else commit
     records = [
-        record(block, each, rate_per_s * around)
+        record(block, each, rate_per_s * around, pss_bytes=pss_bytes)
         for block, around in enumerate(AROUND[:rounds], start=1)
         for each in scenario.topologies
     ]
@@ -155,6 +156,7 @@ def other_command(scenario: Scenario) -> Scenario:
         (other_load(SCENARIO), MACHINE, "another load"),
         (other_command(SCENARIO), MACHINE, "another command"),
         (SCENARIO, environment(cores=2), "another machine"),
+        (SCENARIO, MACHINE.model_copy(update={"cpu_quota_cores": 8.5}), "another machine"),
         (SCENARIO, MACHINE.model_copy(update={"kernel": "6.1"}), "another kernel"),
         (scenario_of([TWO.model_copy(update={"baseline": True})], 4), MACHINE, "no raw"),
     ],
@@ -172,6 +174,18 @@ def test_what_is_not_alike_is_listed_with_the_reason_and_not_compared(
     assert last.found.ratio.value == pytest.approx(1.0)
     for form in ("text", "markdown", "html"):
         assert reason in " ".join(said(tmp_path, "--format", form).split())
+
+
+def test_memory_that_was_counted_otherwise_is_not_compared(tmp_path: Path) -> None:
+    """Shared pages in each process, as records had it, and once."""
+    on_day(tmp_path, 0, 1000)
+    on_day(tmp_path, 1, 1000, pss_bytes=2**24)
+    on_day(tmp_path, 2, 1000, pss_bytes=2**23)
+    resident, _, last = history_of(tmp_path, metric="memory").rows
+    assert resident.apart == "memory counted otherwise"
+    assert last.found
+    assert last.found.ratio.value == pytest.approx(0.5)
+    assert [row.apart for row in history_of(tmp_path).rows] == [None] * 3
 
 
 def test_a_run_without_a_trial_that_counts_or_with_an_edited_scenario_is_not_compared(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ import typer
 
 from bench.checking import Row, run_checks
 from harness.analysis.limits import Limit, Limiting, limit_of
-from harness.generator.placement import apart, usable_cpus
+from harness.generator.placement import apart
+from harness.machine.cores import UsableCores
 from harness.plan import PlannedTrial
 from harness.scenario import load_scenario
 from harness.trial import Phase, Progress, Watch, run_trial
@@ -38,7 +39,7 @@ HOG: Final = "while True: pass"
 HEALTHY_PER_FAULT: Final = 2.5
 ASKED_OF_FAULTS, ASKED_OF_HEALTHY = 19 / 20, 1 / 50
 OF_THE_SERVER: Final = (Limit.SERVER, Limit.NOTHING)
-PLACEMENT: Final = apart(usable_cpus(), processes=1, workers=1)
+PLACEMENT: Final = apart(UsableCores.here(), processes=1, workers=1)
 
 
 def unwatched(_: Progress) -> None:

@@ -22,6 +22,7 @@ def skew_of(trials: Sequence[Measured], load: ScenarioLoad) -> Skew | None:
     """
     if load.arrivals or not load.keepalive:
         return None
-    spread = [requests for trial in trials if len(requests := requests_of_workers(trial)) == trial.workers > 1]
+    steady = [trial for trial in trials if trial.kept_its_workers]
+    spread = [requests for trial in steady if len(requests := requests_of_workers(trial)) > 1]
     alike = [requests for requests in spread if len(requests) == len(spread[0])]
     return skew(alike, load.connections) if alike else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import log
 
-from harness.analysis.measured import Measured, measured, number_of_workers
+from harness.analysis.measured import Measured, measured, median_workers
 from harness.analysis.metrics import Metric, metrics_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
@@ -101,7 +101,7 @@ def are_alike(one: Sequence[Measured], other: Sequence[Measured]) -> bool:
 
     Where a core is half of a real one, more workers slow each other down, and that belongs to the comparison.
     """
-    return bool(one) and bool(other) and number_of_workers(one) == number_of_workers(other)
+    return bool(one) and bool(other) and median_workers(one) == median_workers(other)
 
 
 def paired(baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, are_alike: bool) -> Paired | None:

@@ -19,7 +19,7 @@ def rows_across(base: Run, head: Run) -> list[Row]:
     """Every figure of every topology of the head, beside that of the same name in the base; and of those that the head
     does not have, that they were not measured."""
     return [
-        _row(name, metric, _trials(base, name), _trials(head, name), head.scenario.margin, metric in judged)
+        _row(name, metric, *_trials_of_both(base, head, name), head.scenario.margin, metric in judged)
         for judged in [metrics_of(head.scenario.load)]
         for name in dict.fromkeys(topology.title for run in (head, base) for topology in run.scenario.topologies)
         for metric in shown_metrics(head.scenario.load)
@@ -53,6 +53,14 @@ def unlike_programs(base: Run, head: Run) -> list[str]:
 
 def _name(program: Program) -> str:
     return program.name
+
+
+def _trials_of_both(base: Run, head: Run, title: str) -> tuple[list[Measured], list[Measured]]:
+    """With memory of one kind: proportional where both have that."""
+    before, after = _trials(base, title), _trials(head, title)
+    is_proportional = all(trial.is_proportional for trial in before + after)
+    alike = [[replace(trial, is_proportional=is_proportional) for trial in trials] for trials in (before, after)]
+    return alike[0], alike[1]
 
 
 def _trials(run: Run, title: str) -> list[Measured]:

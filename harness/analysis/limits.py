@@ -3,14 +3,15 @@
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
-from harness.generator.placement import Placement
 from harness.generator.result import LoadResult
 from harness.record import CoreUsage, ProcessUsage, Usage
 
 MOST_HOGGED: Final = 0.5  # of the generator's own cores
 MOST_STOLEN: Final = 0.02  # of all cores
+MOST_THROTTLED: Final = 0.02  # of the CPU time that the quota allows
 MOST_OTHERS: Final = 0.1  # of all cores
 LEAST_IDLE: Final = 0.05  # of the server's cores
 MOST_WAITING: Final = 0.1  # of the time in which the server ran or could have
@@ -19,7 +20,9 @@ LEAST_BUSY_ONE: Final = 0.9  # of what one of them can use
 ONE_CORE: Final = 1.05  # a little more than one, for what is lost in reading the counters
 LEAST_CONNECTIONS: Final = 2  # for each worker: with one there is never a request in line behind the one it serves
 MOST_UNSERVED: Final = 0.05  # of the requests due
-MOST_SHARED: Final = 0.5  # of the cores for workers, by more workers than these
+MOST_DEMANDED: Final = 1.05  # of the cores: what the workers lose to each other, or the generator, is then about 5 %
+LOCKED: Final = ("python*", "pypy*", "ruby*", "uwsgi*")  # programs whose threads take turns, holding one global lock
+UNLOCKED: Final = "python[0-9].[0-9]*t"  # but those of CPython without it: PEP 703
 
 
 class Limit(enum.Enum):
@@ -46,23 +49,40 @@ def limit_of(load: LoadResult, usage: Usage) -> Limiting:
     The rules are gone through in order, and the first that holds has it. A worker that runs on one core at a time, as
     an event loop or the threads of one Python process do, has that core for its ceiling. Where the kernel does not
     account for interrupts to the process that runs (IRQ_TIME_ACCOUNTING), busy workers look a little less busy.
+    Whatever else was the limit, it is mentioned when a CPU quota was used up or a listen queue full.
     """
     limit, why = next((limit, why) for limit, rule in RULES if (why := rule(load, usage)) is not None)
+    if usage.machine.throttled_periods and (stopped := _stopped(usage)) != why:
+        why = f"{why}; {stopped}"
     overflows = usage.machine.listen_overflows
     if overflows:
         why = f"{why}; {overflows:,} attempts to connect found a listen queue full"
     return Limiting(limit, f"{why}.")
 
 
-def free_cores(placement: Placement, usable_cores: int) -> int:
-    """How many cores the generator leaves free."""
-    return usable_cores - placement.processes
+def free_cores(load: LoadResult, usage: Usage) -> float:
+    """The cores that the server can use, with the generator where that has none of its own; a CPU quota's worth."""
+    cores, quota = len(_server_cores(load, usage)), usage.machine.quota_cores
+    return float(cores) if quota is None else min(cores, quota)
 
 
-def is_oversubscribed(workers: int, busy_cores: float, cores: int) -> bool:
-    """Whether more workers than there are ``cores`` for them compete for these. Workers that mostly wait for something
-    else, and keep no more than half of the cores busy, do not: they scale as though each had one of its own."""
-    return workers > cores and busy_cores > MOST_SHARED * cores
+def server_demand(load: LoadResult, usage: Usage) -> float:
+    """How many cores the server's processes would have kept busy: their CPU, and what they could have run and had to
+    wait. The threads of one process want no more than there are: what they lose to each other, they lose anywhere.
+
+    Where the kernel does not tell of waiting and no core was idle, every worker is taken to have wanted one.
+    """
+    if any(process.run_delay_s is None for process in usage.processes) and _idle(load, usage) < LEAST_IDLE:
+        return max(float(_workers_at_a_time(usage)), usage.cpu_s / usage.window_s)
+    most_s = free_cores(load, usage) * usage.window_s
+    wanted_s = [process.cpu_s + (process.run_delay_s or 0.0) for process in usage.processes]
+    return (sum(min(most_s, each_s) for each_s in wanted_s) + usage.reaped_cpu_s) / usage.window_s
+
+
+def contention(load: LoadResult, usage: Usage) -> float:
+    """What was demanded of the server's cores, as a multiple of these; by the generator too where it shares them."""
+    generator = 0.0 if load.cpus else load.generator_cpu_s / usage.window_s
+    return _share(server_demand(load, usage) + generator, free_cores(load, usage))
 
 
 # The rules: each says why it holds, or None ----------------------------------------------------------------
@@ -85,9 +105,18 @@ def _stolen(load: LoadResult, usage: Usage) -> str | None:
     return f"the hypervisor withheld {stolen:.0%} of the {_cores(cores)}" if stolen > MOST_STOLEN else None
 
 
+def _throttled(load: LoadResult, usage: Usage) -> str | None:
+    allowed_s = free_cores(load, usage) * usage.window_s
+    periods, stopped_s = usage.machine.throttled_periods, usage.machine.throttled_s
+    is_much = stopped_s is None or _share(stopped_s, allowed_s) > MOST_THROTTLED
+    return _stopped(usage) if periods and is_much else None
+
+
 def _disturbed(load: LoadResult, usage: Usage) -> str | None:
-    cores = usage.machine.cores
-    others = _others(cores, usage.cpu_s + load.generator_cpu_s)
+    """Under a CPU quota there are cores that others may use and nobody here misses."""
+    cores, quota = usage.machine.cores, usage.machine.quota_cores
+    missed = 1.0 if quota is None else _share(quota, len(cores))
+    others = _share(_others(cores, usage.cpu_s + load.generator_cpu_s) - (1 - missed), missed)
     if others <= MOST_OTHERS:
         return None
     return f"others than the server and the generator used {others:.0%} of the {_cores(cores)}"
@@ -95,8 +124,8 @@ def _disturbed(load: LoadResult, usage: Usage) -> str | None:
 
 def _crowded(load: LoadResult, usage: Usage) -> str | None:
     """All cores are taken, and there is more to run. Where waiting is unknown, too many workers are a sign of it."""
-    cores, workers = _server_cores(load, usage), len(_workers(usage))
-    idle, waiting = _share(sum(core.idle_s for core in cores), _time_s(cores)), _waiting(usage)
+    cores, workers = _server_cores(load, usage), _workers_at_a_time(usage)
+    idle, waiting = _idle(load, usage), _waiting(usage)
     if idle >= LEAST_IDLE or (workers <= len(cores) if waiting is None else waiting <= MOST_WAITING):
         return None
     left = f"{idle:.0%} of the {_cores(cores)} for the server was idle"
@@ -107,7 +136,7 @@ def _crowded(load: LoadResult, usage: Usage) -> str | None:
 
 def _without_queue(load: LoadResult, usage: Usage) -> str | None:
     """However busy the server is: it gets its next request only when the generator has taken the last response."""
-    workers = len(_workers(usage))
+    workers = _workers_at_a_time(usage)
     if load.loop == "open" or load.connections >= LEAST_CONNECTIONS * workers:
         return None
     offered = f"{_counted(load.connections, 'connection')} for {_counted(workers, 'worker')}"
@@ -120,29 +149,28 @@ def _busy(load: LoadResult, usage: Usage) -> str | None:
     if average < LEAST_BUSY:
         return None
     whose, they = ("the worker", "it") if len(busy) == 1 else (f"the {len(busy)} workers", "they")
-    return f"{whose} used {average:.0%} of the CPU that {they} can get"
+    return f"{whose} used {average:.0%} of the CPU that {they} can get{_threads(max(busy), load, usage)}"
 
 
 def _one_busy(load: LoadResult, usage: Usage) -> str | None:
     busy = sorted(_busy_shares(load, usage))
-    if not busy or busy[-1] < LEAST_BUSY_ONE:
+    if not busy or busy[-1].share < LEAST_BUSY_ONE:
         return None
-    return f"one worker used {busy[-1]:.0%} of the CPU that it can get, the others {_average(busy[:-1]):.0%}"
+    used = f"one worker used {busy[-1].share:.0%} of the CPU that it can get{_threads(busy[-1], load, usage)}"
+    return f"{used}, the others {_average(busy[:-1]):.0%}"
 
 
 def _kept_up(load: LoadResult, usage: Usage) -> str | None:
     if load.offered is None or _unserved(load) > MOST_UNSERVED:
         return None
-    busiest = max(_busy_shares(load, usage), default=0.0)
     served = f"{load.offered.rate_per_s:,.0f} requests/s were offered and served"
-    return f"{served}, and the busiest worker used {busiest:.0%} of the CPU that it can get"
+    return f"{served}, and the busiest worker used {_busiest(load, usage)}"
 
 
 def _starved(load: LoadResult, usage: Usage) -> str:
-    busiest = max(_busy_shares(load, usage), default=0.0)
     unserved = f", yet {_unserved(load):.0%} of what was due was not served" if load.offered else ""
     return (
-        f"the busiest worker used only {busiest:.0%} of the CPU that it can get{unserved}: too few connections"
+        f"the busiest worker used only {_busiest(load, usage)}{unserved}: too few connections"
         f" ({load.connections}), or the server waits for something else than the CPU"
     )
 
@@ -151,6 +179,7 @@ RULES: Final[Sequence[tuple[Limit, Callable[[LoadResult, Usage], str | None]]]] 
     (Limit.GENERATOR, _doubted),
     (Limit.GENERATOR, _hogged),
     (Limit.MACHINE, _stolen),
+    (Limit.MACHINE, _throttled),
     (Limit.MACHINE, _disturbed),
     (Limit.MACHINE, _crowded),
     (Limit.STARVED, _without_queue),
@@ -172,21 +201,80 @@ def _server_cores(load: LoadResult, usage: Usage) -> list[CoreUsage]:
     return [core for core in usage.machine.cores if core.cpu not in load.cpus] or usage.machine.cores
 
 
-def _busy_shares(load: LoadResult, usage: Usage) -> list[float]:
-    """Of each worker, the CPU that it used of what it can use."""
-    cores = len(_server_cores(load, usage))
-    return [_busy_share(worker, usage.window_s, cores) for worker in _workers(usage)]
+def _workers_at_a_time(usage: Usage) -> int:
+    """Without those that others came in place of; all where none was left in the end."""
+    workers = _workers(usage)
+    return len([worker for worker in workers if not worker.ended]) or len(workers)
 
 
-def _busy_share(worker: ProcessUsage, window_s: float, cores: int) -> float:
-    """A worker can get one core, or all where it was seen to run on several at once.
+@dataclass(frozen=True, order=True)
+class Busy:
+    """Of the CPU that a worker can get while it lives, the ``share`` that it used."""
 
-    A thread can't run on several, so a worker is as busy as its busiest thread, at least.
+    share: float
+    used_cores: float
+    at_once: float
+    lived_s: float
+    threads: int
+
+
+def _busy_shares(load: LoadResult, usage: Usage) -> list[Busy]:
+    """Of each worker, also of those that ended."""
+    cores = free_cores(load, usage)
+    return [_busy_share(worker, worker.lived_s or usage.window_s, cores) for worker in _workers(usage)]
+
+
+def _busy_share(worker: ProcessUsage, lived_s: float, cores: float) -> Busy:
+    """A worker can get a core for each of the threads that did its work, as far as there are so many.
+
+    A thread can't run on several, so a worker is as busy as its busiest thread, at least. Threads that hold a global
+    lock in turn can't use more than one core, whoever of them did the work. Where threads were not counted, a worker
+    can get one core, or all where it was seen to run on several at once.
     """
-    used = worker.cpu_s / window_s
-    if used <= ONE_CORE:
-        return min(1.0, used)
-    return min(1.0, max(used / cores, (worker.busiest_thread_s or 0.0) / window_s))
+    used, one = worker.cpu_s / lived_s, min(1.0, cores)
+    if worker.busy_threads is not None:
+        at_once = min(float(max(1, worker.busy_threads)), cores)
+    else:
+        at_once = one if used <= ONE_CORE else cores
+    shares = [used / at_once, (worker.busiest_thread_s or 0.0) / lived_s / one]
+    if _has_global_lock(worker.program):
+        shares.append(used / one)
+    share = min(1.0, max(shares))
+    return Busy(share, used, at_once, lived_s, worker.busy_threads or 1)
+
+
+def _has_global_lock(program: str) -> bool:
+    return any(fnmatchcase(program, each) for each in LOCKED) and not fnmatchcase(program, UNLOCKED)
+
+
+def _busiest(load: LoadResult, usage: Usage) -> str:
+    busy = max(_busy_shares(load, usage), default=None)
+    if busy is None:
+        return "0% of the CPU that it can get"
+    return f"{busy.share:.0%} of the CPU that it can get{_threads(busy, load, usage)}"
+
+
+def _threads(busy: Busy, load: LoadResult, usage: Usage) -> str:
+    """How that is meant where several threads did the work."""
+    if busy.threads == 1:
+        return ""
+    return f" (its {busy.threads} busy threads {busy.used_cores:.1f} cores of {free_cores(load, usage):.3g})"
+
+
+def _idle(load: LoadResult, usage: Usage) -> float:
+    """The share of the server's cores' time in which these had nothing to do."""
+    cores = _server_cores(load, usage)
+    return _share(sum(core.idle_s for core in cores), _time_s(cores))
+
+
+def _stopped(usage: Usage) -> str:
+    """How often and for how long the quota left nothing to run with."""
+    quota, stopped_s = usage.machine.quota_cores, usage.machine.throttled_s
+    whose = "the CPU quota" if quota is None else f"the CPU quota of {quota:.3g} core{'' if quota == 1 else 's'}"
+    times = f"{whose} was used up {_counted(usage.machine.throttled_periods or 0, 'time')}"
+    if stopped_s is None:
+        return times
+    return f"{times}, which took {stopped_s:.2g} s of cores' time in {usage.window_s:.2g} s"
 
 
 def _waiting(usage: Usage) -> float | None:
@@ -225,8 +313,9 @@ def _share(part: float, whole: float) -> float:
     return max(0.0, part / whole) if whole else 0.0
 
 
-def _average(shares: Sequence[float]) -> float:
-    return sum(shares) / len(shares) if shares else 0.0
+def _average(busy: Sequence[Busy]) -> float:
+    """Each by how long it lived."""
+    return _share(sum(each.share * each.lived_s for each in busy), sum(each.lived_s for each in busy))
 
 
 def _cores(cores: Sequence[CoreUsage]) -> str:

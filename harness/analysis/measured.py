@@ -6,10 +6,10 @@ from functools import cached_property
 from statistics import median_high
 from typing import Final
 
-from harness.analysis.limits import Limit, Limiting, limit_of
+from harness.analysis.limits import MOST_DEMANDED, Limit, Limiting, contention, free_cores, limit_of, server_demand
 from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import LoadResult, Second
-from harness.record import TrialRecord, Usage
+from harness.record import ProcessUsage, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
 
 MS_PER_S: Final = 1000
@@ -20,13 +20,15 @@ SHORTEST_S: Final = 0.5  # the last row of a series is what is left of the windo
 class Measured:
     """A trial that counts: its load and usage are there, and nothing spoke against it.
 
-    Seconds at the beginning of the window that were still warm-up are in none of its figures.
+    Seconds at the beginning of the window that were still warm-up are in none of its figures. Memory
+    ``is_proportional`` where that is known of every trial that this one may be set beside.
     """
 
     block: int
     load: LoadResult
     usage: Usage
-    workers: int = 1  # that were declared or, where nobody did, found
+    is_proportional: bool = False
+    number_of_workers: int = 1  # that were declared or, where nobody did, found
 
     @cached_property
     def steady(self) -> Steady | None:
@@ -81,8 +83,8 @@ class Measured:
     @property
     def cpu_ms_per_request(self) -> float:
         """CPU of all the server's processes for one completed request."""
-        warming_s = self.usage.series[self.discard_s - 1].cpu_s.values() if self.discard_s else ()
-        return (self.usage.cpu_s - sum(warming_s)) * MS_PER_S / self._requests
+        warming_s = self.usage.series[self.discard_s - 1].all_cpu_s if self.discard_s else 0.0
+        return (self.usage.cpu_s - warming_s) * MS_PER_S / self._requests
 
     @property
     def busy_cores(self) -> float:
@@ -90,9 +92,49 @@ class Measured:
         return self.usage.cpu_s / self.usage.window_s
 
     @property
+    def demanded_cores(self) -> float:
+        """How many all the server's processes together would have kept busy, had there been enough."""
+        return server_demand(self.load, self.usage)
+
+    @property
+    def free_cores(self) -> float:
+        """How many the server could use, with the generator where that had none of its own."""
+        return free_cores(self.load, self.usage)
+
+    @property
+    def contention(self) -> float:
+        """What server and generator demanded of these, as a multiple of them."""
+        return contention(self.load, self.usage)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of all the server's processes at the end, pages that they share counted once (PSS); or in each of them (RSS)
+        where it is not proportional."""
+        return self.rss_bytes if (pss_bytes := self.pss_bytes) is None else pss_bytes
+
+    @property
+    def pss_bytes(self) -> int | None:
+        """The former; None where it is not proportional."""
+        return self.usage.pss_bytes if self.is_proportional else None
+
+    @property
     def rss_bytes(self) -> int:
-        """Resident memory of all the server's processes at the end, pages that they share counted in each."""
+        """The latter."""
         return self.usage.rss_bytes
+
+    def memory_of(self, process: ProcessUsage) -> int:
+        """That of one of its processes, in the same way."""
+        return process.pss_bytes if self.is_proportional and process.pss_bytes is not None else process.rss_bytes
+
+    @property
+    def kept_its_workers(self) -> bool:
+        """Whether the same workers were there all the time."""
+        return len(self.workers) == self.number_of_workers
+
+    @property
+    def workers(self) -> list[ProcessUsage]:
+        """The processes that answered, also those that ended."""
+        return [process for process in self.usage.processes if process.role == "worker"]
 
     @property
     def error_share(self) -> float:
@@ -131,9 +173,13 @@ class Measured:
 
 
 def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, ...]:
-    """The trials of a topology that count, of those that were offered what the scenario says."""
+    """The trials of a topology that count, of those that were offered what the scenario says; the records are of a
+    whole run."""
+    records = list(records)
+    sound = [record.usage for record in records if record.usage and record.status == "ok"]
+    is_proportional = all(usage.pss_bytes is not None for usage in sound)
     return tuple(
-        Measured(record.block, record.load, record.usage, record.number_of_workers)
+        Measured(record.block, record.load, record.usage, is_proportional, record.number_of_workers)
         for record in records
         if record.topology == topology
         and record.rate_per_s is None
@@ -143,9 +189,15 @@ def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, .
     )
 
 
-def number_of_workers(trials: Sequence[Measured]) -> int:
+def median_workers(trials: Sequence[Measured]) -> int:
     """Return how many workers the trials of one topology had, of a pool the median. Raises StatisticsError for none."""
-    return median_high(trial.workers for trial in trials)
+    return median_high(trial.number_of_workers for trial in trials)
+
+
+def are_oversubscribed(trials: Sequence[Measured]) -> bool:
+    """Whether more was demanded of the server's cores than there are of them, on the average of the trials (at least
+    one). Workers that mostly wait for something else do not: they scale as though each had a core of its own."""
+    return sum(trial.contention for trial in trials) / len(trials) > MOST_DEMANDED
 
 
 def merged_latency(trials: Sequence[Measured]) -> LatencyHistogram:

@@ -32,7 +32,7 @@ P99: Final = Metric("p99", "p99", "ms", False, lambda trial: trial.p99_ms)
 CPU: Final = Metric(
     "cpu_per_request", "CPU/request", "ms", False, lambda trial: trial.cpu_ms_per_request, "cheaper", "dearer"
 )
-MEMORY: Final = Metric("memory", "memory", "B", False, lambda trial: trial.rss_bytes, "smaller", "larger")
+MEMORY: Final = Metric("memory", "memory", "B", False, lambda trial: trial.memory_bytes, "smaller", "larger")
 
 ERRORS: Final = Metric("errors", "errors", "", False, lambda trial: trial.error_share)
 

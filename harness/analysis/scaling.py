@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.limits import free_cores, is_oversubscribed
-from harness.analysis.measured import Measured, measured, number_of_workers
+from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers
 from harness.analysis.metrics import THROUGHPUT
-from harness.generator.placement import Placement
 from harness.record import TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.stats.estimate import Estimate
@@ -41,28 +39,20 @@ class FamilyScaling:
     why_not: str | None
 
 
-def scaling_of(
-    scenario: Scenario, records: Sequence[TrialRecord], comparisons: Comparisons, placement: Placement, cores: int
-) -> list[FamilyScaling]:
+def scaling_of(scenario: Scenario, records: Sequence[TrialRecord], comparisons: Comparisons) -> list[FamilyScaling]:
     """Every family of which clusters of different sizes were measured in the same rounds; none in an open loop, whose
-    throughput is what was offered. ``cores`` are those that generator and server may use together."""
+    throughput is what was offered."""
     if scenario.load.arrivals:
         return []
-    free = free_cores(placement, cores)
     return [
         _scaling(
             members,
             {workers: [trial.requests_per_s for trial in of] for workers, of in trials.items()},
-            within=[workers for workers, of in trials.items() if not is_oversubscribed(workers, _busy_cores(of), free)],
+            within=[workers for workers, of in trials.items() if not are_oversubscribed(of)],
             price=_price(measured(records, scenario.baseline.name), scenario.baseline, members.get(1), comparisons),
         )
         for members, trials in _families(scenario.topologies, records)
     ]
-
-
-def _busy_cores(trials: Sequence[Measured]) -> float:
-    """By the server, on the average of the trials."""
-    return sum(trial.busy_cores for trial in trials) / len(trials)
 
 
 def _families(
@@ -93,7 +83,7 @@ def _price(
     trials: Sequence[Measured], baseline: Topology, single: Topology | None, comparisons: Comparisons
 ) -> Comparison | None:
     """One worker under its supervisor against one process that has none."""
-    if not single or not trials or baseline.workers is not None or number_of_workers(trials) > 1:
+    if not single or not trials or baseline.workers is not None or median_workers(trials) > 1:
         return None
     return comparisons.get((single.name, THROUGHPUT.name))
 

@@ -11,9 +11,9 @@ from harness import rounds
 from harness.analysis.capacity import Capacity
 from harness.capacity.search import CEILINGS, is_found, next_rates
 from harness.doctor.checkup import checkup
-from harness.doctor.host import Host
 from harness.environment import describe_environment
 from harness.lock import alone
+from harness.machine.host import Host
 from harness.plan import PlannedTrial, trial_s
 from harness.preparation import Prepared
 from harness.record import EndReason, RunFolder, RunInfo, TrialRecord

@@ -14,7 +14,7 @@ from rich.text import Text
 from harness.cli.usage import usage_errors
 from harness.doctor.check import Check, Status
 from harness.doctor.checkup import checkup
-from harness.doctor.host import Host
+from harness.machine.host import Host
 from harness.scenario import Scenario, load_scenario
 
 # In the order in which they are shown.

@@ -11,9 +11,10 @@ from pydantic_core import ErrorDetails
 
 from harness.cli.usage import UsageError
 from harness.generator.load import Arrivals, Expectation, Load, Request, Target, Tls, parse_stage, target_of
-from harness.generator.placement import most_processes, parse_cpus, usable_cpus
+from harness.generator.placement import most_processes, parse_cpus
 from harness.generator.request import basic_auth_header, check_placeholders
 from harness.generator.sources import read_body, read_data, read_requests
+from harness.machine.cores import UsableCores
 from harness.problems import expected, key_of
 
 CLOSED_CONNECTIONS: Final = 10  # as wrk's
@@ -112,7 +113,7 @@ def placed(processes: str, cpus: str | None, connections: int) -> tuple[int, tup
     with _words():
         pinned = () if cpus is None else parse_cpus(cpus)
         if processes == AUTO:
-            return min(len(pinned) or most_processes(usable_cpus()), connections), pinned
+            return min(len(pinned) or most_processes(UsableCores.here()), connections), pinned
         if not re.fullmatch(r"[1-9]\d{0,3}", processes, re.ASCII):
             raise ValueError(f"--processes: expected a number or 'auto', got {processes!r}")
         if int(processes) > connections:

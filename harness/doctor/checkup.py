@@ -2,14 +2,15 @@
 
 from typing import Final
 
-from harness.doctor.cgroup import quota, throttling, times_throttled
+from harness.doctor.cgroup import quota, throttling
 from harness.doctor.check import Check
 from harness.doctor.connections import backlog, open_files, ports, time_wait
 from harness.doctor.contention import CpuTime, load_average, memory, steal
 from harness.doctor.cpu import cores, governor, smt, turbo
 from harness.doctor.demand import Demand
-from harness.doctor.host import Host
 from harness.doctor.system import aslr, virtualisation
+from harness.machine.cgroup import throttled
+from harness.machine.host import Host
 from harness.scenario import Scenario
 
 SAMPLE_S: Final = 0.5
@@ -21,7 +22,7 @@ def checkup(host: Host, scenario: Scenario | None) -> list[Check]:
     Each name is there exactly once, whatever the machine tells. Raises nothing.
     """
     demand = Demand.of(scenario)
-    cpu_before, throttled_before = CpuTime.read(host), times_throttled(host)
+    cpu_before, throttled_before = CpuTime.read(host), throttled(host)
     host.pause(SAMPLE_S)
     return [
         cores(host, demand),
@@ -31,7 +32,7 @@ def checkup(host: Host, scenario: Scenario | None) -> list[Check]:
         virtualisation(host),
         steal(cpu_before, CpuTime.read(host), SAMPLE_S),
         quota(host),
-        throttling(host, throttled_before, times_throttled(host), SAMPLE_S),
+        throttling(host, throttled_before, throttled(host), SAMPLE_S),
         load_average(host),
         memory(host),
         aslr(host),

@@ -4,7 +4,7 @@ from typing import Final
 
 from harness.doctor.check import Check, ok, unknown, warn
 from harness.doctor.demand import Demand
-from harness.doctor.host import Host, whole, word_after
+from harness.machine.host import Host, whole, word_after
 
 SPARE_FILES: Final = 64  # what a process has open beside its connections
 HELD_S: Final = 60.0  # how long TIME_WAIT takes in Linux

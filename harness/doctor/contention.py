@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from harness.doctor.check import Check, ok, unknown, warn
-from harness.doctor.host import Host, decimal, whole, word_after
+from harness.machine.host import Host, decimal, whole, word_after
 
 MOST_STEAL: Final = 0.01  # of all CPU time: half of the differences that usually make no difference
-MOST_LOAD: Final = 0.5  # runnable processes for each usable core
+MOST_LOAD: Final = 0.5  # runnable processes, of everybody, for each core that they may be met on
 MOST_STALLED_PERCENT: Final = 1.0  # of the time, as the kernel has it
 _COUNTERS: Final = slice(1, 9)  # user to steal in proc_stat(5); guest time, after them, is within user
 
@@ -51,7 +51,7 @@ def load_average(host: Host) -> Check:
     load, usable = decimal((host.text("proc/loadavg") or " ").split(" ")[0]), len(host.cpus)
     if load is None:
         return unknown("load average", "not told how busy the machine is")
-    what = f"{load:.2f} over the last minute, on {usable} usable cores"
+    what = f"{load:.2f} over the last minute, on {usable} cores"
     if load <= MOST_LOAD * usable:
         return ok("load average", what)
     return warn("load average", what, "End what else is running, and wait a minute.")

@@ -5,8 +5,9 @@ from typing import Final
 
 from harness.doctor.check import Check, ok, unknown, warn
 from harness.doctor.demand import Demand
-from harness.doctor.host import Host
 from harness.doctor.system import is_virtual
+from harness.machine.cores import UsableCores
+from harness.machine.host import Host
 
 _CPU: Final = "sys/devices/system/cpu"
 _STEADY: Final = "performance"
@@ -15,8 +16,8 @@ _TURBO: Final = {f"{_CPU}/intel_pstate/no_turbo": 0, f"{_CPU}/cpufreq/boost": 1}
 
 
 def cores(host: Host, demand: Demand) -> Check:
-    """Whether every worker and every process of the generator can have a core of its own."""
-    usable, needed = len(host.cpus), demand.workers + demand.processes
+    """Whether every worker and every process of the generator can have a core of its own, or the time of one."""
+    usable, needed = UsableCores.of(host).count, demand.workers + demand.processes
     what = f"{usable} usable, {needed} needed: workers {demand.workers}, generator {demand.processes}"
     if usable >= needed:
         return ok("cores", what)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from harness.doctor.check import Check, ok, unknown, warn
-from harness.doctor.host import Host
+from harness.machine.host import Host
 
 _MAKERS: Final = ("QEMU", "KVM", "VMware", "VirtualBox", "Xen", "Virtual Machine", "Google Compute Engine")
 _CONTAINERS: Final = (".dockerenv", "run/.containerenv", "run/systemd/container")  # Docker, Podman, systemd-nspawn

@@ -1,11 +1,11 @@
 """Which cores the generator's processes run on, and which are left to the server."""
 
-import os
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
+
+from harness.machine.cores import UsableCores
 
 _CPUS: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
@@ -22,22 +22,25 @@ class Placement(BaseModel):
 
 def usable_cpus() -> list[int]:
     """The cores that this process, and so all that it starts, may run on."""
-    return sorted(os.sched_getaffinity(0))
+    return list(UsableCores.here().cpus)
 
 
-def apart(cpus: Sequence[int], processes: int, workers: int) -> Placement:
+def apart(cores: UsableCores, processes: int, workers: int) -> Placement:
     """Cores of their own for the generator's processes and the rest for the server, if that leaves it one a worker.
 
-    With fewer cores than that the two have to share: a server squeezed onto too few would be what is measured.
+    With fewer cores than that the two have to share: a server squeezed onto too few would be what is measured. So they
+    do under a CPU quota below the number of cores, however many these are: it is spent by both from one account, and
+    who is pinned can't evade the neighbours whom there are quotas for.
     """
-    if len(cpus) < processes + workers:
+    cpus = cores.cpus
+    if cores.is_limited or len(cpus) < processes + workers:
         return Placement(processes=processes)
-    return Placement(processes=processes, generator=tuple(cpus[-processes:]), server=tuple(cpus[:-processes]))
+    return Placement(processes=processes, generator=cpus[-processes:], server=cpus[:-processes])
 
 
-def most_processes(cpus: Sequence[int]) -> int:
+def most_processes(cores: UsableCores) -> int:
     """What ``auto`` means: every core but the one that is left to the server."""
-    return max(1, len(cpus) - 1)
+    return max(1, cores.count - 1)
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:

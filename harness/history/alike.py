@@ -29,4 +29,4 @@ def _server(topology: Topology) -> tuple[object, ...]:
 
 
 def _machine(environment: Environment) -> tuple[object, ...]:
-    return environment.cpu_model, environment.usable_cores
+    return environment.cpu_model, environment.usable_cores, environment.cpu_quota_cores

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from harness.analysis.across import compare_across
-from harness.analysis.metrics import Metric, metrics_of
+from harness.analysis.metrics import MEMORY, Metric, metrics_of
 from harness.history.alike import why_apart
 from harness.history.runs import METRICS, PastRun
 from harness.scenario import ScenarioError
@@ -15,6 +15,7 @@ from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.unpaired import Unpaired
 
 UNMEASURED: Final = "not measured"
+OTHER_MEMORY: Final = "memory counted otherwise"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,10 @@ def _rows(runs: Sequence[PastRun], topology: str, metric: Metric) -> Iterator[Ro
     for run in runs:
         figures = run.figures_of(topology, metric)
         estimate = mean_over_trials(figures) if figures else None
-        if apart := why_apart(run, reference, topology) or (None if figures else UNMEASURED):
+        apart = why_apart(run, reference, topology) or (None if figures else UNMEASURED)
+        if metric is MEMORY and run.is_proportional != reference.is_proportional:
+            apart = apart or OTHER_MEMORY
+        if apart:
             yield Row(run, estimate, apart)
             continue
         found = compare_across(before, figures, metric, run.scenario.margin) if before else None

@@ -20,7 +20,8 @@ METRICS: Final = (THROUGHPUT, P50, P99, CPU, MEMORY)
 class PastRun:
     """One run. ``figures`` are those of each trial that supports verdicts, by the names of topology and metric.
 
-    Of a run of two commits it is the head that counts, under the names that the topologies have in the scenario.
+    Of a run of two commits it is the head that counts, under the names that the topologies have in the scenario. Memory
+    ``is_proportional`` (PSS), or else resident.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PastRun:
     scenario: Scenario
     environment: Environment
     figures: Mapping[tuple[str, str], tuple[float, ...]]
+    is_proportional: bool = False
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -39,6 +41,7 @@ class PastRun:
             began_at = run.info.started_at.astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise RunFolderError(f"{run.path / 'run.json'}: not of a run: started_at: {error}") from error
+        of = {topology.title: measured(run.records, topology.name) for topology in _judged(run.scenario)}
         head = run.info.revisions[-1] if run.info.revisions else None
         return cls(
             name=run.path.name,
@@ -49,10 +52,9 @@ class PastRun:
             scenario=run.scenario,
             environment=run.environment,
             figures={
-                (topology.title, metric.name): figures_of(measured(run.records, topology.name), metric)
-                for topology in _judged(run.scenario)
-                for metric in METRICS
+                (title, metric.name): figures_of(trials, metric) for title, trials in of.items() for metric in METRICS
             },
+            is_proportional=all(trial.is_proportional for trials in of.values() for trial in trials),
         )
 
     def figures_of(self, topology: str, metric: Metric) -> tuple[float, ...]:

@@ -1,23 +1,24 @@
 """What happens on the machine as a whole, whoever does it: read by psutil, and from /proc what that does not read."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Final, TypeVar
 
 import psutil
 
+from harness.machine.cgroup import throttled
+from harness.machine.cores import UsableCores
+from harness.machine.host import Host
 from harness.record import CoreUsage, MachineUsage
 
-PRESSURE: Final = Path("/proc/pressure/cpu")  # see the kernel's psi.rst
-NETSTAT: Final = Path("/proc/net/netstat")
+STAT: Final = Path("/proc/stat")  # as psutil reads it
 US_PER_S: Final = 1_000_000
 
 Count = TypeVar("Count", int, float)
 
 
-def read_machine(cpus: Collection[int]) -> MachineUsage:
-    """What happened since the machine was started; ``cpus`` are the cores that matter."""
-    tcp = _tcp_counters()
+def read_machine(host: Host) -> MachineUsage:
+    """What happened since the machine was started, on the cores that can be used."""
+    tcp, usable, stopped = _tcp_counters(host), UsableCores.of(host), throttled(host)
     return MachineUsage(
         cores=[
             CoreUsage(
@@ -27,23 +28,36 @@ def read_machine(cpus: Collection[int]) -> MachineUsage:
                 idle_s=times.idle + times.iowait,
                 steal_s=times.steal,
             )
-            for cpu, times in enumerate(psutil.cpu_times(percpu=True))  # all that are online, usually all there are
-            if cpu in cpus
+            for cpu, times in zip(_online(), psutil.cpu_times(percpu=True), strict=False)
+            if cpu in host.cpus
         ],
-        pressure_s=_pressure_s(),
+        pressure_s=_pressure_s(host),
         listen_overflows=tcp.get("ListenOverflows"),
         listen_drops=tcp.get("ListenDrops"),
+        quota_cores=usable.quota if usable.is_limited else None,
+        throttled_periods=stopped.periods if stopped else None,
+        throttled_s=stopped.stopped_s if stopped else None,
     )
 
 
 def used_by_machine(first: MachineUsage, last: MachineUsage) -> MachineUsage:
-    """What happened between two readings."""
+    """What happened between two readings, on the cores that were there at both."""
+    before = {core.cpu: core for core in first.cores}
     return MachineUsage(
-        cores=[_used_by_core(before, now) for before, now in zip(first.cores, last.cores, strict=True)],
+        cores=[_used_by_core(before[now.cpu], now) for now in last.cores if now.cpu in before],
         pressure_s=_difference(first.pressure_s, last.pressure_s),
         listen_overflows=_difference(first.listen_overflows, last.listen_overflows),
         listen_drops=_difference(first.listen_drops, last.listen_drops),
+        quota_cores=last.quota_cores,
+        throttled_periods=_difference(first.throttled_periods, last.throttled_periods),
+        throttled_s=_difference(first.throttled_s, last.throttled_s),
     )
+
+
+def _online() -> list[int]:
+    """The numbers of the cores that psutil tells of, in its order: those that are offline are left out."""
+    names = [line.split(" ", 1)[0].removeprefix("cpu") for line in STAT.read_text(encoding="ascii").splitlines()]
+    return [int(name) for name in names if name.isdecimal()]
 
 
 def _used_by_core(first: CoreUsage, last: CoreUsage) -> CoreUsage:
@@ -60,21 +74,15 @@ def _difference(first: Count | None, last: Count | None) -> Count | None:
     return None if first is None or last is None else last - first
 
 
-def _pressure_s() -> float | None:
-    """For how long some task waited for a core; None where the kernel does not tell."""
-    try:
-        some, _, _ = PRESSURE.read_text(encoding="ascii").partition("\n")
-    except OSError:  # missing, or switched off (psi=0)
-        return None
+def _pressure_s(host: Host) -> float | None:
+    """For how long some task waited for a core; None where the kernel does not tell: see its psi.rst."""
+    some, _, _ = (host.text("proc/pressure/cpu") or "").partition("\n")  # missing, or switched off (psi=0)
     _, is_there, total_us = some.partition("total=")
     return int(total_us) / US_PER_S if is_there else None
 
 
-def _tcp_counters() -> dict[str, int]:
+def _tcp_counters(host: Host) -> dict[str, int]:
     """The extended TCP counters of this network namespace, by name; none where the kernel does not tell."""
-    try:
-        lines = NETSTAT.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return {}
+    lines = (host.text("proc/net/netstat") or "").splitlines()
     extended = [line.split()[1:] for line in lines if line.startswith("TcpExt:")]  # the names, and the counts
     return {name: int(count) for name, count in zip(*extended, strict=True)} if extended else {}

@@ -2,12 +2,18 @@
 
 import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import Final, Self
 
 import psutil
 
 from harness.record import ProcessUsage, ServerProcess
 from harness.units import NS_PER_S
+
+NEARLY_ALL: Final = 0.95  # of the CPU of a process
+TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -17,64 +23,115 @@ class ThreadReading:
     cpu_s: float
     run_delay_s: float
 
+    def since(self, before: "ThreadReading | None") -> "ThreadReading":
+        """What was added; all of it where there was none before, or another whose id it was given."""
+        if before is None or before.cpu_s > self.cpu_s:
+            return self
+        return ThreadReading(self.cpu_s - before.cpu_s, self.run_delay_s - before.run_delay_s)
+
 
 @dataclass(frozen=True)
 class ProcessReading:
-    """Counters of one process. ``threads``, by their ids, are none where the kernel keeps no such statistics."""
+    """Counters of one process. ``threads``, by their ids, are none where the kernel keeps no such statistics;
+    ``reaped_s`` is the CPU of children that ended and were waited for, and of their own such children. One that
+    ``has_ended`` and was not waited for yet, has CPU times and nothing else."""
 
-    user_s: float
-    system_s: float
-    rss_bytes: int
-    voluntary_switches: int
-    involuntary_switches: int
-    threads: dict[int, ThreadReading]
+    user_s: float = 0.0
+    system_s: float = 0.0
+    reaped_s: float = 0.0
+    rss_bytes: int = 0
+    voluntary_switches: int = 0
+    involuntary_switches: int = 0
+    thread_count: int = 0
+    threads: dict[int, ThreadReading] = field(default_factory=dict)
+    has_ended: bool = False
 
     @property
     def cpu_s(self) -> float:
         """User and system time."""
         return self.user_s + self.system_s
 
+    def after(self, before: Self) -> Self:
+        """This reading, with what only the one ``before`` still knew: threads that have ended since, or all but the
+        CPU times of a process that has."""
+        if self.has_ended:
+            return replace(before, user_s=self.user_s, system_s=self.system_s, reaped_s=self.reaped_s, has_ended=True)
+        most = max(before.thread_count, self.thread_count)
+        return replace(self, threads=before.threads | self.threads, thread_count=most)
+
 
 def read_process(process: psutil.Process) -> ProcessReading | None:
-    """Its counters so far; None when it has ended, even if nobody has taken notice."""
+    """Its counters so far; None when it is gone."""
     try:
         threads = _read_threads(process.pid)
         with process.oneshot():
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None  # its memory is gone; an earlier reading stands
-            cpu, switches = process.cpu_times(), process.num_ctx_switches()
-            return ProcessReading(
+            cpu, has_ended = process.cpu_times(), process.status() == psutil.STATUS_ZOMBIE
+            reading = ProcessReading(
                 user_s=cpu.user,
                 system_s=cpu.system,
+                reaped_s=cpu.children_user + cpu.children_system,
+                has_ended=has_ended,
+            )
+            if has_ended:
+                return reading
+            switches = process.num_ctx_switches()
+            return replace(
+                reading,
                 rss_bytes=process.memory_info().rss,
                 voluntary_switches=switches.voluntary,
                 involuntary_switches=switches.involuntary,
+                thread_count=process.num_threads(),
                 threads=threads,
             )
     except psutil.NoSuchProcess:
         return None
 
 
-def used_by_process(process: ServerProcess, first: ProcessReading, last: ProcessReading) -> ProcessUsage:
-    """What the process used between two readings. A thread that ended before the last is not in the run delay."""
-    threads = [_since(first.threads.get(tid), thread) for tid, thread in last.threads.items()]
+def read_pss_bytes(process: psutil.Process) -> int | None:
+    """Its proportional memory, for which the kernel goes through all of its pages: 20 ms for a GiB. None when it is
+    another user's or gone, or where the kernel does not tell."""
+    try:
+        return int(getattr(process.memory_full_info(), "pss", 0)) or None
+    except psutil.Error:
+        return None
+
+
+def used_by_process(
+    process: ServerProcess,
+    first: ProcessReading,
+    last: ProcessReading,
+    lived_s: float | None = None,
+    pss_bytes: int | None = None,
+    ended: bool = False,
+) -> ProcessUsage:
+    """What the process used between two readings."""
+    threads = [thread.since(first.threads.get(tid)) for tid, thread in last.threads.items()]
+    cpu_s = last.cpu_s - first.cpu_s
     return ProcessUsage(
         pid=process.pid,
         role=process.role,
+        program=process.program,
         user_s=last.user_s - first.user_s,
         system_s=last.system_s - first.system_s,
         run_delay_s=sum(thread.run_delay_s for thread in threads) if threads else None,
         busiest_thread_s=max((thread.cpu_s for thread in threads), default=None),
         rss_bytes=last.rss_bytes,
+        pss_bytes=pss_bytes,
         voluntary_switches=last.voluntary_switches - first.voluntary_switches,
         involuntary_switches=last.involuntary_switches - first.involuntary_switches,
+        threads=last.thread_count,
+        busy_threads=_busy_threads(threads, cpu_s, last.thread_count) if threads else None,
+        lived_s=lived_s,
+        ended=ended,
     )
 
 
-def _since(before: ThreadReading | None, now: ThreadReading) -> ThreadReading:
-    if before is None:
-        return now
-    return ThreadReading(now.cpu_s - before.cpu_s, now.run_delay_s - before.run_delay_s)
+def _busy_threads(threads: Sequence[ThreadReading], cpu_s: float, thread_count: int) -> int:
+    """The fewest that used nearly all of the CPU. Where those that were seen did not, others came and went between two
+    readings: then as many as there were at a time."""
+    most_first_s = accumulate(sorted((thread.cpu_s for thread in threads), reverse=True))
+    nearly_s = NEARLY_ALL * cpu_s - TICK_S  # which is in steps, where the threads' is not
+    return next((count for count, sum_s in enumerate(most_first_s, 1) if sum_s >= nearly_s), thread_count)
 
 
 def _read_threads(pid: int) -> dict[int, ThreadReading]:

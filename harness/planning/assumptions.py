@@ -82,7 +82,7 @@ def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumptio
     is_given = demand.cores_per_host is not None or demand.memory_per_host_bytes is not None
     yield Assumption(
         f"A host has {host.cores} core{'s' if host.cores > 1 else ''} and {size_text(host.memory_bytes)} of memory"
-        f"{'' if is_given else ', as the machine that was measured'}.",
+        f"{'' if is_given else f', as the machine that was measured{_quota(evidence)}'}.",
         Basis.GIVEN if is_given else Basis.MEASURED,
     )
     yield Assumption(
@@ -90,13 +90,19 @@ def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumptio
         Basis.GIVEN,
     )
     yield Assumption(
-        "Memory is what all the server's processes held at the end of a measurement, pages they share counted in each.",
+        "Memory is what all the server's processes held at the end of a measurement, pages that they share counted"
+        f" {'once (PSS)' if evidence.is_proportional else 'in each (RSS): it is less'}.",
         Basis.MEASURED,
     )
     if demand.host_cost_per_h is not None:
         yield Assumption(
             f"A host costs {demand.host_cost_per_h:g} per hour; a month has {HOURS_PER_MONTH} hours.", Basis.GIVEN
         )
+
+
+def _quota(evidence: Evidence) -> str:
+    quota = evidence.environment.cpu_quota_cores
+    return "" if quota is None else f" had by its CPU quota of {quota:.3g}"
 
 
 def _waiting(planned: Sequence[Carried]) -> Iterator[Assumption]:

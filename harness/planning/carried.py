@@ -7,8 +7,8 @@ from typing import Final
 
 from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.comparison import compare_topologies
-from harness.analysis.limits import Limit, free_cores, is_oversubscribed
-from harness.analysis.measured import Measured, measured, number_of_workers
+from harness.analysis.limits import Limit
+from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.environment import Environment
 from harness.planning.refused import PlanningError, Refused
@@ -40,8 +40,9 @@ class Carried:
     an ``objective``, the highest rate that keeps it; None where no rate kept it.
 
     ``workers`` is 1 for a topology that is no cluster. ``service`` is what a request takes at low load, ``observed``
-    the response times at other rates. ``predicted_from`` are the numbers of workers that a prediction rests on; empty
-    where this was measured. Where the figures are a floor, ``floor`` says why.
+    the response times at other rates. ``memory_bytes`` is that of all its processes, ``demanded_cores`` what they would
+    have kept busy, had there been enough. ``predicted_from`` are the numbers of workers that a prediction rests on;
+    empty where this was measured. Where the figures are a floor, ``floor`` says why.
     """
 
     topology: str
@@ -50,8 +51,8 @@ class Carried:
     is_cluster: bool
     rate: Estimate | None
     saturation: Estimate | None
-    worker_rss_bytes: Estimate
-    busy_cores: float
+    memory_bytes: Estimate
+    demanded_cores: float
     objective: str | None = None
     service: Service | None = None
     observed: tuple[Observed, ...] = ()
@@ -62,7 +63,8 @@ class Carried:
 @dataclass(frozen=True)
 class Evidence:
     """All that a plan rests on. ``load`` says what the topologies were offered, ``command`` how to measure again;
-    ``refused`` are the topologies of which nothing is known."""
+    ``refused`` are the topologies of which nothing is known. Memory ``is_proportional`` where shared pages are counted
+    once."""
 
     carried: tuple[Carried, ...]
     families: tuple[FamilyScaling, ...]
@@ -70,6 +72,7 @@ class Evidence:
     environment: Environment
     load: str
     command: str
+    is_proportional: bool = False
 
 
 def evidence_of(run: Run) -> Evidence:
@@ -79,21 +82,22 @@ def evidence_of(run: Run) -> Evidence:
 
 
 def _searched(run: Run) -> Evidence:
-    scenario, free = run.scenario, free_cores(run.info.placement, run.environment.usable_cores)
-    found = [_kept(capacity, free) for capacity in capacities(run)]
+    of_each = capacities(run)
+    found = [_kept(capacity) for capacity in of_each]
     return Evidence(
         carried=tuple(each for each in found if isinstance(each, Carried)),
-        families=tuple(scaling_of(scenario, run.records, {}, run.info.placement, run.environment.usable_cores)),
+        families=tuple(scaling_of(run.scenario, run.records, {})),
         refused=tuple(each for each in found if isinstance(each, Refused)),
         environment=run.environment,
         load="requests that arrive at random",
         command=run.info.command,
+        is_proportional=_is_proportional([trial for capacity in of_each for trial in capacity.ceilings]),
     )
 
 
-def _kept(capacity: Capacity, free: int) -> Carried | Refused:
+def _kept(capacity: Capacity) -> Carried | Refused:
     """What it carries with the objectives kept, or why that is not known."""
-    found = _found(capacity.topology, capacity.ceilings, free)
+    found = _found(capacity.topology, capacity.ceilings)
     if isinstance(found, Refused):
         return found
     objective = " and ".join(each.text for each in capacity.objectives)
@@ -126,10 +130,10 @@ def _compared(run: Run) -> Evidence:
             "this run offered a rate: whoever kept up with it carries at least that, and how much more can't be told."
             " Measure without a rate, in a closed loop, or plan from a run of harness capacity"
         )
-    free = free_cores(run.info.placement, run.environment.usable_cores)
-    found = [_found(topology, measured(run.records, topology.name), free) for topology in scenario.topologies]
+    trials = [measured(run.records, topology.name) for topology in scenario.topologies]
+    found = [_found(topology, of) for topology, of in zip(scenario.topologies, trials, strict=True)]
     comparisons = compare_topologies(scenario, Looks(run.info.looks), run.records)
-    families = scaling_of(scenario, run.records, comparisons, run.info.placement, run.environment.usable_cores)
+    families = scaling_of(scenario, run.records, comparisons)
     return Evidence(
         carried=tuple(each for each in found if isinstance(each, Carried)),
         families=tuple(families),
@@ -137,11 +141,16 @@ def _compared(run: Run) -> Evidence:
         environment=run.environment,
         load=f"a closed loop of {scenario.load.connections} connections",
         command=run.info.command,
+        is_proportional=_is_proportional([trial for of in trials for trial in of]),
     )
 
 
-def _found(topology: Topology, trials: Sequence[Measured], free: int) -> Carried | Refused:
-    """What it carries, or why that is not known. ``free`` are the cores that the generator left to the server."""
+def _is_proportional(trials: Sequence[Measured]) -> bool:
+    return all(trial.is_proportional for trial in trials)
+
+
+def _found(topology: Topology, trials: Sequence[Measured]) -> Carried | Refused:
+    """What it carries, or why that is not known."""
     telling = [trial for trial in trials if trial.supports_verdicts]
     if not trials:
         why, advice = "No trial of it counts.", "Look for why in the report of the run, and measure it again."
@@ -149,9 +158,8 @@ def _found(topology: Topology, trials: Sequence[Measured], free: int) -> Carried
     if not telling:
         why, advice = "The load generator was the limit of all its trials.", "Give it more processes."
         return Refused(topology.name, why, advice)
-    workers = number_of_workers(telling)
+    workers = median_workers(telling)
     rate = mean_over_trials([trial.requests_per_s for trial in telling])
-    busy_cores = sum(trial.busy_cores for trial in telling) / len(telling)
     return Carried(
         topology=topology.name,
         family=topology.family,
@@ -159,14 +167,14 @@ def _found(topology: Topology, trials: Sequence[Measured], free: int) -> Carried
         is_cluster=topology.workers is not None or workers > 1,
         rate=rate,
         saturation=rate,
-        worker_rss_bytes=mean_over_trials([trial.rss_bytes / workers for trial in telling]),
-        busy_cores=busy_cores,
-        floor=_floor(telling, is_oversubscribed(workers, busy_cores, free)),
+        memory_bytes=mean_over_trials([trial.memory_bytes for trial in telling]),
+        demanded_cores=sum(trial.demanded_cores for trial in telling) / len(telling),
+        floor=_floor(telling),
     )
 
 
-def _floor(trials: Sequence[Measured], is_oversubscribed: bool) -> str | None:
-    if is_oversubscribed:
-        return "its busy workers outnumbered the cores that the load generator left free"
+def _floor(trials: Sequence[Measured]) -> str | None:
+    if are_oversubscribed(trials):
+        return "it and the load generator wanted more cores than there were"
     ((limit, _),) = Counter(trial.limiting.limit for trial in trials).most_common(1)
     return FLOORS.get(limit)

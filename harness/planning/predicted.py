@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import linear_regression
 from typing import Final
 
 from harness.analysis.scaling import FamilyScaling
 from harness.planning.carried import Carried
 from harness.planning.refused import BeyondDataError
-from harness.stats.estimate import product_of
+from harness.stats.estimate import Estimate, product_of
 from harness.stats.scaling import WhichLaw
 
 MOST_TIMES: Final = 2  # the largest measured number of workers: beyond it a small cost that no one saw may be all
@@ -18,7 +19,8 @@ def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers:
 
     Its saturation throughput is what the Universal Scalability Law foretells for as many rounds as were measured. The
     rate at an objective is the same part of it as with the largest measured cluster; since the two are estimated from
-    different figures, their intervals are put together as independent ones. Raises BeyondDataError.
+    different figures, their intervals are put together as independent ones. Memory grows by a worker's as it did among
+    the measured ones, what they share not being among it. Raises BeyondDataError.
     """
     fitted = [point.workers for point in family.points if not point.is_oversubscribed] if family else []
     if family is None or family.laws is None:
@@ -43,10 +45,24 @@ def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers:
         workers=workers,
         rate=product_of(saturation, kept) if largest.objective else saturation,
         saturation=saturation,
-        busy_cores=largest.busy_cores * saturation.value / largest.saturation.value,
+        memory_bytes=_memory_bytes(members, largest, workers),
+        demanded_cores=largest.demanded_cores * saturation.value / largest.saturation.value,
         observed=(),
         predicted_from=tuple(fitted),
     )
+
+
+def _memory_bytes(members: Sequence[Carried], largest: Carried, workers: int) -> Estimate:
+    """That of the largest, and of so many workers more or fewer by the straight line through all members; where there
+    is none, as though they shared nothing."""
+    known = largest.memory_bytes
+    sizes, memories = zip(*((member.workers, member.memory_bytes.value) for member in members), strict=True)
+    of_worker = known.value / largest.workers
+    if len(set(sizes)) > 1:
+        of_worker = max(0.0, linear_regression(sizes, memories).slope)
+    more_bytes = of_worker * (workers - largest.workers)
+    low, high = (None if end is None else end + more_bytes for end in (known.low, known.high))
+    return replace(known, value=known.value + more_bytes, low=low, high=high, method=f"{known.method}; line by workers")
 
 
 def _no_law(family: FamilyScaling | None, members: Sequence[Carried]) -> str:
@@ -55,7 +71,7 @@ def _no_law(family: FamilyScaling | None, members: Sequence[Carried]) -> str:
         return f"No law of scaling can be fitted to {sizes} worker{'' if sizes == '1' else 's'} alone."
     crowded = [point.topology for point in family.points if point.is_oversubscribed]
     why = f"No law of scaling can be fitted: {family.why_not}"
-    return f"{why}, since {', '.join(crowded)} had more busy workers than free cores." if crowded else f"{why}."
+    return f"{why}, since {', '.join(crowded)} wanted more cores than there were." if crowded else f"{why}."
 
 
 def _name(member: Carried, workers: int) -> str:

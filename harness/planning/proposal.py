@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.limits import is_oversubscribed
 from harness.analysis.scaling import FamilyScaling
 from harness.planning.assumptions import Assumption, assumptions_of
 from harness.planning.carried import Carried, Evidence
 from harness.planning.demand import Demand
 from harness.planning.predicted import predicted
 from harness.planning.refused import BeyondDataError, PlanningError, Refused
-from harness.planning.sizing import Host, Sizing, memory_bytes, sizing_of
+from harness.planning.sizing import Host, Sizing, competes, memory_bytes, sizing_of
 from harness.planning.waiting import Support, support_of
 from harness.units import size_text
 
@@ -88,11 +87,12 @@ def _judged(carried: Carried, evidence: Evidence, demand: Demand, host: Host) ->
     if carried.rate.low is None:
         why = "A single trial has no interval, whose lower end would be planned with."
         return Refused(carried.topology, why, f"Measure more rounds: {evidence.command}")
-    if is_oversubscribed(carried.workers, carried.busy_cores, host.cores):
-        why = f"Its {carried.workers} workers keep {carried.busy_cores:.1f} cores busy, and compete for {host.cores}."
+    if competes(carried, host):
+        workers = f"{carried.workers} worker{'' if carried.workers == 1 else 's'}"
+        why = f"Its {workers} would keep {carried.demanded_cores:.1f} cores busy, and compete for {host.cores}."
         return Refused(carried.topology, why, "Plan with hosts that have a core for each worker.")
     if (needed := memory_bytes(carried)) > host.memory_bytes:
-        why = f"Its workers need {size_text(needed)} of memory, and a host has {size_text(host.memory_bytes)}."
+        why = f"Its processes need {size_text(needed)} of memory, and a host has {size_text(host.memory_bytes)}."
         return Refused(carried.topology, why, "Take hosts with more memory, or fewer workers.")
     sizing = sizing_of(carried, demand, host)
     if sizing is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final, Self
 
+from harness.analysis.limits import MOST_DEMANDED
 from harness.environment import Environment
 from harness.planning.carried import Carried
 from harness.planning.demand import Demand
@@ -11,6 +12,9 @@ from harness.planning.waiting import Bracket, bracket_of
 from harness.stats.estimate import Estimate
 
 HOURS_PER_MONTH: Final = 730
+MOST_SHARED: Final = (
+    0.5  # of a host's cores, by more workers than these: one in three then finds neither of two free (M/M/2)
+)
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,16 @@ def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
     )
 
 
+def competes(carried: Carried, host: Host) -> bool:
+    """Whether it would get less CPU on such hosts than where it was measured: it wants more cores than there are, or
+    more workers than these would often wait for each other, though on the average there is a core for each."""
+    most = MOST_DEMANDED if carried.workers <= host.cores else MOST_SHARED
+    return carried.demanded_cores > most * host.cores
+
+
 def memory_bytes(carried: Carried) -> float:
-    """Of all workers of a host, by the upper end of the interval where there is one."""
-    return carried.workers * (carried.worker_rss_bytes.high or carried.worker_rss_bytes.value)
+    """Of all the server's processes on a host, by the upper end of the interval where there is one."""
+    return carried.memory_bytes.high or carried.memory_bytes.value
 
 
 def _at_least(hosts: float) -> int:

@@ -21,8 +21,8 @@ class Data(BaseModel):
 
 
 class ServerProcess(Data):
-    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the file
-    that it runs, without its folder."""
+    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the name
+    of the file that it runs, empty where that can't be read."""
 
     pid: int
     born_s: float
@@ -67,21 +67,30 @@ class WorkerCounts(Data):
 
 
 class ProcessUsage(Data):
-    """What one process of the server used in the measured window; ``rss_bytes`` is as the window ended.
+    """What one process of the server used in the measured window, until its last reading where it ``ended`` in it.
 
-    ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s``
-    the CPU of the one that used most. None where the kernel keeps no such statistics.
+    ``lived_s`` is the part of the window in which it was there; None in records from before that was told, and all of
+    it. ``pss_bytes`` is its memory as the window ended, of shared pages its share; ``rss_bytes`` counts all of these.
+    ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s`` the
+    CPU of the one that used most, ``busy_threads`` the fewest that together used nearly all. None where the kernel does
+    not tell.
     """
 
     pid: int
     role: Role
+    program: Printable = ""
     user_s: float
     system_s: float
     run_delay_s: float | None
     busiest_thread_s: float | None
     rss_bytes: int
+    pss_bytes: int | None = None
     voluntary_switches: int
     involuntary_switches: int
+    threads: int | None = None
+    busy_threads: int | None = None
+    lived_s: float | None = None
+    ended: bool = False
 
     @property
     def cpu_s(self) -> float:
@@ -102,6 +111,8 @@ class CoreUsage(Data):
 class MachineUsage(Data):
     """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``).
 
+    ``quota_cores`` is the CPU time that was allowed, in cores' worth, where that is less than there are cores. It was
+    used up in so many ``throttled_periods``, and stopped processes for ``throttled_s``, every core counted for itself.
     ``listen_overflows`` are the attempts to connect that found the queue of a listening socket full, ``listen_drops``
     all that were turned away by one. None where the kernel does not tell.
     """
@@ -110,6 +121,9 @@ class MachineUsage(Data):
     pressure_s: float | None
     listen_overflows: int | None
     listen_drops: int | None
+    quota_cores: float | None = None
+    throttled_periods: int | None = None
+    throttled_s: float | None = None
 
     @property
     def busy_s(self) -> float:
@@ -128,16 +142,27 @@ class MachineUsage(Data):
 
 
 class UsageSecond(Data):
-    """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window."""
+    """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window.
+
+    ``reaped_cpu_s`` is the CPU of those that ended, as far as no reading of them has it.
+    """
 
     end_s: float
     cpu_s: dict[int, float]
     rss_bytes: dict[int, int]
+    reaped_cpu_s: float = 0.0
+
+    @property
+    def all_cpu_s(self) -> float:
+        """Of all processes together."""
+        return sum(self.cpu_s.values()) + self.reaped_cpu_s
 
 
 class Usage(Data):
     """The server's use of the machine between the two readings that enclose the measured window.
 
+    ``processes`` are all that were seen in the window, also those that ended in it; ``reaped_cpu_s`` is the CPU that no
+    reading of them has, and that of others that came and went unseen: by the accounts of those who waited for them.
     ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     """
@@ -147,16 +172,28 @@ class Usage(Data):
     machine: MachineUsage
     pace_us: float | None
     series: list[UsageSecond]
+    reaped_cpu_s: float = 0.0
 
     @property
     def cpu_s(self) -> float:
         """User and system time of all processes."""
-        return sum(process.cpu_s for process in self.processes)
+        return sum(process.cpu_s for process in self.processes) + self.reaped_cpu_s
 
     @property
     def rss_bytes(self) -> int:
-        """Resident memory of all processes; pages that they share are counted in each."""
-        return sum(process.rss_bytes for process in self.processes)
+        """Resident memory of the processes that were there at the end; pages that they share are counted in each."""
+        return sum(process.rss_bytes for process in self.left)
+
+    @property
+    def pss_bytes(self) -> int | None:
+        """Proportional memory of the same, shared pages counted once; None unless it is known of all."""
+        known = [process.pss_bytes for process in self.left if process.pss_bytes is not None]
+        return sum(known) if known and len(known) == len(self.left) else None
+
+    @property
+    def left(self) -> list[ProcessUsage]:
+        """The processes that were there at the end."""
+        return [process for process in self.processes if not process.ended]
 
 
 class TrialRecord(Data):

@@ -73,7 +73,7 @@ def _render(
             details=details,
             revisions=list(zip(("base", "head"), run.info.revisions, strict=False)),
             offer=offer_text(scenario.load),
-            placement=placement_text(run.info.placement, scenario, run.environment.usable_cores),
+            placement=placement_text(run.info.placement, scenario, run.environment),
             plan=plan_text(run),
         )
     )

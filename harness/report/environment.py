@@ -10,7 +10,8 @@ def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
     """What each thing is called, and what it was."""
     found = run.environment
     yield "began", f"{run.info.started_at:%Y-%m-%d %H:%M:%S UTC}"
-    yield "CPU", f"{found.cpu_model or 'unknown'}, {found.usable_cores} of {found.cores} cores usable"
+    quota = "" if found.cpu_quota_cores is None else f", by a CPU quota of {found.cpu_quota_cores:.3g}"
+    yield "CPU", f"{found.cpu_model or 'unknown'}, {found.usable_cores} of {found.cores} cores usable{quota}"
     yield "memory", size_text(found.memory_bytes)
     yield "system", f"{found.system}, kernel {found.kernel}"
     for program in run.info.programs:

@@ -150,14 +150,14 @@ def _where(summaries: list[TopologySummary], trials: Iterable[int]) -> str:
 
 
 def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    names = [f"`{summary.name}`" for summary in summaries if summary.is_oversubscribed]
-    if names:
-        cores, processes = run.environment.usable_cores, run.info.placement.processes
-        generator = "the generator" if processes == 1 else f"{processes} processes of the generator"
+    wanting = [summary for summary in summaries if summary.is_oversubscribed]
+    if wanting:
+        free = wanting[0].trials[0].free_cores
+        generator = "" if run.info.placement.generator else ", which they shared with the generator"
+        wanted = ", ".join(f"`{summary.name}` {summary.demanded_cores:.1f}" for summary in wanting)
         yield Finding(
-            f"Oversubscribed: {', '.join(names)}, with {cores} core{'s' if cores > 1 else ''} for workers and"
-            f" {generator}.",
-            "More busy workers than free cores measure contention, not scaling: repeat on a larger machine.",
+            f"Oversubscribed: of {free:.3g} core{'' if free == 1 else 's'}{generator}, could have been used: {wanted}.",
+            "Servers that lack cores measure contention, not scaling: repeat on a larger machine.",
         )
 
 

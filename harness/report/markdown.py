@@ -19,7 +19,7 @@ from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.markup import code, plain
 from harness.report.offer import offer_text, placement_text
 from harness.report.processes import processes_rows
-from harness.report.summary import TopologySummary, scaling, unsound
+from harness.report.summary import TopologySummary, is_proportional, scaling, unsound
 from harness.report.verdicts import open_texts, percent_text
 from harness.report.workers import worker_rows
 from harness.stats.estimate import Estimate
@@ -48,9 +48,10 @@ def facts(run: Run, summaries: list[TopologySummary]) -> dict[str, object]:
         "environment": run.environment,
         "headline": headline(run, summaries),
         "offer": offer_text(run.scenario.load),
-        "placement": placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
+        "placement": placement_text(run.info.placement, run.scenario, run.environment),
         "summaries": summaries,
         "comparisons": [each for summary in summaries for each in summary.comparisons],
+        "is_proportional": is_proportional(summaries),
         "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
         "scaling": scaling(run, summaries),
         "workers": list(worker_rows(summaries)),

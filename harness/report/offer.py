@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from harness.environment import Environment
 from harness.generator.load import Arrivals
 from harness.generator.placement import Placement
 from harness.report.markup import code
@@ -14,13 +15,19 @@ def offer_text(load: ScenarioLoad) -> str:
     return ", ".join(_offer(load)) + "."
 
 
-def placement_text(placement: Placement, scenario: Scenario, cores: int) -> str:
+def placement_text(placement: Placement, scenario: Scenario, environment: Environment) -> str:
     """Which cores generator and server ran on, and why they shared them if they did, as one sentence."""
     processes = "1 process" if placement.processes == 1 else f"{placement.processes} processes"
     if placement.generator:
         return (
             f"The generator ({processes}) had {_listed(placement.generator)} to itself and the server"
             f" {_listed(placement.server)}."
+        )
+    cores, quota = environment.usable_cores, environment.cpu_quota_cores
+    if quota is not None:
+        return (
+            f"Generator ({processes}) and server shared {environment.cores} cores and a CPU quota of {quota:.3g}: under"
+            " a quota nobody has cores of their own."
         )
     workers = max(topology.workers or 1 for topology in scenario.topologies)
     return (

@@ -1,5 +1,6 @@
 """A plan for programs: one JSON object, with units in its names."""
 
+from dataclasses import replace
 from typing import Self
 
 from pydantic import BaseModel
@@ -10,6 +11,7 @@ from harness.planning.sizing import Sizing
 from harness.planning.waiting import ResponseTimes
 from harness.record import Run
 from harness.report.machine import FORMAT_VERSION, Figure
+from harness.stats.estimate import Estimate
 
 
 class PlannedTopology(BaseModel):
@@ -50,7 +52,7 @@ class PlannedTopology(BaseModel):
             used_at_target=sizing.at_target,
             used_at_peak=sizing.at_peak,
             used_after_loss=sizing.after_loss,
-            memory_per_worker_bytes=Figure.of(carried.worker_rss_bytes),
+            memory_per_worker_bytes=Figure.of(_of_worker(carried.memory_bytes, carried.workers)),
             memory_per_host_bytes=sizing.memory_bytes,
             idle_cores_per_host=sizing.idle_cores,
             one_line=bracket.one_line if bracket else None,
@@ -58,6 +60,12 @@ class PlannedTopology(BaseModel):
             cost_per_h=sizing.cost_per_h,
             cost_per_month=sizing.cost_per_month,
         )
+
+
+def _of_worker(memory: Estimate, workers: int) -> Estimate:
+    """Its part of what all processes hold."""
+    low, high = (None if end is None else end / workers for end in (memory.low, memory.high))
+    return replace(memory, value=memory.value / workers, low=low, high=high)
 
 
 class RefusedTopology(BaseModel):

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, paired
-from harness.analysis.limits import free_cores, is_oversubscribed
-from harness.analysis.measured import Measured, measured, merged_latency, number_of_workers
+from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers, merged_latency
 from harness.analysis.metrics import CPU, MEMORY
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.latency import LatencyHistogram, LatencySummary
@@ -33,6 +32,7 @@ class TopologySummary:
     latency_ms: LatencySummary | None = None  # of all the trials' requests together
     service_ms: LatencySummary | None = None  # the same from when they were sent
     cpu_ms_per_request: Estimate | None = None
+    memory_bytes: float | None = None
     rss_bytes: float | None = None
     memory_ratio: Estimate | None = None  # to the baseline's; None for the baseline itself
     server_cores: float | None = None  # busy on average
@@ -41,7 +41,8 @@ class TopologySummary:
     errors: Errors = field(default_factory=Errors)
     unfinished: int = 0
     skew: Skew | None = None  # None for a single worker, and where it can't be told from chance
-    is_oversubscribed: bool = False  # more busy workers than the generator leaves cores
+    demanded_cores: float | None = None  # by the server, had there been enough
+    is_oversubscribed: bool = False  # more cores were demanded, by the generator too, than there are
 
     @property
     def name(self) -> str:
@@ -51,7 +52,7 @@ class TopologySummary:
     @property
     def workers(self) -> int | None:
         """How many workers it had: as declared or as found. None for one that was not measured, if nobody said."""
-        return self.topology.workers or (number_of_workers(self.trials) if self.trials else None)
+        return self.topology.workers or (median_workers(self.trials) if self.trials else None)
 
     @property
     def ratio(self) -> Estimate | None:
@@ -105,8 +106,6 @@ def _summary(
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
         return TopologySummary(topology, (), failed, invalid)
-    busy_cores = _mean([trial.busy_cores for trial in trials])
-    free = free_cores(run.info.placement, run.environment.usable_cores)
     return TopologySummary(
         topology=topology,
         trials=trials,
@@ -117,16 +116,23 @@ def _summary(
         latency_ms=merged_latency(trials).summary(),
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
+        memory_bytes=_mean([trial.memory_bytes for trial in trials]),
         rss_bytes=_mean([trial.rss_bytes for trial in trials]),
         memory_ratio=None if baseline is None else _memory_ratio(all_trials[baseline.name], trials),
-        server_cores=busy_cores,
+        server_cores=_mean([trial.busy_cores for trial in trials]),
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
         unfinished=sum(trial.load.unfinished for trial in trials),
         skew=skew_of(trials, run.scenario.load),
-        is_oversubscribed=is_oversubscribed(number_of_workers(trials), busy_cores, free),
+        demanded_cores=_mean([trial.demanded_cores for trial in trials]),
+        is_oversubscribed=are_oversubscribed(trials),
     )
+
+
+def is_proportional(summaries: Sequence[TopologySummary]) -> bool:
+    """Whether their memory is, pages that processes share counted once."""
+    return all(trial.is_proportional for summary in summaries for trial in summary.trials)
 
 
 def scaling(run: Run, summaries: Sequence[TopologySummary]) -> list[FamilyScaling]:
@@ -134,7 +140,7 @@ def scaling(run: Run, summaries: Sequence[TopologySummary]) -> list[FamilyScalin
     if run.scenario.is_of_two_commits:  # whose clusters are not compared with each other
         return []
     comparisons = {(s.name, each.metric.name): each for s in summaries for each in s.comparisons}
-    return scaling_of(run.scenario, run.records, comparisons, run.info.placement, run.environment.usable_cores)
+    return scaling_of(run.scenario, run.records, comparisons)
 
 
 def _memory_ratio(baseline: tuple[Measured, ...], trials: tuple[Measured, ...]) -> Estimate | None:

@@ -66,10 +66,13 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         row |= {
             "server_cpu_s": usage.cpu_s,
             "server_cpu_ms_per_request": usage.cpu_s * 1000 / load.requests if load and load.requests else None,
+            "server_pss_bytes": usage.pss_bytes,
             "server_rss_bytes": usage.rss_bytes,
             "pace_us": usage.pace_us,
             "voluntary_switches": sum(process.voluntary_switches for process in usage.processes),
             "involuntary_switches": sum(process.involuntary_switches for process in usage.processes),
+            "throttled_periods": usage.machine.throttled_periods,
+            "throttled_s": usage.machine.throttled_s,
         }
     return row
 
@@ -100,6 +103,7 @@ def _summary_row(summary: TopologySummary) -> dict[str, object]:
     row |= {f"errors_{kind}": count for kind, count in summary.errors.model_dump().items()}
     row |= {
         "unfinished": summary.unfinished,
+        "server_memory_bytes": summary.memory_bytes,
         "server_rss_bytes": summary.rss_bytes,
         "server_cores": summary.server_cores,
         "generator_cores": summary.generator_cores,

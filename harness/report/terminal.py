@@ -49,7 +49,7 @@ def _cells(summary: TopologySummary) -> list[str]:
         _short(summary.latency_ms.p50),
         _short(summary.latency_ms.p99),
         f"{summary.cpu_ms_per_request.value:.2f}",
-        size_text(summary.rss_bytes or 0),
+        size_text(summary.memory_bytes or 0),
         f"{summary.errors.total:,}",
         usual_limit(summary).value.removesuffix("-bound"),
     ]

@@ -7,7 +7,6 @@ from statistics import median
 
 from harness.analysis.balance import requests_of_workers
 from harness.analysis.measured import Measured
-from harness.record import ProcessUsage
 from harness.report.summary import TopologySummary
 
 
@@ -19,30 +18,35 @@ class WorkersRow:
     summary: TopologySummary
     shares: list[float]
     cpu_cores: list[float]
-    rss_bytes: list[float]
+    memory_bytes: list[float]
 
 
 def worker_rows(summaries: list[TopologySummary]) -> Iterator[WorkersRow]:
-    """The topologies with more than one worker."""
+    """The topologies with more than one worker, as far as none of them was replaced."""
     for summary in summaries:
-        cpu_cores = _medians(summary.trials, lambda process, window_s: process.cpu_s / window_s)
+        trials = [trial for trial in summary.trials if trial.kept_its_workers]
+        cpu_cores = _medians(trials, cpu_of_workers)
         if len(cpu_cores) > 1:
-            shares = [_shares(requests) for trial in summary.trials if any(requests := requests_of_workers(trial))]
-            rss_bytes = _medians(summary.trials, lambda process, _: float(process.rss_bytes))
-            yield WorkersRow(summary, _by_rank(shares), cpu_cores, rss_bytes)
+            shares = [_shares(requests) for trial in trials if any(requests := requests_of_workers(trial))]
+            yield WorkersRow(summary, _by_rank(shares), cpu_cores, _medians(trials, memory_of_workers))
 
 
 def _shares(requests: Sequence[int]) -> list[float]:
     return [count / sum(requests) for count in requests]
 
 
-def _medians(trials: Sequence[Measured], figure: Callable[[ProcessUsage, float], float]) -> list[float]:
-    return _by_rank(
-        [
-            [figure(process, trial.usage.window_s) for process in trial.usage.processes if process.role == "worker"]
-            for trial in trials
-        ]
-    )
+def cpu_of_workers(trial: Measured) -> list[float]:
+    """Cores that each kept busy, on the average of the window, also those that ended in it."""
+    return [process.cpu_s / trial.usage.window_s for process in trial.workers]
+
+
+def memory_of_workers(trial: Measured) -> list[float]:
+    """Bytes of each that was there at the end."""
+    return [float(trial.memory_of(process)) for process in trial.workers if not process.ended]
+
+
+def _medians(trials: Sequence[Measured], figures: Callable[[Measured], list[float]]) -> list[float]:
+    return _by_rank([figures(trial) for trial in trials])
 
 
 def _by_rank(trials: Sequence[Sequence[float]]) -> list[float]:

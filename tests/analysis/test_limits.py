@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.limits import RULES, Limit, free_cores, is_oversubscribed, limit_of
-from harness.generator.placement import Placement
+from harness.analysis.limits import MOST_DEMANDED, RULES, Limit, contention, free_cores, limit_of, server_demand
 from harness.generator.result import Doubt, Errors, LoadResult, Offered
 from harness.record import CoreUsage, MachineUsage, ProcessUsage, Usage
 from tests.made_runs import load_result, offered
@@ -27,7 +26,14 @@ def open_load(offer: Offered, **changes: Any) -> LoadResult:
 
 
 def worker(
-    cpu_s: float, run_delay_s: float | None = 0.0, busiest_thread_s: float | None = None, pid: int = 10
+    cpu_s: float,
+    run_delay_s: float | None = 0.0,
+    busiest_thread_s: float | None = None,
+    pid: int = 10,
+    busy_threads: int | None = 1,
+    program: str = "",
+    lived_s: float = 1.0,
+    ended: bool = False,
 ) -> ProcessUsage:
     """A worker that ran for this long in one second, unless told otherwise in one thread."""
     return ProcessUsage(
@@ -40,7 +46,21 @@ def worker(
         rss_bytes=2**25,
         voluntary_switches=0,
         involuntary_switches=0,
+        busy_threads=busy_threads,
+        program=program,
+        lived_s=lived_s,
+        ended=ended,
     )
+
+
+def threaded(cpu_s: float, busy_threads: int, program: str = "") -> ProcessUsage:
+    """A worker whose threads had equal parts."""
+    return worker(cpu_s, busiest_thread_s=cpu_s / busy_threads, busy_threads=busy_threads, program=program)
+
+
+def uncounted(cpu_s: float, busiest_thread_s: float) -> ProcessUsage:
+    """As in records from before busy threads were counted."""
+    return worker(cpu_s, busiest_thread_s=busiest_thread_s, busy_threads=None)
 
 
 def usage(
@@ -50,15 +70,26 @@ def usage(
     irq_s: float = 0.0,
     overflows: int | None = 0,
     pressure_s: float | None = None,
+    quota: float | None = None,
+    throttled: tuple[int, float | None] | None = None,
 ) -> Usage:
-    """One second on four cores, of which the workers have the first ones and the generator the last, or as told."""
+    """One second on four cores, of which the workers have the first ones and the generator the last, or as told; and
+    how often, and for how long, a quota was used up."""
     used_s = [worker.cpu_s for worker in workers][:3]
     busy_s = busy_s or [*used_s, *[0.0] * (3 - len(used_s)), GENERATOR_S]
     cores = [
         CoreUsage(cpu=cpu, busy_s=busy, irq_s=irq_s, idle_s=1.0 - busy - steal_s, steal_s=steal_s)
         for cpu, busy in enumerate(busy_s)
     ]
-    machine = MachineUsage(cores=cores, pressure_s=pressure_s, listen_overflows=overflows, listen_drops=overflows)
+    machine = MachineUsage(
+        cores=cores,
+        pressure_s=pressure_s,
+        listen_overflows=overflows,
+        listen_drops=overflows,
+        quota_cores=quota,
+        throttled_periods=throttled[0] if throttled else None,
+        throttled_s=throttled[1] if throttled else None,
+    )
     return Usage(window_s=1.0, processes=workers, machine=machine, pace_us=None, series=[])
 
 
@@ -115,14 +146,61 @@ CASES: dict[str, tuple[LoadResult, Usage, Limit, str]] = {
     ),
     "no crowd, waiting unknown": (load(), usage([worker(0.98, run_delay_s=None)] * 3), Limit.SERVER, "98%"),
     "helper threads beside a saturated one": (
-        load(), usage([worker(1.3, busiest_thread_s=0.99)]), Limit.SERVER, "99%"
+        load(), usage([worker(1.3, busiest_thread_s=0.99, busy_threads=2)]), Limit.SERVER,
+        "used 99% of the CPU that it can get (its 2 busy threads 1.3 cores of 3)",
     ),
-    "threads that take turns": (load(), usage([worker(0.99, busiest_thread_s=0.3)]), Limit.SERVER, "99%"),
-    "threads on several cores": (
-        load(), usage([worker(1.5, busiest_thread_s=0.4)], [0.5, 0.5, 0.5, 0.1]), Limit.STARVED, "50%"
+    "threads that take turns": (load(), usage([threaded(0.99, 4, "python3.11")]), Limit.SERVER, "99%"),
+    "threads that take turns, and wait": (load(), usage([threaded(0.6, 4, "ruby3.1")]), Limit.STARVED, "only 60%"),
+    "threads that hold no lock": (
+        load(), usage([threaded(0.99, 4, "python3.13t")], [0.33, 0.33, 0.33, 0.1]), Limit.STARVED,
+        "only 33% of the CPU that it can get (its 4 busy threads 1.0 cores of 3)",
+    ),
+    "threads on one core's worth of several": (
+        load(), usage([threaded(1.0, 4, "granite")], [0.4, 0.3, 0.3, 0.1]), Limit.STARVED, "33%"
+    ),
+    "two threads of which each has a core": (
+        load(), usage([threaded(1.9, 2, "java")], [0.9, 0.9, 0.1, 0.1]), Limit.SERVER, "95%"
+    ),
+    "threads that nobody saw long enough": (
+        load(), usage([worker(1.5, busiest_thread_s=0.01, busy_threads=40)], [0.5, 0.5, 0.5, 0.1]), Limit.STARVED, "50%"
     ),
     "threads on all cores": (
-        load(), usage([worker(2.85, busiest_thread_s=0.96)], [0.95, 0.95, 0.95, 0.1]), Limit.SERVER, "96%"
+        load(), usage([worker(2.85, busiest_thread_s=0.96, busy_threads=3)], [0.95, 0.95, 0.95, 0.1]), Limit.SERVER,
+        "96%",
+    ),
+    "uncounted threads on one core": (load(), usage([uncounted(0.99, 0.3)]), Limit.SERVER, "99%"),
+    "uncounted threads on several": (
+        load(), usage([uncounted(1.5, 0.4)], [0.5, 0.5, 0.5, 0.1]), Limit.STARVED, "50%"
+    ),
+    "workers that take each other's place": (
+        load(), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), Limit.SERVER,
+        "the 2 workers used 97%",
+    ),
+    "two connections for workers one after the other": (
+        load(connections=2), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), Limit.SERVER, ""
+    ),
+    "a quota that is used up": (
+        load(cpus=[]), usage(ONE, quota=2.0, throttled=(7, 0.5)), Limit.MACHINE,
+        "the CPU quota of 2 cores was used up 7 times, which took 0.5 s of cores' time in 1 s",
+    ),
+    "a quota that is used up, time unknown": (
+        load(cpus=[]), usage(ONE, quota=1.5, throttled=(1, None)), Limit.MACHINE, "the CPU quota of 1.5 cores was used"
+    ),
+    "a quota of a group above": (
+        load(), usage(ONE, throttled=(7, 0.5)), Limit.MACHINE, "the CPU quota was used up 7 times"
+    ),
+    "a quota that was hardly used up": (
+        load(cpus=[]), usage(ONE, quota=2.0, throttled=(1, 0.01)), Limit.SERVER, "; the CPU quota of 2 cores"
+    ),
+    "a quota that is not used up": (load(cpus=[]), usage(ONE, quota=2.0, throttled=(0, 0.0)), Limit.SERVER, "97%"),
+    "half a core is all that can be got": (
+        load(cpus=[]), usage([worker(0.48)], quota=0.5, throttled=(0, 0.0)), Limit.SERVER, "used 96% of the CPU"
+    ),
+    "others on cores that the quota leaves": (
+        load(cpus=[]), usage(ONE, [0.97, 0.9, 0.9, 0.1], quota=2.0), Limit.SERVER, "97%"
+    ),
+    "others on cores that the quota allows": (
+        load(cpus=[]), usage(ONE, [0.97, 0.97, 0.97, 0.97], quota=2.0), Limit.MACHINE, "others than the server"
     ),
     "kept up": (open_load(OFFER), usage(LAZY), Limit.NOTHING, "500 requests/s were offered and served"),
     "kept up with nothing": (open_load(offered(0, p99_lag_us=None)), usage(LAZY), Limit.NOTHING, "0 requests/s"),
@@ -161,17 +239,38 @@ def test_an_overflow_is_mentioned_whatever_the_limit(overflows: int | None) -> N
     assert {"; 12 attempts to connect found a listen queue full." in why for why in said} == {overflows == 12}
 
 
+TWO_CORES = [1.0, 1.0]
+SHARED = load(cpus=[], generator_cpu_s=0.03)  # by a generator that uses 3 % of a core
+GREEDY = load(cpus=[], generator_cpu_s=0.6)
+
+
 @pytest.mark.parametrize(
-    ("workers", "processes", "cores", "more"), [(1, 1, 1, True), (1, 1, 2, False), (2, 1, 2, True), (4, 2, 6, False)]
+    ("offered", "usage", "wanted"),
+    [
+        (SHARED, usage([worker(0.985, 0.015)] * 2, TWO_CORES), 2.03),
+        (GREEDY, usage([worker(0.7, 0.3)] * 2, TWO_CORES), 2.6),
+        (SHARED, usage([worker(0.49, 0.51)] * 4, TWO_CORES), 4.03),
+        (SHARED, usage([worker(0.01, 0.001)] * 8, TWO_CORES), 0.118),  # which wait for something else
+        (SHARED, usage([worker(0.3, 0.05)] * 4, [0.6, 0.6]), 1.43),
+        (load(), usage([worker(0.75, 0.25)] * 4, FULL), 4.0),  # of three, beside the generator's own
+        (load(), usage([worker(1.0)] * 3, FULL), 3.0),
+        (load(), usage([worker(3.0, 30.0)], FULL), 3.0),  # one, however many threads it has
+        (load(), usage([worker(1.5, 15.0)] * 2, FULL), 6.0),
+        (load(cpus=[]), usage([worker(0.5, 0.5)] * 2, TWO_CORES, quota=1.0), 2.1),
+        (SHARED, usage([worker(0.49, None)] * 4, TWO_CORES), 4.03),  # unknown, with no core idle
+        (SHARED, usage([worker(0.1, None)] * 4, [0.3, 0.3]), 0.43),
+    ],
 )
-def test_more_busy_workers_than_the_generator_leaves_cores(
-    workers: int, processes: int, cores: int, more: bool
-) -> None:
-    free = free_cores(Placement(processes=processes), cores)
-    assert is_oversubscribed(workers, busy_cores=0.9 * workers, cores=free) == more
+def test_what_is_demanded_of_the_cores(offered: LoadResult, usage: Usage, wanted: float) -> None:
+    assert contention(offered, usage) * free_cores(offered, usage) == pytest.approx(wanted)
+    assert server_demand(offered, usage) == pytest.approx(wanted - (0 if offered.cpus else offered.generator_cpu_s))
 
 
-@pytest.mark.parametrize(("busy_cores", "compete"), [(0.1, False), (1.0, False), (1.1, True), (2.0, True)])
-def test_workers_that_wait_do_not_compete_for_cores(busy_cores: float, compete: bool) -> None:
-    """Eight of them on two free cores."""
-    assert is_oversubscribed(8, busy_cores, cores=2) == compete
+def test_two_workers_on_two_cores_are_no_contended_pair_beside_a_generator_that_hardly_works() -> None:
+    assert contention(SHARED, usage([worker(0.985, 0.015)] * 2, TWO_CORES)) < MOST_DEMANDED
+    assert contention(GREEDY, usage([worker(0.7, 0.3)] * 2, TWO_CORES)) > MOST_DEMANDED
+
+
+def test_the_cpu_of_those_that_ended_unread_was_demanded_too() -> None:
+    short = usage([worker(0.2)], TWO_CORES).model_copy(update={"reaped_cpu_s": 1.7})
+    assert server_demand(SHARED, short) == pytest.approx(1.9)

@@ -7,7 +7,6 @@ import pytest
 from harness.analysis.comparison import compare_topologies
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.load import Arrivals
-from harness.generator.placement import Placement
 from harness.scenario import ScenarioLoad, Topology
 from harness.stats.scaling import WhichLaw
 from harness.stats.sequential import ONCE
@@ -19,19 +18,19 @@ ONE, TWO, THREE, FOUR = (topology(f"cluster-{n}", workers=n) for n in (1, 2, 3, 
 
 
 def scaled(
-    rates: Sequence[tuple[Topology, Sequence[float]]], cores: int = 8, load: ScenarioLoad = LOAD, cpu_s: float = 0.5
+    rates: Sequence[tuple[Topology, Sequence[float]]], cores: int = 8, load: ScenarioLoad = LOAD, wanted_s: float = 0.95
 ) -> list[FamilyScaling]:
-    """Rates of each topology, block by block; a trial whose rate is zero was not made. Each worker used so much CPU in
-    one second."""
+    """Rates of each topology, block by block; a trial whose rate is zero was not made. Each worker wanted so much CPU
+    in one second, and got half of it; the generator used a tenth of a core."""
     scenario = scenario_of([each for each, _ in rates], 3).model_copy(update={"load": load})
     records = [
-        record(block, each, rate, cpu_s=cpu_s)
+        record(block, each, rate, cpu_s=wanted_s / 2, run_delay_s=wanted_s / 2, cores=cores)
         for each, of_blocks in rates
         for block, rate in enumerate(of_blocks, start=1)
         if rate
     ]
     comparisons = compare_topologies(scenario, ONCE, records)
-    return scaling_of(scenario, records, comparisons, Placement(), cores)
+    return scaling_of(scenario, records, comparisons)
 
 
 LINEAR = [
@@ -58,19 +57,18 @@ def test_efficiency_price_and_laws_of_a_family() -> None:
     assert family.why_not is None
 
 
-def test_more_workers_than_free_cores_are_oversubscribed_and_not_fitted() -> None:
-    """Of four cores the generator takes one."""
-    (family,) = scaled(LINEAR, cores=4)
+def test_who_wants_more_cores_than_there_are_is_oversubscribed_and_not_fitted() -> None:
+    (family,) = scaled(LINEAR, cores=3)
     assert [point.is_oversubscribed for point in family.points] == [False, False, False, True]
     assert family.laws is not None
     (small,) = scaled(LINEAR, cores=2)
     assert small.laws is None
-    assert small.why_not == "a law of scaling needs 3 different numbers of workers, there are 1"
+    assert small.why_not == "a law of scaling needs 3 different numbers of workers, there are 2"
 
 
 def test_workers_that_wait_are_fitted_however_few_cores_there_are() -> None:
     """A server that sleeps: four workers of it use a tenth of the one free core."""
-    (family,) = scaled(LINEAR, cores=2, cpu_s=0.025)
+    (family,) = scaled(LINEAR, cores=2, wanted_s=0.05)
     assert not any(point.is_oversubscribed for point in family.points)
     assert family.laws is not None
 

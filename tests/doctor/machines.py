@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.doctor.check import Check
 from harness.doctor.checkup import checkup
-from harness.doctor.host import Host
+from harness.machine.host import Host
 from harness.scenario import Scenario
 
 CPU: Final = "sys/devices/system/cpu"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.doctor.checkup import SAMPLE_S, checkup
-from harness.doctor.host import Host
+from harness.machine.host import Host
 from harness.scenario import Scenario, load_scenario
 from tests.doctor.machines import CPU, GOOD, IPV4, Files, checked, machine, with_cpus
 
@@ -81,7 +81,7 @@ def test_only_warnings_have_advice_and_every_text_is_a_line(tmp_path: Path) -> N
         ("virtualisation", {"proc/cpuinfo": "Features: fp asimd"}, "unknown", "not told"),
         ("virtualisation", {"proc/cpuinfo": None, "sys/class/dmi/id/sys_vendor": "QEMU"}, "warn", "a virtual machine"),
         ("virtualisation", {"proc/cpuinfo": None, "sys/hypervisor/type": "xen"}, "warn", "a virtual machine"),
-        ("load average", {"proc/loadavg": "2.00 0 0 1/81 3"}, "ok", "2.00 over the last minute, on 4 usable cores"),
+        ("load average", {"proc/loadavg": "2.00 0 0 1/81 3"}, "ok", "2.00 over the last minute, on 4 cores"),
         ("load average", {"proc/loadavg": "2.01 0 0 1/81 3"}, "warn", "2.01"),
         ("load average", {"proc/loadavg": "nan 0 0 1/81 3"}, "unknown", "not told"),
         ("load average", {"proc/loadavg": "-1 0 0 1/81 3"}, "unknown", "not told"),

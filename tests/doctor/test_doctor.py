@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from harness.cli import app
-from harness.doctor.host import Host
+from harness.machine.host import Host
 from tests.doctor.machines import machine
 
 BUSY = {"proc/loadavg": "3.00 0 0 1/81 3", "proc/sys/kernel/randomize_va_space": None}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harness.doctor import connections
 from harness.doctor.demand import Demand
-from harness.doctor.host import Host
 from harness.generator.process import Generator
+from harness.machine.host import Host
 from tests.generator.loads import short_load
 
 SIOCSIFFLAGS = 0x8914  # netdevice(7)

@@ -1,23 +1,26 @@
 """Which cores the generator runs on, and which are left to the server."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 
 from harness.generator.placement import Placement, apart, most_processes, parse_cpus, usable_cpus
+from harness.machine.cores import UsableCores
 from harness.preparation import place
 from harness.scenario import Scenario
 from tests.made_runs import LOAD, scenario_of, topology
 
-SetCpus = Callable[[list[int]], None]
+SetCpus = Callable[..., None]
 
 
 @pytest.fixture
 def cpus(monkeypatch: pytest.MonkeyPatch) -> SetCpus:
-    """Make this process one that may run on the given cores."""
+    """Make this process one that may run on the given cores, with such a CPU quota."""
 
-    def set_cpus(cpus: list[int]) -> None:
+    def set_cpus(cpus: list[int], quota: float = math.inf) -> None:
         monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(cpus))
+        monkeypatch.setattr("harness.machine.cores.quota_cores", lambda host: quota)
 
     return set_cpus
 
@@ -37,12 +40,31 @@ def cpus(monkeypatch: pytest.MonkeyPatch) -> SetCpus:
 def test_they_are_kept_apart_where_the_server_has_a_core_for_each_worker(
     cpus: list[int], processes: int, workers: int, generator: tuple[int, ...], server: tuple[int, ...]
 ) -> None:
-    assert apart(cpus, processes, workers) == Placement(processes=processes, generator=generator, server=server)
+    placed = apart(UsableCores(tuple(cpus)), processes, workers)
+    assert placed == Placement(processes=processes, generator=generator, server=server)
 
 
-@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 1), (4, 3), (64, 63)])
-def test_the_most_processes_leave_one_core_to_the_server(cores: int, processes: int) -> None:
-    assert most_processes(range(cores)) == processes
+@pytest.mark.parametrize("quota", [0.5, 2.0, 7.9])
+def test_nobody_has_cores_of_their_own_under_a_quota(quota: float) -> None:
+    assert apart(UsableCores(tuple(range(8)), quota), 1, 1) == Placement()
+    assert apart(UsableCores(tuple(range(8)), 8.0), 1, 1).generator == (7,)
+
+
+@pytest.mark.parametrize(
+    ("cores", "quota", "processes"),
+    [
+        (1, math.inf, 1),
+        (2, math.inf, 1),
+        (4, math.inf, 3),
+        (64, math.inf, 63),
+        (64, 4.0, 3),
+        (64, 2.9, 1),
+        (64, 0.5, 1),
+        (4, 64.0, 3),
+    ],
+)
+def test_the_most_processes_leave_one_core_to_the_server(cores: int, quota: float, processes: int) -> None:
+    assert most_processes(UsableCores(tuple(range(cores)), quota)) == processes
 
 
 def test_what_can_be_used_is_what_this_process_may_run_on(cpus: SetCpus) -> None:
@@ -127,6 +149,10 @@ def test_a_comparison_is_placed_by_its_largest_topology(
 def test_auto_is_what_the_largest_topology_leaves_free(
     cpus: SetCpus, cores: int, workers: list[int | None], connections: int, processes: int
 ) -> None:
+    cpus(list(range(cores)))
+    assert place(scenario(workers, "auto", connections)).processes == processes
+    cpus(list(range(64)), quota=cores + 0.5)
+    assert place(scenario(workers, "auto", connections)) == Placement(processes=processes)
     cpus(list(range(cores)))
     placed = place(scenario(workers, "auto", connections))
     assert placed.processes == processes

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.limits import is_oversubscribed
+from harness.analysis.limits import MOST_DEMANDED
 from harness.analysis.scaling import FamilyScaling, Point
 from harness.planning.carried import Carried, Evidence
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.scaling import ScalingError, fit_laws
 from tests.made_runs import environment
 
-MEMORY = Estimate(2.0**26, 2.0**26, 2.0**26, 5, "made")
 BLOCKS = 5
+
+
+def memory(workers: int) -> Estimate:
+    """They share 32 MiB, and each has 32 MiB of its own."""
+    size_bytes = (1 + workers) * 2.0**25
+    return Estimate(size_bytes, size_bytes, size_bytes, BLOCKS, "made")
 
 
 def exactly(value: float, low: float | None = None, high: float | None = None) -> Estimate:
@@ -22,7 +27,7 @@ def exactly(value: float, low: float | None = None, high: float | None = None) -
 
 def raw(rate: Estimate) -> Carried:
     """One process without a supervisor."""
-    return Carried("raw", "raw", 1, False, rate, rate, MEMORY, busy_cores=0.9)
+    return Carried("raw", "raw", 1, False, rate, rate, memory(1), demanded_cores=0.9)
 
 
 def cluster(workers: int, rate: Estimate | None, saturation: Estimate | None = None, busy: float = 0.9) -> Carried:
@@ -35,8 +40,8 @@ def cluster(workers: int, rate: Estimate | None, saturation: Estimate | None = N
         True,
         rate,
         saturation or rate,
-        MEMORY,
-        busy_cores=busy * workers,
+        memory(workers),
+        demanded_cores=busy * workers,
         objective=objective,
     )
 
@@ -66,7 +71,7 @@ def evidence(
     rates: Mapping[int, Sequence[float]], single: float | None = 100.0, busy: float = 0.9, cores: int = 8
 ) -> Evidence:
     """Of clusters with these rates, round by round, and of one process; measured on so many cores."""
-    crowded = [workers for workers in rates if is_oversubscribed(workers, busy * workers, cores - 1)]
+    crowded = [workers for workers in rates if busy * workers > MOST_DEMANDED * cores]
     clusters = [cluster(workers, mean_over_trials(of), busy=busy) for workers, of in rates.items()]
     return Evidence(
         carried=(*([raw(exactly(single))] if single else []), *clusters),

@@ -31,7 +31,8 @@ def test_capacity_is_saturation_over_the_trials_that_tell(tmp_path: Path) -> Non
     assert two.rate.value == pytest.approx(200)
     assert two.rate.n == 2
     assert two.rate == two.saturation
-    assert two.worker_rss_bytes.value == pytest.approx(2**25)
+    assert two.memory_bytes.value == pytest.approx(2 * 2**25)
+    assert not found.is_proportional
     assert two.objective is None
 
 
@@ -46,10 +47,10 @@ def test_what_was_not_measured_is_refused_with_the_reason(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("cores", "cpu_s", "floor"), [(2, 0.98, "outnumbered the cores"), (8, 0.98, None), (2, 0.02, "was not the limit")]
+    ("cores", "cpu_s", "floor"), [(1, 0.98, "wanted more cores"), (8, 0.98, None), (2, 0.02, "was not the limit")]
 )
 def test_figures_that_are_a_floor_say_why(tmp_path: Path, cores: int, cpu_s: float, floor: str | None) -> None:
-    records = [record(block, each, 100, cpu_s=cpu_s) for block in (1, 2) for each in (RAW, TWO)]
+    records = [record(block, each, 100, cpu_s=cpu_s, cores=cores) for block in (1, 2) for each in (RAW, TWO)]
     found = evidence_of(made_run(tmp_path, scenario_of([RAW, TWO], 2), records, machine=environment(cores=cores)))
     said = found.carried[1].floor
     assert (floor in said) if floor and said else said == floor

@@ -1,11 +1,13 @@
 """What was not measured: foretold where the data carry it, refused with the reason where they don't."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.planning.predicted import predicted
 from harness.planning.refused import BeyondDataError
 from harness.stats.estimate import Estimate, mean_over_trials
-from tests.planning.evidence import cluster, exactly, family, rounds, usl
+from tests.planning.evidence import cluster, exactly, family, memory, rounds, usl
 
 RATES = rounds({workers: usl(workers) for workers in (1, 2, 3, 4)})
 FAMILY = family(RATES)
@@ -27,7 +29,14 @@ def test_eight_workers_are_foretold_from_four() -> None:
     assert within(found.rate, usl(8))
     assert found.rate is not None
     assert found.rate.value == pytest.approx(usl(8), rel=0.1)
-    assert found.busy_cores == pytest.approx(4 * 0.9 * found.rate.value / usl(4), rel=0.02)
+    assert found.demanded_cores == pytest.approx(4 * 0.9 * found.rate.value / usl(4), rel=0.02)
+
+
+def test_memory_grows_by_what_a_worker_has_of_its_own() -> None:
+    for workers in (3, 6, 8):
+        assert predicted(FAMILY, MEMBERS, workers).memory_bytes.value == pytest.approx((1 + workers) * 2**25)
+    alone = [replace(member, memory_bytes=memory(member.workers)) for member in MEMBERS if member.workers == 4]
+    assert predicted(FAMILY, alone, 8).memory_bytes.value == pytest.approx(2 * 5 * 2**25)
 
 
 def test_the_interval_is_one_of_what_will_be_measured() -> None:
@@ -65,7 +74,7 @@ def test_oversubscribed_points_carry_nothing() -> None:
     assert predicted(crowded, MEMBERS, 6).predicted_from == (1, 2, 3)
     with pytest.raises(BeyondDataError, match="8 workers are more than twice the 3"):
         predicted(crowded, MEMBERS, 8)
-    with pytest.raises(BeyondDataError, match=r"there are 2, since cluster-3, cluster-4 had more busy workers than"):
+    with pytest.raises(BeyondDataError, match=r"there are 2, since cluster-3, cluster-4 wanted more cores than"):
         predicted(family(RATES, crowded=[3, 4]), MEMBERS, 4)
 
 

@@ -62,7 +62,7 @@ def test_sizes_beyond_the_data_are_refused_with_what_to_measure() -> None:
 
 def test_workers_without_a_core_come_not_into_question_unless_they_wait() -> None:
     small = Demand(target_per_s=500, cores_per_host=2, workers=(4,))
-    with pytest.raises(PlanningError, match=r"Its 4 workers keep 3\.6 cores busy, and compete for 2"):
+    with pytest.raises(PlanningError, match=r"Its 4 workers would keep 3\.6 cores busy, and compete for 2"):
         propose(EVIDENCE, small)
     waiting = evidence(RATES, busy=0.02, cores=2)
     assert set(sizes(propose(waiting, small))) == {"cluster-4"}
@@ -70,10 +70,10 @@ def test_workers_without_a_core_come_not_into_question_unless_they_wait() -> Non
 
 
 def test_hosts_with_too_little_memory_are_told() -> None:
-    """Each worker has 64 MiB."""
-    found = propose(EVIDENCE, Demand(target_per_s=500, memory_per_host_bytes=200 * 2**20))
+    """Each worker has 32 MiB, and they share as much."""
+    found = propose(EVIDENCE, Demand(target_per_s=500, memory_per_host_bytes=130 * 2**20))
     assert set(sizes(found)) == {"raw", "cluster-1", "cluster-2", "cluster-3"}
-    assert "Its workers need 256.0 MiB of memory, and a host has 200.0 MiB." in [each.why for each in found.refused]
+    assert "Its processes need 160.0 MiB of memory, and a host has 130.0 MiB." in [each.why for each in found.refused]
 
 
 def test_a_single_round_is_no_plan() -> None:

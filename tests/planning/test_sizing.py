@@ -64,7 +64,7 @@ def test_the_lower_end_is_planned_with_and_everything_is_counted_against_it() ->
     assert sizing.after_loss == pytest.approx(1.0)
     assert sizing.cost_per_h == pytest.approx(1.5)
     assert sizing.cost_per_month == pytest.approx(1095)
-    assert sizing.memory_bytes == 4 * 2**26
+    assert sizing.memory_bytes == 5 * 2**25
 
 
 def test_without_an_interval_there_is_no_size() -> None:

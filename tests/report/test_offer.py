@@ -187,7 +187,15 @@ def test_the_offer_in_words(changes: dict[str, object], words: str) -> None:
     ],
 )
 def test_where_they_ran_in_words(placement: Placement, cores: int, words: str) -> None:
-    assert placement_text(placement, scenario_of([RAW, TWO], 1), cores).startswith(words)
+    assert placement_text(placement, scenario_of([RAW, TWO], 1), environment(cores=cores)).startswith(words)
+
+
+def test_a_quota_is_shared_whatever_there_is_of_cores(tmp_path: Path) -> None:
+    pod = environment(cores=64).model_copy(update={"usable_cores": 2, "cpu_quota_cores": 2.5})
+    words = placement_text(Placement(), scenario_of([RAW, TWO], 1), pod)
+    assert words.startswith("Generator (1 process) and server shared 64 cores and a CPU quota of 2.5: under a quota")
+    text = text_of(made_run(tmp_path, scenario_of([RAW], 1), [record(1, RAW, 100)], machine=pod))
+    assert "2 of 64 cores usable, by a CPU quota of 2.5" in text
 
 
 def test_where_they_ran_is_in_the_report(tmp_path: Path) -> None:
@@ -199,25 +207,18 @@ def test_where_they_ran_is_in_the_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "processes", "words"),
+    ("cores", "words"),
     [
-        (2, 1, "Oversubscribed: `cluster-2`, with 2 cores for workers and the generator."),
-        (3, 2, "Oversubscribed: `cluster-2`, with 3 cores for workers and 2 processes of the generator."),
-        (1, 1, "Oversubscribed: `raw`, `cluster-2`, with 1 core for workers and the generator."),
-        (3, 1, None),
+        (
+            1,
+            "with the generator, could have been used: `raw` 1.0, `cluster-2` 1.9.",
+        ),
+        (2, None),
     ],
 )
-def test_more_workers_than_free_cores_are_a_finding(
-    tmp_path: Path, cores: int, processes: int, words: str | None
-) -> None:
-    records = [record(1, RAW, 100), record(1, TWO, 100)]
-    run = made_run(
-        tmp_path,
-        scenario_of([RAW, TWO], 1),
-        records,
-        machine=environment(cores=cores),
-        placement=Placement(processes=processes),
-    )
+def test_who_wants_more_cores_than_there_are_is_a_finding(tmp_path: Path, cores: int, words: str | None) -> None:
+    records = [record(1, each, 100, cpu_s=0.4, run_delay_s=0.56, cores=cores) for each in (RAW, TWO)]
+    run = made_run(tmp_path, scenario_of([RAW, TWO], 1), records, machine=environment(cores=cores))
     assert words in told(run) if words else "versubscribed" not in told(run)
 
 

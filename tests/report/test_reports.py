@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Three rounds of two topologies, of which one trial failed and one is invalid."""
     records = [
         *(record(block, RAW, rate) for block, rate in enumerate([100, 110, 105], start=1)),
-        record(1, TWO, 190, errors=Errors(timeout=3, status=2), served=[150, 40]),
+        record(1, TWO, 190, errors=Errors(timeout=3, status=2), served=[150, 40], run_delay_s=0.6, cores=2),
         record(2, TWO, 0, status="failed", reason="the server exited with 3 | <script>"),
         record(3, TWO, 9999, status="invalid", reason="worker 11 ended during the trial", served=[9999, 0]),
     ]
@@ -105,9 +105,25 @@ def test_tables_of_the_report_have_as_many_cells_as_columns(run: Run) -> None:
             widths = []
 
 
+def test_memory_is_proportional_where_all_trials_have_it_and_resident_otherwise(tmp_path: Path) -> None:
+    known = [record(block, each, 100, pss_bytes=3 * 2**22) for block in (1, 2) for each in (RAW, TWO)]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 2), known))
+    assert re.search(r"\| cluster-2 \| .* \| 24\.0 MiB \| 2\.00× \(2\.00–2\.00\) \| 64\.0 MiB \|", text)
+    assert "| 12.0 MiB, 12.0 MiB |" in text
+    assert "Memory is that of all the server's processes as the window ended: proportional (PSS)" in text
+    mixed = [*known[:3], record(2, TWO, 100)]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 2), mixed))
+    assert "24.0 MiB" not in text
+    assert re.search(r"\| cluster-2 \| .* \| 64\.0 MiB \| 2\.00× \(2\.00–2\.00\) \| 64\.0 MiB \|", text)
+    assert "as the window ended: resident (RSS), pages that they share counted" in text
+
+
 def test_findings_are_told(run: Run) -> None:
     text = text_of(run)
-    assert "Oversubscribed: `cluster-2`, with 2 cores for workers and the generator." in text
+    assert (
+        "Oversubscribed: of 2 cores, which they shared with the generator, could have been used: `cluster-2` 2.2."
+        in text
+    )
     assert "3 requests timed out" in text
     assert "2 responses had a status of 400 or more" in text
 
@@ -154,8 +170,12 @@ def test_what_limited_the_trials_is_told_and_a_generator_at_its_limit_supports_n
 def test_scaling_is_told_with_its_price_and_what_is_oversubscribed(tmp_path: Path) -> None:
     one, four = topology("cluster-1", workers=1), topology("cluster-4", workers=4)
     rates = [(RAW, [100, 104, 101]), (one, [99, 102, 101]), (TWO, [190, 199, 193]), (four, [200, 210, 203])]
-    records = [record(block, each, rate) for each, of in rates for block, rate in enumerate(of, start=1)]
-    text = text_of(made_run(tmp_path, scenario_of([RAW, one, TWO, four], 3), records, machine=environment(cores=4)))
+    records = [
+        record(block, each, rate, run_delay_s=0.4, cores=3)
+        for each, of in rates
+        for block, rate in enumerate(of, start=1)
+    ]
+    text = text_of(made_run(tmp_path, scenario_of([RAW, one, TWO, four], 3), records, machine=environment(cores=3)))
     assert re.search(r"\| cluster-2 \| 2 \| 0\.9\d \(0\.9\d–0\.9\d\) \|  \|", text)
     assert re.search(r"\| cluster-4 \| 4 \| 0\.5\d \(0\.\d\d–0\.5\d\) \| oversubscribed \|", text)
     assert re.search(r"The supervisor's price: `cluster-1` serves (0\.99|1\.00)× ", text)

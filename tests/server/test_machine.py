@@ -1,11 +1,13 @@
 """The monitor tells of the machine what the kernel says, where it says it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from harness.machine.host import Host
 from harness.monitor import Monitor
 from harness.monitor.machine import read_machine, used_by_machine
 from harness.record import CoreUsage, MachineUsage
@@ -28,9 +30,9 @@ def usage(
 
 
 def test_only_the_cores_that_matter_are_read() -> None:
-    cpus = sorted(os.sched_getaffinity(0))
-    assert [core.cpu for core in read_machine(cpus).cores] == cpus
-    assert [core.cpu for core in read_machine(cpus[:1]).cores] == cpus[:1]
+    here = Host.here()
+    assert tuple(core.cpu for core in read_machine(here).cores) == here.cpus
+    assert [core.cpu for core in read_machine(replace(here, cpus=here.cpus[:1])).cores] == [here.cpus[0]]
 
 
 def test_a_core_is_busy_idle_or_stolen_all_the_time() -> None:
@@ -43,18 +45,18 @@ def test_a_core_is_busy_idle_or_stolen_all_the_time() -> None:
         return sum(sum(v for k, v in cores[cpu]._asdict().items() if k not in guest) for cpu in cpus)
 
     before_s = times_s()
-    machine = read_machine(cpus)
+    machine = read_machine(Host.here())
     assert before_s - TICK_PART_S <= machine.busy_s + machine.idle_s + machine.steal_s <= times_s() + TICK_PART_S
     assert all(0.0 <= core.irq_s <= core.busy_s for core in machine.cores)
 
 
 def test_time_passes_in_the_window_of_the_monitor() -> None:
-    monitor = Monitor([])
+    monitor = Monitor(list, os.getpid())
     monitor.begin()
-    before = read_machine(os.sched_getaffinity(0))
+    before = read_machine(Host.here())
 
     def has_passed() -> bool:
-        now = read_machine(os.sched_getaffinity(0))
+        now = read_machine(Host.here())
         return now.busy_s + now.idle_s > before.busy_s + before.idle_s + 0.05
 
     wait_until(has_passed, "time to pass")
@@ -66,29 +68,56 @@ def test_time_passes_in_the_window_of_the_monitor() -> None:
     assert monitor.usage().machine.busy_s == 0.0
 
 
-def test_pressure_and_listen_queues_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pressure").write_text(PSI)
-    (tmp_path / "netstat").write_text(NETSTAT)
-    monkeypatch.setattr("harness.monitor.machine.PRESSURE", tmp_path / "pressure")
-    monkeypatch.setattr("harness.monitor.machine.NETSTAT", tmp_path / "netstat")
-    machine = read_machine([0])
+def made(root: Path, **files: str) -> Host:
+    """A machine that tells what is in these files of /proc."""
+    for name, text in files.items():
+        file = root / "proc" / name.replace("_", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return replace(Host.here(), root=root)
+
+
+def test_pressure_and_listen_queues_are_read(tmp_path: Path) -> None:
+    machine = read_machine(made(tmp_path, pressure_cpu=PSI, net_netstat=NETSTAT))
     assert (machine.pressure_s, machine.listen_overflows, machine.listen_drops) == (947.776713, 23, 45)
 
 
-def test_what_the_kernel_does_not_tell_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.monitor.machine.PRESSURE", tmp_path / "no such file")
-    monkeypatch.setattr("harness.monitor.machine.NETSTAT", tmp_path / "no such file")
-    machine = read_machine([0])
+def test_what_the_kernel_does_not_tell_is_unknown(tmp_path: Path) -> None:
+    machine = read_machine(made(tmp_path))
     assert (machine.pressure_s, machine.listen_overflows, machine.listen_drops) == (None, None, None)
+    assert (machine.quota_cores, machine.throttled_periods, machine.throttled_s) == (None, None, None)
 
 
-def test_counters_that_are_not_there_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "netstat"
-    file.write_text("TcpExt: SyncookiesSent\nTcpExt: 1\n")
-    monkeypatch.setattr("harness.monitor.machine.NETSTAT", file)
-    assert read_machine([0]).listen_drops is None
-    file.write_text("")
-    assert read_machine([0]).listen_drops is None
+def test_counters_that_are_not_there_are_unknown(tmp_path: Path) -> None:
+    assert read_machine(made(tmp_path, net_netstat="TcpExt: SyncookiesSent\nTcpExt: 1\n")).listen_drops is None
+    assert read_machine(made(tmp_path, net_netstat="")).listen_drops is None
+
+
+def test_cores_keep_their_numbers_where_others_are_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three cores the second is offline, so that psutil tells of two."""
+    (tmp_path / "stat").write_text("cpu  9 0 0 9\ncpu0 4 0 0 4\ncpu2 5 0 0 5\nintr 7\nbtime 3\n")
+    monkeypatch.setattr("harness.monitor.machine.STAT", tmp_path / "stat")
+    times = psutil.cpu_times(percpu=True)[0]
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [times._replace(user=4.0), times._replace(user=5.0)])
+    both = read_machine(replace(Host.here(), cpus=(0, 2)))
+    assert [core.cpu for core in both.cores] == [0, 2]
+    assert [core.cpu for core in read_machine(replace(Host.here(), cpus=(2,))).cores] == [2]
+    alone = both.model_copy(update={"cores": both.cores[1:]})
+    assert [core.cpu for core in used_by_machine(both, alone).cores] == [2]  # the other has gone offline meanwhile
+
+
+def test_throttling_is_that_of_the_window(tmp_path: Path) -> None:
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (group / "cgroup.controllers").write_text("cpu\n")
+    (group / "cpu.max").write_text("50000 100000\n")
+    host = made(tmp_path, self_cgroup="0::/\n")
+    machines = []
+    for periods, stopped_us in [(5, 250_000), (12, 1_000_000)]:
+        (group / "cpu.stat").write_text(f"nr_periods 99\nnr_throttled {periods}\nthrottled_usec {stopped_us}\n")
+        machines.append(read_machine(host))
+    used = used_by_machine(*machines)
+    assert (used.quota_cores, used.throttled_periods, used.throttled_s) == (0.5, 7, 0.75)
 
 
 def test_use_is_the_difference_of_two_readings() -> None:

@@ -1,25 +1,30 @@
 """The monitor tells what processes use, as the kernel's accounts of them do."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import pytest
 
 from harness.monitor import Monitor
+from harness.monitor.family import FamilyReading
 from harness.monitor.processes import ProcessReading, ThreadReading, used_by_process
 from harness.record import ProcessUsage, Role, ServerProcess
+from harness.server.census import take_census
+from harness.server.launch import Server
 from harness.units import NS_PER_S
 from tests.server.polling import wait_until
-from tests.server.topologies import ROOT, SERVERS
+from tests.server.topologies import ROOT, SERVERS, small
 
 BURNT_S: Final = 0.1
 TICK_PART_S: Final = 1e-6  # of a clock tick, for what rounding does to differences
@@ -49,9 +54,15 @@ def idle() -> Iterator["subprocess.Popen[bytes]"]:
         yield process
 
 
-def listed(process: "subprocess.Popen[bytes]", role: Role = "worker") -> ServerProcess:
+def listed(process: "subprocess.Popen[bytes] | psutil.Process", role: Role = "worker") -> ServerProcess:
     """The process as a census has it."""
-    return ServerProcess(pid=process.pid, born_s=psutil.Process(process.pid).create_time(), role=role, name="test")
+    born_s = psutil.Process(process.pid).create_time() - psutil.boot_time()
+    return ServerProcess(pid=process.pid, born_s=born_s, role=role, name="test")
+
+
+def watch(*processes: ServerProcess) -> Monitor:
+    """A monitor of these children of the test's own, as long as they live."""
+    return Monitor(lambda: [each for each in processes if psutil.pid_exists(each.pid)], os.getpid())
 
 
 def cpu_s(process: "subprocess.Popen[bytes]") -> float:
@@ -73,7 +84,7 @@ def is_zombie(process: "subprocess.Popen[bytes]") -> bool:
 
 def test_cpu_time_is_what_the_kernel_says(burning: "subprocess.Popen[bytes]") -> None:
     """The monitor's readings lie between readings of our own, so its difference does too."""
-    monitor = Monitor([listed(burning)])
+    monitor = watch(listed(burning))
     first_s = cpu_s(burning)
     monitor.begin()
     second_s = cpu_s(burning)
@@ -85,7 +96,7 @@ def test_cpu_time_is_what_the_kernel_says(burning: "subprocess.Popen[bytes]") ->
 
 
 def test_use_before_the_window_is_not_counted(burning: "subprocess.Popen[bytes]") -> None:
-    monitor = Monitor([listed(burning)])
+    monitor = watch(listed(burning))
     burn(burning)
     monitor.begin()
     before_s = cpu_s(burning)
@@ -96,7 +107,7 @@ def test_use_before_the_window_is_not_counted(burning: "subprocess.Popen[bytes]"
 def test_a_process_that_burns_uses_more_than_one_that_does_not(
     burning: "subprocess.Popen[bytes]", idle: "subprocess.Popen[bytes]"
 ) -> None:
-    monitor = Monitor([listed(burning), listed(idle, "supervisor")])
+    monitor = watch(listed(burning), listed(idle, "supervisor"))
     monitor.begin()
     burn(burning)
     monitor.sample()
@@ -109,7 +120,7 @@ def test_a_process_that_burns_uses_more_than_one_that_does_not(
 
 
 def test_memory_is_positive_and_added_up(burning: "subprocess.Popen[bytes]", idle: "subprocess.Popen[bytes]") -> None:
-    monitor = Monitor([listed(burning), listed(idle)])
+    monitor = watch(listed(burning), listed(idle))
     monitor.begin()
     monitor.sample()
     usage = monitor.usage()
@@ -118,7 +129,7 @@ def test_memory_is_positive_and_added_up(burning: "subprocess.Popen[bytes]", idl
 
 
 def test_context_switches_are_counted(burning: "subprocess.Popen[bytes]") -> None:
-    monitor = Monitor([listed(burning)])
+    monitor = watch(listed(burning))
     monitor.begin()
     before = psutil.Process(burning.pid).num_ctx_switches()
     wait_until(lambda: psutil.Process(burning.pid).num_ctx_switches().involuntary > before.involuntary, "a switch")
@@ -129,7 +140,7 @@ def test_context_switches_are_counted(burning: "subprocess.Popen[bytes]") -> Non
 
 
 def test_the_series_ascends_and_ends_at_the_totals(burning: "subprocess.Popen[bytes]") -> None:
-    monitor = Monitor([listed(burning)])
+    monitor = watch(listed(burning))
     monitor.begin()
     for _ in range(3):
         burn(burning)
@@ -145,7 +156,7 @@ def test_the_series_ascends_and_ends_at_the_totals(burning: "subprocess.Popen[by
 
 
 def test_a_new_window_forgets_the_last(burning: "subprocess.Popen[bytes]") -> None:
-    monitor = Monitor([listed(burning)])
+    monitor = watch(listed(burning))
     monitor.begin()
     burn(burning)
     monitor.sample()
@@ -155,7 +166,7 @@ def test_a_new_window_forgets_the_last(burning: "subprocess.Popen[bytes]") -> No
 
 
 def test_a_process_that_has_ended_keeps_its_last_reading(burning: "subprocess.Popen[bytes]") -> None:
-    monitor = Monitor([listed(burning)])
+    monitor = watch(listed(burning))
     monitor.begin()
     burn(burning)
     monitor.sample()
@@ -164,7 +175,10 @@ def test_a_process_that_has_ended_keeps_its_last_reading(burning: "subprocess.Po
     burning.wait()
     monitor.sample()
     after = monitor.usage()
-    assert after.processes == before.processes
+    assert [used.ended for used in before.processes + after.processes] == [False, True]
+    assert after.processes[0].cpu_s == before.processes[0].cpu_s
+    assert after.processes[0].rss_bytes == before.processes[0].rss_bytes
+    assert (after.rss_bytes, after.pss_bytes) == (0, None)
     assert after.series[1].cpu_s == after.series[0].cpu_s
     assert after.series[1].end_s > after.series[0].end_s
 
@@ -172,13 +186,15 @@ def test_a_process_that_has_ended_keeps_its_last_reading(burning: "subprocess.Po
 def test_a_process_that_has_ended_unnoticed_keeps_the_memory_of_its_last_reading(
     idle: "subprocess.Popen[bytes]",
 ) -> None:
-    monitor = Monitor([listed(idle)])
+    monitor = watch(listed(idle))
     monitor.begin()
     before = monitor.usage()
     idle.kill()
     wait_until(lambda: is_zombie(idle), "its end")
     monitor.sample()
-    assert monitor.usage().rss_bytes == before.rss_bytes > 0
+    (after,) = monitor.usage().processes
+    assert after.rss_bytes == before.processes[0].rss_bytes > 0
+    assert (after.ended, after.pss_bytes) == (True, None)
 
 
 def test_a_process_that_had_ended_before_is_left_out(
@@ -187,7 +203,7 @@ def test_a_process_that_had_ended_before_is_left_out(
     processes = [listed(burning), listed(idle)]
     idle.kill()
     idle.wait()
-    monitor = Monitor(processes)
+    monitor = watch(*processes)
     monitor.begin()
     monitor.sample()
     assert [process.pid for process in monitor.usage().processes] == [burning.pid]
@@ -208,7 +224,7 @@ def test_time_without_a_core_is_what_the_kernel_says(burning: "subprocess.Popen[
     with running("burns") as rival:
         for process in (burning, rival):
             os.sched_setaffinity(process.pid, {core})
-        monitor = Monitor([listed(burning)])
+        monitor = watch(listed(burning))
         first_s = waited_s(burning)
         monitor.begin()
         second_s = waited_s(burning)
@@ -233,7 +249,7 @@ def test_the_busiest_thread_is_found() -> None:
         may_end.wait()
 
     itself = ServerProcess(pid=os.getpid(), born_s=0.0, role="worker", name="test")
-    monitor = Monitor([itself])
+    monitor = Monitor(lambda: [itself], os.getppid())
     monitor.begin()
     thread = threading.Thread(target=burn_thread)
     thread.start()
@@ -248,14 +264,14 @@ def test_the_busiest_thread_is_found() -> None:
     monitor.sample()  # without it
     (after,) = monitor.usage().processes
     assert after.busiest_thread_s is not None
-    assert after.busiest_thread_s < BURNT_S
+    assert after.busiest_thread_s >= used.busiest_thread_s
     assert after.cpu_s >= used.cpu_s
 
 
 def reading(**threads: tuple[float, float]) -> ProcessReading:
     """Counters of a process with threads that ran, and waited, for so long."""
     counters = {int(name[1:]): ThreadReading(*times_s) for name, times_s in threads.items()}
-    return ProcessReading(0.0, 0.0, 0, 0, 0, counters)
+    return ProcessReading(user_s=sum(each.cpu_s for each in counters.values()), thread_count=9, threads=counters)
 
 
 def used_between(first: ProcessReading, last: ProcessReading) -> ProcessUsage:
@@ -281,3 +297,167 @@ def test_a_thread_that_ended_in_the_window_takes_nothing_away() -> None:
 def test_without_statistics_of_threads_nobody_knows() -> None:
     used = used_between(reading(), reading())
     assert (used.run_delay_s, used.busiest_thread_s) == (None, None)
+
+
+def test_nearly_all_of_the_work_is_done_by_the_busy_threads() -> None:
+    """Of ten threads with equal parts, all; of one beside a helper, that one."""
+    equal = used_between(reading(), reading(**{f"t{tid}": (0.4, 0.0) for tid in range(10)}))
+    helped = used_between(reading(t1=(5.0, 0.0)), reading(t1=(5.97, 0.0), t2=(0.03, 0.0)))
+    assert (equal.threads, equal.busy_threads, helped.busy_threads) == (9, 10, 1)
+    idle = used_between(reading(t1=(1.0, 0.0)), reading(t1=(1.0, 0.0)))
+    assert idle.busy_threads == 1
+
+
+def test_where_threads_came_and_went_there_were_as_many_as_at_a_time() -> None:
+    last = replace(reading(t1=(0.1, 0.0)), user_s=2.0)
+    assert used_between(reading(), last).busy_threads == 9
+
+
+def test_a_thread_with_the_id_of_another_counts_for_itself() -> None:
+    used = used_between(reading(t1=(5.0, 3.0)), reading(t1=(0.5, 0.25)))
+    assert (used.busiest_thread_s, used.run_delay_s) == (0.5, 0.25)
+
+
+# Memory -----------------------------------------------------------------------------------------------------
+
+
+def test_memory_that_is_shared_counts_once() -> None:
+    """Three forks of a process that has 64 MiB."""
+    code = (
+        "import os, signal\nheld = bytearray(os.urandom(1 << 20)) * 64\n"
+        "for _ in range(3):\n    if os.fork() == 0: break\nprint('x', flush=True)\nsignal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            for _ in range(4):
+                process.stdout.readline()
+            itself = psutil.Process(process.pid)
+            family = [listed(each) for each in (itself, *itself.children())]
+            monitor = watch(*family)
+            monitor.begin()
+            monitor.sample()
+            usage = monitor.usage()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert len(usage.processes) == 4
+    assert usage.pss_bytes is not None
+    assert 64 * 2**20 < usage.pss_bytes < 100 * 2**20 < 256 * 2**20 < usage.rss_bytes
+
+
+def test_memory_that_is_not_told_of_all_is_resident(
+    burning: "subprocess.Popen[bytes]", idle: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of processes of another user."""
+    told = psutil.Process.memory_full_info
+
+    def of_one(process: psutil.Process) -> Any:
+        if process.pid == idle.pid:
+            raise psutil.AccessDenied
+        return told(process)
+
+    monkeypatch.setattr(psutil.Process, "memory_full_info", of_one)
+    monitor = watch(listed(burning), listed(idle))
+    monitor.begin()
+    monitor.sample()
+    usage = monitor.usage()
+    assert [used.pss_bytes is None for used in usage.processes] == [False, True]
+    assert usage.pss_bytes is None
+    assert usage.rss_bytes > 0
+
+
+# Processes that come and go ---------------------------------------------------------------------------------
+
+
+def test_a_process_that_is_born_in_the_window_counts_from_its_birth() -> None:
+    found: list[ServerProcess] = []
+    monitor = Monitor(lambda: found, os.getpid())
+    monitor.begin()
+    assert monitor.usage().processes == []
+    with running("burns") as process:
+        burn(process)
+        found.append(listed(process, "helper"))
+        before_s = cpu_s(process)
+        monitor.sample()
+        (used,) = monitor.usage().processes
+        assert (used.role, used.ended) == ("helper", False)
+        assert before_s - TICK_PART_S <= used.cpu_s <= cpu_s(process) + TICK_PART_S
+        assert used.lived_s is not None
+        assert 0 < used.lived_s <= monitor.usage().window_s
+        found[0] = listed(process, "worker")  # as the next look finds
+        monitor.sample()
+    (used,) = monitor.usage().processes
+    assert used.role == "worker"
+
+
+def test_the_cpu_of_processes_that_come_and_go_is_what_they_say_themselves(log: Path) -> None:
+    """Of workers and their children, waited for by a worker, by the server or, in the end, by nobody yet."""
+    with Server(small("replaces"), log) as server:
+        wait_until(lambda: "ready" in log.read_text(), "the server")
+        monitor = Monitor(lambda: take_census(server), server.guardian_pid)
+        monitor.begin()
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGUSR1)
+
+        def is_over() -> bool:
+            monitor.sample()
+            return "over" in log.read_text()
+
+        wait_until(is_over, "the end")
+        monitor.sample()
+        usage = monitor.usage()
+    told_s = [int(line.split()[1]) / NS_PER_S for line in log.read_text().splitlines() if line.startswith("used")]
+    assert len(told_s) == 12 * 2 + 1
+    assert usage.cpu_s == pytest.approx(sum(told_s), abs=0.1)  # forking, ending, and a few steps of 10 ms
+    assert usage.series[-1].all_cpu_s == pytest.approx(usage.cpu_s)
+    assert sum(used.ended for used in usage.processes) > 3
+    assert usage.reaped_cpu_s > 0
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a reading knows a process by."""
+
+    pid: int
+
+
+def at(**processes: tuple[float, float]) -> FamilyReading:
+    """A family whose processes have used so much, and those that they waited for so much."""
+    readings = {Named(ord(name)): ProcessReading(user_s=own, reaped_s=of) for name, (own, of) in processes.items()}
+    return FamilyReading(readings, sum(reading.reaped_s for reading in readings.values()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("readings", "cpu_s", "reaped_s"),
+    [
+        ([at(p=(1, 50), w=(9, 0)), at(p=(2, 50), w=(11, 0))], 3, 0),
+        ([at(p=(1, 50), w=(9, 0)), at(p=(2, 50), w=(11, 0)), at(p=(2, 61.5))], 3.5, 0.5),  # what no reading had
+        ([at(p=(1, 50)), at(p=(1, 52))], 2, 2),  # came and went unseen
+        ([at(p=(1, 0), w=(9, 4)), at(p=(1, 14))], 1, 1),  # took the account of its own children along
+        ([at(p=(1, 0), w=(9, 0)), at(p=(1, 0)), at(p=(1, 2))], 2, 2),  # nobody waited for the first that ended
+        ([at(p=(1, 0)), at(p=(1, 0), w=(2, 0)), at(p=(1, 2.5))], 2.5, 0.5),  # born and ended
+    ],
+)
+def test_what_is_counted_of_those_that_end(
+    readings: list[FamilyReading], cpu_s: float, reaped_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming, now = iter(readings), [readings[0]]
+
+    def read(root_pid: int) -> FamilyReading:
+        now[0] = next(coming)
+        return now[0]
+
+    def census() -> list[ServerProcess]:
+        return [ServerProcess(pid=each.pid, born_s=1.0, role="worker", name="x") for each in now[0].processes]
+
+    monkeypatch.setattr("harness.monitor.monitor.read_family", read)
+    monkeypatch.setattr("harness.monitor.monitor.read_pss_bytes", lambda process: None)
+    monitor = Monitor(census, 1)
+    monitor.begin()
+    for _ in readings[1:]:
+        monitor.sample()
+    usage = monitor.usage()
+    assert [usage.cpu_s, usage.reaped_cpu_s] == pytest.approx([cpu_s, reaped_s])
+    assert usage.series[-1].all_cpu_s == pytest.approx(cpu_s)
+    left = {process.pid for process in readings[-1].processes}
+    assert {used.pid for used in usage.processes if not used.ended} == left

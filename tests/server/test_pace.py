@@ -89,7 +89,7 @@ time.sleep(60)
 
 
 def test_the_monitor_tells_the_mean_of_the_window(pace: Pace) -> None:
-    monitor = Monitor([], pace)
+    monitor = Monitor(list, os.getpid(), pace)
     readings(pace, 3)
     monitor.begin()
     told: list[float | None] = []
@@ -105,7 +105,7 @@ def test_the_monitor_tells_the_mean_of_the_window(pace: Pace) -> None:
 
 
 def test_without_a_pace_there_is_none() -> None:
-    monitor = Monitor([])
+    monitor = Monitor(list, os.getpid())
     monitor.begin()
     monitor.sample()
     assert monitor.usage().pace_us is None

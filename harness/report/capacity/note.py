@@ -49,7 +49,7 @@ def render_capacity(run: Run, found: list[Capacity]) -> str:
             percent=percent_of(run.info.objectives),
             binding=lambda each: plain(broken_first(each)),
             probes_text=probes_text(run),
-            placement=placement_text(run.info.placement, run.scenario, run.environment.usable_cores),
+            placement=placement_text(run.info.placement, run.scenario, run.environment),
             machine=list(environment_rows(run)),
         )
     )

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from harness.analysis.measured import Measured
 from harness.record import ProcessUsage, Run
 from harness.report.charts.style import figure, look, name_ticks, width_for
-from harness.report.summary import TopologySummary
+from harness.report.summary import TopologySummary, is_proportional
 
 GROUP_WIDTH = 0.8
 
-Metric = Callable[[Measured, ProcessUsage], float]
+Metric = Callable[[Measured, ProcessUsage], float | None]
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
@@ -22,9 +22,9 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     drawn = figure(title, width_for(summaries), height_in=5.5)
     above, below = drawn.subplots(2, 1, sharex=True)
     _panel(above, summaries, cpu_cores)
-    _panel(below, summaries, rss_mib)
+    _panel(below, summaries, memory_mib)
     above.set_ylabel("CPU, cores")
-    below.set_ylabel("resident memory, MiB")
+    below.set_ylabel(memory_label(summaries))
     name_ticks(below, summaries)
     above.grid(visible=False, axis="x")
     return drawn
@@ -35,9 +35,14 @@ def cpu_cores(trial: Measured, process: ProcessUsage) -> float:
     return process.cpu_s / trial.usage.window_s
 
 
-def rss_mib(trial: Measured, process: ProcessUsage) -> float:
-    """As the window ended."""
-    return process.rss_bytes / 2**20
+def memory_mib(trial: Measured, process: ProcessUsage) -> float | None:
+    """As the window ended; None where the process had ended before."""
+    return None if process.ended else trial.memory_of(process) / 2**20
+
+
+def memory_label(summaries: list[TopologySummary]) -> str:
+    """What kind of memory it is."""
+    return f"{'proportional' if is_proportional(summaries) else 'resident'} memory, MiB"
 
 
 def by_rank(summary: TopologySummary, metric: Metric) -> dict[int, list[float]]:
@@ -45,7 +50,8 @@ def by_rank(summary: TopologySummary, metric: Metric) -> dict[int, list[float]]:
     ranked: defaultdict[int, list[float]] = defaultdict(list)
     for trial in summary.trials:
         for rank, value in enumerate(_values(trial, metric)):
-            ranked[rank].append(value)
+            if value is not None:
+                ranked[rank].append(value)
     return ranked
 
 
@@ -59,6 +65,5 @@ def _panel(axes: Axes, summaries: list[TopologySummary], metric: Metric) -> None
             axes.plot([at] * len(values), values, ".", color=style.colour, markersize=4)
 
 
-def _values(trial: Measured, metric: Metric) -> list[float]:
-    workers = [process for process in trial.usage.processes if process.role == "worker"]
-    return [metric(trial, process) for process in sorted(workers, key=lambda process: -process.cpu_s)]
+def _values(trial: Measured, metric: Metric) -> list[float | None]:
+    return [metric(trial, process) for process in sorted(trial.workers, key=lambda process: -process.cpu_s)]

@@ -17,6 +17,7 @@ class ProcessRow:
     requests: int | None
     share: float | None
     cpu_cores: float
+    pss_bytes: int | None
     rss_bytes: int
 
 
@@ -27,6 +28,7 @@ class TrialRow:
     record: TrialRecord
     limiting: Limiting | None
     processes: list[ProcessRow]
+    memory_bytes: int | None
 
     @property
     def cpu_ms_per_request(self) -> float | None:
@@ -39,7 +41,7 @@ def trial_rows(run: Run) -> Iterator[TrialRow]:
     """In the order in which they were made."""
     for record in run.records:
         limiting = limit_of(record.load, record.usage) if record.load and record.usage else None
-        yield TrialRow(record, limiting, list(_processes(record)))
+        yield TrialRow(record, limiting, list(_processes(record)), _memory_bytes(record))
 
 
 def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
@@ -55,8 +57,16 @@ def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
             requests=requests,
             share=None if requests is None else requests / sum(served.values()),
             cpu_cores=_cores(process, record.usage.window_s),
+            pss_bytes=process.pss_bytes,
             rss_bytes=process.rss_bytes,
         )
+
+
+def _memory_bytes(record: TrialRecord) -> int | None:
+    """Proportional where that is known, and resident otherwise."""
+    if record.usage is None:
+        return None
+    return record.usage.pss_bytes or record.usage.rss_bytes
 
 
 def _cores(process: ProcessUsage, window_s: float) -> float:

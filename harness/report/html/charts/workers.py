@@ -6,7 +6,7 @@ from bokeh.models import HBar, Range1d, Scatter
 from bokeh.plotting import figure
 
 from harness.record import Run
-from harness.report.charts.workers import GROUP_WIDTH, Metric, by_rank, cpu_cores, rss_mib
+from harness.report.charts.workers import GROUP_WIDTH, Metric, by_rank, cpu_cores, memory_label, memory_mib
 from harness.report.html.charts.style import (
     MOST_MARKS,
     Chart,
@@ -30,8 +30,8 @@ def draw_cpu(run: Run, summaries: list[TopologySummary]) -> Chart:
 
 
 def draw_memory(run: Run, summaries: list[TopologySummary]) -> Chart:
-    """Resident memory of each worker."""
-    return _chart("Memory per worker", summaries, rss_mib, "resident memory, MiB", 1)
+    """Memory of each worker."""
+    return _chart("Memory per worker", summaries, memory_mib, memory_label(summaries), 1)
 
 
 def _chart(title: str, summaries: list[TopologySummary], metric: Metric, label: str, decimals: int) -> Chart:
