@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.clocks import Clocks
+from harness.generator.failures import failures_text
 from harness.generator.load import Load, Target
 from harness.generator.placement import Placement, usable_cpus
 from harness.generator.process import Generator, GeneratorError
@@ -94,7 +95,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()
         reasons = [
             *objections(planned.topology, counts, scenario.workers_may_change, broke=_broke(result)),
-            *_doubts(server, result, Clocks.now().jump_since(clocks)),
+            *_doubts(server, result, Clocks.now().jump_since(clocks), scenario),
         ]
         watch(Progress(Phase.STOPPING))
     return {
@@ -142,19 +143,23 @@ def _measure(
 
 def _broke(result: LoadResult) -> bool:
     """Whether connections ended before their time."""
-    return result.errors.read + result.errors.write > 0
+    return result.reconnected + result.errors.read + result.errors.write + result.errors.stale > 0
 
 
-def _doubts(server: Server, result: LoadResult, jump: str | None) -> Iterator[str]:
+def _doubts(server: Server, result: LoadResult, jump: str | None, scenario: Scenario) -> Iterator[str]:
     """Give every reason not to average in what was measured. ``jump`` is that of the clock."""
     if strangers := listeners(server)[1]:
         yield f"{', '.join(strangers)} listened on the port too"
     if result.errors.body:
-        yield f"{result.errors.body} bodies were not the one that the server sent before"
+        yield f"{result.errors.body} bodies were not {_expected_body(scenario)}"
     if jump:
         yield jump
     if not result.ok:
-        yield "no request got a good response"
+        yield f"no request got a good response: {failures_text(result)}"
+
+
+def _expected_body(scenario: Scenario) -> str:
+    return "the one that the server sent before" if scenario.load.expect.wants_same_body else "as expected"
 
 
 def _with_roles(usage: Usage, roles: Mapping[int, Role]) -> Usage:
@@ -165,8 +170,7 @@ def _with_roles(usage: Usage, roles: Mapping[int, Role]) -> Usage:
 
 def _checked(load: Load, ready: Ready, scenario: Scenario) -> Load:
     """The load that expects the body that the server sent before, in a sample, where one request is sent over and over
-    and the scenario expects nothing else."""
-    if load.expect.body_sha256 is not None or ready.body_sha256 is None or not scenario.load.is_one_request:
+    and the scenario wishes for that."""
+    if not load.expect.wants_same_body or ready.body_sha256 is None or not scenario.load.is_one_request:
         return load
-    expect = load.expect.model_copy(update={"body_sha256": ready.body_sha256, "every": False})
-    return load.model_copy(update={"expect": expect})
+    return load.model_copy(update={"expect": load.expect.with_body(ready.body_sha256)})

@@ -14,6 +14,7 @@ import typer
 from harness.cli import offer
 from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach
 from harness.cli.usage import UsageError, duration, usage_errors
+from harness.generator.failures import failures_text
 from harness.generator.load import Load
 from harness.generator.probe import probe
 from harness.generator.process import Generator, GeneratorError
@@ -139,6 +140,14 @@ def load_command(
         str | None,
         typer.Option(metavar="200,204", help="All others are errors; without, those from 400.", rich_help_panel=_GOOD),
     ] = None,
+    expect_body: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="any body; same as before the load; its SHA-256, contains:TEXT or matches:REGEX. any.",
+            rich_help_panel=_GOOD,
+        ),
+    ] = None,
     expect_body_sha256: Annotated[str | None, typer.Option(help="Of every body.", rich_help_panel=_GOOD)] = None,
     expect_length: Annotated[
         int | None, typer.Option(min=0, help="Of every body, bytes.", rich_help_panel=_GOOD)
@@ -180,7 +189,7 @@ def load_command(
                 "duration_s": window,
                 "timeout_s": timeout,
                 "seed": seed,
-                "expect": offer.expectation(expect_status, expect_body_sha256, expect_length),
+                "expect": offer.expectation(expect_status, expect_body, expect_body_sha256, expect_length),
             },
         )
         most_connections = bound(max_connections)
@@ -188,14 +197,16 @@ def load_command(
             offered, allow_host or [], bound(max_rate), None if most_connections is None else int(most_connections)
         )
         number, pinned = offer.placed(processes, cpus, offered.connections)
-        probe(offered)
+        offered = offer.with_same_body(offered, probe(offered))
         result, began_at, interrupted = _run(offered, number, pinned)
         if as_json:
             typer.echo(result.model_dump_json(exclude={"event"}, indent=2))
         else:
             typer.echo(load_text(result, latency), nl=False)
         outputs.write(result, began_at)  # after it, so that nothing measured is lost with a file
-    raise typer.Exit(130 if interrupted else 0)
+        if not result.requests:
+            typer.echo(f"harness: no request got an answer: {failures_text(result)}", err=True)
+    raise typer.Exit(130 if interrupted else 0 if result.requests else 1)
 
 
 @dataclass(frozen=True)

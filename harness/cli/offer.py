@@ -10,7 +10,18 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.cli.usage import UsageError
-from harness.generator.load import Arrivals, Expectation, Load, Request, Target, Tls, parse_stage, target_of
+from harness.generator.asking import Answer
+from harness.generator.load import (
+    Arrivals,
+    Expectation,
+    Load,
+    Request,
+    Target,
+    Tls,
+    parse_expected_body,
+    parse_stage,
+    target_of,
+)
 from harness.generator.placement import most_processes, parse_cpus
 from harness.generator.request import basic_auth_header, check_placeholders
 from harness.generator.sources import read_body, read_data, read_requests
@@ -77,16 +88,21 @@ def arrivals(rate_per_s: float | None, kind: str, stages: Sequence[str]) -> Arri
         return Arrivals.model_validate({"kind": kind, "rate_per_s": rate_per_s or 0.0, "stages": parsed})
 
 
-def expectation(statuses: str | None, body_sha256: str | None, body_bytes: int | None) -> Expectation:
+def expectation(statuses: str | None, body: str | None, body_sha256: str | None, body_bytes: int | None) -> Expectation:
     """What a good response is. Raises UsageError."""
+    if body is not None and body_sha256 is not None:
+        raise UsageError("--expect-body and --expect-body-sha256 are one or the other")
     listed = [] if statuses is None else statuses.split(",")
     if wrong := [text for text in listed if not re.fullmatch(r"\s*[1-5]\d\d\s*", text, re.ASCII)]:
         raise UsageError(f"--expect-status: expected statuses such as '200,204', got {wrong[0]!r}")
     with _words():
-        return Expectation(
-            statuses=tuple(map(int, listed)),
-            body_sha256=None if body_sha256 is None else body_sha256.lower(),
-            body_bytes=body_bytes,
+        return Expectation.model_validate(
+            {
+                "statuses": tuple(map(int, listed)),
+                "body_sha256": None if body_sha256 is None else body_sha256.lower(),
+                "body_bytes": body_bytes,
+            }
+            | parse_expected_body(body or "any")
         )
 
 
@@ -105,7 +121,22 @@ def load(
         table = None if data is None else read_data(data)
         offered = Load(target=target, requests=requests, data=table, arrivals=when, **given)
         check_placeholders(offered)
+        if offered.expect.wants_same_body and not offered.is_one_request:
+            raise ValueError("--expect-body same is for one request, which is sent over and over")
         return offered
+
+
+def with_same_body(offered: Load, before: Answer | None) -> Load:
+    """The load that expects the body of this answer, if it is to be the same. Raises UsageError."""
+    if not offered.expect.wants_same_body:
+        return offered
+    if before is None or before.end != "whole" or not offered.expect.has_good(before.status):
+        came = (
+            "none in time" if before is None else f"status {before.status}, {before.body_bytes:,} bytes, {before.end}"
+        )
+        raise UsageError(f"--expect-body same: expected a good answer before the load, got {came}")
+    assert before.body_sha256 is not None, "it is asked for with its digest"
+    return offered.model_copy(update={"expect": offered.expect.with_body(before.body_sha256, every=True)})
 
 
 def placed(processes: str, cpus: str | None, connections: int) -> tuple[int, tuple[int, ...]]:

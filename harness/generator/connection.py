@@ -25,7 +25,7 @@ _Buffer = bytearray | memoryview
 class Connection:
     """State of one connection. The socket's methods are bound once, which the load loop's speed rests on.
 
-    ``due_ns`` is when the request on it was due, and ``sent_ns`` when it was sent, if that was later.
+    ``due_ns`` is when the request on it was due, and ``sent_ns`` when it was first sent, if that was later.
     """
 
     __slots__ = (
@@ -33,7 +33,9 @@ class Connection:
         "fd",
         "group",
         "head",
+        "is_chosen",
         "is_new",
+        "is_resending",
         "left",
         "reader",
         "record",
@@ -54,28 +56,35 @@ class Connection:
         self.tls: TlsStream | None = None
         self.fd = -1
         self.left = CLOSED
-        self.is_new = True  # nothing has been sent on it yet
+        self.is_new = True  # no answer has come on it yet
+        self.is_chosen = False  # its next answer is to be checked
+        self.is_resending = False  # it is opened for the request that was on it when it ended
         self.due_ns = 0
         self.sent_ns = 0
         self.request: Prepared
         self.head: Head  # of the response whose body is being discarded
         self.reader: ResponseReader | None = None
-        self.unsent = b""
+        self.unsent = memoryview(b"")
         self.recv: Callable[[int], bytes]
         self.recv_into: Callable[[_Buffer, int, int], int]
-        self.send: Callable[[bytes], int]
+        self.send: Callable[[bytes | memoryview], int]
 
     @property
     def has_request(self) -> bool:
         """Whether a request has been sent on it, at least in part, and has not ended."""
-        return self.left >= 0 or self.left in (READING, SENDING)
+        return self.left >= 0 or self.left in (READING, SENDING) or self.is_resending
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether a byte of the answer to its request has come."""
+        return self.left > 0 or (self.reader is not None and self.reader.received_bytes > 0)
 
     def adopt(self, sock: socket.socket) -> None:
         """Use this socket, which is connecting."""
         self.sock, self.fd = sock, sock.fileno()
         self.recv, self.recv_into, self.send = sock.recv, sock.recv_into, sock.send
-        self.reader, self.unsent = None, b""
-        self.left, self.is_new = CONNECTING, True
+        self.reader, self.unsent = None, memoryview(b"")
+        self.left, self.is_new, self.is_chosen = CONNECTING, True, False
 
     def adopt_tls(self, stream: TlsStream) -> None:
         """Speak through this stream, which has taken over the socket."""
@@ -92,3 +101,4 @@ class Connection:
         if self.sock is not None:
             self.sock.close()
         self.sock, self.tls, self.reader, self.fd, self.left = None, None, None, -1, CLOSED
+        self.is_resending = False

@@ -34,6 +34,8 @@ WATCHED: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 WATCHED_FOR_ROOM: Final = WATCHED | select.EPOLLOUT
 WANT_ROOM: Final = (CONNECTING, SHAKING_HANDS, SENDING)
 USUAL_EVENTS: Final = select.EPOLLIN | select.EPOLLOUT  # any event above it is an error or an end
+FOLLOWED: Final = (READING, SENDING)  # an answer may come before the request is sent
+REQUEST_TIMEOUT: Final = 408
 
 
 class Policy(Protocol):
@@ -75,6 +77,7 @@ class Exchange:
         self._ledger = ledger
         self._dialler = Dialler(load.target)
         self._keepalive = load.keepalive
+        self._expect = load.expect
 
     def new_alarm(self) -> Alarm:
         """An alarm that wakes the poll, and nothing else happens."""
@@ -100,9 +103,19 @@ class Exchange:
         self.by_fd.pop(connection.fd, None)
         connection.close()
 
+    def _opened(self, connection: Connection) -> None:
+        if connection.is_resending:
+            connection.is_resending = False
+            self._send_request(connection)
+        else:
+            self.policy.opened(connection, time.monotonic_ns())
+
     def _not_opened(self, connection: Connection) -> None:
-        self.close(connection)
-        self.policy.not_opened(connection, time.monotonic_ns())
+        if connection.is_resending:
+            self._fail_connect(connection)
+        else:
+            self.close(connection)
+            self.policy.not_opened(connection, time.monotonic_ns())
 
     # Sending ------------------------------------------------------------------------------------------------
 
@@ -110,28 +123,32 @@ class Exchange:
         """Send a request that was due at ``due_ns`` on an open connection that has none."""
         connection.request = request
         connection.due_ns, connection.sent_ns = due_ns, now_ns
-        if connection.is_new:
+        self._send_request(connection)
+
+    def _send_request(self, connection: Connection) -> None:
+        request = connection.request
+        if connection.is_new or connection.is_chosen:
             connection.reader = self._ledger.checking_reader(request.method)
-            connection.is_new = False
+            connection.is_chosen = False
         elif connection.tls:  # whose bytes can't be skipped unread
             connection.reader = self._ledger.reader(request.method)
-        self.send_bytes(connection, request.data)
+        self._send_bytes(connection, request.data)
 
-    def send_bytes(self, connection: Connection, data: bytes) -> None:
+    def _send_bytes(self, connection: Connection, data: bytes | memoryview) -> None:
         """Send what is left of the request."""
         try:
             sent = connection.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.fail_write(connection)
+            self.lose_writing(connection)
             return
         if sent < len(data):
-            self.send_later(connection, data[sent:])
+            self.send_later(connection, memoryview(data)[sent:])
         else:
             connection.left = READING if connection.reader else AWAITING
 
-    def send_later(self, connection: Connection, unsent: bytes) -> None:
+    def send_later(self, connection: Connection, unsent: memoryview) -> None:
         """Send the rest of a request when there is room for it."""
         connection.unsent, was_left, connection.left = unsent, connection.left, SENDING
         if was_left not in WANT_ROOM:
@@ -147,26 +164,28 @@ class Exchange:
         elif left == SHAKING_HANDS:
             self._shake_hands(connection)
         elif left == SENDING:
-            self.send_bytes(connection, connection.unsent)
+            self._send_on(connection)
         elif left == IDLE:
             self._hear_idle(connection)
         elif left == READING:
             self.read_on(connection)
-        if connection.left != SENDING and (left in WANT_ROOM or event > USUAL_EVENTS):
+        if (left in WANT_ROOM and connection.left != SENDING) or event > USUAL_EVENTS:
             self.ask_again(connection)
 
     def ask_again(self, connection: Connection) -> None:
-        """Have epoll tell once more what there is on the socket, now that something else is waited for.
-
-        Not while sending: what the peer has sent already would be told again and again, and not be read.
-        """
+        """Have epoll tell once more what there is on the socket, now that something else is waited for."""
         if connection.left not in (CLOSED, CONNECTING, SHAKING_HANDS):
             self.epoll.modify(connection.fd, WATCHED_FOR_ROOM if connection.left == SENDING else WATCHED)
 
-    def check(self, connection: Connection) -> None:
-        """Follow and check the response that the connection waits for."""
-        connection.reader = self._ledger.checking_reader(connection.request.method)
-        connection.left = READING
+    def choose(self, connection: Connection) -> None:
+        """Follow and check the next response on the connection: the one it waits for, or else the one after."""
+        if connection.left == AWAITING:
+            connection.reader, connection.left = self._ledger.checking_reader(connection.request.method), READING
+            return
+        connection.is_chosen = True
+        if connection.left > 0:  # or the quick path would send the next request, and not see that it is chosen
+            rest = ResponseReader.within_body(connection.request.method, connection.head, connection.left)
+            connection.reader, connection.left = rest, READING
 
     def _connected(self, connection: Connection) -> None:
         if connection.connect_error():
@@ -179,7 +198,7 @@ class Exchange:
                 return
             self._shake_hands(connection)
         else:
-            self.policy.opened(connection, time.monotonic_ns())
+            self._opened(connection)
 
     def _shake_hands(self, connection: Connection) -> None:
         assert connection.tls is not None
@@ -190,7 +209,7 @@ class Exchange:
         except OSError:
             self._not_opened(connection)
             return
-        self.policy.opened(connection, time.monotonic_ns())
+        self._opened(connection)
 
     def _hear_idle(self, connection: Connection) -> None:
         """Nothing is to come here: the peer hangs up, which is its right, or says what nobody asked for."""
@@ -203,18 +222,26 @@ class Exchange:
         self.close(connection)
         self.policy.closed(connection, time.monotonic_ns())
 
+    def _send_on(self, connection: Connection) -> None:
+        """Go on with a request, but first hear the peer: it may answer before it has read all of it, or not read on
+        before its answer is taken."""
+        sock = connection.sock
+        self.read_on(connection)
+        if connection.sock is sock:
+            self._send_bytes(connection, connection.unsent)
+
     # Reading ------------------------------------------------------------------------------------------------
 
     def read_on(self, connection: Connection) -> None:
         """Read a response that is followed, until there is no more for now."""
         sock = connection.sock
-        while connection.sock is sock and connection.left == READING:
+        while connection.sock is sock and connection.left in FOLLOWED:
             try:
                 data = connection.recv(READ_BYTES)
             except BlockingIOError:
                 return
             except OSError:
-                self.fail_read(connection)
+                self.lose(connection)
                 return
             self.read(connection, data)
             if data and len(data) < READ_BYTES and not connection.tls:
@@ -227,21 +254,26 @@ class Exchange:
         reader = connection.reader or self._ledger.reader(connection.request.method)
         try:
             complete = reader.feed(data) if data else reader.end()
-        except ProtocolError:
-            self.fail_protocol(connection)
+        except ProtocolError as error:
+            self.fail_protocol(connection, str(error))
             return
         if complete and reader.head:
             self._complete(connection, reader, reader.head, data)
         elif not data:
-            self.fail_read(connection)
+            self.lose(connection)
+        elif connection.left == SENDING:
+            connection.reader = reader
         elif (known := self._skippable(connection, reader)) is not None:
             connection.head, connection.left, connection.reader = known, reader.body_left, None
+            connection.is_new = False
         else:
             connection.left, connection.reader = READING, reader
 
     def _skippable(self, connection: Connection, reader: ResponseReader) -> Head | None:
-        """The head of a response of which only a body is still to come that nobody needs to see."""
-        if reader.head is None or reader.hashing or connection.tls or not reader.began_with_head:
+        """The head of a response of which only a body is still to come that nobody needs to see, nor its end."""
+        if reader.head is None or reader.sees_body or connection.tls or not reader.began_with_head:
+            return None
+        if connection.is_chosen:
             return None
         return self._ledger.knows(reader.head, self.connections)
 
@@ -250,9 +282,13 @@ class Exchange:
         if self.policy.is_overdue(connection, now_ns):
             self.time_out(connection, now_ns)
             return
+        if self._tells_of_idleness(connection, head):
+            self._send_again(connection)
+            return
         self._ledger.served(connection, reader, head, data, now_ns)
-        connection.reader = None
-        if not (head.keep_alive and self._keepalive) or head.body_kind is BodyKind.UNTIL_CLOSE:
+        was_sent = connection.left != SENDING
+        connection.reader, connection.is_new = None, False
+        if not (was_sent and head.keep_alive and self._keepalive) or head.body_kind is BodyKind.UNTIL_CLOSE:
             self.close(connection)
             self.policy.closed(connection, now_ns)
             return
@@ -261,21 +297,59 @@ class Exchange:
             self.first_read_bytes = reader.received_bytes + 1  # so that next time it comes in one piece
         self.policy.answered(connection, now_ns)
 
+    def _tells_of_idleness(self, connection: Connection, head: Head) -> bool:
+        """Whether the server said no more than that it closes a connection it had waited on, as the next request was
+        on its way (RFC 9110, section 15.5.9): that is no answer to it, unless one is expected."""
+        is_a_farewell = head.status == REQUEST_TIMEOUT and not head.keep_alive and not connection.is_new
+        return is_a_farewell and connection.request.is_idempotent and not self._expect.has_good(head.status)
+
     # The ways to fail, and time -----------------------------------------------------------------------------
 
-    def fail_read(self, connection: Connection) -> None:
-        """The connection ended before the response did."""
-        self._ledger.tally.read += 1
+    def lose(self, connection: Connection) -> None:
+        """The connection has ended, and the answer is not complete."""
+        if connection.has_answer:
+            self._ledger.tally.read += 1
+        elif not connection.is_new:
+            # It was used before, and the server closed it as the request was on its way: see RFC 9112, section 9.3.1.
+            if connection.request.is_idempotent:
+                self._send_again(connection)
+                return
+            self._ledger.tally.stale += 1
+        elif connection.left == SENDING:
+            self._ledger.tally.write += 1
+        else:
+            self._ledger.tally.read += 1
         self._give_up(connection, time.monotonic_ns())
 
-    def fail_write(self, connection: Connection) -> None:
-        """The connection ended before the request was sent."""
-        self._ledger.tally.write += 1
+    def lose_writing(self, connection: Connection) -> None:
+        """The connection takes no more of the request; what the peer said before may be an answer."""
+        sock, connection.left = connection.sock, SENDING
+        while connection.sock is sock:
+            try:
+                data = connection.recv(READ_BYTES)
+            except OSError:
+                data = b""
+            if not data:  # not the end of a body: the connection was not closed in order
+                self.lose(connection)
+                return
+            self.read(connection, data)
+
+    def _send_again(self, connection: Connection) -> None:
+        """Send the request once more, on a new connection; on that one it is the first, and not sent again."""
+        self._ledger.tally.reconnected += 1
+        self.close(connection)
+        connection.is_resending = True
+        if not self.open(connection):
+            self._fail_connect(connection)
+
+    def _fail_connect(self, connection: Connection) -> None:
+        """No connection can be had for the request."""
+        self._ledger.tally.connect += 1
         self._give_up(connection, time.monotonic_ns())
 
-    def fail_protocol(self, connection: Connection) -> None:
+    def fail_protocol(self, connection: Connection, reason: str) -> None:
         """The response is not HTTP/1.1."""
-        self._ledger.tally.protocol += 1
+        self._ledger.tally.reject(reason)
         self._give_up(connection, time.monotonic_ns())
 
     def time_out(self, connection: Connection, now_ns: int) -> None:

@@ -2,8 +2,9 @@
 
 import enum
 import hashlib
+import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import httptools
 
@@ -11,10 +12,14 @@ HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_EMPTY_BYTES: Final = 64 * 1024  # chunk extensions or trailers in a row, without a byte of body
 WORKER_HEADER: Final = b"x-worker"
+SURPLUS: Final = "bytes beyond the end of the response"
+_EMPTY_LINE: Final = re.compile(rb"\n\r?\n")  # with the end of the line before it; a bare LF ends a line as well
+_CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + HEAD_END  # as good as any
+_FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 
 
 class ProtocolError(Exception):
-    """The peer sent something that is not one well-formed HTTP/1.1 response."""
+    """The peer sent something that is not one well-formed HTTP/1.1 response. The message is one of a few."""
 
 
 class BodyKind(enum.Enum):
@@ -85,6 +90,14 @@ def _feed(parser: httptools.HttpResponseParser, data: bytes) -> None:
         raise ProtocolError(str(error)) from error
 
 
+def _unfolded(raw: bytes) -> bytes:
+    """The head with each folded line in one (RFC 9112, section 5.2); after the status line a fold is none."""
+    if b"\n " not in raw and b"\n\t" not in raw:
+        return raw
+    status_line, line_end, fields = raw.partition(b"\n")
+    return status_line + line_end + fields[:1] + _FOLD.sub(b" ", fields[1:])
+
+
 def parse_head(raw: bytes, method: str) -> Head:
     """Read ``raw``, a head up to and with its empty line, as the answer to a ``method`` request.
 
@@ -92,7 +105,8 @@ def parse_head(raw: bytes, method: str) -> Head:
     """
     callbacks = _HeadCallbacks()
     parser = httptools.HttpResponseParser(callbacks)
-    _feed(parser, raw)
+    parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)  # RFC 9112, section 2.2
+    _feed(parser, _unfolded(raw))
     headers = callbacks.headers
     status = parser.get_status_code()
     if status < 100:
@@ -128,14 +142,17 @@ class ResponseReader:
     """Follows one response byte by byte, however it is cut up; the careful twin of the loop's quick path.
 
     ``feed`` takes what arrived and says whether the response is complete; ``end`` says so of a closed connection.
-    Interim (1xx) responses are passed over. The body is counted, and hashed when ``hashing``; nothing of it is kept.
+    Interim (1xx) responses are passed over. The body is counted, and hashed when ``hashing``; of it ``body_start``
+    holds the first ``keep_bytes``.
     """
 
-    def __init__(self, method: str, hashing: bool) -> None:
+    def __init__(self, method: str, hashing: bool, keep_bytes: int = 0) -> None:
         self.head: Head | None = None
         self.hashing = hashing
         self.received_bytes = 0
         self.body_bytes = 0
+        self.body_start = bytearray()
+        self._keep_bytes = keep_bytes
         self._method = method
         self._pending = b""
         self._body_left = 0
@@ -144,14 +161,23 @@ class ResponseReader:
         self._chunks: httptools.HttpResponseParser | None = None
         self._empty_bytes = 0
 
+    @classmethod
+    def within_body(cls, method: str, head: Head, body_left: int) -> Self:
+        """A reader for the rest of a response with a LENGTH body, of which ``body_left`` bytes are still to come."""
+        reader = cls(method, hashing=False)
+        reader.head, reader._body_left = head, body_left
+        reader.received_bytes = head.total_bytes - body_left
+        reader.body_bytes = head.body_bytes - body_left
+        return reader
+
     def feed(self, data: bytes) -> bool:
         """Take the next bytes; True when the response is complete. Raises ProtocolError on anything else."""
         self.received_bytes += len(data)
         if self.head is not None:
             return self._feed_body(data)
         self._pending += data
-        while (end := self._pending.find(HEAD_END, 0, MAX_HEAD_BYTES)) >= 0:
-            raw, self._pending = self._pending[: end + 4], self._pending[end + 4 :]
+        while match := _EMPTY_LINE.search(self._pending, 0, MAX_HEAD_BYTES):
+            raw, self._pending = self._pending[: match.end()], self._pending[match.end() :]
             head = parse_head(raw, self._method)
             if head.status >= 200:
                 return self._begin_body(head)
@@ -162,6 +188,11 @@ class ResponseReader:
     def end(self) -> bool:
         """Whether the response is complete now that the peer has closed the connection."""
         return self.head is not None and self.head.body_kind is BodyKind.UNTIL_CLOSE
+
+    @property
+    def sees_body(self) -> bool:
+        """Whether the body is looked at, and not only counted."""
+        return self.hashing or self._keep_bytes > 0
 
     @property
     def body_left(self) -> int:
@@ -183,7 +214,7 @@ class ResponseReader:
         self._body_left = head.body_bytes
         if head.body_kind is BodyKind.CHUNKED:
             self._chunks = httptools.HttpResponseParser(self._callbacks)
-            _feed(self._chunks, head.raw)
+            _feed(self._chunks, _CHUNKED_HEAD)
         first, self._pending = self._pending, b""
         return self._feed_body(first)
 
@@ -194,7 +225,7 @@ class ResponseReader:
             self._see(data)
             return False
         if len(data) > self._body_left:
-            raise ProtocolError(f"{len(data) - self._body_left} bytes beyond the end of the response")
+            raise ProtocolError(SURPLUS)
         self._body_left -= len(data)
         self._see(data)
         return self._body_left == 0
@@ -202,7 +233,7 @@ class ResponseReader:
     def _feed_chunks(self, parser: httptools.HttpResponseParser, data: bytes) -> bool:
         _feed(parser, data)
         if self._callbacks.messages_begun > 1:
-            raise ProtocolError("bytes beyond the end of the response")
+            raise ProtocolError(SURPLUS)
         self._empty_bytes = 0 if self._callbacks.body_parts else self._empty_bytes + len(data)
         for part in self._callbacks.body_parts:
             self._see(part)
@@ -215,3 +246,5 @@ class ResponseReader:
         self.body_bytes += len(data)
         if self._digest:
             self._digest.update(data)
+        if len(self.body_start) < self._keep_bytes:
+            self.body_start += data[: self._keep_bytes - len(self.body_start)]

@@ -1,5 +1,6 @@
 """The books of one loop: what became of each request and how long it took, over the window that is open."""
 
+from harness.generator.bodies import BodyCheck
 from harness.generator.connection import Connection
 from harness.generator.framing import BodyKind, Head, ResponseReader
 from harness.generator.known import KnownResponses
@@ -14,6 +15,7 @@ class Ledger:
 
     def __init__(self, load: Load) -> None:
         self._expect = load.expect
+        self._body_check = BodyCheck(load.expect)
         self.known = KnownResponses()
         self.groups = [Group() for _ in range(load.threads)]
         self.tally = Tally(load.expect)
@@ -21,7 +23,7 @@ class Ledger:
         # Where one method's answers have no body, a head alone does not tell where the response ends.
         methods = {request.method == "HEAD" for request in load.requests}
         self._learns_wholes = load.keepalive and len(methods) == 1
-        self._learns_heads = self._learns_wholes and not (load.expect.body_sha256 and load.expect.every)
+        self._learns_heads = self._learns_wholes and not (self._body_check.is_needed and load.expect.every)
 
     def open_window(self, in_flight: int, now_ns: int, duration_s: float) -> None:
         """Forget what was counted so far; the requests in flight are the first of the new window."""
@@ -35,13 +37,18 @@ class Ledger:
         self.known.forget_wholes()
         return self.window.end_second(now_ns, self.tally.errors().total)
 
+    @property
+    def to_check(self) -> int:
+        """Good responses whose body could be compared with the expected one; none without an expectation."""
+        return self.tally.with_body if self._body_check.is_needed else 0
+
     def checking_reader(self, method: str) -> ResponseReader:
         """A reader for a response whose body is to be compared with the expected one, if there is one."""
-        return ResponseReader(method, hashing=self._expect.body_sha256 is not None)
+        return self._body_check.reader(method)
 
     def reader(self, method: str) -> ResponseReader:
         """A reader for any other response that must be followed: its body is compared only where every body is."""
-        return ResponseReader(method, hashing=self._expect.body_sha256 is not None and self._expect.every)
+        return self._body_check.reader(method) if self._expect.every else ResponseReader(method, hashing=False)
 
     def knows(self, head: Head, connections: list[Connection]) -> Head | None:
         """The one copy of this head on which all responses that begin with it are counted; None if not to be kept."""
@@ -58,8 +65,8 @@ class Ledger:
         """Count a complete response that was followed by ``reader``; ``data`` are its last bytes."""
         self.record(connection, now_ns)
         has_body = head.body_kind is not BodyKind.NONE  # which HEAD, 204 and 304 never have
-        compares = reader.hashing and has_body
-        good = not (compares and reader.body_sha256 != self._expect.body_sha256)
+        compares = reader.sees_body and has_body and self._expect.has_good(head.status)
+        good = not (compares and not self._body_check.is_right(reader))
         if has_body and self._expect.body_bytes not in (None, reader.body_bytes):
             good = False
         self.tally.serve(head, reader.received_bytes, body_is_bad=not good)

@@ -5,7 +5,7 @@ import string
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.text import obeys
 from harness.units import parse_duration_s
@@ -144,13 +144,43 @@ class Arrivals(_Data):
 class Expectation(_Data):
     """What a good response is. Without ``statuses``, every status below 400 is good, as for wrk.
 
-    ``every`` body is read and compared, or the first of each connection and a sample of the rest.
+    Of a body at most one is expected: its digest, a text in it, or a match of a regular expression. ``every`` body is
+    read and compared, or the first of each connection and a sample of the rest. Where none of them is given,
+    ``same_body`` wishes for the body that the server sent before: see :meth:`with_body`.
     """
 
     statuses: tuple[Status, ...] = ()
     body_sha256: Sha256 | None = None
+    body_contains: str | None = Field(default=None, min_length=1)
+    body_matches: str | None = Field(default=None, min_length=1)
     body_bytes: int | None = Field(default=None, ge=0)
+    same_body: bool = True
     every: bool = True
+
+    @field_validator("body_matches")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        return pattern and check_pattern(pattern)
+
+    @model_validator(mode="after")
+    def _expects_one_body(self) -> Self:
+        given = [self.body_sha256, self.body_contains, self.body_matches]
+        if sum(each is not None for each in given) > 1:
+            raise ValueError("expected one of body_sha256, body_contains and body_matches")
+        return self
+
+    @property
+    def wants_same_body(self) -> bool:
+        """Whether bodies are to be what the server sent before, which is still to be seen."""
+        return self.same_body and not (self.body_sha256 or self.body_contains or self.body_matches)
+
+    def with_body(self, sha256: str, every: bool = False) -> Self:
+        """The same, and every body or a sample is compared with this one, which the server sent before."""
+        return self.model_copy(update={"body_sha256": sha256, "every": every})
+
+    def has_good(self, status: int) -> bool:
+        """Whether a response with this status is good, as far as that goes."""
+        return status in self.statuses if self.statuses else status < 400
 
 
 class Share(_Data):
@@ -204,6 +234,11 @@ class Load(_Data):
                 f" and a window of {self.duration_s:g} s"
             )
         return self
+
+    @property
+    def is_one_request(self) -> bool:
+        """Whether every request is the same, byte for byte."""
+        return len(self.requests) == 1 and self.data is None
 
     @property
     def url(self) -> str:
@@ -267,3 +302,31 @@ def parse_stage(text: str) -> Stage:
         return Stage(duration_s=parse_duration_s(duration), rate_per_s=float(rate))
     except ValueError as error:
         raise ValueError(f"expected a stage such as '30s:500' (duration:requests/s), got {text!r}") from error
+
+
+def check_pattern(text: str) -> str:
+    """Return the text if it is a regular expression. Raises ValueError saying what is wrong with it."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"expected a regular expression, got {text!r:.60}: {error}") from error
+    return text
+
+
+def parse_expected_body(text: str) -> dict[str, str | bool]:
+    """The fields of an Expectation meant by ``any``, ``same``, a SHA-256, ``contains:TEXT`` or ``matches:REGEX``.
+
+    Raises ValueError, with what was expected, when the text is none of them.
+    """
+    kind, _, rest = text.partition(":")
+    if text in ("any", "same"):
+        return {"same_body": text == "same"}
+    if re.fullmatch("[0-9a-fA-F]{64}", text):
+        return {"body_sha256": text.lower()}
+    if kind == "contains" and rest:
+        return {"body_contains": rest}
+    if kind == "matches" and rest:
+        return {"body_matches": check_pattern(rest)}
+    raise ValueError(
+        f"expected 'any', 'same', a SHA-256 of 64 hex digits, 'contains:TEXT' or 'matches:REGEX', got {text!r:.80}"
+    )

@@ -13,7 +13,7 @@ from harness.generator.connection import AWAITING, Connection
 from harness.generator.doubts import STALL_NS, late_after_ns
 from harness.generator.effort import Effort
 from harness.generator.exchange import USUAL_EVENTS, Exchange
-from harness.generator.framing import HEAD_END, parse_head
+from harness.generator.framing import HEAD_END, SURPLUS, parse_head
 from harness.generator.ledger import Ledger
 from harness.generator.load import Load
 from harness.generator.open import OpenLoop
@@ -177,7 +177,8 @@ class LoadLoop:
                     connection.left = left
                     continue
                 except OSError:
-                    exchange.fail_read(connection)
+                    connection.left = left
+                    exchange.lose(connection)
                     continue
                 now = clock()
                 latency = now - connection.due_ns
@@ -202,10 +203,10 @@ class LoadLoop:
                     except BlockingIOError:
                         sent = 0
                     except OSError:
-                        exchange.fail_write(connection)
+                        exchange.lose_writing(connection)
                         continue
                     if sent != request.size:
-                        exchange.send_later(connection, request.data[sent:])
+                        exchange.send_later(connection, memoryview(request.data)[sent:])
                 if event > usual_events:
                     exchange.ask_again(connection)
             if now == before:  # nothing was completed
@@ -223,14 +224,14 @@ class LoadLoop:
 
     def _read_part(self, connection: Connection, left: int, got: int, event: int) -> None:
         """Of a body of which ``left`` bytes were to come, ``got`` have been dropped: too few, too many or none."""
+        if got > left:
+            self._exchange.fail_protocol(connection, SURPLUS)
+            return
+        connection.left = left - got
         if not got:
-            self._exchange.fail_read(connection)
-        elif got > left:
-            self._exchange.fail_protocol(connection)
-        else:
-            connection.left = left - got
-            if got == DISCARD_BYTES or event > USUAL_EVENTS:  # there is more, if only the end
-                self._exchange.ask_again(connection)
+            self._exchange.lose(connection)
+        elif got == DISCARD_BYTES or event > USUAL_EVENTS:  # there is more, if only the end
+            self._exchange.ask_again(connection)
 
     # Between the batches ------------------------------------------------------------------------------------
 
@@ -238,14 +239,20 @@ class LoadLoop:
         """What need not be done per response: time-outs, retries, samples, and one connection to be checked."""
         self._stopped = self._stop_asked()
         self._exchange.policy.do_chores(now_ns)
-        connections = self._exchange.connections
-        self._check_next = (self._check_next + 1) % len(connections)
-        if connections[self._check_next].left == AWAITING:
-            self._exchange.check(connections[self._check_next])
+        self._choose_one()
         self._ledger.window.sample(now_ns)
         if self._ledger.window.second_is_over(now_ns):
             self._emit(self._ledger.end_second(now_ns))
             gc.collect(0)  # encoding a histogram leaves a reference cycle behind, and nothing else does
+
+    def _choose_one(self) -> None:
+        """Have the next response checked on one of the open connections, each in turn."""
+        connections = self._exchange.connections
+        for _ in connections:
+            self._check_next = (self._check_next + 1) % len(connections)
+            if connections[self._check_next].sock is not None:
+                self._exchange.choose(connections[self._check_next])
+                return
 
     def _open_window(self) -> int:
         """Forget the warm-up; the requests in flight are the first of the window. Returns when it began (ns)."""
@@ -263,10 +270,13 @@ class LoadLoop:
         tally, duration_s = self._ledger.tally, (end_ns - window.begin_ns) / NS_PER_S
         return Part(
             started=tally.started,
+            reconnected=tally.reconnected,
             requests=tally.completed,
             ok=tally.ok,
+            to_check=self._ledger.to_check,
             checked=tally.checked,
             errors=tally.errors(),
+            protocol_reasons=dict(tally.protocol),
             unfinished=self._exchange.policy.in_flight,
             bytes=tally.bytes,
             statuses=dict(sorted(tally.statuses.items())),

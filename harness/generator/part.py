@@ -50,10 +50,13 @@ class Part(_Data):
 
     event: Literal["part"] = "part"
     started: int
+    reconnected: int
     requests: int
     ok: int
+    to_check: int
     checked: int
     errors: Errors
+    protocol_reasons: dict[str, int]
     unfinished: int
     bytes: int
     statuses: dict[int, int]

@@ -1,46 +1,41 @@
 """One request before the load begins, so that a wrong address is told at once and not after thirty seconds."""
 
 import ssl
+import time
 
-from harness.generator.framing import ProtocolError, ResponseReader
+from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
 from harness.generator.load import Load
-from harness.generator.request import prepared_requests
-from harness.generator.transport import Dialler
 
 
 class ProbeError(Exception):
-    """Nothing that speaks HTTP answers there. The message says what happened."""
+    """Nothing that can be measured answers there. The message says what happened."""
 
 
-def probe(load: Load) -> None:
-    """Send the first request once. A server too slow to answer in time passes: that is for the load to measure.
+def probe(load: Load) -> Answer | None:
+    """Send the first request once and return the answer; None of a server too slow to answer in time, which is for the
+    load to measure.
 
-    Raises ProbeError when the connection is refused or broken, its certificate is not trusted, or the answer is not
-    HTTP.
+    Raises ProbeError when the connection is refused or broken, its certificate is not trusted, the answer is not HTTP,
+    or has no end that could be waited for.
     """
     where = load.target.unix_socket or load.target.authority
-    request = next(prepared_requests(load))
-    reader = ResponseReader(request.method, hashing=False)
     try:
-        with Dialler(load.target).connect(load.timeout_s) as sock:
-            sock.sendall(request.data)
-            while reader.head is None:
-                data = sock.recv(4096)
-                if not data:
-                    raise ProbeError(f"{where} closed the connection without an answer")
-                reader.feed(data)
+        answer = ask(load, time.monotonic() + load.timeout_s)
     except TimeoutError:
-        return
-    except ProtocolError as error:
-        raise ProbeError(f"{where} does not speak HTTP/1.1: {error}") from error
+        return None
+    except ForeignProtocolError as error:
+        instead = f": load {error.scheme}://{load.target.authority} instead" if error.scheme else ""
+        raise ProbeError(f"{where} {error}{instead}") from error
     except ssl.SSLCertVerificationError as error:
-        raise ProbeError(f"{where}: its certificate is not accepted: {error.verify_message}") from error
+        raise ProbeError(
+            f"{where}: its certificate is not accepted: {error.verify_message} (--insecure takes any)"
+        ) from error
     except ssl.SSLError as error:
-        raise ProbeError(f"{where}: there is no TLS to be had: {_reason(error)}") from error
+        raise ProbeError(f"{where}: there is no TLS to be had: {reason_of(error)}") from error
+    except ConnectionResetError as error:
+        raise ProbeError(f"no answer from {where}: {reason_of(error)}") from error
     except OSError as error:
-        raise ProbeError(f"unable to connect to {where}: {error.strerror or error}") from error
-
-
-def _reason(error: ssl.SSLError) -> str:
-    """What OpenSSL says, without its codes."""
-    return error.reason.replace("_", " ").lower() if error.reason else str(error)
+        raise ProbeError(f"unable to connect to {where}: {reason_of(error)}") from error
+    if answer.is_endless:
+        raise ProbeError(f"{where} {answer.unfinished}; choose another path or, where it does end, a longer --timeout")
+    return answer

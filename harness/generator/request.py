@@ -18,6 +18,7 @@ CHOICES: Final = 256  # kinds chosen at once
 IN_A_TARGET: Final = "%:/?[]@!$&'()*+,;="  # stay as they are; not #, behind which nothing would be sent
 TELLS_LENGTH: Final = {"POST", "PUT", "PATCH"}  # even that of no body
 LENGTH_HEADERS: Final = {"content-length", "transfer-encoding"}
+IDEMPOTENT: Final = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}  # RFC 9110, section 9.2.2
 MOST_ROWS_NAMED: Final = 10
 _NAME: Final = re.compile(r"\{([^\W\d]\w*)\}")
 _HEADER_VALUES: Final = TypeAdapter(HeaderValue)
@@ -35,6 +36,11 @@ class Prepared:
     data: bytes
     size: int
     method: str
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether sending it twice means the same as sending it once."""
+        return self.method in IDEMPOTENT
 
 
 def prepared_requests(load: Load) -> Iterator[Prepared]:

@@ -18,6 +18,7 @@ class Errors(_Data):
     connect: int = 0  # no connection: refused, unreachable, out of descriptors
     read: int = 0  # closed or reset before the response was complete
     write: int = 0  # closed or reset while the request was sent
+    stale: int = 0  # a used connection had ended before the answer began; not sent again, as what is idempotent is
     timeout: int = 0  # no complete response within the timeout; the connection was replaced
     status: int = 0  # complete, but not of a status expected; without an expectation, 400 or more
     body: int = 0  # complete, of a good status, but not the body expected, as far as it was checked
@@ -26,7 +27,7 @@ class Errors(_Data):
     @property
     def failed(self) -> int:
         """Requests without a complete response for another reason than time."""
-        return self.connect + self.read + self.write + self.protocol
+        return self.connect + self.read + self.write + self.stale + self.protocol
 
     @property
     def total(self) -> int:
@@ -105,6 +106,8 @@ class LoadResult(_Data):
 
     ``started == ok + errors.status + errors.body + errors.failed + errors.timeout + unfinished``; ``requests``
     are those with a complete response. ``started`` includes the requests in flight when the window opened.
+    ``reconnected`` of them were sent again, once, on a new connection: each is one request, in the count of how it
+    ended.
 
     ``latency_ms`` is the response time: from the moment the request was due. ``service_ms`` is the time from when it
     was actually sent: without the wait for a connection, and without opening one.
@@ -118,10 +121,15 @@ class LoadResult(_Data):
     processes: int = 1
     cpus: list[int] = Field(default=[], description="where the processes were pinned; empty when they were not")
     started: int
+    reconnected: int = Field(
+        default=0, description="of those started: sent again, since a used connection had ended before the answer began"
+    )
     requests: int
     ok: int
-    checked: int = Field(default=0, description="responses whose body was compared with the expected one")
+    to_check: int = Field(default=0, description="good responses with a body, where one is expected")
+    checked: int = Field(default=0, description="of those, whose body was compared with the expected one")
     errors: Errors
+    protocol_reasons: dict[Printable, int] = Field(default={}, description="what was not HTTP/1.1, and how often")
     unfinished: int
     asked_duration_s: float
     duration_s: float
@@ -146,6 +154,16 @@ class LoadResult(_Data):
     series: list[Second]
     histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
     service_histogram: str = Field(description="service times in the same form")
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether a body was expected, and of those that came none could be compared with it."""
+        return self.to_check > 0 and not self.checked
+
+    @property
+    def reconnected_share(self) -> float:
+        """Requests that were sent again, as a part of all."""
+        return self.reconnected / self.started if self.started else 0.0
 
     @property
     def error_share(self) -> float:

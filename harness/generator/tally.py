@@ -10,6 +10,7 @@ from harness.generator.load import Expectation
 from harness.generator.result import Errors
 
 MOST_WORKERS: Final = 1024  # by name: a server with a new one in every response costs no more memory than these
+MOST_REASONS: Final = 16
 OTHERS: Final = "others"
 
 
@@ -19,32 +20,36 @@ class Tally:
 
     expect: Expectation
     started: int = 0
+    reconnected: int = 0  # of those started
     ok: int = 0
     bad_status: int = 0
     bad_body: int = 0
     connect: int = 0
     read: int = 0
     write: int = 0
-    protocol: int = 0
+    stale: int = 0
     timed_out: int = 0
-    checked: int = 0  # of those with a complete response
+    with_body: int = 0  # of those with a complete response of a good status
+    checked: int = 0  # of those
     bytes: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     workers: Counter[str] = field(default_factory=Counter)
+    protocol: Counter[str] = field(default_factory=Counter)  # by what was wrong
 
     def serve(self, head: Head, size_bytes: int, times: int = 1, body_is_bad: bool = False) -> None:
         """Count ``times`` complete responses with this head, ``size_bytes`` in all."""
-        if not self._is_good(head.status):
+        if not self.expect.has_good(head.status):
             self.bad_status += times
         elif body_is_bad:
             self.bad_body += times
         else:
             self.ok += times
+        if head.body_kind is not BodyKind.NONE and self.expect.has_good(head.status):
+            self.with_body += times
         self.bytes += size_bytes
         self.statuses[head.status] += times
         if head.worker:
-            is_counted = head.worker in self.workers or len(self.workers) < MOST_WORKERS
-            self.workers[head.worker if is_counted else OTHERS] += times
+            self.workers[_named(head.worker, self.workers, MOST_WORKERS)] += times
 
     def collect(self, heads: Iterable[Head]) -> None:
         """Take over the hits that the quick path left on the heads."""
@@ -53,6 +58,10 @@ class Tally:
                 self.serve(head, head.total_bytes * head.hits, head.hits, self._has_wrong_length(head))
                 self.checked += head.hits if head.checked else 0
                 head.hits = 0
+
+    def reject(self, reason: str) -> None:
+        """Count an answer that is not HTTP/1.1, for this reason."""
+        self.protocol[_named(reason, self.protocol, MOST_REASONS)] += 1
 
     @property
     def completed(self) -> int:
@@ -65,15 +74,18 @@ class Tally:
             connect=self.connect,
             read=self.read,
             write=self.write,
+            stale=self.stale,
             timeout=self.timed_out,
             status=self.bad_status,
             body=self.bad_body,
-            protocol=self.protocol,
+            protocol=self.protocol.total(),
         )
-
-    def _is_good(self, status: int) -> bool:
-        return status in self.expect.statuses if self.expect.statuses else status < 400
 
     def _has_wrong_length(self, head: Head) -> bool:
         expected = self.expect.body_bytes
         return expected is not None and head.body_kind is BodyKind.LENGTH and head.body_bytes != expected
+
+
+def _named(name: str, counts: Counter[str], most: int) -> str:
+    """The name under which it is counted: its own, as long as there are not too many."""
+    return name if name in counts or len(counts) < most else OTHERS

@@ -19,7 +19,7 @@ class Stream(Protocol):
     def recv(self, size: int, /) -> bytes:
         """Up to ``size`` bytes; none when the peer has closed."""
 
-    def send(self, data: bytes, /) -> int:
+    def send(self, data: bytes | memoryview, /) -> int:
         """How many of the bytes were taken."""
 
 
@@ -87,7 +87,7 @@ class TlsStream:
         with _not_now():
             return self.sock.recv(size)
 
-    def send(self, data: bytes, /) -> int:
+    def send(self, data: bytes | memoryview, /) -> int:
         """See :class:`Stream`."""
         with _not_now():
             return self.sock.send(data)

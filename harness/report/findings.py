@@ -9,6 +9,7 @@ from harness.record import Run
 from harness.report.markup import plain
 from harness.report.pools import REPLACING_OPTIONS, changed_within, growth_text, replaced_text
 from harness.report.summary import TopologySummary, unsound
+from harness.report.verdicts import percent_text
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
 
@@ -18,6 +19,7 @@ NOT_THE_SERVER: Final = {
     Limit.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 
+MOST_RECONNECTED: Final = 0.01  # of all requests
 MOST_PACE_CHANGE: Final = 1.2  # between the fastest and the slowest trial
 TOLD: Final = 5  # lines that are left out, by name
 TOLD_OTHERWISE: Final = ("cores",)  # of each topology, that it is oversubscribed
@@ -37,6 +39,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_incomplete(run),
         *_pools(run, summaries),
         *_bodies(run),
+        *_unchecked(summaries),
         *_limits(summaries),
         *_oversubscribed(run, summaries),
         *_skewed(summaries),
@@ -47,6 +50,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_pace(summaries),
         *_machine(run),
         *_latency(run, summaries),
+        *_connections(summaries),
     ]
 
 
@@ -127,6 +131,15 @@ def _bodies(run: Run) -> Iterator[Finding]:
         yield Finding(
             "Some answers to the same request differ from each other, so bodies were not checked.",
             "A page without times, tokens and random parts can be checked on every sampled response.",
+        )
+
+
+def _unchecked(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    unchecked = [sum(trial.load.is_unchecked for trial in summary.trials) for summary in summaries]
+    if any(unchecked):
+        yield Finding(
+            f"No body could be checked in trials, though one was expected: {_where(summaries, unchecked)}.",
+            "What they sent may have been anything: give the load a longer window.",
         )
 
 
@@ -261,4 +274,20 @@ def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
         yield Finding(
             f"{bad} responses had a status {f'other than {expected}' if expected else 'of 400 or more'}.",
             "Error pages are often faster than real ones: the requests/s counts them.",
+        )
+
+
+def _connections(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    again = [s for s in summaries if s.reconnected_share > MOST_RECONNECTED]
+    if again:
+        shares = ", ".join(f"`{s.name}` {percent_text(s.reconnected_share)}" for s in again)
+        yield Finding(
+            f"The server closes connections without saying so: of the requests, sent again on a new one were {shares}.",
+            "That costs a connection each, and users meet it too: have the server announce it (Connection: close) or"
+            " keep connections for longer, or measure it with keepalive = false.",
+        )
+    if stale := sum(summary.errors.stale for summary in summaries):
+        yield Finding(
+            f"{stale} requests failed on connections that the server had closed without saying so.",
+            "They are not idempotent, so they were not sent again: see keepalive = false.",
         )

@@ -39,6 +39,7 @@ class TopologySummary:
     generator_cores: float | None = None
     offers: tuple[Offered, ...] = ()  # of each trial; none in a closed loop
     errors: Errors = field(default_factory=Errors)
+    reconnected: int = 0
     unfinished: int = 0
     skew: Skew | None = None  # None for a single worker, and where it can't be told from chance
     demanded_cores: float | None = None  # by the server, had there been enough
@@ -85,6 +86,12 @@ class TopologySummary:
         return self.errors.total / ended if ended else 0.0
 
     @property
+    def reconnected_share(self) -> float:
+        """Requests that were sent again on a new connection, as a part of all."""
+        started = sum(trial.load.started for trial in self.trials)
+        return self.reconnected / started if started else 0.0
+
+    @property
     def cpu_ratio(self) -> Estimate | None:
         """CPU per request, as a multiple of the baseline's."""
         return next((each.ratio for each in self.comparisons if each.metric is CPU), None)
@@ -123,6 +130,7 @@ def _summary(
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
+        reconnected=sum(trial.load.reconnected for trial in trials),
         unfinished=sum(trial.load.unfinished for trial in trials),
         skew=skew_of(trials, run.scenario.load),
         demanded_cores=_mean([trial.demanded_cores for trial in trials]),

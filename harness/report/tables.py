@@ -55,6 +55,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
             "unfinished": load.unfinished,
         }
         row |= {f"errors_{kind}": count for kind, count in load.errors.model_dump().items()}
+        row["reconnected"] = load.reconnected
         if load.latency_ms is not None:
             row |= {f"latency_{name}_ms": value for name, value in load.latency_ms.model_dump().items()}
             row["latency_within_stdev_percent"] = row.pop("latency_within_stdev_percent_ms")
@@ -102,6 +103,7 @@ def _summary_row(summary: TopologySummary) -> dict[str, object]:
         row |= {f"latency_{p}_ms": getattr(summary.latency_ms, p) for p in ("p50", "p90", "p99", "p99_9", "max")}
     row |= {f"errors_{kind}": count for kind, count in summary.errors.model_dump().items()}
     row |= {
+        "reconnected": summary.reconnected,
         "unfinished": summary.unfinished,
         "server_memory_bytes": summary.memory_bytes,
         "server_rss_bytes": summary.rss_bytes,

@@ -55,7 +55,7 @@ def _lines(result: LoadResult, latency: bool) -> Iterator[str]:
         for percent, value_ns in zip(percents, values_ns, strict=True):
             yield f"{percent:7d}%{_padded(wrk_time(value_ns / NS_PER_S), 10)}"
     yield f"  {result.requests} requests in {wrk_time(result.duration_s)}, {wrk_binary(result.bytes)}B read"
-    read = errors.read + errors.protocol  # one count in wrk
+    read = errors.read + errors.stale + errors.protocol  # one count in wrk
     if errors.connect or read or errors.write or errors.timeout:
         yield (
             f"  Socket errors: connect {errors.connect}, read {read}, write {errors.write}, timeout {errors.timeout}"

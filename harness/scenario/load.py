@@ -20,6 +20,7 @@ from harness.generator.load import (
     Sha256,
     Status,
     Target,
+    parse_expected_body,
     parse_stage,
 )
 from harness.generator.request import check_placeholders
@@ -99,6 +100,7 @@ class LoadTable(Table):
     duration_s: DurationS | None = Field(default=None, alias="duration", gt=0)
     timeout_s: DurationS = Field(default=2.0, alias="timeout", gt=0)
     expect_status: Annotated[tuple[Status, ...], Field(strict=False)] = ()
+    expect_body: str = "same"
     expect_body_sha256: Sha256 | None = None
     expect_length: int | None = Field(default=None, ge=0)
 
@@ -108,6 +110,19 @@ class LoadTable(Table):
         if body_file is not None and others.data.get("body") is not None:
             raise ValueError("expected body or body_file, not both")
         return body_file
+
+    @field_validator("expect_body")
+    @classmethod
+    def _expected_body_can_be_read(cls, text: str) -> str:
+        parse_expected_body(text)
+        return text
+
+    @field_validator("expect_body_sha256")
+    @classmethod
+    def _one_expected_body(cls, digest: str | None, others: ValidationInfo) -> str | None:
+        if digest is not None and others.data.get("expect_body", "same") != "same":
+            raise ValueError("expected expect_body or expect_body_sha256, not both")
+        return digest
 
     @field_validator("processes", mode="before")
     @classmethod
@@ -161,9 +176,7 @@ class LoadTable(Table):
             warmup_s=self.warmup_s,
             duration_s=arrivals.stages_s if arrivals and arrivals.stages else self.duration_s or 3.0,
             timeout_s=self.timeout_s,
-            expect=Expectation(
-                statuses=self.expect_status, body_sha256=self.expect_body_sha256, body_bytes=self.expect_length
-            ),
+            expect=self._expectation(),
         )
         try:
             check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))
@@ -199,6 +212,10 @@ class LoadTable(Table):
     @property
     def _one_request(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in ("path", "method", "headers", "body", "body_file")}
+
+    def _expectation(self) -> Expectation:
+        body = {"body_sha256": self.expect_body_sha256} | parse_expected_body(self.expect_body)
+        return Expectation.model_validate({"statuses": self.expect_status, "body_bytes": self.expect_length} | body)
 
     def _arrivals(self) -> Arrivals:
         stages = tuple(map(parse_stage, self.stages))

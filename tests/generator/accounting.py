@@ -23,6 +23,9 @@ def assert_adds_up(result: LoadResult) -> None:
     errors = result.errors
     ended = result.ok + errors.status + errors.body + errors.failed + errors.timeout
     assert result.started == ended + result.unfinished
+    assert 0 <= result.reconnected <= result.started
+    assert sum(result.protocol_reasons.values()) == errors.protocol
+    assert result.checked <= result.to_check <= result.ok + errors.body
     assert 0 <= result.unfinished <= (result.connections if result.loop == "closed" else result.started)
     assert result.requests == result.ok + errors.status + errors.body
     assert sum(result.statuses.values()) == result.requests
@@ -32,9 +35,10 @@ def assert_adds_up(result: LoadResult) -> None:
 
 
 def assert_agrees(result: LoadResult, server: ScriptedServer) -> None:
-    """The server sent every response that was counted, those on their way at the end, and some that came too late.
+    """The server sent every response that was counted, those on their way at the end, and some that came too late; of
+    what was sent again, it may have had the first as well.
 
     Without warm-up only.
     """
     assert result.requests <= server.responses <= result.requests + result.unfinished + result.errors.timeout
-    assert server.requests.total() <= result.started
+    assert server.requests.total() <= result.started + result.reconnected

@@ -6,7 +6,7 @@ import pytest
 
 from harness.generator.result import Errors
 from tests.generator.accounting import assert_adds_up, play
-from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, closing, whole
+from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, whole
 from tests.generator.closed_port import closed_port
 from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load
@@ -56,14 +56,6 @@ def test_a_reset_is_no_end_of_a_response_until_close() -> None:
     result, _ = play(repeat(broken(UNTIL_CLOSE, after=After.RESET)))
     assert result.errors == Errors(read=result.errors.read)
     assert result.errors.read >= result.connections
-
-
-def test_a_kept_connection_that_is_closed_unannounced() -> None:
-    """The next request on it fails, unread or unwritten."""
-    result, server = play(repeat(closing(SMALL)))
-    assert result.ok == result.requests > 0
-    assert result.errors.total == result.errors.read + result.errors.write > 0
-    assert server.connections > result.connections
 
 
 @pytest.mark.parametrize(

@@ -274,7 +274,7 @@ def test_a_server_without_tls_is_counted(loop: dict[str, object]) -> None:
     assert_adds_up(result)
     assert result.errors == Errors(connect=result.errors.connect)
     assert result.errors.connect > 0
-    assert_words(said, "no TLS")
+    assert_words(said, "speaks plain HTTP, not TLS: load http://")
 
 
 class PlainServer(ScriptedServer):

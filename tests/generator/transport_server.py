@@ -35,10 +35,15 @@ class TransportServer(ScriptedServer):
 
     def stop(self) -> None:
         """Close every socket and wait for every thread."""
-        self._own_listener.shutdown(socket.SHUT_RDWR)  # wakes the acceptor
+        self.refuse()
         self._own_acceptor.join()
         self._own_listener.close()
         super().stop()
+
+    def refuse(self) -> None:
+        """Accept no more connections."""
+        with contextlib.suppress(OSError):  # it has been asked for already
+            self._own_listener.shutdown(socket.SHUT_RDWR)  # wakes the acceptor
 
     def _accept_own(self) -> None:
         with contextlib.suppress(OSError):  # the listener was shut down

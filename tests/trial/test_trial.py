@@ -210,7 +210,8 @@ def port_of(word: str, family: Family) -> int:
 
 def test_a_window_without_any_response_makes_the_record_invalid(log: Path) -> None:
     record = try_out(small("stalls"), log)
-    assert (record.status, record.reason) == ("invalid", "no request got a good response")
+    assert record.status == "invalid"
+    assert (record.reason or "").startswith("no request got a good response: ")
     assert record.load is not None
     assert record.load.unfinished == record.load.started == record.load.connections
 

@@ -14,6 +14,7 @@ from harness.units import rate_text, wrk_time
 
 MS_PER_S: Final = 1000
 US_PER_S: Final = 1_000_000
+OFTEN: Final = 0.01  # a share of the requests
 WIDTH: Final = 200  # no line is longer, so none is wrapped
 
 _CLOSED: Final = (
@@ -30,7 +31,14 @@ def load_text(result: LoadResult, latency: bool = False) -> str:
 
 def notes(result: LoadResult) -> list[str]:
     """The lines to print under wrk's block; none of them can be mistaken for one of wrk's."""
-    remarks = [*_errors(result), *_bodies(result), *_processes(result), *_doubts(result)]
+    remarks = [
+        *_errors(result),
+        *_connections(result),
+        *_protocol(result),
+        *_bodies(result),
+        *_processes(result),
+        *_doubts(result),
+    ]
     if result.offered is None:
         times = _times(result.latency_ms, result.service_ms, None) if result.latency_ms else ()
         return [*times, *([""] if times else []), _CLOSED, *remarks]
@@ -110,8 +118,29 @@ def _errors(result: LoadResult) -> Iterator[str]:
         yield f'"Non-2xx or 3xx" counts the {errors.status:,} responses without an expected status.'
 
 
+def _connections(result: LoadResult) -> Iterator[str]:
+    if result.reconnected:
+        often = " The server closes connections without saying so (--no-keepalive does not use them again)."
+        yield (
+            f"{result.reconnected:,} requests were sent again, on a new connection, since theirs had ended before the"
+            f" answer began; their latency runs on.{often if result.reconnected_share > OFTEN else ''}"
+        )
+    if result.errors.stale:
+        yield (
+            f"{result.errors.stale:,} requests failed on connections that the server had closed without saying so:"
+            " they are not idempotent, and were not sent again (--no-keepalive uses each connection once)."
+        )
+
+
+def _protocol(result: LoadResult) -> Iterator[str]:
+    for reason, count in result.protocol_reasons.items():
+        yield f"{count:,} answers were not HTTP/1.1: {reason}."
+
+
 def _bodies(result: LoadResult) -> Iterator[str]:
-    if result.checked or result.errors.body:
+    if result.is_unchecked:
+        yield f"None of {result.to_check:,} bodies could be compared with the expected one: use a longer --duration."
+    elif result.checked or result.errors.body:
         found = f"{result.errors.body:,} were not as expected" if result.errors.body else "all as expected"
         yield f"Checked {result.checked:,} of {result.requests:,} bodies: {found}."
 

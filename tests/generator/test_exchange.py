@@ -1,0 +1,168 @@
+"""What a load can't time: the peer's reset is there before the request is written."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness.generator.connection import Connection
+from harness.generator.exchange import Exchange
+from harness.generator.ledger import Ledger
+from harness.generator.load import Load
+from harness.generator.request import prepared_requests
+from tests.generator.answers import SMALL, UNTIL_CLOSE
+from tests.generator.loads import short_load
+from tests.generator.messages import sized
+from tests.generator.scripted_server import HOST
+from tests.generator.talking_server import reset
+
+
+class Watcher:
+    """A policy that starts nothing."""
+
+    in_flight = 0
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def opened(self, connection: Connection, now_ns: int) -> None:
+        self.told.append("opened")
+
+    def answered(self, connection: Connection, now_ns: int) -> None:
+        self.told.append("answered")
+
+    def closed(self, connection: Connection, now_ns: int) -> None:
+        self.told.append("closed")
+
+    def not_opened(self, connection: Connection, now_ns: int) -> None:
+        self.told.append("not opened")
+
+    def is_overdue(self, connection: Connection, now_ns: int) -> bool:
+        return False
+
+    def do_chores(self, now_ns: int) -> None:
+        """None."""
+
+
+class Wire:
+    """One connection and the peer's side of it."""
+
+    def __init__(self, listener: socket.socket, **changes: object) -> None:
+        load: Load = short_load(listener.getsockname()[1], connections=1, threads=1, **changes)
+        self.request = next(prepared_requests(load))
+        self.ledger, self.watcher = Ledger(load), Watcher()
+        self.exchange = Exchange(load, self.ledger)
+        self.exchange.policy = self.watcher
+        self.connection = self.exchange.connections[0]
+        self.exchange.open(self.connection)
+        self.peer, _ = listener.accept()
+        self.turn()
+
+    def cut(self) -> None:
+        """Let go of both ends."""
+        self.exchange.close(self.connection)
+        self.exchange.epoll.close()
+        self.peer.close()
+
+    def turn(self) -> None:
+        """Let what has arrived be heard."""
+        for _, event in self.exchange.epoll.poll(1.0):
+            self.exchange.advance(self.connection, event)
+
+    def send(self) -> None:
+        self.exchange.send(self.connection, self.request, 1, 1)
+
+    def answer_the_first(self) -> None:
+        """From here on the connection is a used one."""
+        self.send()
+        self.peer.recv(65536)
+        self.peer.sendall(SMALL)
+        self.turn()
+        assert self.watcher.told == ["opened", "answered"]
+
+    def say_and_reset(self, data: bytes) -> None:
+        """What was said is at our side, and then the reset."""
+        self.peer.sendall(data)
+        reset(self.peer)
+        self.peer.close()
+
+
+Wired = Callable[..., Wire]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server((HOST, 0)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def wired(listener: socket.socket) -> Iterator[Wired]:
+    """Makes a wire to the listener."""
+    wires: list[Wire] = []
+
+    def make(**changes: object) -> Wire:
+        wires.append(Wire(listener, **changes))
+        return wires[-1]
+
+    yield make
+    for wire in wires:
+        wire.cut()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_answer_that_came_before_the_reset_is_heard(wired: Wired, method: str) -> None:
+    wire = wired(method=method)
+    wire.say_and_reset(sized(b"no", status=503))
+    wire.send()
+    assert wire.watcher.told == ["opened", "closed"]
+    assert wire.ledger.tally.errors().total == wire.ledger.tally.bad_status == 1
+
+
+def test_a_body_that_was_to_last_until_the_close_is_not_whole_after_a_reset(wired: Wired) -> None:
+    wire = wired()
+    wire.say_and_reset(UNTIL_CLOSE)
+    wire.send()
+    assert wire.watcher.told == ["opened", "closed"]
+    assert wire.ledger.tally.errors().total == wire.ledger.tally.read == 1
+
+
+def test_a_new_connection_that_is_reset_can_not_be_written_to(wired: Wired) -> None:
+    wire = wired()
+    wire.say_and_reset(b"")
+    wire.send()
+    assert wire.ledger.tally.errors().total == wire.ledger.tally.write == 1
+
+
+@pytest.mark.parametrize("last_words", [b"", sized(b"", "Connection: close", status=408)], ids=["silent", "408"])
+def test_a_used_connection_that_is_reset_is_replaced(wired: Wired, listener: socket.socket, last_words: bytes) -> None:
+    wire = wired()
+    wire.answer_the_first()
+    wire.say_and_reset(last_words)
+    wire.send()
+    assert wire.ledger.tally.reconnected == 1
+    assert wire.ledger.tally.errors().total == 0
+    assert wire.connection.has_request
+    with listener.accept()[0] as again:
+        wire.turn()
+        assert again.recv(65536) == wire.request.data
+        again.sendall(SMALL)
+        wire.turn()
+    assert wire.watcher.told == ["opened", "answered", "answered"]
+    assert (wire.connection.due_ns, wire.connection.sent_ns) == (1, 1)
+
+
+def test_no_more_descriptors_for_the_new_connection_are_a_failure_to_connect(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = wired()
+    wire.answer_the_first()
+    wire.say_and_reset(b"")
+    monkeypatch.setattr("harness.generator.transport.Dialler.dial", no_descriptor)
+    wire.send()
+    assert wire.watcher.told == ["opened", "answered", "closed"]
+    assert wire.ledger.tally.errors().total == wire.ledger.tally.connect == 1
+
+
+def no_descriptor(*_: object) -> socket.socket:
+    raise OSError(24, "Too many open files")
