@@ -24,23 +24,23 @@ def main(
     only: Annotated[str, typer.Option(help="Servers whose names contain this; writes no page.")] = "",
 ) -> None:
     """Measure, print a line for each server, write the page."""
-    measured, skipped = list[Measured](), list[str]()
+    measured, missing = dict[str, Measured](), dict[str, list[str]]()
     for server in SERVERS:
         if only not in server.name:
             continue
-        if missing := missing_programs(server):
-            skipped.append(f"{server.title} (no {', '.join(missing)})")
-            print(f"{server.name}: left out, no {', '.join(missing)}", flush=True)
+        if names := missing_programs(server):
+            missing[server.name] = names
+            print(f"{server.name}: left out, no {', '.join(names)}", flush=True)
             continue
         began_s = time.monotonic()
-        measured.append(measure(server))
-        faults = measured[-1].faults
-        print(f"{server.name}: {'; '.join(faults) or 'ok'} ({time.monotonic() - began_s:.1f} s)", flush=True)
-    faulty = [each.server.name for each in measured if each.faults]
-    print(f"\n{len(measured)} servers measured, {len(skipped)} left out, {len(faulty)} faulty: {', '.join(faulty)}")
+        measured[server.name] = measure(server)
+        said = "; ".join(measured[server.name].faults) or "ok"
+        print(f"{server.name}: {said} ({time.monotonic() - began_s:.1f} s)", flush=True)
+    faulty = [name for name, found in measured.items() if found.faults]
+    print(f"\n{len(measured)} measured, {len(missing)} left out, {len(faulty)} faulty {' '.join(faulty)}".rstrip())
     if only:
         sys.exit(bool(faulty))
-    PAGE.write_text(page_text(measured, skipped, describe_environment().system), encoding="utf-8")
+    PAGE.write_text(page_text(measured, missing, describe_environment().system), encoding="utf-8")
     sys.exit(bool(faulty) or len(measured) < LEAST)
 
 

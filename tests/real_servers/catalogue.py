@@ -181,8 +181,8 @@ SERVERS: Final = (
         files=("app.py",),
         starts=(
             Start(
-                "uvicorn app:asgi --host {host} --port {port} --no-access-log --limit-max-requests 4000"
-                " --workers {workers}",
+                "uvicorn app:asgi --host {host} --port {port} --no-access-log --workers {workers}"
+                " --limit-max-requests 4000 --limit-max-requests-jitter 4000",
                 Roles(2, supervisors=1, helpers=1),
                 2,
                 is_replacing=True,

@@ -1,13 +1,13 @@
 """What is written of a server: its scenario, and the page of all that were measured."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.discovery.draft import toml
-from tests.real_servers.catalogue import RealServer, Start
+from tests.real_servers.catalogue import SERVERS, RealServer, Start
 
 if TYPE_CHECKING:
     from tests.real_servers.measuring import Found, Measured
@@ -25,20 +25,19 @@ def scenario_text(server: RealServer) -> str:
     return TEMPLATES.get_template("scenario.toml.j2").render(server=server)
 
 
-def page_text(measured: Sequence["Measured"], skipped: Sequence[str], system: str) -> str:
-    """Return the page of the servers that were measured, and of those that were ``skipped``, with the reasons."""
-    return TEMPLATES.get_template("servers.md.j2").render(measured=measured, skipped=skipped, system=system)
+def page_text(measured: Mapping[str, "Measured"], missing: Mapping[str, Sequence[str]], system: str) -> str:
+    """Return the page of the servers that were ``measured``, and of those whose programs are ``missing``, by name."""
+    rows = {name: _row(found) for name, found in measured.items()}
+    rows |= {name: (f"not measured: no {', '.join(programs)}", "", "") for name, programs in missing.items()}
+    servers = [(server, rows[server.name]) for server in SERVERS]
+    return TEMPLATES.get_template("servers.md.j2").render(servers=servers, system=system)
 
 
-def _versions(measured: "Measured") -> str:
-    if len(measured.versions) == 1:
-        return next(iter(measured.versions.values()))
-    return ", ".join(f"{program} {version}" for program, version in measured.versions.items())
-
-
-def _processes(measured: "Measured", kind: str) -> str:
-    """Return what the trial of the raw server, or of its cluster, found."""
-    return "".join(_found_text(found) for found in measured.found if (found.start.workers is None) == (kind == "raw"))
+def _row(measured: "Measured") -> Sequence[str]:
+    """Return the versions of the programs, the processes of the raw server, and those of the cluster."""
+    by_kind = {found.start.workers is None: _found_text(found) for found in measured.found}
+    programs = [f"{program} {version}" for program, version in measured.versions.items()]
+    return ", ".join(programs), by_kind.get(True, ""), by_kind.get(False, "")
 
 
 def _found_text(found: "Found") -> str:
@@ -78,10 +77,8 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "anchor": _anchor,
-        "processes": _processes,
         "toml": toml,
         "topology": topology_text,
-        "versions": _versions,
     }
     return environment
 
