@@ -8,7 +8,7 @@ MERMAID_VERSION := 12.3.0
 MERMAID := build/mermaid.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-comparing test-others lint format fuzz soak truth foresight validity bench clean
+.PHONY: help setup compare test test-comparing test-others servers lint format fuzz soak truth foresight validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,11 @@ test-comparing: $(READY)
 	$(BIN)/pytest -m "compares and not alone" $(call marked,compares)
 
 test-others: $(READY) $(MERMAID)
-	$(BIN)/pytest -m "not compares and not alone" --numprocesses=3 --dist=loadfile
+	$(BIN)/pytest -m "not compares and not alone and not servers" --numprocesses=3 --dist=loadfile
+
+servers: $(READY) ## measure the servers that people run, and write docs/servers.md (ten minutes)
+	tests/real_servers/install
+	$(BIN)/python -m tests.real_servers
 
 lint: $(READY) ## check style, types and the walls between the rooms
 	$(BIN)/ruff check .

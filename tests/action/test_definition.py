@@ -15,6 +15,7 @@ from tests.action.job import ACTION, EXPRESSION, ROOT, STEPS
 WORKFLOWS: Final = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 YAML: Final = [ROOT / "action.yml", *WORKFLOWS]
 SCRIPTS: Final = sorted((ROOT / "action").glob("*.sh"))
+CI_SCRIPTS: Final = (*sorted((ROOT / ".ci").iterdir()), ROOT / "tests" / "real_servers" / "install")
 PAGE: Final = (ROOT / "docs" / "pull-requests.md").read_text(encoding="utf-8")
 PROGRAMS: Final = Path(sys.executable).parent
 
@@ -51,7 +52,7 @@ def test_it_opens_no_way_in() -> None:
 def test_the_scripts_are_sound(tmp_path: Path) -> None:
     inline = tmp_path / "inline.sh"
     inline.write_text("\n".join(["#!/usr/bin/env bash", "set -e", *(step.get("run", "") for step in STEPS)]))
-    check(PROGRAMS / "shellcheck", *SCRIPTS, ROOT / ".ci" / "run", inline)
+    check(PROGRAMS / "shellcheck", *SCRIPTS, *CI_SCRIPTS, inline)
     assert all((ROOT / name).is_file() for name in re.findall(r"action/\w+\.sh", inline.read_text()))
 
 

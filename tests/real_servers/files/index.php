@@ -1,0 +1,1 @@
+<!doctype html><title>Page</title><p><?= str_repeat('A page of some length. ', 40) ?>

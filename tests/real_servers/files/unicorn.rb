@@ -1,0 +1,1 @@
+worker_processes Integer(ENV.fetch('WORKERS'))
