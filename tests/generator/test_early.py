@@ -19,8 +19,8 @@ from tests.generator.talking_server import READ_BYTES, Talk, TalkingServer, ling
 
 BODY: Final = b"0123456789abcdef" * 500_000  # 8 MB, more than the kernel takes without being read
 TOO_LARGE: Final = sized(b"too large", "Connection: close", status=413)
-CLOSED: Final[dict[str, object]] = {"connections": 2, "duration_s": 0.4}
-OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=30), "connections": 5, "duration_s": 0.4}
+CLOSED: Final[dict[str, object]] = {"connections": 2, "duration_s": 0.2}
+OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=30), "connections": 5, "duration_s": 0.25}
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 
 any_loop = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)

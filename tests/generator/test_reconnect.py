@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.generator.load import Arrivals, Expectation, Load, Request, Tls
 from harness.generator.process import Generator
+from harness.generator.request import Prepared
 from harness.generator.result import Errors, LoadResult
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, closing, whole
@@ -134,7 +135,16 @@ def test_a_stale_connection_is_no_failed_request_over_tls(talk: Talk, context: s
     assert result.ok > result.connections
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH", "CONNECT", "X"]
+)
+def test_which_methods_are_idempotent(method: str) -> None:
+    """RFC 9110, section 9.2.2; of those it does not name nobody knows."""
+    is_idempotent = method not in ("POST", "PATCH", "X")
+    assert Prepared(b"", 0, method).is_idempotent is is_idempotent
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
 def test_what_is_idempotent_is_sent_again(method: str) -> None:
     answer = head_of(200, "Content-Length: 4") if method == "HEAD" else SMALL
     result, _ = talk_with(lambda sock: hears_one_more(sock, reset, answer), method=method)
@@ -143,9 +153,8 @@ def test_what_is_idempotent_is_sent_again(method: str) -> None:
 
 
 @any_loop
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_what_is_not_is_a_failure_of_its_own(method: str, loop: dict[str, object]) -> None:
-    result, _ = talk_with(reset_after_the_next, method=method, **loop)
+def test_what_is_not_is_a_failure_of_its_own(loop: dict[str, object]) -> None:
+    result, _ = talk_with(reset_after_the_next, method="POST", **loop)
     assert result.errors == Errors(stale=result.errors.stale)
     assert result.errors.failed == result.errors.stale > 0
     assert result.ok > 0
