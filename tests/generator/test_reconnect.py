@@ -103,9 +103,8 @@ hears_two = pytest.mark.parametrize("talk", STALE[1:], ids=lambda talk: talk.__n
 
 @any_stale
 def test_a_stale_connection_is_no_failed_request(talk: Talk) -> None:
-    result, server = talk_with(talk)
+    result, server = talk_with(talk, duration_s=0.3)
     assert result.errors == Errors()
-    assert result.ok > result.connections
     assert result.reconnected > 0
     # Every request but the first of each connection had to be sent again.
     assert result.requests - result.connections <= result.reconnected <= result.requests + result.unfinished
@@ -132,7 +131,6 @@ def test_a_stale_connection_is_no_failed_request_over_tls(talk: Talk, context: s
     result = talk_over_tls(talk, context)
     assert result.errors == Errors()
     assert result.reconnected > 0
-    assert result.ok > result.connections
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH", "X"])
