@@ -124,7 +124,7 @@ def load(
         table = None if data is None else read_data(data)
         offered = Load(target=target, requests=requests, data=table, arrivals=when, **given)
         check_placeholders(offered)
-        if offered.expect.wants_same_body and not offered.is_one_request:
+        if offered.expect.wants_same_body and (len(requests) > 1 or table is not None):
             raise ValueError("--expect-body same is for one request, which is sent over and over")
         return offered
 

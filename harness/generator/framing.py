@@ -15,6 +15,7 @@ WORKER_HEADER: Final = b"x-worker"
 SURPLUS: Final = "bytes beyond the end of the response"
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")  # with the end of the line before it; a bare LF ends a line as well
 _CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + HEAD_END  # as good as any
+_BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 
 
@@ -90,12 +91,18 @@ def _feed(parser: httptools.HttpResponseParser, data: bytes) -> None:
         raise ProtocolError(str(error)) from error
 
 
-def _unfolded(raw: bytes) -> bytes:
-    """The head with each folded line in one (RFC 9112, section 5.2); after the status line a fold is none."""
-    if b"\n " not in raw and b"\n\t" not in raw:
-        return raw
+def _canonical(raw: bytes) -> bytes:
+    """The head with CRLF for every bare LF (RFC 9112, section 2.2) and no line folded (5.2); a fold may not follow the
+    status line."""
     status_line, line_end, fields = raw.partition(b"\n")
-    return status_line + line_end + fields[:1] + _FOLD.sub(b" ", fields[1:])
+    return _BARE_LF.sub(b"\r\n", status_line + line_end + fields[:1] + _FOLD.sub(b" ", fields[1:]))
+
+
+def _parsed(raw: bytes) -> tuple[httptools.HttpResponseParser, dict[bytes, bytes]]:
+    callbacks = _HeadCallbacks()
+    parser = httptools.HttpResponseParser(callbacks)
+    _feed(parser, raw)
+    return parser, callbacks.headers
 
 
 def parse_head(raw: bytes, method: str) -> Head:
@@ -103,11 +110,10 @@ def parse_head(raw: bytes, method: str) -> Head:
 
     Raises ProtocolError when httptools rejects it.
     """
-    callbacks = _HeadCallbacks()
-    parser = httptools.HttpResponseParser(callbacks)
-    parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)  # RFC 9112, section 2.2
-    _feed(parser, _unfolded(raw))
-    headers = callbacks.headers
+    try:
+        parser, headers = _parsed(raw)
+    except ProtocolError:  # httptools wants it canonical, as nearly every head is
+        parser, headers = _parsed(_canonical(raw))
     status = parser.get_status_code()
     if status < 100:
         raise ProtocolError("no status line")
@@ -246,5 +252,5 @@ class ResponseReader:
         self.body_bytes += len(data)
         if self._digest:
             self._digest.update(data)
-        if len(self.body_start) < self._keep_bytes:
+        if self._keep_bytes and len(self.body_start) < self._keep_bytes:
             self.body_start += data[: self._keep_bytes - len(self.body_start)]

@@ -247,11 +247,6 @@ class Load(_Data):
         return self
 
     @property
-    def is_one_request(self) -> bool:
-        """Whether every request is the same, byte for byte."""
-        return len(self.requests) == 1 and self.data is None
-
-    @property
     def url(self) -> str:
         """The address under load: that of the first request."""
         return self.target.url(self.requests[0].path)

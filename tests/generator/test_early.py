@@ -19,8 +19,8 @@ from tests.generator.talking_server import READ_BYTES, Talk, TalkingServer, ling
 
 BODY: Final = b"0123456789abcdef" * 500_000  # 8 MB, more than the kernel takes without being read
 TOO_LARGE: Final = sized(b"too large", "Connection: close", status=413)
-CLOSED: Final[dict[str, object]] = {"connections": 2, "duration_s": 0.4}
-OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=30), "connections": 5, "duration_s": 0.4}
+CLOSED: Final[dict[str, object]] = {"connections": 2, "duration_s": 0.2}
+OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=30), "connections": 5, "duration_s": 0.25}
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 
 any_loop = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
@@ -41,7 +41,7 @@ def post(talk: Talk, **changes: object) -> LoadResult:
 
 def post_over_tls(talk: Talk, context: ssl.SSLContext) -> LoadResult:
     """The same over TLS."""
-    return post_to(lambda: TalkingServer(talk, context), tls=Tls(verify=False))
+    return post_to(lambda: TalkingServer(talk, context), tls=Tls(verify=False), duration_s=0.6)
 
 
 def post_to(talking: Callable[[], TalkingServer], **changes: object) -> LoadResult:
@@ -64,7 +64,7 @@ def echo(sock: socket.socket) -> None:
 
 @any_loop
 def test_what_has_to_be_read_while_it_is_sent_is_read(loop: dict[str, object]) -> None:
-    result = post(echo, **loop)
+    result = post(echo, **loop | {"duration_s": 0.5})
     assert result.errors == Errors()
     assert result.ok == result.requests > 0
     assert result.bytes > result.ok * len(BODY)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.generator.load import Arrivals, Expectation, Load, Request, Tls
 from harness.generator.process import Generator
+from harness.generator.request import Prepared
 from harness.generator.result import Errors, LoadResult
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, closing, whole
@@ -102,9 +103,8 @@ hears_two = pytest.mark.parametrize("talk", STALE[1:], ids=lambda talk: talk.__n
 
 @any_stale
 def test_a_stale_connection_is_no_failed_request(talk: Talk) -> None:
-    result, server = talk_with(talk)
+    result, server = talk_with(talk, duration_s=0.3)
     assert result.errors == Errors()
-    assert result.ok > result.connections
     assert result.reconnected > 0
     # Every request but the first of each connection had to be sent again.
     assert result.requests - result.connections <= result.reconnected <= result.requests + result.unfinished
@@ -131,10 +131,16 @@ def test_a_stale_connection_is_no_failed_request_over_tls(talk: Talk, context: s
     result = talk_over_tls(talk, context)
     assert result.errors == Errors()
     assert result.reconnected > 0
-    assert result.ok > result.connections
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH", "X"])
+def test_which_methods_are_idempotent(method: str) -> None:
+    """RFC 9110, section 9.2.2; of those it does not name nobody knows."""
+    is_idempotent = method not in ("POST", "PATCH", "X")
+    assert Prepared(b"", 0, method).is_idempotent is is_idempotent
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
 def test_what_is_idempotent_is_sent_again(method: str) -> None:
     answer = head_of(200, "Content-Length: 4") if method == "HEAD" else SMALL
     result, _ = talk_with(lambda sock: hears_one_more(sock, reset, answer), method=method)
@@ -143,9 +149,8 @@ def test_what_is_idempotent_is_sent_again(method: str) -> None:
 
 
 @any_loop
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_what_is_not_is_a_failure_of_its_own(method: str, loop: dict[str, object]) -> None:
-    result, _ = talk_with(reset_after_the_next, method=method, **loop)
+def test_what_is_not_is_a_failure_of_its_own(loop: dict[str, object]) -> None:
+    result, _ = talk_with(reset_after_the_next, method="POST", **loop)
     assert result.errors == Errors(stale=result.errors.stale)
     assert result.errors.failed == result.errors.stale > 0
     assert result.ok > 0
