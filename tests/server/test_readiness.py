@@ -97,7 +97,7 @@ def test_a_server_that_exits_is_not_waited_for(log: Path) -> None:
 
 
 def test_a_process_that_leaves_its_child_to_serve_has_ended(log: Path) -> None:
-    with pytest.raises(ServerError, match="the server exited with 0"):
+    with pytest.raises(ServerError, match="the server went to the background"):
         ready(small("leaves_child"), log)
 
 
