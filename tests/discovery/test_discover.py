@@ -116,5 +116,5 @@ def test_what_is_asked_is_written_down() -> None:
 
 
 def test_a_stream_is_told() -> None:
-    stream = ("{python}", "-m", "tests.server.servers.odd", "--kind", "stream", "--port", "{port}")
+    stream = ("{harness_python}", "-m", "tests.server.servers.odd", "--kind", "stream", "--port", "{port}")
     assert "sends an answer without end" in refusal(*stream, path="/", start_timeout_s=2.0)
