@@ -14,7 +14,7 @@ from harness.record import Run, RunFolderError, SkippedTopology
 from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.scenario.topology import REDACTED
-from harness.server.launch import HOST, what_is_missing
+from harness.server.launch import bindable_socket, what_is_missing
 from harness.server.programs import describe_programs
 
 
@@ -119,16 +119,21 @@ def _check_can_start(scenario: Scenario) -> None:
 def _check_environment(topology: Topology) -> None:
     if missing := [name for name in topology.pass_env if name not in os.environ]:
         raise ScenarioError(
-            f"{topology.name}: pass_env names {', '.join(missing)}, which the environment does not have"
+            f"{topology.name}: pass_env names {', '.join(missing)}, which the environment does not have: export it, or"
+            " say it in env"
         )
 
 
 def _check_fixed_port(topology: Topology) -> None:
     if topology.port is None:
         return
-    with socket.socket() as sock:
+    with bindable_socket(topology.host) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((HOST, topology.port))
+            sock.bind((topology.host, topology.port))
         except OSError as error:
-            raise ScenarioError(f"{topology.name}: port {topology.port} of {HOST}: {error.strerror}") from error
+            where = f"port {topology.port} of {topology.host}"
+            raise ScenarioError(
+                f"{topology.name}: {where}: {error.strerror}; end who has it, or leave the port open: {{port}} in"
+                " command or env, and no port = N"
+            ) from error

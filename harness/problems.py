@@ -38,7 +38,8 @@ def expected(problem: ErrorDetails, known: Mapping[str, str] | None = None) -> s
     if kind == "tuple_type":
         return _a_list(name, value)
     if kind in ("dict_type", "model_type"):
-        return f"expected a table, got {_shown(value)}"
+        brackets = f" [{name}], in one pair of brackets" if isinstance(value, list) and name else ""
+        return f"expected a table{brackets}, got {_shown(value)}"
     if kind == "string_type":
         return _a_text(name, value)
     if kind in NUMBERS:

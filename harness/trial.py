@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from harness.clocks import Clocks
 from harness.generator.failures import failures_text
-from harness.generator.load import Load, Target
+from harness.generator.load import Load
 from harness.generator.placement import Placement, usable_cpus
 from harness.generator.process import Generator, GeneratorError
-from harness.generator.request import first_request
 from harness.generator.result import LoadResult, Measured, Measuring, Second
 from harness.monitor import Monitor, Pace
 from harness.plan import PlannedTrial
@@ -21,7 +20,7 @@ from harness.record import Role, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.census import Census, listeners
 from harness.server.guarded import ServerError
-from harness.server.launch import HOST, PortTakenError, Server, log_tail
+from harness.server.launch import PortTakenError, Server, log_tail
 from harness.server.readiness import Ready, wait_until_ready
 from harness.server.staffing import objections
 
@@ -87,9 +86,10 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         Pace(placement.server or usable_cpus()) as pace,
     ):
         offer = scenario.load if planned.rate_per_s is None else scenario.load.offered(planned.rate_per_s)
-        load, clocks = offer.at(Target(host=HOST, port=server.port), planned.seed), Clocks.now()
-        ready = wait_until_ready(server, first_request(load), planned.topology.workers, scenario.start_timeout_s)
-        with Census(server, planned.topology.workers) as census:
+        load, clocks = offer.at(server.target, planned.seed), Clocks.now()
+        workers, ready_path = planned.topology.workers, scenario.load.ready_path
+        ready = wait_until_ready(server, load, workers, scenario.start_timeout_s, ready_path)
+        with Census(server, workers) as census:
             monitor = Monitor(census.alive, server.guardian_pid, pace)
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()

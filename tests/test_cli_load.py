@@ -5,17 +5,21 @@ import base64
 import hashlib
 import json
 import os
+import re
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import trustme
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -24,6 +28,9 @@ from harness.cli.offer import with_user
 from harness.generator.arrivals import arrival_times_ns
 from harness.generator.load import Arrivals, Load, Request, target_of
 from harness.generator.result import LoadResult
+from tests.generator.answers import SMALL, broken, whole
+from tests.generator.scripted_server import ScriptedServer
+from tests.generator.transport_server import TransportServer, tcp_listener
 
 BODY = b"hello world\n"
 SHORT = ("-d", "100ms")
@@ -254,11 +261,57 @@ def test_an_expected_body(served: Served) -> None:
     assert result["errors"]["body"] == 0
 
 
-@pytest.mark.parametrize("expected", [("--expect-length", "13"), ("--expect-body-sha256", "0" * 64)])
+@pytest.mark.parametrize("what", ["same", hashlib.sha256(BODY).hexdigest(), "contains:o w", "matches:^.+$"])
+def test_what_is_expected_of_every_body(served: Served, what: str) -> None:
+    result = load(f"{served.url}/", *OPEN, "--expect-body", what)
+    assert result["checked"] == result["to_check"] == result["ok"] == result["requests"] > 0
+
+
+@pytest.mark.parametrize("options", [(), ("--expect-body", "any")])
+def test_any_body_is_good(served: Served, options: tuple[str, ...]) -> None:
+    result = load(f"{served.url}/", *OPEN, *options)
+    assert (result["checked"], result["to_check"]) == (0, 0)
+    assert result["ok"] == result["requests"]
+
+
+def test_the_same_body_can_be_expected_of_one_good_answer_only(served: Served, files: Path) -> None:
+    assert "expected a good answer before the load, got status 404" in refusal(
+        f"{served.url}/missing", *OPEN, "--expect-body", "same"
+    )
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ("--expect-length", "13"),
+        ("--expect-body-sha256", "0" * 64),
+        ("--expect-body", "contains:nowhere"),
+        ("--expect-body", "matches:^$"),
+    ],
+)
 def test_a_body_that_is_not_as_expected(served: Served, expected: tuple[str, str]) -> None:
     result = load(f"{served.url}/", *OPEN, *expected)
     assert result["errors"]["body"] == result["requests"] > 0
     assert result["ok"] == 0
+
+
+# TLS ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_of_this_machine_is_checked_against_a_file_alone(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    with TransportServer(repeat(whole(SMALL)), tcp_listener(), context) as server:
+        loads = [("load", f"https://127.0.0.1:{server.port}/", *SHORT, "-c", "2", *more) for more in CERTIFICATES]
+        done = [CliRunner().invoke(app, [str(word).format(tmp_path) for word in load]) for load in loads]
+    assert [each.exit_code for each in done] == [0, 0, 0, 2]
+    assert ["is not checked" in each.stderr for each in done] == [True, False, False, False]
+    assert "its certificate is not accepted: unable to get local issuer" in done[3].stderr
+
+
+CERTIFICATES = [(), ("--insecure",), ("--cacert", "{}/ca.pem"), ("--cacert", "{}/other.pem")]
 
 
 # What comes out ---------------------------------------------------------------------------------------------
@@ -324,6 +377,14 @@ def test_what_was_measured_is_printed_even_if_a_file_can_not_be_written(served: 
     assert "loop: Too many levels of symbolic links" in done.stderr
 
 
+def test_a_load_without_an_answer_ends_with_the_reason_and_1() -> None:
+    with ScriptedServer(chain([whole(SMALL)], repeat(broken(b"SSH-2.0\r\n\r\n")))) as server:
+        done = CliRunner().invoke(app, ["load", f"http://127.0.0.1:{server.port}/", "-d", "100ms"])
+    assert done.exit_code == 1
+    assert "Requests/sec:      0.00" in done.stdout
+    assert re.search(r"^harness: no request got an answer: [\d,]+ got what is not HTTP/1.1 \(\w.*: \d+\)", done.stderr)
+
+
 # What can't be used -----------------------------------------------------------------------------------------
 
 FILES = {
@@ -384,6 +445,10 @@ MISUSES: list[tuple[list[str], list[str]]] = [
     (["--expect-status", "99"], ["--expect-status: expected statuses such as '200,204', got '99'"]),
     (["--expect-status", "200,"], ["--expect-status", "got ''"]),
     (["--expect-body-sha256", "abc"], ["body_sha256", "'abc'"]),
+    (["--expect-body", "some"], ["expected 'any', 'same', a SHA-256 of 64 hex digits", "got 'some'"]),
+    (["--expect-body", "matches:("], ["expected a regular expression, got '('"]),
+    (["--expect-body", "any", "--expect-body-sha256", "0" * 64], ["--expect-body-sha256 are one or the other"]),
+    (["--expect-body", "same", "--data", "data.csv"], ["--expect-body same is for one request"]),
     (["--expect-length", "-1"], ["--expect-length"]),
     (["-m", "get it"], ["method"]),
     (["-H", "A B: c"], ["headers"]),

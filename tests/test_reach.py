@@ -25,12 +25,12 @@ def load(host: str = ELSEWHERE, **changes: Any) -> Load:
     return Load(target=Target(host=host, port=80), requests=(Request(),), **(fields | changes))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1", "0.0.0.0", "::"])
 def test_this_machine_may_be_loaded_without_bounds(host: str) -> None:
     check_reach(load(host, connections=5000, arrivals=None), [], 1.0, 1)
 
 
-@pytest.mark.parametrize("host", [ELSEWHERE, "10.0.0.1", "2001:db8::1", "0.0.0.0"])
+@pytest.mark.parametrize("host", [ELSEWHERE, "10.0.0.1", "2001:db8::1"])
 def test_another_host_has_to_be_named(host: str) -> None:
     assert not is_here(Target(host=host, port=80))
     with pytest.raises(UsageError, match=f"--allow-host {host}"):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scenario import Scenario, ScenarioError, load_scenario
+from harness.generator.load import Target
+from harness.scenario import Scenario, ScenarioError, ScenarioLoad, load_scenario
 from harness.scenario.topology import PLACEHOLDERS, check_placeholders, escape_braces
 
 ROOT = Path(__file__).parent.parent
@@ -114,10 +115,12 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     assert "rounds: expected greater than or equal to 1, got 0" in reasons
     assert "load.duraton: unknown key; did you mean duration? Expected one of path, method" in "\n".join(reasons)
     assert (
-        "topology[0].command: expected placeholders among {python}, {harness_python}, {host}, {port}, {workers},"
-        " {root}, got '{what}'; where a brace is but a brace, double it: write '{{what}}'" in reasons
+        "topology[0].command: expected placeholders, and other braces doubled, got '{what}': write '{{what}}';"
+        " placeholders are {python}, {harness_python}, {host}, {port}, {unix_socket}, {workers}, {root}" in reasons
     )
-    assert "topology[2]: expected {port} in command or env, or a fixed port = N" in reasons
+    assert any(
+        reason.startswith("topology[2]: expected {port} in command or env, or a fixed port = N;") for reason in reasons
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,10 @@ def test_tables_that_do_not_fit_together(tmp_path: Path, tables: str, reason: st
         ('command = ["{port:>5}"]', "write '{{port:>5}}'"),
         ('command = ["{port:{workers}}"]', "write '{{port:{workers}}}'"),
         ('command = ["{port.real}"]', "write '{{port.real}}'"),
-        ('command = ["{port}", "{prot}"]', "{port}, {workers}, {root}, got '{prot}'"),
+        (
+            'command = ["{port}", "{prot}"]',
+            "got '{prot}': write '{{prot}}'; placeholders are {python}, {harness_python}, {host}, {port}, ",
+        ),
         (
             "command = \"serve --name 'a b' {port}\"",
             "a list of words, got \"serve --name 'a b' {port}\": write command = ",
@@ -182,7 +188,10 @@ def test_tables_that_do_not_fit_together(tmp_path: Path, tables: str, reason: st
             'command = ["{port}"]\nrounds = 3',
             "unknown key here; it belongs at the top of the file, before the first table",
         ),
-        ('command = ["{port}"]\nname = "{port}"', "name: expected placeholders among {workers}, got '{port}'"),
+        (
+            'command = ["{port}"]\nname = "{port}"',
+            "name: expected placeholders, and other braces doubled, got '{port}'",
+        ),
     ],
 )
 def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
@@ -208,6 +217,8 @@ def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
         ('max_time = "8h 700h"' + SMALLEST, "max_time: expected a duration such as"),
         ('max_time = "170h"' + SMALLEST, "max_time: expected at most seven days, got '170h'"),
         ('load = "/cart"' + SMALLEST, "load: expected a table, got '/cart'"),
+        (SMALLEST + "[[load]]", "load: expected a table [load], in one pair of brackets, got [{}]"),
+        (SMALLEST + "port = http", "not TOML: Invalid value (at line 6, column 8); text stands in quotes"),
         (
             SMALLEST.replace("[[topology]]", "[topology]"),
             "topology: expected [[topology]], a table in two pairs of brackets",
@@ -258,6 +269,50 @@ def test_every_text_is_filled_or_refused_with_braces_that_work(text: str) -> Non
         text = escape_braces(text)
         assert check_placeholders([text]) <= {"port"}
     text.format_map(dict.fromkeys(PLACEHOLDERS, 1))
+
+
+def test_a_server_may_listen_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    lines = 'host = "::1"\nscheme = "https"\nca_file = "ca.pem"\n'
+    topology = loaded(tmp_path, SMALLEST + lines).topologies[0]
+    assert (topology.host, topology.scheme, topology.ca_file) == ("::1", "https", str(tmp_path / "ca.pem"))
+    (plain,) = loaded(tmp_path, SMALLEST).topologies
+    assert (plain.host, plain.scheme, plain.listens_on_unix_socket) == ("127.0.0.1", "http", False)
+    (fresh,) = loaded(tmp_path, SMALLEST.replace("{port}", "{unix_socket}")).topologies
+    (fixed,) = loaded(tmp_path, SMALLEST.replace("{port}", "x") + 'unix_socket = "app.sock"\n').topologies
+    assert fresh.listens_on_unix_socket
+    assert fixed.listens_on_unix_socket
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "0.0.0.0", "::"])
+def test_any_address_of_this_machine_alone_is_one_to_listen_on(tmp_path: Path, host: str) -> None:
+    assert loaded(tmp_path, SMALLEST + f'host = "{host}"\n').topologies[0].host == host
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ('host = "10.9.9.9"', "topology[0].host: expected an address of this machine such as '127.0.0.1'"),
+        ('host = "example.org"', "topology[0].host: expected an address of this machine"),
+        ('host = "[::1]"', "topology[0].host: expected an address of this machine"),
+        ('scheme = "ftp"', "topology[0].scheme: expected 'http' or 'https'"),
+        ('ca_file = "ca.pem"', 'topology[0]: expected scheme = "https", since ca_file is for the certificate'),
+        ('scheme = "https"\nca_file = "no.pem"', "topology raw: ca_file: "),
+        ('port = 1\nunix_socket = "x"', "topology[0]: expected port or unix_socket, not both"),
+        ('unix_socket = ""', "topology[0].unix_socket"),
+    ],
+)
+def test_places_where_no_server_is_measured_are_refused(tmp_path: Path, lines: str, reason: str) -> None:
+    (said,) = refusal(tmp_path, SMALLEST + lines + "\n")
+    assert said.startswith(reason)
+
+
+def test_the_path_that_tells_when_a_server_is_ready_is_no_part_of_the_load(tmp_path: Path) -> None:
+    assert loaded(tmp_path, SMALLEST).load.ready_path is None
+    load = loaded(tmp_path, SMALLEST, **{"load.ready_path": "/health"}).load
+    assert (load.ready_path, load.closed().ready_path, load.offered(5.0).ready_path) == ("/health",) * 3
+    assert [request.path for request in load.at(Target(host="127.0.0.1", port=1), seed=0).requests] == ["/"]
+    assert ScenarioLoad.model_validate_json(load.model_dump_json(exclude={"ready_path"})).ready_path is None
 
 
 def test_rounds_go_on_until_sure_unless_a_number_is_given(tmp_path: Path) -> None:

@@ -119,6 +119,46 @@ def test_what_else_can_be_said(folder: Path) -> None:
     assert loaded(folder, 'processes = "auto"').processes == "auto"
 
 
+@pytest.mark.parametrize(
+    ("said", "expect"),
+    [
+        ("", Expectation()),
+        ("expect_body = 'same'", Expectation()),
+        ("expect_body = 'any'", Expectation(same_body=False)),
+        (f"expect_body = '{DIGEST.upper()}'", Expectation(body_sha256=DIGEST)),
+        ("expect_body = 'contains:a: b'", Expectation(body_contains="a: b")),
+        ("expect_body = 'matches:^a[0-9]+$'", Expectation(body_matches="^a[0-9]+$")),
+        (f"expect_body_sha256 = '{DIGEST}'\nexpect_body = 'same'", Expectation(body_sha256=DIGEST)),
+    ],
+)
+def test_what_a_body_should_be(folder: Path, said: str, expect: Expectation) -> None:
+    made = scenario(folder, said)
+    assert made.load.expect == expect
+    assert Scenario.model_validate_json(made.model_dump_json(by_alias=True)) == made
+
+
+def test_the_same_body_is_wished_for_where_nothing_else_is(folder: Path) -> None:
+    said = {"": True, "any": False, DIGEST: False, "contains:a": False, "matches:a": False}
+    for what, wished in said.items():
+        load = loaded(folder, f"expect_body = '{what}'" if what else "")
+        assert load.expect.wants_same_body is wished
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("'some'", "load.expect_body: expected 'any', 'same', a SHA-256 of 64 hex digits, 'contains:TEXT' or"),
+        ("'contains:'", "load.expect_body: expected 'any', 'same'"),
+        ("'matches:('", "load.expect_body: expected a regular expression, got '(': missing )"),
+        ("''", "load.expect_body: expected 'any', 'same'"),
+        (f"'any'\nexpect_body_sha256 = '{DIGEST}'", "expected expect_body or expect_body_sha256, not both"),
+    ],
+)
+def test_what_no_body_can_be(folder: Path, said: str, words: str) -> None:
+    (reason,) = refusal(folder, f"expect_body = {said}")
+    assert words in reason
+
+
 def test_a_load_can_be_had_at_any_target(folder: Path) -> None:
     target = Target(host="127.0.0.1", port=80)
     load = loaded(folder, 'rate = 5\ndata = "data.csv"\nkeepalive = false\nexpect_length = 3').at(target, seed=7)

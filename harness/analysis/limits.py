@@ -68,13 +68,14 @@ def free_cores(load: LoadResult, usage: Usage) -> float:
 
 def server_demand(load: LoadResult, usage: Usage) -> float:
     """How many cores the server's processes would have kept busy: their CPU, and what they could have run and had to
-    wait. The threads of one process want no more than there are: what they lose to each other, they lose anywhere.
+    wait. The threads of one process want no more than there are, but for the one core that each process can always use:
+    what they lose to each other beyond that, they lose anywhere.
 
     Where the kernel does not tell of waiting and no core was idle, every worker is taken to have wanted one.
     """
     if any(process.run_delay_s is None for process in usage.processes) and _idle(load, usage) < LEAST_IDLE:
         return max(float(_workers_at_a_time(usage)), usage.cpu_s / usage.window_s)
-    most_s = free_cores(load, usage) * usage.window_s
+    most_s = max(1.0, free_cores(load, usage)) * usage.window_s
     wanted_s = [process.cpu_s + (process.run_delay_s or 0.0) for process in usage.processes]
     return (sum(min(most_s, each_s) for each_s in wanted_s) + usage.reaped_cpu_s) / usage.window_s
 

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli import offer
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.generator.load import check_path
+from harness.generator.load import SAFE_METHODS, Request, check_path
 from harness.scenario.topology import is_secret
 from harness.server.census import workers_of
 from harness.text import printable
@@ -41,6 +42,15 @@ def init_command(
     pass_env: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="One of your own that it gets too; repeatable.")
     ] = None,
+    method: Annotated[
+        str, typer.Option("-m", "--method", metavar="GET", help="How to ask for it.", show_default=True)
+    ] = "GET",
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="Sent along; repeatable.")
+    ] = None,
+    expect_status: Annotated[
+        str | None, typer.Option(metavar="200,204", help="What is answered well.", show_default="2xx")
+    ] = None,
     start_timeout: Annotated[
         float,
         typer.Option(parser=duration, metavar="20s", help="How long it may take to answer; 20s.", show_default=False),
@@ -57,6 +67,7 @@ def init_command(
         from harness.discovery.draft import scenario_name
 
         _check_place(out)
+        asked = _request(method, header or [], path)
         wish = Wish(
             command=tuple(map(_utf8, command)),
             env=_variables(env or []),
@@ -64,6 +75,9 @@ def init_command(
             port=_meant(port, [*command, *(env or [])]),
             path=None if path is None else _path(path),
             start_timeout_s=start_timeout,
+            method=asked.method,
+            headers=asked.headers,
+            statuses=offer.expectation(expect_status, None, None, None).statuses,
         )
         with Console(stderr=True).status("Starting the server, to look at it"):
             found = discover(wish, scenario_name(Path.cwd().name), shlex.quote(str(out)))
@@ -120,6 +134,14 @@ def _present(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _request(method: str, headers: Sequence[str], path: str | None) -> Request:
+    """Return what is sent to any path. Raises UsageError."""
+    (request,) = offer.one_request("/", method, headers, None, None)
+    if method not in SAFE_METHODS and path is None:
+        raise UsageError(f"--method {method}: is not sent to one path after the other: name it with --path /PATH")
+    return request
+
+
 def _path(text: str) -> str:
     try:
         return check_path(text)
@@ -142,11 +164,12 @@ def _write(path: Path, text: str) -> None:
 def _findings(found: "Discovery") -> Table:
     """What the server turned out to be."""
     draft, compared = found.draft, found.draft.topology.workers
-    fixed = f"fixed: {draft.why_fixed}" if draft.topology.port else "any free one works"
+    tls = {"TLS": "spoken; its certificate is not checked, as it is this machine's own"} if found.target.tls else {}
     workers = len(workers_of(found.ready.census))
     rows = {
-        "port": f"{found.port}, {fixed}",
-        "path": f"{draft.path}, answered with {found.ready.body_bytes:,} bytes",
+        **_where(found),
+        **tls,
+        "path": f"{draft.path}, answered with {found.ready.body_bytes or 0:,} bytes",
         "ready": f"after {duration_text(found.ready.ready_s)}",
         "workers": f"{workers} found; {_listed(compared)} will be compared"
         if isinstance(compared, tuple)
@@ -154,8 +177,21 @@ def _findings(found: "Discovery") -> Table:
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        grid.add_row(name, Text(printable(value)))
+        grid.add_row(name, Text(printable(value), overflow="fold"))
     return grid
+
+
+def _where(found: "Discovery") -> dict[str, str]:
+    """Where it listened, and whether the scenario leaves that open."""
+    from harness.discovery.listening import where_text
+
+    topology, fixed = found.draft.topology, f"fixed: {found.draft.why_fixed}"
+    if found.target.unix_socket is not None:
+        return {
+            "socket": f"{found.target.unix_socket}, {fixed if topology.unix_socket else 'a fresh one does as well'}"
+        }
+    port = where_text(found.target).removeprefix("port ")
+    return {"port": f"{port}, {fixed if topology.port else 'any free one works'}"}
 
 
 def _listed(numbers: Sequence[int]) -> str:

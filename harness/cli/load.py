@@ -198,6 +198,10 @@ def load_command(
         )
         number, pinned = offer.placed(processes, cpus, offered.connections)
         offered = offer.with_same_body(offered, probe(offered))
+        if target.tls is not None and not (target.tls.verify or insecure):
+            typer.echo(
+                "The certificate is not checked, as it is this machine's own: --cacert FILE has it checked.", err=True
+            )
         result, began_at, interrupted = _run(offered, number, pinned)
         if as_json:
             typer.echo(result.model_dump_json(exclude={"event"}, indent=2))

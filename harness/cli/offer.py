@@ -35,12 +35,15 @@ AUTO: Final = "auto"
 
 
 def targeted(url: str, unix_socket: Path | None, insecure: bool, cacert: Path | None) -> tuple[Target, str]:
-    """The target and the path of the URL. Raises UsageError."""
+    """The target and the path of the URL. Certificates of this machine's own servers are checked against a ``cacert``
+    alone. Raises UsageError."""
     with _words():
         tls = Tls(verify=not insecure, ca_file=None if cacert is None else str(cacert))
         target, path = target_of(url, None if unix_socket is None else str(unix_socket), tls)
         if target.tls is None and tls != Tls():
             raise ValueError(f"--insecure and --cacert are for https://, got {url!r}")
+        if target.tls is not None and target.is_loopback and cacert is None:
+            target = target.model_copy(update={"tls": Tls(verify=False)})
         return target, path
 
 

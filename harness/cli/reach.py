@@ -49,7 +49,8 @@ def is_here(target: Target) -> bool:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return True
-    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+    addresses = [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
+    return all(address.is_loopback or address.is_unspecified for address in addresses)  # as servers print 0.0.0.0
 
 
 def highest_rate(load: Load) -> float:

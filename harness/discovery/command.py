@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from harness.discovery.places import with_port, with_workers
+from harness.discovery.places import with_port, with_unix_socket, with_workers
+from harness.generator.load import Target
 from harness.scenario import Topology
-from harness.scenario.topology import MAX_WORKERS, TopologyTable, check_placeholders, escape_braces
+from harness.scenario.topology import LOOPBACK, MAX_WORKERS, TopologyTable, check_placeholders, escape_braces
 
 RAW: Final = "raw"
 CLUSTER: Final = "cluster-{workers}"
@@ -19,21 +20,24 @@ def as_typed(words: Sequence[str], env: Mapping[str, str], pass_env: Sequence[st
     return Topology(name=RAW, family=RAW, command=command, env=variables, pass_env=tuple(pass_env), workers=workers)
 
 
-def as_written(typed: Topology, port: int) -> Iterator[TopologyTable]:
-    """The ways to write down the server that listens on this port, the best first: with its port left open, if
-    anything names it, and with that port fixed."""
+def as_written(typed: Topology, target: Target) -> Iterator[TopologyTable]:
+    """Yield the ways to write down the server that listens there, the best first: with its port or Unix socket left
+    open, if anything names it, and with that one fixed."""
     command, typed_workers = with_workers(typed.command)
-    told, env = with_port(command, typed.env, port)
+    if target.unix_socket is None:
+        opened, env = with_port(command, typed.env, target.port)
+    else:
+        opened, env = with_unix_socket(command, typed.env, target.unix_socket)
     numbers = _to_compare(typed.workers or typed_workers)
-    if leaves_port_open(told, env):
-        yield _table(typed, told, env, numbers, None)
-    if not leaves_port_open(typed.command, typed.env):
-        yield _table(typed, command, typed.env, numbers, port)
+    if leaves_place_open(opened, env):
+        yield _table(typed, opened, env, numbers, target, is_fixed=False)
+    if not leaves_place_open(typed.command, typed.env):
+        yield _table(typed, command, typed.env, numbers, target, is_fixed=True)
 
 
-def leaves_port_open(command: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Whether there is a place for the port."""
-    return "port" in check_placeholders([*command, *env.values()])
+def leaves_place_open(command: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Return whether there is a place for the port or for a Unix socket."""
+    return not {"port", "unix_socket"}.isdisjoint(check_placeholders([*command, *env.values()]))
 
 
 def _to_compare(workers: int | None) -> tuple[int, ...] | None:
@@ -44,8 +48,14 @@ def _to_compare(workers: int | None) -> tuple[int, ...] | None:
 
 
 def _table(
-    typed: Topology, command: Sequence[str], env: Mapping[str, str], workers: tuple[int, ...] | None, port: int | None
+    typed: Topology,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    workers: tuple[int, ...] | None,
+    target: Target,
+    is_fixed: bool,
 ) -> TopologyTable:
+    is_on_port = target.unix_socket is None
     return TopologyTable(
         name=CLUSTER if workers else RAW,
         command=tuple(command),
@@ -53,5 +63,8 @@ def _table(
         pass_env=typed.pass_env,
         workers=workers,
         baseline=workers is None,
-        port=port,
+        host=target.host if is_on_port else LOOPBACK,
+        port=target.port if is_fixed and is_on_port else None,
+        unix_socket=target.unix_socket if is_fixed else None,
+        scheme=target.scheme,
     )

@@ -3,17 +3,19 @@
 import contextlib
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.discovery.command import as_typed, as_written, leaves_port_open
+from harness.discovery.command import as_typed, as_written
 from harness.discovery.draft import Draft
 from harness.discovery.failure import DiscoveryError
-from harness.discovery.listening import find_port
+from harness.discovery.listening import Wanted, find_target
 from harness.discovery.paths import USUAL, find_path
+from harness.generator.load import Expectation, Load, Request, Target
 from harness.scenario import Topology, load_scenario
+from harness.scenario.topology import check_placeholders
 from harness.server.guarded import ServerError
 from harness.server.launch import Server, log_tail, what_is_missing
 from harness.server.readiness import Ready, wait_until_ready
@@ -21,7 +23,8 @@ from harness.server.readiness import Ready, wait_until_ready
 
 @dataclass(frozen=True)
 class Wish:
-    """What is known of the server before it is looked at; ``port`` and ``path`` are None where they are to be found."""
+    """What is known of the server before it is looked at; ``port`` and ``path`` are None where they are to be found.
+    A good answer to ``method`` with these ``headers`` has one of the ``statuses``, or 2xx where there are none."""
 
     command: tuple[str, ...]
     env: dict[str, str]
@@ -29,14 +32,22 @@ class Wish:
     port: int | None
     path: str | None
     start_timeout_s: float
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    statuses: tuple[int, ...] = ()
+
+    def load(self, target: Target) -> Load:
+        """Return the request to be sent there, as a load."""
+        request = Request(method=self.method, headers=self.headers)
+        return Load(target=target, requests=(request,), expect=Expectation(statuses=self.statuses))
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """A scenario, and how the last of its topologies started. ``port`` is where the server listened as it was typed."""
+    """A scenario, and how the last of its topologies started. ``target`` is where it listened as it was typed."""
 
     draft: Draft
-    port: int
+    target: Target
     ready: Ready
 
 
@@ -47,7 +58,7 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
         raise DiscoveryError(reason)
     with TemporaryDirectory(prefix="harness-init-") as place:
         folder = Path(place)
-        port, path = _look(typed, wish, folder / "typed.log")
+        target, path = _look(typed, wish, folder / "typed.log")
         written = partial(
             Draft,
             file=file,
@@ -56,35 +67,43 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
             path=path,
             is_guessed=wish.path is None and path != "/",
             start_timeout_s=wish.start_timeout_s,
+            method=wish.method,
+            headers=wish.headers,
+            statuses=wish.statuses,
         )
-        why_fixed = f"nothing in the command says clearly which it is (where a variable does: --env PORT={port})"
-        *better, last = as_written(typed, port)
+        variable = f"PORT={target.port}" if target.unix_socket is None else f"SOCKET={target.unix_socket}"
+        why_fixed = f"nothing in the command says clearly which it is (where a variable does: --env {variable})"
+        *better, last = as_written(typed, target)
         for table in better:
             try:
-                return _checked(written(topology=table, why_fixed=why_fixed), port, folder)
+                return _checked(written(topology=table, why_fixed=why_fixed), target, folder)
             except DiscoveryError as error:
                 why_fixed = f"on another the command does not work ({str(error).splitlines()[0]})"
-        return _checked(written(topology=last, why_fixed=why_fixed), port, folder)
+        return _checked(written(topology=last, why_fixed=why_fixed), target, folder)
 
 
-def _look(typed: Topology, wish: Wish, log: Path) -> tuple[int, str]:
-    """Its port and a path that it answers."""
+def _look(typed: Topology, wish: Wish, log: Path) -> tuple[Target, str]:
+    """Return where it listens, and a path that it answers."""
     with _running(typed, log) as server:
-        wanted = server.port if leaves_port_open(typed.command, typed.env) else wish.port
-        port = find_port(server, wanted, wish.start_timeout_s)
-        return port, find_path(port, USUAL if wish.path is None else (wish.path,))
+        opened = check_placeholders([*typed.command, *typed.env.values()])
+        wanted = Wanted(server.port if "port" in opened else wish.port)
+        if "unix_socket" in opened:
+            wanted = Wanted(unix_socket=server.target.unix_socket)
+        target = find_target(server, wanted, wish.start_timeout_s)
+        return target, find_path(wish.load(target), USUAL if wish.path is None else (wish.path,))
 
 
-def _checked(draft: Draft, port: int, folder: Path) -> Discovery:
+def _checked(draft: Draft, target: Target, folder: Path) -> Discovery:
     """Start what the file says; of a cluster the largest, without which no comparison would be whole."""
     file = folder / "scenario.toml"
     file.write_text(draft.text, encoding="utf-8")
     scenario = load_scenario(file)
-    topology, request = scenario.topologies[-1], scenario.load.requests[0]
+    topology = scenario.topologies[-1]
     log = folder / f"{topology.port or 'any-port'}.log"
     with _running(topology, log, f"started again, as {topology.name}: ") as server:
-        ready = wait_until_ready(server, request, topology.workers, scenario.start_timeout_s)
-    return Discovery(draft, port, ready)
+        load = scenario.load.at(server.target, seed=0)
+        ready = wait_until_ready(server, load, topology.workers, scenario.start_timeout_s)
+    return Discovery(draft, target, ready)
 
 
 @contextlib.contextmanager

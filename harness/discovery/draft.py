@@ -1,7 +1,7 @@
 """The scenario file of a server that was looked at, with a word on every part of it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import tomlkit
@@ -29,6 +29,9 @@ class Draft:
     start_timeout_s: float
     topology: TopologyTable
     why_fixed: str
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    statuses: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:

@@ -1,83 +1,134 @@
-"""On which port a server listens and speaks HTTP."""
+"""Where a server listens and speaks HTTP."""
 
 import contextlib
-import ipaddress
+import socket
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import psutil
 
-from harness.generator.load import Request
+from harness.generator.asking import ForeignProtocolError, ask, reason_of
+from harness.generator.load import DEFAULT_PORTS, Load, Target, Tls
+from harness.scenario.topology import LOOPBACK
 from harness.server.census import take_census
 from harness.server.guarded import ServerError
-from harness.server.launch import HOST, Server
-from harness.server.readiness import ANSWER_S, ask
+from harness.server.launch import Server
+from harness.server.listening import hears, ip_and_port, socket_path
 
-SETTLE_S: Final = 0.2  # when no other port was opened for so long, there will be no more of them
+SETTLE_S: Final = 0.2  # when nothing else was listened on for so long, there will be no more of it
+ANSWER_S: Final = 5.0  # the most that one answer is waited for
+HOSTS: Final = (LOOPBACK, "::1")  # where a server is reached, the first that it hears
 
-Address = tuple[str, int]
+Place = tuple[str, int] | str  # an address and a port, or the path of a Unix socket
 
 
-def find_port(server: Server, wanted: int | None, timeout_s: float) -> int:
-    """The port of 127.0.0.1 on which a process of the server answers: the ``wanted`` one, or the only one.
+@dataclass(frozen=True)
+class Wanted:
+    """What is known of where it is: ``port`` or ``unix_socket``, or neither."""
+
+    port: int | None = None
+    unix_socket: str | None = None
+
+
+def find_target(server: Server, wanted: Wanted, timeout_s: float) -> Target:
+    """Return where a process of the server speaks HTTP: on the port or the Unix socket that is wanted, or on the only
+    port or, where it listens on none, the only Unix socket.
 
     Raises ServerError when the server ends, when what answers is not HTTP, when there is none after ``timeout_s``, and
     when there are several.
     """
     deadline_s = time.monotonic() + timeout_s
-    missing, before = "it does not listen on any port", set[Address]()
+    missing, before = "it does not listen on any port", set[Place]()
     while (left_s := deadline_s - time.monotonic()) > 0:
         server.check_alive()
-        now = set(_addresses(server))
+        now = set(_places(server))
         if now and now == before:
-            ports, missing = _answering(now, wanted, min(ANSWER_S, left_s))
-            if len(ports) > 1:
-                listed = " and ".join(map(str, ports))
-                raise ServerError(f"it answers on ports {listed}; say with --port N which of them is meant")
-            if ports:
-                return ports[0]
+            targets, missing = _answering(now, wanted, time.monotonic() + min(ANSWER_S, left_s))
+            if len(targets) > 1:
+                raise ServerError(_which(targets))
+            if targets:
+                return targets[0]
         before = now
         time.sleep(SETTLE_S)
-    raise ServerError(f"not ready after {timeout_s:g} s: {missing}")
+    raise ServerError(f"not ready after {timeout_s:g} s (--start-timeout): {missing}")
 
 
-def _addresses(server: Server) -> Iterator[Address]:
-    """Where its processes listen."""
+def where_text(target: Target) -> str:
+    """Return where it listens, as people say it."""
+    if target.unix_socket is not None:
+        return f"the Unix socket {target.unix_socket}"
+    return f"port {target.port}" if target.host == LOOPBACK else f"port {target.port} of {target.host}"
+
+
+def _which(targets: list[Target]) -> str:
+    if targets[0].unix_socket is not None:
+        return f"it answers on {' and '.join(map(where_text, targets))}: have the command say {{unix_socket}} for one"
+    return f"it answers on ports {' and '.join(str(each.port) for each in targets)}; say with --port N which is meant"
+
+
+def _places(server: Server) -> Iterator[Place]:
+    """Yield where its processes listen, and the Unix sockets that they have, on which they may."""
     for process in take_census(server):
         with contextlib.suppress(psutil.NoSuchProcess):
-            for connection in psutil.Process(process.pid).net_connections(kind="tcp"):
-                if connection.status == psutil.CONN_LISTEN:
-                    yield connection.laddr.ip, connection.laddr.port
+            for each in psutil.Process(process.pid).net_connections("all"):
+                if each.family == socket.AF_UNIX and each.type == socket.SOCK_STREAM:
+                    path = socket_path(str(each.laddr), process.pid)
+                    if path.startswith("/"):
+                        yield path
+                elif each.status == psutil.CONN_LISTEN:
+                    yield ip_and_port(each.laddr)
 
 
-def _answering(addresses: set[Address], wanted: int | None, patience_s: float) -> tuple[list[int], str]:
-    """The ports that answer, and what is missing where none does. Raises ServerError when all that do are not HTTP."""
-    reached = {port for ip, port in addresses if _is_reached(ip) and wanted in (None, port)}
-    if not reached:
-        listed = ", ".join(_text(*address) for address in sorted(addresses))
-        return [], f"it listens on {listed}, not on {HOST}" + (f":{wanted}" if wanted else "")
+def _answering(places: set[Place], wanted: Wanted, deadline_s: float) -> tuple[list[Target], str]:
+    """Return the targets that answer, and what is missing where none does. Raises ServerError when all that do are not
+    HTTP."""
+    targets = _reached(places, wanted)
+    if not targets:
+        listed = ", ".join(sorted(_text(place) for place in places))
+        meant = wanted.unix_socket or (f"{LOOPBACK}:{wanted.port}" if wanted.port else f"{LOOPBACK} or ::1")
+        return [], f"it listens on {listed}, not on {meant}"
     answering, silent, foreign = [], [], []
-    for port in sorted(reached):
+    for target in targets:
         try:
-            ask(port, Request(), patience_s)
-            answering.append(port)
+            answering.append(_spoken(target, deadline_s))
         except OSError as error:
-            silent.append(f"no answer on port {port}: {error}")
-        except ServerError as error:
-            foreign.append(str(error))
+            silent.append(f"no answer on {where_text(target)}: {reason_of(error)}")
+        except ForeignProtocolError as error:
+            foreign.append(f"{where_text(target)} {error}")
     if foreign and not silent and not answering:
         raise ServerError("; ".join(foreign))
     return answering, "; ".join(silent + foreign)
 
 
-def _is_reached(ip: str) -> bool:
-    """Whether who listens there hears what is said to 127.0.0.1."""
-    address = ipaddress.ip_address(ip)
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
-    return address.is_unspecified or str(address) == HOST
+def _reached(places: set[Place], wanted: Wanted) -> list[Target]:
+    """Return what is wanted of the places, once each; Unix sockets only where no port can be reached."""
+    ports: dict[int, Target] = {}
+    for host in reversed(HOSTS):
+        for ip, port in (place for place in places if not isinstance(place, str)):
+            if wanted.unix_socket is None and wanted.port in (None, port) and hears(ip, host):
+                ports[port] = Target(host=host, port=port)
+    if ports or wanted.port is not None:
+        return [ports[port] for port in sorted(ports)]
+    paths = sorted(place for place in places if isinstance(place, str) and wanted.unix_socket in (None, place))
+    return [Target(host="localhost", port=DEFAULT_PORTS["http"], unix_socket=path) for path in paths]
 
 
-def _text(ip: str, port: int) -> str:
+def _spoken(target: Target, deadline_s: float) -> Target:
+    """Return the target with TLS if that is what is spoken there. Raises OSError, ForeignProtocolError."""
+    try:
+        ask(Load(target=target), deadline_s)
+    except ForeignProtocolError as error:
+        if error.scheme != "https":
+            raise
+        target = target.model_copy(update={"tls": Tls(verify=False)})
+        ask(Load(target=target), deadline_s)
+    return target
+
+
+def _text(place: Place) -> str:
+    if isinstance(place, str):
+        return place
+    ip, port = place
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

@@ -1,59 +1,85 @@
-"""A path that a server answers as a scenario needs it, with 2xx."""
+"""A path that a server answers as a scenario needs it: with 2xx, or as is expected."""
 
+import http.client
+import io
+import time
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import ValidationError
 
-from harness.generator.load import Request
+from harness.discovery.listening import ANSWER_S
+from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
+from harness.generator.load import Load, Request, Target
 from harness.server.guarded import ServerError
-from harness.server.launch import HOST
-from harness.server.readiness import ANSWER_S, ask
+from harness.server.question import Question
 
 USUAL: Final = ("/", "/index.html", "/api", "/docs", "/health", "/healthz", "/ping", "/status")
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
-def find_path(port: int, paths: Sequence[str]) -> str:
-    """The first of the paths that is answered with 2xx, or that leads in one step to one on the same port.
+def find_path(load: Load, paths: Sequence[str]) -> str:
+    """Return the first of the paths at which the load's request is answered well, or that leads in one step to one on
+    the same port.
 
     Raises ServerError, with what was answered to each, when there is none.
     """
     told = []
     for path in paths:
-        found, answer = _follow(port, path)
+        found, answer = _follow(load, path)
         if found is not None:
             return found
         told.append(answer)
-    raise ServerError(f"no path is answered with 2xx: {', '.join(told)}; say with --path /PATH which one is")
+    expected = " or ".join(map(str, load.expect.statuses)) or "2xx"
+    raise ServerError(f"no path is answered with {expected}: {', '.join(told)}; say with --path /PATH which one is")
 
 
-def _follow(port: int, path: str) -> tuple[str | None, str]:
-    """The path that is answered well, if there is one, and what was answered."""
+def _follow(load: Load, path: str) -> tuple[str | None, str]:
+    """Return the path that is answered well, if there is one, and what was answered."""
+    question = _question(load, path)
     try:
-        answer = ask(port, Request(path=path), ANSWER_S)
-        if answer.status in REDIRECTS and answer.location is not None:
-            led = _local(port, path, answer.location)
-            told = f"{path} {answer.status} to {answer.location:.100}"
-            if led is not None and _is_good((there := ask(port, Request(path=led), ANSWER_S)).status):
-                return led, told
-            return None, told if led is None else f"{told} {there.status}"
+        answer = _answer(question)
+        if not question.objection(answer):
+            return path, ""
+        if answer.end != "whole":
+            return None, f"{path} {answer.unfinished}"
+        location = _location(answer)
+        if answer.status not in REDIRECTS or location is None:
+            return None, f"{path} {answer.status}"
+        told = f"{path} {answer.status} to {location:.100}"
+        led = _local(load.target, path, location)
+        if led is None or not question.is_safe:
+            return None, told
+        there = _question(load, led)
+        last = _answer(there)
+        return (None if there.objection(last) else led), f"{told} {last.status}"
     except OSError as error:
-        return None, f"{path} no answer ({error})"
-    return path if _is_good(answer.status) else None, f"{path} {answer.status}"
+        return None, f"{path} no answer ({reason_of(error)})"
+    except ForeignProtocolError as error:
+        return None, f"{path} is not answered: the server {error}"
 
 
-def _is_good(status: int) -> bool:
-    return 200 <= status < 300
+def _question(load: Load, path: str) -> Question:
+    request = load.requests[0].model_copy(update={"path": path})
+    return Question(load.model_copy(update={"requests": (request,)}), load.expect)
 
 
-def _local(port: int, path: str, location: str) -> str | None:
-    """Where on this port a redirect leads; None where it leads away, or to what can't be asked for."""
-    here = f"{HOST}:{port}"
+def _answer(question: Question) -> Answer:
+    return ask(question.load, time.monotonic() + ANSWER_S)
+
+
+def _location(answer: Answer) -> str | None:
+    """Return where a redirect leads."""
+    _, _, fields = answer.head.raw.partition(b"\n")
+    return http.client.parse_headers(io.BytesIO(fields))["Location"]
+
+
+def _local(target: Target, path: str, location: str) -> str | None:
+    """Return where on this target a redirect leads; None where it leads away, or to what can't be asked for."""
     try:
-        there = urlsplit(urljoin(f"http://{here}{path}", location))
+        there = urlsplit(urljoin(target.url(path), location))
         led = Request(path=(there.path or "/") + (f"?{there.query}" if there.query else "")).path
     except (ValueError, ValidationError):
         return None
-    return led if (there.scheme, there.netloc) == ("http", here) else None
+    return led if (there.scheme, there.netloc) == (target.scheme, target.authority) else None

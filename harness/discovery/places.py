@@ -1,11 +1,13 @@
-"""Where a command and its environment name the port or the number of workers: there a scenario leaves them open."""
+"""Where a command and its environment name the port, a Unix socket or the number of workers: there a scenario leaves
+them open."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
-from harness.server.launch import HOST
+from harness.scenario.topology import LOOPBACK
 
 TAKES_WORKERS: Final = {"gunicorn", "uvicorn", "hypercorn", "granian"}
 
@@ -43,6 +45,14 @@ def with_port(command: Sequence[str], env: Mapping[str, str], port: int) -> tupl
     return after[: len(command)], dict(zip(env, after[len(command) :], strict=True))
 
 
+def with_unix_socket(command: Sequence[str], env: Mapping[str, str], path: str) -> tuple[list[str], dict[str, str]]:
+    """Return both with the Unix socket left open wherever its path is named, as a whole or from the working folder."""
+    relative = rf"(?<![\w./-])(?:\./)?{re.escape(os.path.relpath(path))}"
+    place = re.compile(rf"(?:(?<![\w.-]){re.escape(path)}|{relative})(?![\w./-])")
+    words = [place.sub("{unix_socket}", word) for word in command]
+    return words, {name: place.sub("{unix_socket}", value) for name, value in env.items()}
+
+
 def _opened(text: str, place: re.Pattern[str]) -> str:
     return place.sub(lambda match: "{host}:{port}" if match["host"] else "{port}", text)
 
@@ -61,4 +71,4 @@ def _anywhere(port: int) -> re.Pattern[str]:
 
 def _place(before: str, port: int) -> re.Pattern[str]:
     """The port, along with the host in front of it where that is the one on which scenarios run."""
-    return re.compile(rf"(?P<host>(?<![\w.-]){re.escape(HOST)}:)?{before}{port}(?![\w.-])")
+    return re.compile(rf"(?P<host>(?<![\w.-]){re.escape(LOOPBACK)}:)?{before}{port}(?![\w.-])")

@@ -21,6 +21,8 @@ def cores(host: Host, demand: Demand) -> Check:
     what = f"{usable} usable, {needed} needed: workers {demand.workers}, generator {demand.processes}"
     if usable >= needed:
         return ok("cores", what)
+    if usable >= demand.workers:
+        return warn("cores", what, f"Use {needed} cores: what the generator takes of a worker's, the worker lacks.")
     return warn("cores", what, f"Use {needed} cores, or fewer workers: sharing measures contention, not scaling.")
 
 

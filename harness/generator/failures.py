@@ -24,5 +24,6 @@ def _failures(result: LoadResult) -> Iterator[str]:
         (errors.status, f"got a status that is not good ({statuses})"),
         (errors.body, "got a body that is not the expected one"),
         (result.unfinished, "had no answer when the window closed"),
+        (result.offered.dropped if result.offered else 0, "were due and not sent"),
     )
     yield from (f"{count:,} {way}" for count, way in ways if count)

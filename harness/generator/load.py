@@ -1,5 +1,6 @@
 """What is offered to a server, where and how: plain frozen data, the one input of the generator."""
 
+import ipaddress
 import re
 import string
 from typing import Annotated, Final, Literal, Self
@@ -49,6 +50,8 @@ Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1: may be sent again and again
+EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where those who listen on all of them are reached
 
 
 class _Data(BaseModel):
@@ -69,6 +72,14 @@ class Target(_Data):
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine by what it is called, whatever a name server would say."""
+        try:
+            return self.unix_socket is not None or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def scheme(self) -> Literal["http", "https"]:
@@ -275,15 +286,23 @@ def _dealt(total: int, index: int, hands: int) -> int:
 def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) -> tuple[Target, str]:
     """Target and path (with its query) of an ``http://`` or ``https://`` URL; ``tls`` is for the latter.
 
-    Raises ValueError saying what is wrong.
+    A host that stands for every address, as servers print where they listen, is this machine. Raises ValueError saying
+    what is wrong.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
-        raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}: {error}") from error
+    if parts.username is not None:  # which is not told: a password may be in it
+        raise ValueError("expected a URL without a user, who is given as --user NAME:PASSWORD")
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        instead = "" if "://" in url else f": write http://{url}"
+        raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}{instead}")
     path = parts.path or "/"
     target = Target(
-        host=parts.hostname,
-        port=DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port,
+        host=EVERY_ADDRESS.get(parts.hostname, parts.hostname),
+        port=DEFAULT_PORTS[parts.scheme] if port is None else port,
         unix_socket=unix_socket,
         tls=(tls or Tls()) if parts.scheme == "https" else None,
     )

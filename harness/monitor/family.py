@@ -27,6 +27,14 @@ class FamilyReading:
         return sum(reading.cpu_s for reading in self.processes.values()) + self.reaped_s
 
 
+def is_account_lost(before: FamilyReading, now: FamilyReading) -> bool:
+    """Whether one has ended since then whose parent ignores SIGCHLD: what it used since is known to nobody, nor that of
+    others like it who came and went meanwhile."""
+    by_pid = {process.pid: reading for process, reading in before.processes.items()}
+    parents = [by_pid.get(by_pid[process.pid].parent_pid) for process in before.processes.keys() - now.processes.keys()]
+    return any(parent.ignores_sigchld for parent in parents if parent)
+
+
 def read_family(root_pid: int) -> FamilyReading:
     """Descendants of a process that adopts those whose parents end. None has been waited for while they were read, by
     whom it would be counted again; where there are ends without end, some may have been."""

@@ -9,7 +9,7 @@ from statistics import harmonic_mean
 import psutil
 
 from harness.machine.host import Host
-from harness.monitor.family import FamilyReading, read_family
+from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.machine import read_machine, used_by_machine
 from harness.monitor.pace import Pace
 from harness.monitor.processes import ProcessReading, read_pss_bytes, used_by_process
@@ -36,8 +36,8 @@ class Watched:
 
 class Monitor:
     """Reads the counters of the server's processes, which all descend from the process ``root_pid``. ``census`` lists
-    those that live. One that was not there before is watched from its birth, one that ends keeps its last reading, and
-    what neither has is in the accounts of those who waited for it.
+    those that live, once for each reading. One that was not there before is watched from its birth, one that ends keeps
+    its last reading, and what neither has is in the accounts of those who waited for it.
 
     ``pace`` is that of the server's cores, if anybody measures it.
     """
@@ -52,12 +52,13 @@ class Monitor:
         self._first_machine = self._last_machine = read_machine(self._host)
         self._watched: dict[psutil.Process, Watched] = {}
         self._reaped_cpu_s = 0.0
+        self._is_cpu_lost = False
         self._series: list[UsageSecond] = []
         self._begin_s = self._end_s = _boot_s()
 
     def begin(self) -> None:
         """The measured window begins now."""
-        self._watched, self._series, self._reaped_cpu_s = {}, [], 0.0
+        self._watched, self._series, self._reaped_cpu_s, self._is_cpu_lost = {}, [], 0.0, False
         self._first = self._last = read_family(self._root_pid)
         self._first_machine = self._last_machine = read_machine(self._host)
         self._begin_s = self._end_s = _boot_s()
@@ -67,11 +68,12 @@ class Monitor:
 
     def sample(self) -> None:
         """Add a row to the series; the last one before :meth:`usage` ends the window."""
-        unwatched_s = self._unwatched_cpu_s()
+        unwatched_s, before = self._unwatched_cpu_s(), self._last
         self._last = read_family(self._root_pid)
         self._last_machine = read_machine(self._host)
         self._end_s = _boot_s()
         self._pace_ns += self._new_pace_ns()
+        self._is_cpu_lost |= is_account_lost(before, self._last)
         self._watch()
         more_s = round(self._unwatched_cpu_s() - unwatched_s, 6)  # which leaves nothing of adding up fractions
         self._reaped_cpu_s += max(0.0, more_s)  # less than nothing where somebody ended and nobody waited
@@ -93,6 +95,7 @@ class Monitor:
                 for process, watched in self._watched.items()
             ],
             reaped_cpu_s=self._reaped_cpu_s,
+            is_cpu_lost=self._is_cpu_lost,
             machine=used_by_machine(self._first_machine, self._last_machine),
             pace_us=harmonic_mean(self._pace_ns) / NS_PER_US if self._pace_ns else None,
             series=self._series,

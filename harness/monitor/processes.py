@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -9,6 +10,7 @@ from typing import Final, Self
 
 import psutil
 
+from harness.machine.host import word_after
 from harness.record import ProcessUsage, ServerProcess
 from harness.units import NS_PER_S
 
@@ -33,8 +35,9 @@ class ThreadReading:
 @dataclass(frozen=True)
 class ProcessReading:
     """Counters of one process. ``threads``, by their ids, are none where the kernel keeps no such statistics;
-    ``reaped_s`` is the CPU of children that ended and were waited for, and of their own such children. One that
-    ``has_ended`` and was not waited for yet, has CPU times and nothing else."""
+    ``reaped_s`` is the CPU of children that ended and were waited for, and of their own such children; of children of
+    one that ``ignores_sigchld`` there is no account. One that ``has_ended`` and was not waited for yet, has CPU times
+    and nothing else."""
 
     user_s: float = 0.0
     system_s: float = 0.0
@@ -44,6 +47,8 @@ class ProcessReading:
     involuntary_switches: int = 0
     thread_count: int = 0
     threads: dict[int, ThreadReading] = field(default_factory=dict)
+    parent_pid: int = 0
+    ignores_sigchld: bool = False
     has_ended: bool = False
 
     @property
@@ -70,6 +75,7 @@ def read_process(process: psutil.Process) -> ProcessReading | None:
                 user_s=cpu.user,
                 system_s=cpu.system,
                 reaped_s=cpu.children_user + cpu.children_system,
+                parent_pid=process.ppid(),
                 has_ended=has_ended,
             )
             if has_ended:
@@ -82,6 +88,7 @@ def read_process(process: psutil.Process) -> ProcessReading | None:
                 involuntary_switches=switches.involuntary,
                 thread_count=process.num_threads(),
                 threads=threads,
+                ignores_sigchld=_ignores_sigchld(process.pid),
             )
     except psutil.NoSuchProcess:
         return None
@@ -144,6 +151,15 @@ def _read_threads(pid: int) -> dict[int, ThreadReading]:
     return threads
 
 
+def _ignores_sigchld(pid: int) -> bool:
+    """By the mask of ignored signals in its status, which psutil does not read."""
+    try:
+        mask = word_after(_contents(f"/proc/{pid}/status"), "SigIgn:")
+    except OSError:
+        return False
+    return bool(int(mask or "0", 16) & 1 << signal.SIGCHLD - 1)
+
+
 def _thread_ids(pid: int) -> list[str]:
     try:
         return os.listdir(f"/proc/{pid}/task")
@@ -152,5 +168,5 @@ def _thread_ids(pid: int) -> list[str]:
 
 
 def _contents(path: str) -> str:
-    with open(path, encoding="ascii") as file:
+    with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()

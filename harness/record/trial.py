@@ -163,6 +163,7 @@ class Usage(Data):
 
     ``processes`` are all that were seen in the window, also those that ended in it; ``reaped_cpu_s`` is the CPU that no
     reading of them has, and that of others that came and went unseen: by the accounts of those who waited for them.
+    Where somebody's children ended and nobody waits for them, CPU ``is_cpu_lost``.
     ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     """
@@ -173,6 +174,7 @@ class Usage(Data):
     pace_us: float | None
     series: list[UsageSecond]
     reaped_cpu_s: float = 0.0
+    is_cpu_lost: bool = False
 
     @property
     def cpu_s(self) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.limits import Limit
+from harness.generator.load import SAFE_METHODS
 from harness.record import Run
 from harness.report.markup import plain
 from harness.report.pools import REPLACING_OPTIONS, changed_within, growth_text, replaced_text
@@ -42,6 +43,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_unchecked(summaries),
         *_limits(summaries),
         *_oversubscribed(run, summaries),
+        *_lost_cpu(summaries),
         *_skewed(summaries),
         *_unsettled(summaries),
         *_single_round(run),
@@ -51,6 +53,7 @@ def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
         *_machine(run),
         *_latency(run, summaries),
         *_connections(summaries),
+        *_certificates(run),
     ]
 
 
@@ -127,7 +130,14 @@ def _bodies(run: Run) -> Iterator[Finding]:
             "The topologies send pages of the same size with different content.",
             "Make sure that they do the same work.",
         )
-    if None in digests:
+    if run.scenario.load.expect.body_sha256 is not None:  # which every body was compared with
+        return
+    if not any(request.method in SAFE_METHODS for request in run.scenario.load.requests):
+        yield Finding(
+            "The requests are not safe to be sent again for comparison, so bodies were not checked.",
+            "Say with expect_body_sha256 or expect_length in [load] what a body has to be.",
+        )
+    elif None in digests:
         yield Finding(
             "Some answers to the same request differ from each other, so bodies were not checked.",
             "A page without times, tokens and random parts can be checked on every sampled response.",
@@ -140,6 +150,14 @@ def _unchecked(summaries: list[TopologySummary]) -> Iterator[Finding]:
         yield Finding(
             f"No body could be checked in trials, though one was expected: {_where(summaries, unchecked)}.",
             "What they sent may have been anything: give the load a longer window.",
+        )
+
+
+def _certificates(run: Run) -> Iterator[Finding]:
+    if unchecked := [each.name for each in run.scenario.topologies if each.scheme == "https" and not each.ca_file]:
+        yield Finding(
+            f"Certificates were not checked: {', '.join(f'`{name}`' for name in unchecked)}.",
+            "Nobody else answers on this machine; ca_file in the [[topology]] has them checked all the same.",
         )
 
 
@@ -171,6 +189,16 @@ def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Find
         yield Finding(
             f"Oversubscribed: of {free:.3g} core{'' if free == 1 else 's'}{generator}, could have been used: {wanted}.",
             "Servers that lack cores measure contention, not scaling: repeat on a larger machine.",
+        )
+
+
+def _lost_cpu(summaries: list[TopologySummary]) -> Iterator[Finding]:
+    lost = [sum(trial.usage.is_cpu_lost for trial in summary.trials) for summary in summaries]
+    if any(lost):
+        yield Finding(
+            f"CPU of processes that ended is in nobody's account, since their parents ignore SIGCHLD:"
+            f" {_where(summaries, lost)}.",
+            "Their CPU per request is more than is told: let the server wait for its children to have it counted.",
         )
 
 
@@ -282,7 +310,7 @@ def _connections(summaries: list[TopologySummary]) -> Iterator[Finding]:
     if again:
         shares = ", ".join(f"`{s.name}` {percent_text(s.reconnected_share)}" for s in again)
         yield Finding(
-            f"The server closes connections without saying so: of the requests, sent again on a new one were {shares}.",
+            f"The server closes connections without saying so; requests that were sent again on a new one: {shares}.",
             "That costs a connection each, and users meet it too: have the server announce it (Connection: close) or"
             " keep connections for longer, or measure it with keepalive = false.",
         )

@@ -30,7 +30,7 @@ READY: Final = "ready"
 @contextlib.contextmanager
 def checked_out(repository: Path, revision: Revision, prepare: Sequence[str]) -> Iterator[Path]:
     """The folder of the commit, ready to run, until the context is left. Raises RevisionError, and nothing is left."""
-    place = _cache(repository) / f"{revision.short}-{_digest(*prepare)}"
+    place = _cache(repository) / f"{revision.short}-{_digest(*_what_prepares(prepare))}"
     with _held(place):
         if not (place / READY).exists():
             _check_out(repository, revision, place)
@@ -89,6 +89,11 @@ def _held(place: Path) -> Iterator[None]:
                     os.unlink(lock.name)
     except OSError as error:
         raise RevisionError(f"{place}: {error.strerror}") from error
+
+
+def _what_prepares(command: Sequence[str]) -> list[str]:
+    """The command and the Python that it finds: what another one built must not be compared with what this one does."""
+    return [*command, os.path.realpath(python_on_path()), sys.executable] if command else []
 
 
 def _check_out(repository: Path, revision: Revision, place: Path) -> None:

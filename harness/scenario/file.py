@@ -153,7 +153,9 @@ class ScenarioFile(_Comparison):
 
         Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used.
         """
-        topologies = [topology for table in self.topology for topology in table.expanded()]
+        topologies = [topology for table in self.topology for topology in table.expanded(folder)]
+        if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
+            raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Comparison.model_fields}
         return Scenario.model_construct(
             **common, load=self.load.resolved(folder), topologies=_with_baseline(topologies)
@@ -176,7 +178,8 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     except RecursionError as error:
         raise ScenarioError(f"{path}: nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{path}: not TOML: {error}") from error
+        hint = "; text stands in quotes" if str(error).startswith("Invalid value") else ""
+        raise ScenarioError(f"{path}: not TOML: {error}{hint}") from error
     except ValueError as error:
         raise ScenarioError(f"{path}: {error}") from error
     for key, value in (overrides or {}).items():

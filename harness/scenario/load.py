@@ -37,7 +37,10 @@ Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
 
 
 class ScenarioLoad(Table):
-    """What every topology is offered, wherever it listens: a Load less its target and what a run finds out."""
+    """What every topology is offered, wherever it listens: a Load less its target and what a run finds out.
+
+    ``ready_path`` is what a server is asked for until it is ready, in the place of one of the requests.
+    """
 
     requests: Annotated[tuple[Request, ...], Field(strict=False)]
     data: DataTable | None
@@ -50,10 +53,11 @@ class ScenarioLoad(Table):
     duration_s: float
     timeout_s: float
     expect: Expectation
+    ready_path: RequestPath | None = None
 
     def at(self, target: Target, seed: int) -> Load:
         """The load on this target; ``seed`` draws what is random in it."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "processes"}
+        fields = {name: getattr(self, name) for name in Load.model_fields if name in type(self).model_fields}
         return Load(target=target, seed=seed, **fields)
 
     def closed(self) -> Self:
@@ -103,6 +107,7 @@ class LoadTable(Table):
     expect_body: str = "same"
     expect_body_sha256: Sha256 | None = None
     expect_length: int | None = Field(default=None, ge=0)
+    ready_path: RequestPath | None = None
 
     @field_validator("body_file")
     @classmethod
@@ -177,6 +182,7 @@ class LoadTable(Table):
             duration_s=arrivals.stages_s if arrivals and arrivals.stages else self.duration_s or 3.0,
             timeout_s=self.timeout_s,
             expect=self._expectation(),
+            ready_path=self.ready_path,
         )
         try:
             check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))

@@ -1,11 +1,14 @@
 """The ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
 
+import ipaddress
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     GetPydanticSchema,
     TypeAdapter,
@@ -20,7 +23,8 @@ from harness.problems import MOST_SHOWN
 from harness.scenario.table import Name, Table, Words
 from harness.text import obeys
 
-PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "workers", "root")
+PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
+LOOPBACK: Final = "127.0.0.1"
 MAX_WORKERS: Final = 1024
 REDACTED: Final = "(redacted)"
 _SECRET: Final = re.compile(
@@ -64,6 +68,41 @@ Workers = Annotated[
 ]
 
 
+def _check_host(host: str) -> str:
+    """Return the host. Raises ValueError for one on which this machine can't be reached by itself."""
+    try:
+        address = ipaddress.ip_address(host)
+        is_here = address.is_loopback or address.is_unspecified
+    except ValueError:
+        is_here = host == "localhost"
+    if not is_here:
+        raise ValueError(f"expected an address of this machine such as '127.0.0.1', '::1' or 'localhost', got {host!r}")
+    return host
+
+
+class Listening(Table):
+    """Where and how the server of a topology listens.
+
+    ``host`` is what {host} stands for. ``port`` fixes the port for a server that can't be told one; otherwise every
+    trial takes a free one. ``unix_socket`` fixes the path of a Unix socket, relative to where the command runs; where
+    {unix_socket} is used instead, every trial takes a fresh one. ``ca_file`` (PEM) has the certificate checked.
+    """
+
+    host: Annotated[str, AfterValidator(_check_host)] = LOOPBACK
+    port: int | None = Field(default=None, ge=1, le=65535)
+    unix_socket: str | None = Field(default=None, min_length=1)
+    scheme: Literal["http", "https"] = "http"
+    ca_file: str | None = None
+
+    @model_validator(mode="after")
+    def _ways_fit_together(self) -> Self:
+        if self.port is not None and self.unix_socket is not None:
+            raise ValueError("expected port or unix_socket, not both: one of them is loaded")
+        if self.ca_file is not None and self.scheme != "https":
+            raise ValueError('expected scheme = "https", since ca_file is for the certificate')
+        return self
+
+
 class Side(Table):
     """Which of two commits a topology runs: ``of`` is its name in the scenario, ``root`` where the commit is checked
     out."""
@@ -73,15 +112,14 @@ class Side(Table):
     root: str
 
 
-class Topology(Table):
+class Topology(Listening):
     """One way to run the server. ``workers`` is how many it is to have, None for one that is to be a single process
     and where they are to be taken ``workers_as_found``; clusters that differ in nothing but that are of one ``family``.
 
     ``command`` and the values of ``env`` may hold {python}, the one on the caller's PATH, {harness_python}, the
-    harness's own, {host}, {port}, {workers} and {root}, the folder in which the command runs: where the harness was
-    called or, on one ``side``, the commit's. The server's environment is ``env``, the variables of the caller that
-    ``pass_env`` names, and a few that every program needs. ``port`` fixes the port for a server that can't be told one;
-    otherwise every trial takes a free one.
+    harness's own, {host}, {port}, {unix_socket}, {workers} and {root}, the folder in which the command runs: where the
+    harness was called or, on one ``side``, the commit's. The server's environment is ``env``, the variables of the
+    caller that ``pass_env`` names, and a few that every program needs.
     """
 
     name: Name
@@ -93,13 +131,17 @@ class Topology(Table):
     workers_as_found: bool = False
     baseline: bool = False
     requires: Words = ()
-    port: int | None = Field(default=None, ge=1, le=65535)
     side: Side | None = None
 
     @property
     def title(self) -> str:
         """What people call it: of two commits, by its name in the scenario."""
         return self.side.of if self.side else self.name
+
+    @property
+    def listens_on_unix_socket(self) -> bool:
+        """Whether that is where it is loaded, whatever else it listens on."""
+        return self.unix_socket is not None or "unix_socket" in check_placeholders([*self.command, *self.env.values()])
 
     def on(self, side: Side) -> "Topology":
         """The same as one commit has it; of two, the base is the baseline."""
@@ -122,7 +164,7 @@ class Topology(Table):
         return text.format_map({"workers": self.workers, **values})
 
 
-class TopologyTable(Table):
+class TopologyTable(Listening):
     """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own, or
     "as found"."""
 
@@ -133,7 +175,6 @@ class TopologyTable(Table):
     workers: Workers = None
     baseline: bool = False
     requires: Words = ()
-    port: int | None = Field(default=None, ge=1, le=65535)
 
     @field_validator("name")
     @classmethod
@@ -157,8 +198,11 @@ class TopologyTable(Table):
     @model_validator(mode="after")
     def _placeholders_have_values(self) -> Self:
         used = check_placeholders([*self.command, *self.env.values()])
-        if "port" not in used and self.port is None:
-            raise ValueError("expected {port} in command or env, or a fixed port = N")
+        if used.isdisjoint({"port", "unix_socket"}) and self.port is None and self.unix_socket is None:
+            raise ValueError(
+                "expected {port} in command or env, or a fixed port = N; for a Unix socket {unix_socket}, or a fixed"
+                " unix_socket = PATH"
+            )
         if "workers" in used | check_placeholders([self.name]) and not any(self._numbers):
             raise ValueError("expected workers = [N, ...], since {workers} is used")
         if len(self._numbers) > 1 and "workers" not in check_placeholders([self.name]):
@@ -171,9 +215,11 @@ class TopologyTable(Table):
     def _numbers(self) -> tuple[int | None, ...]:
         return (None,) if self.workers is None or self.workers == "as found" else self.workers
 
-    def expanded(self) -> list[Topology]:
-        """The topologies this table stands for."""
+    def expanded(self, folder: Path = Path()) -> list[Topology]:
+        """The topologies this table stands for; ``ca_file`` is relative to ``folder``."""
         rest = self.model_dump(exclude={"name", "workers"})
+        if self.ca_file is not None:
+            rest["ca_file"] = str((folder / self.ca_file).absolute())
         family = self.name.format(workers="N")
         as_found = self.workers == "as found"
         return [
@@ -207,11 +253,11 @@ def _names_in(text: str, known: Sequence[str]) -> set[str]:
         parts = [(text, None, None)]
     if all(name is None or (name in known and not spec and not conversion) for name, spec, conversion in parts):
         return {name for name, _, _ in parts if name is not None}
-    expected = ", ".join(f"{{{name}}}" for name in known)
+    listed = ", ".join(f"{{{name}}}" for name in known)
     plain = escape_braces(text)
     instead = f": write {plain!r}" if len(plain) <= MOST_SHOWN else ""
     raise ValueError(
-        f"expected placeholders among {expected}, got {text!r:.80}; where a brace is but a brace, double it{instead}"
+        f"expected placeholders, and other braces doubled, got {text!r:.80}{instead}; placeholders are {listed}"
     )
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
 from types import TracebackType
@@ -15,6 +16,7 @@ import psutil
 from harness.record import Role, ServerProcess, WorkerCounts
 from harness.server.exits import ExitWatch, exit_text, was_asked
 from harness.server.launch import Server
+from harness.server.listening import listening_pids, socket_path
 from harness.server.roles import Activity, assign_roles
 from harness.server.sockets import Place, Socket, inodes_of, read_sockets
 
@@ -83,7 +85,11 @@ class Census:
 
     def roles(self) -> dict[int, Role]:
         """Return what every process that was ever seen is for, by pid."""
-        return assign_roles([seen.activity() for seen in self._known.values()], self._server.port, self._declared)
+        return assign_roles(
+            [seen.activity() for seen in self._known.values()],
+            self._server.target.unix_socket or self._server.target.port,
+            self._declared,
+        )
 
     def workers(self) -> WorkerCounts:
         """Return how many workers there were, and what became of them."""
@@ -132,7 +138,9 @@ class Census:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
                 inodes[key] = inodes_of(key[0])
         sockets |= read_sockets()  # those of a moment ago too: some connections are over in a millisecond
-        held = {key: [sockets[inode] for inode in own if inode in sockets] for key, own in inodes.items()}
+        held = {
+            key: [_placed(sockets[inode], key[0]) for inode in own if inode in sockets] for key, own in inodes.items()
+        }
         for key, own in held.items():
             self._known[key].holds_sockets = bool(inodes[key])
             self._known[key].listens |= {socket.place for socket in own if socket.listens}
@@ -237,7 +245,7 @@ def family_of(server: Server) -> list[psutil.Process]:
 
 
 def listeners(server: Server) -> tuple[bool, list[str]]:
-    """Return whether a process of the server listens on its port, and every process that does and is not of it.
+    """Return whether a process of the server listens where it is loaded, and every process that does and is not of it.
 
     A stranger must be seen twice: a process of the server may come or go while the system is being looked at.
     """
@@ -250,17 +258,18 @@ def listeners(server: Server) -> tuple[bool, list[str]]:
 
 def _look(server: Server) -> tuple[bool, set[int | None]]:
     before = _pids(server)
-    pids = {
-        connection.pid
-        for connection in psutil.net_connections(kind="tcp")
-        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:2] == (server.port,)
-    }
+    pids = listening_pids(server.target)
     own = before | _pids(server)
     return bool(pids & own), pids - own
 
 
 def _pids(server: Server) -> set[int]:
     return {process.pid for process in family_of(server)}
+
+
+def _placed(socket: Socket, pid: int) -> Socket:
+    """Return the socket with the whole path of a Unix socket, which the kernel has as it was bound."""
+    return replace(socket, place=socket_path(socket.place, pid)) if isinstance(socket.place, str) else socket
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -48,7 +48,7 @@ CAUSES: Final = tuple(
         (
             r"No module named '?([\w.]+)",
             "the Python that ran it has no {0}: activate the environment that has it, or name the program there by"
-            " path",
+            " path; your own modules are meant from the folder of the command",
         ),
         (r"Cannot find module '([./][^']*)'", "there is no {0}; files are meant from the folder of the command"),
         (r"Cannot find (?:module|package) '([^']+)'", "Node.js finds no {0}, which npm install may bring"),

@@ -25,13 +25,20 @@ class ServerError(Exception):
 
 class Guarded:
     """A command that was started in ``root`` by a guardian, see :mod:`harness.server.guardian`, on the given cores if
-    any; what it says is appended to the log. Leaving the context stops it and all that descends from it.
+    any; what it says is appended to the log. Leaving the context stops it and all that descends from it, and removes
+    its ``folder`` if it has one.
 
     Raises ServerError when it can't be started.
     """
 
     def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], root: str, log: Path, cpus: Sequence[int] = ()
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        root: str,
+        log: Path,
+        cpus: Sequence[int] = (),
+        folder: str | None = None,
     ) -> None:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.killed = 0
@@ -47,7 +54,7 @@ class Guarded:
         try:
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)  # inherited by all that it will start
-            self._launch(command, env, root, log)
+            self._launch(command, env, root, log, folder)
         except (BrokenPipeError, ProcessLookupError) as error:  # somebody killed it before it was told anything
             self.stop()
             raise ServerError("its guardian has ended") from error
@@ -88,7 +95,7 @@ class Guarded:
         self._pipe.close()
         self._guardian.wait()
 
-    def _launch(self, command: Sequence[str], env: Mapping[str, str], root: str, log: Path) -> None:
+    def _launch(self, command: Sequence[str], env: Mapping[str, str], root: str, log: Path, folder: str | None) -> None:
         order = {
             "command": list(command),
             "env": dict(env),
@@ -96,6 +103,7 @@ class Guarded:
             "log": str(log.absolute()),
             "most_log_bytes": MOST_LOG_BYTES,
             "grace_s": GRACE_S,
+            "folder": folder,
         }
         self._pipe.send_bytes(json.dumps(order).encode())
         answer = self._told()

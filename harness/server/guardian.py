@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,8 @@ def main(fd: int) -> None:
         _tell(harness, exited=server.wait())
         _wait([harness], order)
     killed = _stop(server, order["grace_s"]) + _kill_descendants()
+    if order["folder"] is not None:
+        shutil.rmtree(order["folder"], ignore_errors=True)
     _tell(harness, killed=killed, exited=server.returncode)
 
 

@@ -1,19 +1,22 @@
-"""What a topology's server is launched with: port, command, environment."""
+"""What a topology's server is launched with: where it is to listen, command, environment."""
 
 import os
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from harness.generator.load import DEFAULT_PORTS, EVERY_ADDRESS, Target, Tls
 from harness.scenario import Topology
+from harness.scenario.topology import LOOPBACK
 from harness.server.ending import why_it_ended
 from harness.server.guarded import Guarded, ServerError
 
-HOST: Final = "127.0.0.1"
+MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of unix(7)
 LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
 PYTHONS: Final = ("python3", "python")
@@ -33,11 +36,18 @@ class ServerCommand:
     root: str
 
     @classmethod
-    def of(cls, topology: Topology, port: int) -> Self:
-        """Return the command that has the server listen on this port."""
+    def of(cls, topology: Topology, port: int, unix_socket: str | None = None) -> Self:
+        """Return the command that has the server listen there."""
         root = root_of(topology)
         python, own = python_on_path(), sys.executable
-        values = {"python": python, "harness_python": own, "host": HOST, "port": port, "root": root}
+        values = {
+            "python": python,
+            "harness_python": own,
+            "host": topology.host,
+            "port": port,
+            "unix_socket": unix_socket,
+            "root": root,
+        }
         declared = {name: topology.filled(text, values) for name, text in topology.env.items()}
         words = tuple(topology.filled(word, values) for word in topology.command)
         return cls(words, environment_of(topology) | declared, root)
@@ -107,24 +117,80 @@ def log_tail(log: Path) -> list[str]:
         return []
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listened on a moment ago; who listens later is checked later."""
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
+def free_port(host: str = LOOPBACK) -> int:
+    """Return a port of this host that nothing listened on a moment ago; who listens later is checked later."""
+    with bindable_socket(host) as sock:
+        sock.bind((host, 0))
         return int(sock.getsockname()[1])
 
 
+def bindable_socket(host: str) -> socket.socket:
+    """Return a socket that can be bound to the host."""
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
 class Server(Guarded):
-    """One launched server, on the given cores if any. Leaving the context stops it and all that descends from it."""
+    """One launched server, on the given cores if any. Leaving the context stops it and all that descends from it.
+
+    ``target`` is where it is loaded: on a Unix socket, if it is told one, or else on ``port``.
+    """
 
     def __init__(self, topology: Topology, log: Path, cpus: Sequence[int] = ()) -> None:
-        self.port = topology.port or free_port()
-        command = ServerCommand.of(topology, self.port)
+        try:
+            self.port = topology.port or free_port(topology.host)
+        except OSError as error:
+            raise ServerError(f"nothing can listen on {topology.host}: {error.strerror}") from error
+        self._folder = tempfile.mkdtemp(prefix="harness-") if _needs_fresh_socket(topology) else None
+        unix_socket = f"{self._folder}/socket" if self._folder else _fixed_socket(topology, root_of(topology))
+        command = ServerCommand.of(topology, self.port, unix_socket)
         self._command, self._log = command.words, log
-        super().__init__(command.words, command.env, command.root, log, cpus)
+        try:
+            self.target = _target(topology, self.port, unix_socket)
+            super().__init__(command.words, command.env, command.root, log, cpus, self._folder)
+        except BaseException:
+            self._remove_folder()
+            raise
+
+    @property
+    def where(self) -> str:
+        """Where it is loaded, in words."""
+        if self.target.unix_socket is not None:
+            return f"the Unix socket {self.target.unix_socket}"
+        elsewhere = "" if self.target.host == LOOPBACK else f" of {self.target.host}"
+        return f"port {self.port}{elsewhere}"
+
+    def stop(self) -> None:
+        """See :meth:`Guarded.stop`."""
+        super().stop()
+        self._remove_folder()  # which its guardian does, unless that was killed
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def check_alive(self) -> None:
         """Raise ServerError when the launched process has ended, with what that was and what to do about it."""
         code = self.returncode()
         if code is not None:
             raise ServerError(why_it_ended(code, self._command, self.guardian_pid, log_tail(self._log)))
+
+
+def _needs_fresh_socket(topology: Topology) -> bool:
+    return topology.listens_on_unix_socket and topology.unix_socket is None
+
+
+def _fixed_socket(topology: Topology, root: str) -> str | None:
+    if topology.unix_socket is None:
+        return None
+    return os.path.normpath(os.path.join(root, topology.unix_socket))
+
+
+def _target(topology: Topology, port: int, unix_socket: str | None) -> Target:
+    """Return where it is loaded; a certificate is checked where there is something to check it against. Raises
+    ServerError."""
+    tls = Tls(verify=topology.ca_file is not None, ca_file=topology.ca_file) if topology.scheme == "https" else None
+    if unix_socket is None:
+        return Target(host=EVERY_ADDRESS.get(topology.host, topology.host), port=port, tls=tls)
+    if len(os.fsencode(unix_socket)) > MAX_SOCKET_PATH_BYTES:
+        raise ServerError(f"the path of a Unix socket has {MAX_SOCKET_PATH_BYTES} bytes at most, not so {unix_socket}")
+    return Target(host="localhost", port=DEFAULT_PORTS[topology.scheme], unix_socket=unix_socket, tls=tls)

@@ -163,7 +163,7 @@ def _python(name: str, path: str, module: str, command: ServerCommand, questions
         return
     yield _program(name, path, told["python"])
     if told["version"] and told["file"]:
-        yield _program(module, told["file"], told["version"])
+        yield _program(module, told["file"].removesuffix("/__init__.py"), told["version"])
 
 
 def _script(name: str, path: str, python: str, command: ServerCommand, questions: _Questions) -> Iterator[Program]:

@@ -1,64 +1,88 @@
 """When a server is ready to be measured: it answers, it is ours, its workers are there, and it has gone quiet."""
 
 import contextlib
-import hashlib
-import http.client
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Final
 
 import psutil
 
-from harness.generator.load import Request
+from harness.generator.asking import Answer, ForeignProtocolError, Inquiry, connect, read_answer, reason_of
+from harness.generator.load import Load
 from harness.record import ServerProcess
 from harness.server.census import listeners, take_census, workers_of
 from harness.server.guarded import ServerError
-from harness.server.launch import HOST, PortTakenError, Server
+from harness.server.launch import PortTakenError, Server
+from harness.server.probing import ask_again
+from harness.server.question import Question
 
 POLL_S: Final = 0.05
-ANSWER_S: Final = 5.0  # the most that one answer is waited for
+ANSWER_S: Final = 5.0  # the least that one answer is waited for, if there is so much time
 QUIET_S: Final = 0.1
 QUIET_CPU_S: Final = 0.02  # less than this in QUIET_S: nothing is being imported or compiled any more
 LOUD_S: Final = 3.0  # a server that never goes quiet is measured all the same
+SENT_ONCE: Final = "a request that is not safe is sent only once: ready_path in [load] names a path to ask instead"
+UNCHANGED_S: Final = 2.0  # when no process came for so long, and it is quiet, there will be no more workers
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A ready server. ``body_sha256`` is None when it does not answer the same request with the same bytes."""
+    """A ready server. ``body_bytes`` is None when no request of the load was sent, and ``body_sha256`` when it is not
+    answered with the same bytes each time, or is not safe to be sent again."""
 
     ready_s: float
     census: list[ServerProcess]
-    body_bytes: int
+    body_bytes: int | None
     body_sha256: str | None
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back for one request; ``location`` is where a redirect leads."""
+def wait_until_ready(
+    server: Server, load: Load, workers: int | None, timeout_s: float, ready_path: str | None = None
+) -> Ready:
+    """Wait for a good answer by a process of the server, and then, without asking, for its workers.
 
-    status: int
-    body: bytes
-    location: str | None
-
-
-def wait_until_ready(server: Server, request: Request, workers: int | None, timeout_s: float) -> Ready:
-    """Wait for a 2xx from a listener of our own and for the expected workers.
-
-    Raises ServerError, saying what was still missing, when the server exits, does not speak HTTP, is a stranger
-    or is not ready after ``timeout_s``.
+    Workers that never come are no failure: how many there are is in the census. Raises ServerError, saying what was
+    still missing, when the server exits, does not speak HTTP, is a stranger, gives a request that can't be sent again
+    no good answer, or is not ready after ``timeout_s``.
     """
     began_s = time.monotonic()
-    missing = "it does not listen"
-    while time.monotonic() - began_s < timeout_s:
+    page = Question.of_load(load)
+    question = page if ready_path is None else Question.of_path(ready_path, load)
+    answer = _first_good_answer(server, question, began_s, timeout_s)
+    answered_s = time.monotonic()
+    complete_s = _wait_for_workers(server, workers, began_s + timeout_s)
+    server.check_alive()  # it may have left the answer to a child, and gone
+    census = take_census(server)
+    answers = [answer] if ready_path is None else []
+    if page.is_safe:
+        answers += ask_again(page, answers, answered_s, max(len(workers_of(census)), workers or 1))
+    digests = {each.body_sha256 for each in answers}
+    return Ready(
+        ready_s=complete_s - began_s,
+        census=census,
+        body_bytes=answers[0].body_bytes if answers else None,
+        body_sha256=digests.pop() if page.is_safe and len(digests) == 1 else None,
+    )
+
+
+def _first_good_answer(server: Server, question: Question, began_s: float, timeout_s: float) -> Answer:
+    missing, objection = "it does not listen", ""
+    while (left_s := began_s + timeout_s - time.monotonic()) > 0:
         _check_alive(server)
-        missing = _missing(server, request, workers, min(ANSWER_S, began_s + timeout_s - time.monotonic()))
-        if not missing:
-            ready_s = time.monotonic() - began_s
-            _wait_until_quiet(server)
-            server.check_alive()  # it may have left the answer to a child, and gone
-            return _describe(server, request, ready_s)
+        patience_s = min(left_s, max(ANSWER_S, left_s / 2)) if question.is_safe else left_s
+        try:
+            found = _ask_once(server, question, time.monotonic() + patience_s)
+        except TimeoutError:  # the last time there may have been no time: what was answered before says more
+            found = objection or f"no answer to {question.text}: timed out"
+        if isinstance(found, str):
+            missing = found
+        elif not (objection := question.objection(found)):
+            return found
+        else:
+            missing = objection
         time.sleep(POLL_S)
-    raise ServerError(f"not ready after {timeout_s:g} s: {missing}")
+    raise ServerError(f"not ready after {timeout_s:g} s (start_timeout): {missing}")
 
 
 def _check_alive(server: Server) -> None:
@@ -66,73 +90,93 @@ def _check_alive(server: Server) -> None:
     try:
         server.check_alive()
     except ServerError:
-        _check_port(server, listeners(server)[1])
+        _check_strangers(server, listeners(server)[1])
         raise
 
 
-def _check_port(server: Server, strangers: list[str]) -> None:
+def _check_strangers(server: Server, strangers: list[str]) -> None:
     if strangers:
-        raise PortTakenError(f"port {server.port} is in use by {', '.join(strangers)}, not by the server just launched")
+        raise PortTakenError(f"{server.where} is in use by {', '.join(strangers)}, not by the server just launched")
 
 
-def _missing(server: Server, request: Request, workers: int | None, patience_s: float) -> str:
-    """What still keeps the server from being ready; empty when nothing does."""
+def _ask_once(server: Server, question: Question, deadline_s: float) -> Answer | str:
+    """Return the answer, or why there is none. Raises TimeoutError when it is not begun in time, and ServerError where
+    nothing more is to be hoped for."""
     ours, strangers = listeners(server)
-    _check_port(server, strangers)
+    _check_strangers(server, strangers)
     if not ours:
-        return f"it does not listen on port {server.port}"
+        return f"it does not listen on {server.where}"
     try:
-        answer = ask(server.port, request, patience_s)
+        with connect(server.target, deadline_s) as inquiry:
+            return _send_once(inquiry, question, deadline_s)
+    except ForeignProtocolError as error:
+        advice = f': scheme = "{error.scheme}" in its [[topology]] says so' if error.scheme else ""
+        raise ServerError(f"{server.where} {error}{advice}") from error
+    except ssl.SSLCertVerificationError as error:
+        raise ServerError(f"{server.where}: its certificate is not accepted: {error.verify_message}") from error
+    except TimeoutError:
+        raise
     except OSError as error:
-        return f"no answer to {request.method} {request.path}: {error}"
-    if not 200 <= answer.status < 300:
-        return f"{request.method} {request.path} is answered with status {answer.status}"
-    found = len(workers_of(take_census(server)))
-    if workers is not None and found < workers:
-        return f"{found} of {workers} workers exist"
-    return ""
+        return f"no answer to {question.text}: {reason_of(error)}"
 
 
-def ask(port: int, request: Request, patience_s: float) -> Answer:
-    """Send the request once. Raises OSError; ServerError when the answer is not HTTP."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=max(patience_s, POLL_S))
+def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> Answer:
+    """Return the answer on a connection. From here on a request that is not safe has been sent, and won't be again:
+    raises ServerError when it is not answered well."""
+    inquiry.send(question.encoded)
     try:
-        connection.request(request.method, request.path, request.body or None, dict(request.headers))
-        response = connection.getresponse()
-        return Answer(response.status, response.read(), response.getheader("Location"))
-    except http.client.RemoteDisconnected as error:
-        raise ConnectionResetError("closed without an answer") from error
-    except http.client.HTTPException as error:
-        raise ServerError(f"the answer on port {port} is not HTTP: {error!r:.100}") from error
-    finally:
-        connection.close()
-
-
-def _describe(server: Server, request: Request, ready_s: float) -> Ready:
-    try:
-        first, second = (ask(server.port, request, ANSWER_S) for _ in range(2))
+        answer = read_answer(inquiry, question.load.target, deadline_s)
     except OSError as error:
-        raise ServerError(f"answered once and then no more: {error}") from error
-    digest = hashlib.sha256(first.body).hexdigest() if first.body == second.body else None
-    return Ready(ready_s, take_census(server), len(first.body), digest)
+        if question.is_safe:
+            raise
+        raise ServerError(f"no answer to {question.text}: {reason_of(error)}; {SENT_ONCE}") from error
+    objection = question.objection(answer)
+    if answer.is_endless:
+        raise ServerError(f"{objection}; choose another path")
+    if objection and not question.is_safe:
+        raise ServerError(f"{objection}; {SENT_ONCE}")
+    return answer
 
 
-def _wait_until_quiet(server: Server) -> None:
-    """Wait until the last worker has started up, which an answer by the first does not tell."""
-    deadline_s = time.monotonic() + LOUD_S
-    before_s = _cpu_s(server)
-    while time.monotonic() < deadline_s:
+def _wait_for_workers(server: Server, workers: int | None, deadline_s: float) -> float:
+    """Wait until there are so many workers and the last one has started up, which an answer by the first does not
+    tell, or until nothing changes any more; return when there were so many, or the last one came."""
+    now_s = changed_s = complete_s = time.monotonic()
+    loud_until_s = now_s + LOUD_S
+    before = _settling(server)
+    while True:
         time.sleep(QUIET_S)
-        now_s = _cpu_s(server)
-        if now_s - before_s < QUIET_CPU_S:
-            return
-        before_s = now_s
+        now, now_s = _settling(server), time.monotonic()
+        is_quiet = now.cpu_s - before.cpu_s < QUIET_CPU_S
+        is_complete = workers is None or now.workers >= workers
+        if now.workers > before.workers:
+            complete_s = now_s
+        if not is_quiet or now.pids != before.pids:
+            changed_s = now_s
+        if is_complete and (is_quiet or now_s > loud_until_s):
+            return complete_s
+        if not is_complete and (now_s - changed_s > UNCHANGED_S or now_s > max(deadline_s, loud_until_s)):
+            return complete_s
+        before = now
 
 
-def _cpu_s(server: Server) -> float:
-    total_s = 0.0
-    for process in take_census(server):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            cpu = psutil.Process(process.pid).cpu_times()
-            total_s += cpu.user + cpu.system
-    return total_s
+@dataclass(frozen=True)
+class Settling:
+    """What of a server shows whether it is still starting up."""
+
+    pids: frozenset[int]
+    workers: int
+    cpu_s: float
+
+
+def _settling(server: Server) -> Settling:
+    census = take_census(server)
+    pids = frozenset(process.pid for process in census)
+    return Settling(pids, len(workers_of(census)), sum(map(_cpu_s, pids)))
+
+
+def _cpu_s(pid: int) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        cpu = psutil.Process(pid).cpu_times()
+        return float(cpu.user + cpu.system)
+    return 0.0

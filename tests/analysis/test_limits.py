@@ -257,6 +257,7 @@ GREEDY = load(cpus=[], generator_cpu_s=0.6)
         (load(), usage([worker(3.0, 30.0)], FULL), 3.0),  # one, however many threads it has
         (load(), usage([worker(1.5, 15.0)] * 2, FULL), 6.0),
         (load(cpus=[]), usage([worker(0.5, 0.5)] * 2, TWO_CORES, quota=1.0), 2.1),
+        (load(cpus=[]), usage([worker(0.5, 0.5)], TWO_CORES, quota=0.6), 1.1),  # who has less than a core wants one
         (SHARED, usage([worker(0.49, None)] * 4, TWO_CORES), 4.03),  # unknown, with no core idle
         (SHARED, usage([worker(0.1, None)] * 4, [0.3, 0.3]), 0.43),
     ],

@@ -1,5 +1,7 @@
 """A trial's figures come from its steady part."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,15 @@ def test_the_seconds_of_a_slow_start_are_in_none_of_the_figures() -> None:
     assert made.p99_ms == pytest.approx(1.0, rel=0.01)
     assert made.cpu_ms_per_request == pytest.approx(0.5)
     assert merged_latency([made]).total == 17_000
+
+
+def test_the_cpu_of_processes_that_ended_in_a_slow_start_is_left_out_too() -> None:
+    """A second of it in the first."""
+    made = trial(*[WARMING] * 3, *[STEADY] * 17)
+    series = [row.model_copy(update={"reaped_cpu_s": 1.0}) for row in made.usage.series]
+    ended = replace(made, usage=made.usage.model_copy(update={"series": series, "reaped_cpu_s": 1.0}))
+    assert ended.usage.cpu_s == made.usage.cpu_s + 1.0
+    assert ended.cpu_ms_per_request == pytest.approx(0.5)
 
 
 def test_what_slows_down_until_the_end_never_settled_and_is_taken_as_a_whole() -> None:

@@ -1,6 +1,7 @@
 """A server for the tests, started as ``python -m tests.discovery.server``: one page, on as many ports as are named."""
 
 import argparse
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -27,8 +28,16 @@ class Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_POST = do_GET
+
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
+
+
+class Ipv6Server(ThreadingHTTPServer):
+    """The same on an address of IPv6."""
+
+    address_family = socket.AF_INET6
 
 
 def main() -> None:
@@ -46,7 +55,8 @@ def main() -> None:
     for name in ("page", "moved", "location"):
         setattr(Page, name, getattr(asked, name))
     for port in asked.port:
-        threading.Thread(target=ThreadingHTTPServer((asked.host, int(port, 0)), Page).serve_forever).start()
+        server = Ipv6Server if ":" in asked.host else ThreadingHTTPServer
+        threading.Thread(target=server((asked.host, int(port, 0)), Page).serve_forever).start()
 
 
 if __name__ == "__main__":

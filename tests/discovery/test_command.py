@@ -1,16 +1,26 @@
 """A command as it is typed becomes topologies as a scenario has them."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.discovery.command import as_typed, as_written
-from harness.scenario.topology import escape_braces
+from harness.discovery import command
+from harness.discovery.command import as_typed
+from harness.generator.load import Target, Tls
+from harness.scenario import Topology
+from harness.scenario.topology import TopologyTable, escape_braces
 
-VALUES = {"python": "python3", "host": "127.0.0.1", "port": 1, "workers": 2, "root": "/srv"}
+VALUES = {"python": "python3", "host": "127.0.0.1", "port": 1, "unix_socket": "/s", "workers": 2, "root": "/srv"}
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(
     st.sampled_from(["{", "}", "port", "x", "{port}", "{{port}}", "!r", ":>9"])
 ).map("".join)
+
+
+def as_written(typed: Topology, port: int) -> Iterator[TopologyTable]:
+    """The ways to write down what listens on a port of 127.0.0.1."""
+    return command.as_written(typed, Target(host="127.0.0.1", port=port))
 
 
 @given(text)
@@ -52,3 +62,14 @@ def test_a_number_of_workers_that_was_left_open_makes_a_cluster_of_anything() ->
     typed = as_typed(["node", "server.js", "{workers}", "{port}"], {}, [])
     assert typed.workers == 1
     assert [table.workers for table in as_written(typed, 8000)] == [(1, 2, 4)]
+
+
+def test_where_it_listens_is_written_down() -> None:
+    secured = Target(host="::1", port=8000, tls=Tls(verify=False))
+    told, fixed = command.as_written(as_typed(["serve", "[::1]:8000"], {}, []), secured)
+    assert (told.command, told.host, told.port, told.scheme) == (("serve", "[::1]:{port}"), "::1", None, "https")
+    assert (fixed.host, fixed.port, fixed.scheme) == ("::1", 8000, "https")
+    at_socket = Target(host="localhost", port=80, unix_socket="/run/app.sock")
+    told, fixed = command.as_written(as_typed(["serve", "unix:/run/app.sock"], {}, []), at_socket)
+    assert (told.command, told.unix_socket, told.port) == (("serve", "unix:{unix_socket}"), None, None)
+    assert (fixed.command, fixed.unix_socket) == (("serve", "unix:/run/app.sock"), "/run/app.sock")

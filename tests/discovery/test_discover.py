@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
+import trustme
 
 from harness.discovery import discover as room
 from harness.discovery.discover import Discovery, Wish, discover
@@ -72,8 +74,47 @@ def test_an_interrupt_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("nothing was interrupted")
 
-    monkeypatch.setattr(room, "find_port", interrupted)
+    monkeypatch.setattr(room, "find_target", interrupted)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         found(*SERVER, "--port", "{port}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_with_tls_is_written_down_with_its_scheme(tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "tls.pem")
+    port = str(free_port())
+    keys = ("--ssl-keyfile", str(tmp_path / "tls.pem"), "--ssl-certfile", str(tmp_path / "tls.pem"))
+    app = ("tests.server.servers.asgi_page:app", "--lifespan", "off", "--port", port)
+    discovery = found(sys.executable, "-m", "uvicorn", *app, *keys)
+    assert discovery.target.scheme == "https"
+    assert (discovery.draft.topology.scheme, discovery.draft.topology.port) == ("https", None)
+    assert 'scheme = "https" # its certificate is not checked' in discovery.draft.text
+
+
+@pytest.mark.parametrize("typed", ["{unix_socket}", "{tmp_path}/app.sock"])
+def test_a_server_on_a_unix_socket_is_written_down_with_it_open(typed: str, tmp_path: Path) -> None:
+    app = ("tests.server.servers.asgi_page:app", "--lifespan", "off")
+    path = typed.replace("{tmp_path}", str(tmp_path))
+    discovery = found(sys.executable, "-m", "uvicorn", *app, "--uds", path)
+    assert discovery.draft.topology.command[-2:] == ("--uds", "{unix_socket}")
+    assert discovery.draft.topology.unix_socket is None
+
+
+def test_a_server_on_ipv6_alone_is_written_down_with_its_host() -> None:
+    discovery = found(*SERVER, "--host", "::1", "--port", str(free_port("::1")))
+    assert (discovery.draft.topology.host, discovery.draft.topology.port) == ("::1", None)
+    assert (discovery.target.host, discovery.ready.body_bytes) == ("::1", 12)
+
+
+def test_what_is_asked_is_written_down() -> None:
+    asked = {"method": "POST", "headers": {"X-Mood": "good"}, "statuses": (404,), "path": "/none"}
+    discovery = found(*SERVER, "--port", "{port}", **asked)
+    for line in ('method = "POST"', 'headers = {X-Mood = "good"}', "expect_status = [404] #", 'path = "/none"'):
+        assert f"\n{line}" in discovery.draft.text
+
+
+def test_a_stream_is_told() -> None:
+    stream = ("{python}", "-m", "tests.server.servers.odd", "--kind", "stream", "--port", "{port}")
+    assert "sends an answer without end" in refusal(*stream, path="/", start_timeout_s=2.0)

@@ -15,14 +15,19 @@ from harness.scenario.topology import TopologyTable, escape_braces
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="=\0"), min_size=1, max_size=30)
+places = st.fixed_dictionaries({"port": st.integers(1, 65535)}) | st.fixed_dictionaries(
+    {"unix_socket": text.filter(bool)}
+)
 tables = st.builds(
-    TopologyTable,
+    lambda place, **fields: TopologyTable(**fields, **place),
+    place=places,
     name=st.just("raw"),
     command=st.lists(text.map(escape_braces), min_size=1, max_size=4).map(tuple),
     env=st.dictionaries(names, text.map(escape_braces), max_size=3),
     pass_env=st.lists(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), max_size=2).map(tuple),
     baseline=st.just(True),
-    port=st.integers(1, 65535),
+    host=st.sampled_from(["127.0.0.1", "::1", "localhost"]),
+    scheme=st.sampled_from(["http", "https"]),
 )
 CLUSTER = TopologyTable(name="cluster-{workers}", command=("serve", "{port}", "{workers}"), workers=(1, 2, 4))
 

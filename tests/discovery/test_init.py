@@ -34,6 +34,24 @@ def test_a_scenario_is_written_and_the_next_command_is_told() -> None:
     assert scenario.topologies[0].command == ("python", "-m", "http.server", "{port}", "--bind", "127.0.0.1")
 
 
+def test_how_it_is_asked_is_written() -> None:
+    server = ("python", "-m", "http.server", "{port}")
+    done = init("-m", "HEAD", "-H", "X-Mood: good", "--path", "/none", "--expect-status", "404", "--", *server)
+    assert done.exit_code == 0, done.output
+    load = load_scenario(Path("scenario.toml")).load
+    (request,) = load.requests
+    assert (request.method, request.path, request.headers) == ("HEAD", "/none", {"X-Mood": "good"})
+    assert load.expect.statuses == (404,)
+
+
+def test_where_it_listens_is_told() -> None:
+    app = ("wsgiref.simple_server:demo_app", "--no-control-socket", "-b", "unix:./app.sock")
+    done = init("--", "{harness_python}", "-m", "gunicorn", *app)
+    assert done.exit_code == 0, done.output
+    assert f"socket{Path.cwd()}/app.sock,afreshonedoes" in "".join(done.stdout.split())
+    assert load_scenario(Path("scenario.toml")).topologies[0].command[-1] == "unix:{unix_socket}"
+
+
 def test_no_file_is_written_over() -> None:
     Path("mine.toml").write_text("mine")
     done = init("--out", "mine.toml", "--", "no-such-program")
@@ -54,6 +72,10 @@ def test_no_file_is_written_over() -> None:
         (["--env", "API_TOKEN=x", "x"], "give --pass-env API_TOKEN"),
         (["--pass-env", "NO_SUCH_NAME", "x"], "--pass-env: NO_SUCH_NAME is not in the environment"),
         (["--port", "80", "x", "{port}"], "--port: the command has {port}"),
+        (["--method", "POST", "x"], "--method POST: is not sent to one path after the other: name it with --path"),
+        (["--method", "get", "x"], "method: "),
+        (["--header", "X-Mood", "x"], "expected headers as 'Name: value', got 'X-Mood'"),
+        (["--expect-status", "99", "x"], "--expect-status: expected statuses such as '200,204', got '99'"),
         (["--start-timeout", "soon", "x"], "expected a duration"),
         (["x", "\udcff"], "is not UTF-8"),
         ([], "Missing argument"),

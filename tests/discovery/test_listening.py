@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from harness.discovery.listening import find_port
+from harness.discovery.listening import Wanted, find_target
 from harness.server.guarded import ServerError
 from harness.server.launch import Server, free_port
 from tests.server.asking import is_open, wait_until_listening
@@ -17,10 +17,17 @@ ELSEWHERE: Final = "127.0.0.2"
 SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
 
 
+def find_port(server: Server, wanted: int | None, timeout_s: float) -> int:
+    """The port of the target that is found."""
+    return find_target(server, Wanted(wanted), timeout_s).port
+
+
 def test_of_two_ports_one_has_to_be_named(log: Path) -> None:
     first, second = sorted((free_port(), free_port()))
     with Server(topology(*SERVER, "--port", str(first), "--port", str(second)), log) as server:
-        with pytest.raises(ServerError, match=f"it answers on ports {first} and {second}; say with --port N"):
+        with pytest.raises(
+            ServerError, match=f"it answers on ports {first} and {second}; say with --port N which is meant"
+        ):
             find_port(server, None, PATIENCE_S)
         assert find_port(server, second, PATIENCE_S) == second
         with pytest.raises(ServerError, match=rf"it listens on .*, not on 127\.0\.0\.1:{server.port}$"):
@@ -40,22 +47,37 @@ def test_who_listens_everywhere_is_reached(log: Path) -> None:
 def test_who_listens_elsewhere_is_not_reached(log: Path) -> None:
     with Server(topology(*SERVER, "--port", "{port}", "--host", ELSEWHERE), log) as server:
         wait_until(lambda: is_open(server.port, ELSEWHERE), "it to listen")
-        with pytest.raises(ServerError, match=rf"it listens on {ELSEWHERE}:{server.port}, not on 127\.0\.0\.1$"):
+        with pytest.raises(ServerError, match=rf"it listens on {ELSEWHERE}:{server.port}, not on 127\.0\.0\.1 or ::1$"):
             find_port(server, None, SHORT_S)
 
 
 def test_a_server_that_does_not_listen_is_told(log: Path) -> None:
-    words = f"^not ready after {SHORT_S:g} s: it does not listen on any port$"
+    words = rf"^not ready after {SHORT_S:g} s \(--start-timeout\): it does not listen on any port$"
     with Server(small("never_listens"), log) as server, pytest.raises(ServerError, match=words):
         find_port(server, None, SHORT_S)
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("garbage", "is not HTTP: BadStatusLine"), ("silent", f"^not ready after {SHORT_S:g} s: no answer on port ")],
+    [
+        ("garbage", r"^port \d+ does not speak HTTP/1\.1: it answers 'what do you want"),
+        ("silent", rf"^not ready after {SHORT_S:g} s \(--start-timeout\): no answer on port "),
+    ],
 )
 def test_a_server_that_speaks_no_http_is_told(name: str, said: str, log: Path) -> None:
     with Server(small(name), log) as server:
         wait_until_listening(server.port)
         with pytest.raises(ServerError, match=said):
             find_port(server, None, SHORT_S)
+
+
+def test_of_ports_and_unix_sockets_the_port_is_found(log: Path, tmp_path: Path) -> None:
+    """As with gunicorn's control socket."""
+    gunicorn = ("{harness_python}", "-m", "gunicorn", "wsgiref.simple_server:demo_app", "-b", "127.0.0.1:{port}")
+    with Server(topology(*gunicorn, "--control-socket", str(tmp_path / "control")), log) as server:
+        assert find_target(server, Wanted(), PATIENCE_S) == server.target
+
+
+def test_who_listens_on_both_is_found_once(log: Path) -> None:
+    with Server(topology(*SERVER, "--port", "{port}", "--host", "::"), log) as server:
+        assert find_target(server, Wanted(), PATIENCE_S) == server.target

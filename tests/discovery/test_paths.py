@@ -1,15 +1,23 @@
 """A path is found that is answered well, and what was answered to the others is told."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import ThreadingHTTPServer
 
 import pytest
 
-from harness.discovery.paths import USUAL, find_path
+from harness.discovery import paths
+from harness.discovery.paths import USUAL
+from harness.generator.load import Expectation, Load, Request, Target
 from harness.server.guarded import ServerError
 from harness.server.launch import free_port
 from tests.discovery.server import HOST, Page
+
+
+def find_path(port: int, tried: Sequence[str], *statuses: int) -> str:
+    """The path that is found there."""
+    load = Load(target=Target(host=HOST, port=port), expect=Expectation(statuses=statuses))
+    return paths.find_path(load, tried)
 
 
 @pytest.fixture
@@ -68,3 +76,18 @@ def test_every_answer_is_told_where_none_is_good(port: int) -> None:
 def test_a_server_that_is_gone_gives_no_answer() -> None:
     with pytest.raises(ServerError, match=r"/ no answer \(.*Connection refused\)"):
         find_path(free_port(), ["/"])
+
+
+def test_an_expected_status_is_a_good_one_and_leads_nowhere(page: type[Page], port: int) -> None:
+    page.page, page.moved, page.location = "/home", "/", "/home"
+    assert find_path(port, USUAL, 302) == "/"
+    assert find_path(port, ["/none"], 302, 404) == "/none"
+    with pytest.raises(ServerError, match="no path is answered with 204 or 205: /home 200; say"):
+        find_path(port, ["/home"], 204, 205)
+
+
+def test_what_is_not_safe_is_not_sent_on_to_where_it_leads(page: type[Page], port: int) -> None:
+    page.page, page.moved, page.location = "/home", "/", "/home"
+    load = Load(target=Target(host=HOST, port=port), requests=(Request(method="POST"),))
+    with pytest.raises(ServerError, match="/ 302 to /home; say"):
+        paths.find_path(load, ["/"])

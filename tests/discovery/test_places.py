@@ -1,10 +1,12 @@
 """The places of the port and of the number of workers are found, and nothing else is touched."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.discovery.places import with_port, with_workers
+from harness.discovery.places import with_port, with_unix_socket, with_workers
 
 PORT = 8000
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -71,3 +73,36 @@ def _closed(new: str, old: str) -> str:
 )
 def test_the_number_of_workers_is_left_open(command: str, opened: str, number: int | None) -> None:
     assert with_workers(command.split()) == (opened.split(), number)
+
+
+@pytest.mark.parametrize(
+    ("command", "opened"),
+    [
+        ("uvicorn app:app --uds /run/app.sock", "uvicorn app:app --uds {unix_socket}"),
+        ("gunicorn -b unix:/run/app.sock", "gunicorn -b unix:{unix_socket}"),
+        ("puma -b unix:///run/app.sock", "puma -b unix://{unix_socket}"),
+        ("serve --socket=/run/app.sock.d/x /run/app.sock2", "serve --socket=/run/app.sock.d/x /run/app.sock2"),
+        ("serve /srv/run/app.sock", "serve /srv/run/app.sock"),
+    ],
+)
+def test_the_unix_socket_is_left_open_where_it_is_named(command: str, opened: str) -> None:
+    env = {"SOCKET": "/run/app.sock", "LOG": "/run/app.log"}
+    words, variables = with_unix_socket(command.split(), env, "/run/app.sock")
+    assert words == opened.split()
+    assert variables == {"SOCKET": "{unix_socket}", "LOG": "/run/app.log"}
+
+
+@pytest.mark.parametrize(
+    ("word", "opened"),
+    [
+        ("unix:app.sock", "unix:{unix_socket}"),
+        ("./app.sock", "{unix_socket}"),
+        ("/else/app.sock", "/else/app.sock"),
+        ("myapp.sock", "myapp.sock"),
+    ],
+)
+def test_a_unix_socket_may_be_named_from_the_working_folder(
+    word: str, opened: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert with_unix_socket([word], {}, str(tmp_path / "app.sock")) == ([opened], {})

@@ -209,6 +209,8 @@ def test_cores_are_counted_against_the_largest_topology(tmp_path: Path, scenario
     assert checked(host, scenario("processes = 2", workers=2))["cores"].status == "ok"
     check = checked(host, scenario("processes = 2", workers=3))["cores"]
     assert (check.status, check.what) == ("warn", "4 usable, 5 needed: workers 3, generator 2")
+    crowded = checked(host, scenario("processes = 2", workers=5))["cores"]
+    assert ["fewer workers" in (each.advice or "") for each in (check, crowded)] == [False, True]
     assert checked(host, scenario('processes = "auto"', workers=3))["cores"].status == "ok"
     assert checked(with_cpus(host, 2))["cores"].status == "warn"  # a server and a generator, whatever they are
 

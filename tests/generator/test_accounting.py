@@ -27,6 +27,8 @@ INTERIM = head_of(103, "Link: </a.css>")
 OLD_KEPT = head_of(200, "Content-Length: 3", "Connection: keep-alive", version="1.0") + b"old"
 OLD_CLOSED = head_of(200, "Content-Length: 3", version="1.0") + b"old"
 
+LF_CHUNKED = head_of(200, "Transfer-Encoding: chunked").replace(b"\r\n", b"\n") + b"2\r\nab\r\n0\r\n\r\n"
+
 GOOD = {
     "small": whole(SMALL),
     "empty": whole(sized(b"")),
@@ -47,6 +49,10 @@ GOOD = {
     "1.0 kept": whole(OLD_KEPT),
     "204": whole(head_of(204)),
     "304": whole(head_of(304, "Content-Length: 4711")),
+    "folded": whole(head_of(200, "Content-Length: 3", "X-Folded: one", " two") + b"abc"),
+    "bare LF": whole(SMALL.replace(b"\r\n", b"\n")),
+    "bare LF, large": whole(LARGE.replace(b"\r\n", b"\n")),
+    "bare LF, chunked": whole(LF_CHUNKED),
     "small after an interim response": whole(INTERIM, SMALL),
     "large after an interim response": whole(INTERIM + LARGE),
 }

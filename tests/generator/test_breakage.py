@@ -4,7 +4,9 @@ from itertools import cycle, repeat
 
 import pytest
 
+from harness.generator.load import Expectation
 from harness.generator.result import Errors
+from harness.generator.tally import MOST_REASONS, OTHERS, Tally
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, whole
 from tests.generator.closed_port import closed_port
@@ -79,6 +81,22 @@ def test_what_is_not_http(pieces: tuple[bytes, ...]) -> None:
     assert result.errors == Errors(protocol=result.errors.protocol)
     assert result.errors.protocol >= result.connections
     assert server.connections > result.connections
+    assert list(result.protocol_reasons.values()) == [result.errors.protocol]
+    assert all(reason and reason.isprintable() for reason in result.protocol_reasons)
+
+
+def test_reasons_are_not_too_many() -> None:
+    tally = Tally(Expectation())
+    for number in range(10 * MOST_REASONS):
+        tally.reject(f"reason {number}")
+    tally.reject("reason 0")
+    assert (tally.errors().protocol, len(tally.protocol)) == (10 * MOST_REASONS + 1, MOST_REASONS + 1)
+    assert (tally.protocol["reason 0"], tally.protocol[OTHERS]) == (2, 9 * MOST_REASONS)
+
+
+def test_a_surplus_that_is_found_unseen_has_a_reason_too() -> None:
+    result, _ = play(repeat(broken(LARGE + b"!")))
+    assert list(result.protocol_reasons) == ["bytes beyond the end of the response"]
 
 
 @pytest.mark.parametrize("surplus", [b"!", SMALL], ids=["one byte", "another response"])

@@ -7,7 +7,9 @@ from itertools import chain, repeat
 from typing import Final
 
 import pytest
+from pydantic import ValidationError
 
+from harness.generator.bodies import MOST_SEARCHED_BYTES, BodyCheck
 from harness.generator.load import Arrivals, DataTable, Expectation, Request
 from harness.generator.result import Errors, LoadResult
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
@@ -182,6 +184,53 @@ def test_a_response_without_a_body_is_not_checked() -> None:
     assert result.errors == Errors()
     assert result.checked == result.statuses[200]
     assert result.statuses[204] > 0
+
+
+@any_kind
+@pytest.mark.parametrize("expect", [{"body_contains": "789"}, {"body_matches": r"8\d$"}], ids=["contains", "matches"])
+def test_every_body_without_the_expected_text_is_counted(
+    kind: Callable[[bytes], Answer], loop: dict[str, object], expect: dict[str, str]
+) -> None:
+    """RIGHT ends with 789, WRONG with 780: both match 8\\d."""
+    result, server = play(every_third(kind(RIGHT), kind(b"x" * 10)), expect=Expectation(**expect), **loop)  # type: ignore[arg-type]
+    assert_counted_as_sent(result, server, kind(b"x" * 10))
+    assert result.checked == result.to_check == result.requests
+
+
+@pytest.mark.parametrize(
+    ("expect", "body", "is_good"),
+    [
+        ({"body_contains": "é"}, "caf\u00e9".encode(), True),
+        ({"body_contains": "é"}, "caf\u00e9".encode("latin-1"), False),
+        ({"body_contains": "a.c"}, b"abc", False),
+        ({"body_matches": "^a.c$"}, b"abc", True),
+        ({"body_matches": "^a.c$"}, b"xabc", False),
+        ({"body_matches": "(?m)^b$"}, b"a\nb\nc", True),
+        ({"body_matches": "\\w{4}"}, "caf\u00e9".encode(), True),
+        ({"body_matches": "a"}, b"\xff\xfea", True),
+        ({"body_matches": "^$"}, b"", True),
+        ({"body_contains": "end"}, b"x" * (MOST_SEARCHED_BYTES - 3) + b"end", True),
+        ({"body_contains": "end"}, b"x" * (MOST_SEARCHED_BYTES - 2) + b"end", False),
+    ],
+)
+def test_what_is_looked_for_in_a_body(expect: dict[str, str], body: bytes, is_good: bool) -> None:
+    check = BodyCheck(Expectation.model_validate(expect))
+    for step in (1000, 10**9):
+        reader = check.reader("GET")
+        assert [reader.feed(piece) for piece in cut_every(sized(body), step)][-1]
+        assert check.is_right(reader) is is_good
+
+
+def test_of_a_body_no_more_is_kept_than_is_looked_at() -> None:
+    reader = BodyCheck(Expectation(body_contains="x")).reader("GET")
+    for piece in cut_every(sized(b"x" * 3 * MOST_SEARCHED_BYTES), 100_000):
+        reader.feed(piece)
+    assert len(reader.body_start) == MOST_SEARCHED_BYTES
+
+
+def test_at_most_one_body_is_expected() -> None:
+    with pytest.raises(ValidationError, match="expected one of"):
+        Expectation(body_contains="a", body_matches="b")
 
 
 @any_loop

@@ -225,6 +225,44 @@ def test_the_worker(lines: list[str], worker: str) -> None:
     assert parse_head(head_of(200, "Content-Length: 0", *lines), "GET").worker == worker
 
 
+@pytest.mark.parametrize(
+    ("lines", "worker"),
+    [
+        (b"X-Worker: one\r\n two\r\n", "one two"),
+        (b"X-Worker: one\r\n\t\t two\r\n  three\r\n", "one two three"),
+        (b"X-Worker:\r\n one\r\n", "one"),
+        (b"X-Worker: one\n two\n", "one two"),
+        (b"X-Worker: one\r\n \r\n", "one"),
+    ],
+)
+def test_folded_lines_are_one_line(lines: bytes, worker: str) -> None:
+    """RFC 9112, section 5.2."""
+    raw = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 3\r\n\r\n"
+    head = parse_head(raw, "GET")
+    assert (head.worker, head.body_bytes, head.raw) == (worker, 3, raw)
+
+
+@pytest.mark.parametrize("fold", [b" folded: line", b"\tContent-Length: 3"])
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"], ids=["CRLF", "LF"])
+def test_after_the_status_line_a_fold_is_none(fold: bytes, line_end: bytes) -> None:
+    """RFC 9112, section 2.2: rejected, or a server could hide a field from some of its readers."""
+    with pytest.raises(ProtocolError):
+        parse_head(line_end.join([b"HTTP/1.1 200 OK", fold, b"", b""]), "GET")
+
+
+@given(exchange=SELF_DELIMITED, places=CUTS, mixed=st.booleans())
+def test_a_bare_lf_ends_a_line_of_a_head(exchange: Exchange, places: list[int], mixed: bool) -> None:
+    """RFC 9112, section 2.2. Of a body it is a byte like any other."""
+    head = exchange.head.replace(b"\r\n", b"\n", 2 if mixed else -1)
+    reader = ResponseReader(exchange.method, hashing=True)
+    *before, last = cut(head + exchange.raw.removeprefix(exchange.head), places)
+    assert not any(reader.feed(piece) for piece in before)
+    assert reader.feed(last)
+    assert reader.head is not None
+    assert reader.head.raw == head
+    assert reader.body_sha256 == hashlib.sha256(exchange.body).hexdigest()
+
+
 @pytest.mark.parametrize("status", [200, 301, 404, 503])
 def test_the_status(status: int) -> None:
     assert parse_head(head_of(status, "Content-Length: 0"), "GET").status == status

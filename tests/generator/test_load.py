@@ -24,6 +24,8 @@ PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_cha
         ("http://localhost/page#part", ("localhost", 80, "/page")),
         ("HTTP://Localhost:81/Page", ("localhost", 81, "/Page")),
         ("http://[::1]:8080/", ("::1", 8080, "/")),
+        ("http://0.0.0.0:8000/", ("127.0.0.1", 8000, "/")),
+        ("http://[::]:8000", ("::1", 8000, "/")),
     ],
 )
 def test_targets(url: str, target: tuple[str, int, str]) -> None:
@@ -53,9 +55,18 @@ def test_what_is_no_target(url: str) -> None:
         target_of(url)
 
 
-def test_what_was_expected_is_told() -> None:
-    with pytest.raises(ValueError, match=r"expected a URL such as http://.*, got 'localhost:8080'"):
-        target_of("localhost:8080")
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost:8080", r"expected a URL such as http://.*, got 'localhost:8080': write http://localhost:8080$"),
+        ("http://localhost:65536/", "expected a URL such as http://.*, got .*: Port out of range 0-65535$"),
+        ("http://[::1/", "expected a URL such as http://.*, got .*: Invalid IPv6 URL$"),
+        ("http://ann:secret@localhost/", "^expected a URL without a user, who is given as --user NAME:PASSWORD$"),
+    ],
+)
+def test_what_was_expected_is_told(url: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        target_of(url)
 
 
 def test_port_0_is_not_taken_for_the_usual_one() -> None:

@@ -103,6 +103,12 @@ def test_wrong_bodies_are_found_over_tls(loop: dict[str, object]) -> None:
     assert_some_were_compared(result)
 
 
+def test_of_many_connections_only_those_that_are_open_are_chosen() -> None:
+    """An open loop may open 400, and needs a few."""
+    result = sampled(repeat(of_many_pieces(WRONG)), **OPEN | {"connections": 400})
+    assert_some_were_compared(result)
+
+
 def test_every_body_of_connections_used_once_is_compared() -> None:
     result = sampled(repeat(closing(sized(WRONG, "Connection: close"))), timeout_s=5.0)
     assert result.errors == Errors(body=result.requests)

@@ -69,6 +69,21 @@ def test_workers_without_a_core_come_not_into_question_unless_they_wait() -> Non
     assert set(sizes(propose(waiting, small.model_copy(update={"workers": (8,)})))) == {"cluster-8"}
 
 
+def test_a_worker_that_kept_several_cores_busy_needs_as_many() -> None:
+    """However few workers there are: here one, with threads."""
+    threaded = replace(EVIDENCE, carried=(replace(EVIDENCE.carried[0], demanded_cores=3.0),), families=())
+    assert set(sizes(propose(threaded, Demand(target_per_s=50, cores_per_host=3)))) == {"raw"}
+    with pytest.raises(PlanningError, match=r"Its 1 worker would keep 3\.0 cores busy, and compete for 2"):
+        propose(threaded, Demand(target_per_s=50, cores_per_host=2))
+
+
+def test_more_workers_than_cores_need_twice_what_they_keep_busy() -> None:
+    some = evidence(RATES, busy=0.2, cores=8)
+    assert set(sizes(propose(some, Demand(target_per_s=50, cores_per_host=2, workers=(4,))))) == {"cluster-4"}
+    with pytest.raises(PlanningError, match=r"Its 4 workers would keep 0\.8 cores busy, and compete for 1"):
+        propose(some, Demand(target_per_s=50, cores_per_host=1, workers=(4,)))
+
+
 def test_hosts_with_too_little_memory_are_told() -> None:
     """Each worker has 32 MiB, and they share as much."""
     found = propose(EVIDENCE, Demand(target_per_s=500, memory_per_host_bytes=130 * 2**20))

@@ -264,8 +264,8 @@ def test_every_trial_opens_with_its_reason_log_and_workers(desk: Opened) -> None
     page.locator("summary", has_text="r01-cluster-2").click()
     rows = page.locator(f"{trial('r01-cluster-2')} .more tr:has(td)").all_inner_texts()
     assert [re.split(r"\s*\t\s*", row.strip()) for row in rows] == [
-        ["worker", "10", "150", "79 %", "0.50", "–", "32.0 MiB"],
-        ["worker", "11", "40", "21 %", "0.50", "–", "32.0 MiB"],
+        ["worker", "10", "150", "79 %", "0.50", "–", "–", "32.0 MiB"],
+        ["worker", "11", "40", "21 %", "0.50", "–", "–", "32.0 MiB"],
     ]
 
 

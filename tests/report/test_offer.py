@@ -228,3 +228,37 @@ def test_a_status_that_was_not_expected_is_not_called_400_or_more(tmp_path: Path
     run = made_run(tmp_path, scenario, [record(1, RAW, 100, errors=Errors(status=7))])
     assert "7 responses had a status other than 201, 204." in told(run)
     assert "400" not in text_of(run)
+
+
+def run_with(folder: Path, **changes: object) -> Run:
+    """A run of two trials, one of which was as these changes have it."""
+    changed = record(2, RAW, 1000)
+    assert changed.load is not None
+    load = changed.load.model_copy(update=changes)
+    return made_run(folder, scenario_of([RAW], 2), [record(1, RAW, 1000), changed.model_copy(update={"load": load})])
+
+
+def test_bodies_that_could_not_be_checked_are_told(tmp_path: Path) -> None:
+    expected = "No body could be checked in trials, though one was expected: `raw` in 1 of 2."
+    assert expected in told(run_with(tmp_path / "none", to_check=1000))
+    assert expected not in told(run_with(tmp_path / "some", to_check=1000, checked=1))
+    assert expected not in told(run_with(tmp_path / "any"))
+
+
+@pytest.mark.parametrize(("reconnected", "is_told"), [(0, False), (20, False), (21, True)])
+def test_connections_that_are_closed_without_a_word_are_told_when_they_are_frequent(
+    tmp_path: Path, reconnected: int, is_told: bool
+) -> None:
+    """More than one of a hundred requests."""
+    run = run_with(tmp_path, reconnected=reconnected)
+    said = told(run)
+    words = "closes connections without saying so; requests that were sent again on a new one: `raw`"
+    assert (words in said) is is_told
+    assert ("keepalive = false" in said) is is_told
+    assert rows_of(text_of(run), "| topology | connect | read |")["raw"][-2] == str(reconnected)
+
+
+def test_requests_that_could_not_be_sent_again_are_told_apart(tmp_path: Path) -> None:
+    run = made_run(tmp_path, scenario_of([RAW], 1), [record(1, RAW, 100, errors=Errors(stale=7))])
+    assert "7 requests failed on connections that the server had closed without saying so." in told(run)
+    assert rows_of(text_of(run), "| topology | connect | read |")["raw"][3] == "7"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.doctor.check import Check
+from harness.generator.load import Expectation, Request
 from harness.generator.result import Doubt, Errors
 from harness.record import NoiseFloor, Program, Run, SkippedTopology, read_run
 from harness.report.charts import CHARTS
@@ -118,6 +119,14 @@ def test_memory_is_proportional_where_all_trials_have_it_and_resident_otherwise(
     assert "as the window ended: resident (RSS), pages that they share counted" in text
 
 
+def test_cpu_that_is_in_nobodys_account_is_a_finding(tmp_path: Path) -> None:
+    lost = record(1, TWO, 100)
+    assert lost.usage is not None
+    lost = lost.model_copy(update={"usage": lost.usage.model_copy(update={"is_cpu_lost": True})})
+    text = text_of(made_run(tmp_path, scenario_of([RAW, TWO], 2), [record(1, RAW, 100), lost, record(2, TWO, 100)]))
+    assert "since their parents ignore SIGCHLD: `cluster-2` in 1 of 2." in text
+
+
 def test_findings_are_told(run: Run) -> None:
     text = text_of(run)
     assert (
@@ -126,6 +135,27 @@ def test_findings_are_told(run: Run) -> None:
     )
     assert "3 requests timed out" in text
     assert "2 responses had a status of 400 or more" in text
+
+
+def test_bodies_that_were_not_compared_are_told_once_with_the_reason(tmp_path: Path) -> None:
+    records = [record(block, RAW, 100, body=(100, None)) for block in (1, 2)]
+    scenario = scenario_of([RAW], 2)
+    text = text_of(made_run(tmp_path / "differ", scenario, records))
+    assert text.count("Some answers to the same request differ from each other, so bodies were not checked.") == 1
+    for expect, times in ((Expectation(), 1), (Expectation(body_sha256="a" * 64), 0)):
+        load = scenario.load.model_copy(update={"requests": (Request(method="POST"),), "expect": expect})
+        posts = scenario.model_copy(update={"load": load})
+        text = text_of(made_run(tmp_path / f"posts-{times}", posts, records))
+        assert text.count("not safe to be sent again for comparison, so bodies were not checked.") == times
+        assert "differ from each other" not in text
+
+
+def test_certificates_that_were_not_checked_are_told_once(tmp_path: Path) -> None:
+    secured = RAW.model_copy(update={"scheme": "https"})
+    checked = TWO.model_copy(update={"scheme": "https", "ca_file": "/ca.pem"})
+    records = [record(1, secured, 100), record(1, checked, 190)]
+    text = text_of(made_run(tmp_path, scenario_of([secured, checked], 1), records))
+    assert text.count("Certificates were not checked: `raw`.") == 1
 
 
 def test_workers_are_told_by_what_they_answered(run: Run) -> None:

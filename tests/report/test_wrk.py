@@ -47,9 +47,9 @@ def test_the_distribution_comes_with_latency() -> None:
 
 
 def test_errors_have_lines_only_when_there_are_some() -> None:
-    errors = Errors(connect=1, read=2, write=3, timeout=4, status=5, protocol=6)
+    errors = Errors(connect=1, read=2, write=3, stale=7, timeout=4, status=5, protocol=6)
     text = wrk_text(load_result(930, errors))
-    assert "  Socket errors: connect 1, read 8, write 3, timeout 4\n" in text
+    assert "  Socket errors: connect 1, read 15, write 3, timeout 4\n" in text
     assert "  Non-2xx or 3xx responses: 5\n" in text
     assert "errors" not in wrk_text(load_result(930))
 

@@ -107,6 +107,20 @@ def test_another_preparation_is_made_anew(repository: Repository) -> None:
     assert (folder / "built").read_text() == "otherwise\n"
 
 
+def test_what_another_python_built_is_made_anew(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = find_revision(repository.path, "first")
+    for name in ("one", "two", "one"):
+        python = tmp_path / name / "python3"
+        python.parent.mkdir(exist_ok=True)
+        python.write_text(f"#!/bin/sh\necho {name} >> built\n")
+        python.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{python.parent}:/usr/bin:/bin")
+        with checkouts(repository.path, base, base, ("{python}", "-m", "build")) as (folder, _):
+            assert (folder / "built").read_text() == f"{name}\n"
+
+
 def test_a_preparation_that_fails_shows_its_last_lines_and_leaves_nothing(repository: Repository, cache: Path) -> None:
     base, head = find_revision(repository.path, "first"), find_revision(repository.path, "main")
     failing = ("sh", "-c", "echo no compiler here >&2; exit 7")

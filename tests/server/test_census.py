@@ -8,7 +8,7 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.load import Request
+from harness.generator.load import Load, Request
 from harness.record import ServerProcess
 from harness.scenario import Topology
 from harness.server.census import listeners, take_census, workers_of
@@ -41,7 +41,8 @@ CLUSTERS: Final = [
 
 def census_when_ready(server: Server, topology: Topology) -> list[ServerProcess]:
     """The census of a server that has started all of its workers."""
-    return wait_until_ready(server, CART, topology.workers, PATIENCE_S).census
+    load = Load(target=server.target, requests=(CART,))
+    return wait_until_ready(server, load, topology.workers, PATIENCE_S).census
 
 
 def pids(census: list[ServerProcess]) -> set[int]:

@@ -30,7 +30,7 @@ def ended(server: Topology, log: Path) -> str:
         (
             "import flusk.app",
             "the server exited with 1: the Python that ran it has no flusk: activate the environment that has it, or"
-            " name the program there by path",
+            " name the program there by path; your own modules are meant from the folder of the command",
         ),
         (
             "import os; os.environ['SHOP_DB']",
@@ -93,7 +93,8 @@ def test_what_went_to_the_background_is_told_by_name(log: Path, family: Family) 
 
 
 def test_a_shell_that_leaves_its_command_is_told(log: Path) -> None:
-    assert "and sleep went on; start it in the foreground" in ended(topology("sh", "-c", "sleep 60 &"), log)
+    script = "sleep 60 & until grep -q sleep /proc/$!/comm; do :; done"
+    assert "and sleep went on; start it in the foreground" in ended(topology("sh", "-c", script), log)
 
 
 def test_what_leaves_a_child_and_fails_did_not_go_to_the_background(log: Path) -> None:

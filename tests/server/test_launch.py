@@ -314,3 +314,48 @@ def test_a_guardian_that_is_gone_before_it_is_told_anything_is_told_in_words(
     monkeypatch.setattr("harness.server.guarded.subprocess.Popen", killed)
     with pytest.raises(ServerError, match="its guardian has ended"):
         Server(small("page"), log)
+
+
+def test_the_folder_of_a_unix_socket_goes_with_a_harness_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from pathlib import Path; from harness.server.launch import Server;"
+        "from tests.server.topologies import topology;"
+        "server = Server(topology('sleep', '60', '{unix_socket}'), Path(sys.argv[1]));"
+        "print(server.target.unix_socket, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path / "log")]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    folder = Path(done.stdout.strip()).parent
+    assert folder.name.startswith("harness-")
+    wait_until(lambda: not folder.exists(), "the folder to be gone")
+
+
+def test_the_folder_of_a_unix_socket_goes_though_the_guardian_is_killed(log: Path) -> None:
+    with Server(topology("sleep", "60", "{unix_socket}"), log) as server:
+        folder = Path(str(server.target.unix_socket)).parent
+        os.kill(server.guardian_pid, signal.SIGKILL)
+        assert folder.exists()
+    assert not folder.exists()
+
+
+def test_a_host_that_this_machine_does_not_have_is_told_in_words(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.server.launch.free_port", lambda _: (_ for _ in ()).throw(OSError(99, "No such")))
+    with pytest.raises(ServerError, match="nothing can listen on ::1: No such"):
+        Server(small("page").model_copy(update={"host": "::1"}), log)
+
+
+def test_a_path_that_is_too_long_for_a_unix_socket_is_told(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ServerError, match="has 107 bytes at most"):
+        Server(topology("sleep", "60").model_copy(update={"unix_socket": "x" * 108}), log)
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: _made(tmp_path / ("y" * 108)))
+    with pytest.raises(ServerError, match="has 107 bytes at most"):
+        Server(topology("sleep", "60", "{unix_socket}"), log)
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def _made(folder: Path) -> str:
+    folder.mkdir()
+    return str(folder)

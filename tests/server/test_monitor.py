@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from harness.monitor import Monitor
-from harness.monitor.family import FamilyReading
-from harness.monitor.processes import ProcessReading, ThreadReading, used_by_process
+from harness.monitor.family import FamilyReading, read_family
+from harness.monitor.processes import TICK_S, ProcessReading, ThreadReading, read_process, used_by_process
 from harness.record import ProcessUsage, Role, ServerProcess
 from harness.server.census import take_census
 from harness.server.launch import Server
@@ -80,6 +80,14 @@ def burn(process: "subprocess.Popen[bytes]") -> None:
 def is_zombie(process: "subprocess.Popen[bytes]") -> bool:
     """Whether the process has ended and nobody has taken notice."""
     return psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it has not ended, whoever has taken notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_cpu_time_is_what_the_kernel_says(burning: "subprocess.Popen[bytes]") -> None:
@@ -333,13 +341,15 @@ def test_memory_that_is_shared_counts_once() -> None:
             for _ in range(4):
                 process.stdout.readline()
             itself = psutil.Process(process.pid)
-            family = [listed(each) for each in (itself, *itself.children())]
+            children = itself.children()
+            family = [listed(each) for each in (itself, *children)]
             monitor = watch(*family)
             monitor.begin()
             monitor.sample()
             usage = monitor.usage()
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(lives, children)), "their end")
     assert len(usage.processes) == 4
     assert usage.pss_bytes is not None
     assert 64 * 2**20 < usage.pss_bytes < 100 * 2**20 < 256 * 2**20 < usage.rss_bytes
@@ -412,6 +422,45 @@ def test_the_cpu_of_processes_that_come_and_go_is_what_they_say_themselves(log: 
     assert usage.series[-1].all_cpu_s == pytest.approx(usage.cpu_s)
     assert sum(used.ended for used in usage.processes) > 3
     assert usage.reaped_cpu_s > 0
+
+
+@pytest.mark.parametrize("is_ignored", [True, False])
+def test_cpu_that_is_in_nobodys_account_is_told(is_ignored: bool) -> None:
+    """A child ends whose parent ignores that, or would wait for it at some time."""
+    ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN);" if is_ignored else ""
+    code = f"import os, signal; {ignore} child = os.fork(); child and print(child, flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout is not None
+            child = psutil.Process(int(parent.stdout.readline()))
+            monitor = watch(listed(parent), listed(child))
+            monitor.begin()
+            monitor.sample()
+            assert not monitor.usage().is_cpu_lost
+            child.kill()
+            wait_until(lambda: not lives(child), "its end")
+            monitor.sample()
+            assert monitor.usage().is_cpu_lost == is_ignored
+        finally:
+            parent.kill()
+
+
+def test_who_ends_while_the_family_is_read_counts_once(
+    burning: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its account has gone to whoever waited for it, and was read already."""
+    burn(burning)
+    before_s = read_family(os.getpid()).cpu_s
+
+    def read(process: psutil.Process) -> ProcessReading | None:
+        if process.pid == burning.pid:
+            burning.kill()
+            burning.wait()
+        return read_process(process)
+
+    monkeypatch.setattr("harness.monitor.family.read_process", read)
+    after_s = read_family(os.getpid()).cpu_s
+    assert before_s - 2 * TICK_S <= after_s <= read_family(os.getpid()).cpu_s + TICK_PART_S
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_a_module_that_python_runs_is_named_with_its_packages_version() -> None:
     interpreter, module = programs("{harness_python}", "-m", "gunicorn", "app:app", "-b", "{host}:{port}")
     assert interpreter == HARNESS_PYTHON
     assert (module.name, module.version) == ("gunicorn", version("gunicorn"))
-    assert Path(module.path).is_file()
+    assert Path(module.path, "app").is_dir()
 
 
 def test_a_module_of_another_name_than_its_package_is_found_by_the_package() -> None:

@@ -9,15 +9,18 @@ from typing import Final
 import pytest
 
 from harness.clocks import Clocks
+from harness.generator.load import Expectation
+from harness.generator.placement import Placement
+from harness.plan import PlannedTrial
 from harness.record import TrialRecord
 from harness.scenario import Topology
 from harness.server.launch import free_port
-from harness.trial import Phase, Progress
+from harness.trial import Phase, Progress, run_trial
 from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family
 from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
-from tests.trial.trials import try_out, when_measuring
+from tests.trial.trials import ignore, scenario, try_out, when_measuring
 
 START_S: Final = 1.5  # many times what the small servers need
 
@@ -91,7 +94,7 @@ def test_bodies_that_always_differ_are_no_objection(log: Path) -> None:
 HOPELESS: Final = [
     pytest.param(small("exits_at_once"), "the server exited with 3", id="exits"),
     pytest.param(small("leaves_child"), "the server went to the background", id="leaves a child to serve"),
-    pytest.param(small("garbage"), "is not HTTP", id="garbage"),
+    pytest.param(small("garbage"), "does not speak HTTP", id="garbage"),
     pytest.param(topology("no-such-program", "{port}"), "can't be started: no-such-program", id="no program"),
 ]
 NEVER_READY: Final = [
@@ -99,7 +102,6 @@ NEVER_READY: Final = [
     pytest.param(small("silent"), "no answer to GET /", id="never answers"),
     pytest.param(small("broken"), "status 500", id="500"),
     pytest.param(small("redirects"), "status 302", id="redirect"),
-    pytest.param(small("page", workers=2), "1 of 2 workers exist", id="too few workers"),
 ]
 
 
@@ -158,6 +160,32 @@ def test_a_body_that_changes_makes_the_record_invalid(log: Path) -> None:
     assert_adds_up(record.load)
 
 
+@pytest.mark.parametrize(
+    ("expect", "is_good"),
+    [
+        (Expectation(same_body=False), True),
+        (Expectation(body_matches="."), True),
+        (Expectation(body_contains="nowhere"), False),
+    ],
+    ids=["any", "matches", "contains"],
+)
+def test_a_body_that_changes_rightly_is_what_the_scenario_expects(
+    expect: Expectation, is_good: bool, log: Path
+) -> None:
+    planned = PlannedTrial(id="r01-01-test", block=1, position=1, seed=1, topology=small("turning"))
+    made = scenario(planned.topology)
+    load = made.load.model_copy(update={"expect": expect})
+    record = run_trial(planned, made.model_copy(update={"load": load}), Placement(), log, ignore)
+    assert record.load is not None
+    if is_good:
+        assert (record.status, record.reason) == ("ok", None)
+        assert record.load.checked == (record.load.requests if expect.body_matches else 0)
+    else:
+        assert record.status == "invalid"
+        assert record.reason is not None
+        assert record.reason.startswith(f"{record.load.errors.body} bodies were not as expected; no request got")
+
+
 def test_a_stranger_on_the_port_makes_the_record_invalid(family: Family, log: Path) -> None:
     with ExitStack() as strangers:
         watch = when_measuring(lambda: strangers.enter_context(listen(port_of("shares_port", family), share=True)))
@@ -174,14 +202,14 @@ def test_a_port_that_a_stranger_took_is_given_up_for_another(
     """The one can't listen on it, the other could, beside the stranger."""
     with listen(0, share=True) as stranger:
         ports = iter([stranger.getsockname()[1], free_port()])
-        monkeypatch.setattr("harness.server.launch.free_port", lambda: next(ports))
+        monkeypatch.setattr("harness.server.launch.free_port", lambda _: next(ports))
         assert_good(try_out(small(server), log))
 
 
 def test_ports_that_are_taken_again_and_again_fail_the_trial(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with listen(0) as stranger:
         port: int = stranger.getsockname()[1]
-        monkeypatch.setattr("harness.server.launch.free_port", lambda: port)
+        monkeypatch.setattr("harness.server.launch.free_port", lambda _: port)
         assert_failed(try_out(small("page"), log), rf"port {port} is in use by .*\(pid {os.getpid()}\)")
 
 
@@ -211,8 +239,9 @@ def port_of(word: str, family: Family) -> int:
 def test_a_window_without_any_response_makes_the_record_invalid(log: Path) -> None:
     record = try_out(small("stalls"), log)
     assert record.status == "invalid"
-    assert (record.reason or "").startswith("no request got a good response: ")
     assert record.load is not None
+    waiting = f"{record.load.unfinished} had no answer when the window closed"
+    assert record.reason == f"no request got a good response: {waiting}"
     assert record.load.unfinished == record.load.started == record.load.connections
 
 

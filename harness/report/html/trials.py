@@ -10,15 +10,18 @@ from harness.record import ProcessUsage, Role, Run, TrialRecord
 @dataclass(frozen=True)
 class ProcessRow:
     """One process in the measured window. ``requests`` are None where the server does not name its workers, and for
-    what is no worker."""
+    what is no worker, ``threads`` and memory where the kernel did not tell."""
 
     pid: int
     role: Role
     requests: int | None
     share: float | None
     cpu_cores: float
+    threads: int | None
+    busy_threads: int | None
     pss_bytes: int | None
     rss_bytes: int
+    ended: bool
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,11 @@ def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
             requests=requests,
             share=None if requests is None else requests / sum(served.values()),
             cpu_cores=_cores(process, record.usage.window_s),
+            threads=process.threads,
+            busy_threads=process.busy_threads,
             pss_bytes=process.pss_bytes,
             rss_bytes=process.rss_bytes,
+            ended=process.ended,
         )
 
 

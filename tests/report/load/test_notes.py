@@ -107,6 +107,24 @@ def test_what_is_out_of_the_ordinary_is_said_and_nothing_else() -> None:
     [
         ({"checked": 100}, "Checked 100 of 100 bodies: all as expected."),
         ({"errors": Errors(body=2)}, "Checked 0 of 100 bodies: 2 were not as expected."),
+        ({"to_check": 90}, "None of 90 bodies could be compared with the expected one: use a longer --duration."),
+        (
+            {"reconnected": 1},
+            "1 requests were sent again, on a new connection, since theirs had ended before the answer began; their"
+            " latency runs on.",
+        ),
+        (
+            {"reconnected": 2},
+            "2 requests were sent again, on a new connection, since theirs had ended before the answer began; their"
+            " latency runs on. The server closes connections without saying so (--no-keepalive does not use them"
+            " again).",
+        ),
+        (
+            {"errors": Errors(stale=3)},
+            "3 requests failed on connections that the server had closed without saying so: they are not idempotent,"
+            " and were not sent again (--no-keepalive uses each connection once).",
+        ),
+        ({"protocol_reasons": {"bad": 3}}, "3 answers were not HTTP/1.1: bad."),
         ({"processes": 2}, "The generator ran as 2 processes."),
         ({"cpus": [3]}, "The generator ran as 1 process, pinned to CPU 3."),
         (

@@ -1,8 +1,10 @@
-"""A cluster: workers that share a listener; with ``--respawn 1`` a worker that ends is replaced."""
+"""A cluster: workers that share a listener; with ``--respawn 1`` a worker that ends is replaced, and each comes
+``--late`` milliseconds after the one before."""
 
 import os
 import signal
 import socket
+import time
 
 from tests.server.servers.serving import listen, options, serve
 
@@ -13,10 +15,11 @@ def start_worker(listener: socket.socket) -> None:
         serve(listener)
 
 
-def lead(workers: int, respawn: bool, listener: socket.socket) -> None:
+def lead(workers: int, respawn: bool, late_s: float, listener: socket.socket) -> None:
     """Start the workers and look after them until SIGTERM, at which they are left to whoever adopts them."""
     for _ in range(workers):
         start_worker(listener)
+        time.sleep(late_s)
     while True:
         signal.sigwait([signal.SIGCHLD])
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
@@ -25,6 +28,6 @@ def lead(workers: int, respawn: bool, listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    asked = options(workers=2, respawn=0)
+    asked = options(workers=2, respawn=0, late=0)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    lead(asked.workers, bool(asked.respawn), listen(asked.port))
+    lead(asked.workers, bool(asked.respawn), asked.late / 1000, listen(asked.port))

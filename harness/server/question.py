@@ -1,0 +1,77 @@
+"""What a server is asked before it is measured, and which answers are good."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from harness.generator.asking import Answer
+from harness.generator.framing import BodyKind
+from harness.generator.load import SAFE_METHODS, Expectation, Load, Request
+from harness.generator.request import Prepared, first_request, prepared_requests
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request of a load, to be sent as the load sends it, and what a good answer is.
+
+    ``is_compared`` is whether every body under load will be compared with that of its answer.
+    """
+
+    load: Load  # of this request alone
+    expect: Expectation
+    is_compared: bool = False
+
+    @classmethod
+    def of_path(cls, path: str, load: Load) -> Self:
+        """Return the question for another path than those of the load, of which no certain answer is expected."""
+        return cls(_with(load, Request(path=path)), Expectation())
+
+    @classmethod
+    def of_load(cls, load: Load) -> Self:
+        """Return the first safe request of the load as a question. Where none is safe, return the first one, filled
+        from the last row of data, to which the load comes last."""
+        if safe := [request for request in load.requests if request.method in SAFE_METHODS]:
+            asked = first_request(load.model_copy(update={"requests": (safe[0],)}))
+        else:
+            data = load.data and load.data.model_copy(update={"rows": load.data.rows[-1:]})
+            asked = first_request(load.model_copy(update={"data": data}))
+        is_compared = len(load.requests) == 1 and load.data is None and load.expect.body_sha256 is None
+        return cls(_with(load, asked), load.expect, is_compared)
+
+    @property
+    def request(self) -> Request:
+        """What is sent."""
+        return self.load.requests[0]
+
+    @property
+    def text(self) -> str:
+        """What it is called: its method and its path."""
+        return f"{self.request.method} {self.request.path}"
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it may be sent again and again."""
+        return self.request.method in SAFE_METHODS
+
+    @property
+    def encoded(self) -> Prepared:
+        """The bytes to be sent."""
+        return next(prepared_requests(self.load))
+
+    def objection(self, answer: Answer) -> str:
+        """Return what is wrong with the answer; empty when it is good. Without a status expected, it has to be 2xx."""
+        text = self.text
+        if answer.end != "whole":
+            return f"{text} {answer.unfinished}"
+        if not (answer.status in self.expect.statuses if self.expect.statuses else 200 <= answer.status < 300):
+            return f"{text} is answered with status {answer.status}"
+        if answer.head.body_kind is BodyKind.NONE:
+            return ""
+        if self.expect.body_bytes not in (None, answer.body_bytes):
+            return f"{text} is answered with {answer.body_bytes:,} bytes, not with {self.expect.body_bytes:,}"
+        if self.expect.body_sha256 not in (None, answer.body_sha256):
+            return f"{text} is answered with another body than the one that is expected, of {answer.body_bytes:,} bytes"
+        return ""
+
+
+def _with(load: Load, request: Request) -> Load:
+    return load.model_copy(update={"requests": (request,), "data": None})

@@ -1,0 +1,74 @@
+"""Trials of servers that listen elsewhere than on a port of 127.0.0.1, and of bodies that differ rightly."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+import trustme
+
+from harness.record import TrialRecord
+from harness.scenario import Topology
+from harness.server import probing
+from tests.generator.accounting import assert_adds_up
+from tests.server.topologies import SERVERS, small, topology
+from tests.trial.trials import try_out
+
+APART_S: Final = probing.APART_S
+PAGE: Final = ("{harness_python}", "-m", "uvicorn", f"{SERVERS}.asgi_page:app", "--lifespan", "off")
+
+
+def assert_measured(record: TrialRecord) -> None:
+    """Nothing was wrong with it."""
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.load is not None
+    assert_adds_up(record.load)
+    assert record.load.errors.total == 0
+    assert record.load.ok > 0
+
+
+def test_a_server_behind_tls_is_measured(log: Path, tmp_path: Path) -> None:
+    pem = tmp_path / "tls.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    words = (*PAGE, "--port", "{port}", "--ssl-keyfile", str(pem), "--ssl-certfile", str(pem))
+    record = try_out(topology(*words).model_copy(update={"scheme": "https"}), log)
+    assert_measured(record)
+    assert record.load is not None
+    assert record.load.url.startswith("https://127.0.0.1:")
+
+
+def test_a_server_on_a_unix_socket_is_measured(log: Path) -> None:
+    assert_measured(try_out(topology(*PAGE, "--uds", "{unix_socket}"), log))
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost", "0.0.0.0"])
+def test_a_server_on_another_address_is_measured(host: str, log: Path) -> None:
+    words = (*PAGE, "--host", "{host}", "--port", "{port}")
+    assert_measured(try_out(topology(*words).model_copy(update={"host": host}), log))
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        small("odd", "--kind", "time"),
+        small("odd", "--kind", "gzip"),
+        small("odd", "--kind", "token"),
+        small("odd", "--kind", "pid", "--workers", "{workers}", workers=2),
+    ],
+    ids=["time", "gzip", "token", "pid"],
+)
+def test_bodies_that_differ_rightly_are_no_objection(
+    server: Topology, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "APART_S", APART_S)
+    record = try_out(server, log)
+    assert_measured(record)
+    assert record.body_sha256 is None
+
+
+def test_a_server_without_the_tls_that_is_wanted_fails_the_trial(log: Path) -> None:
+    record = try_out(
+        topology(sys.executable, "-m", "http.server", "{port}").model_copy(update={"scheme": "https"}), log
+    )
+    assert record.status == "failed"
+    assert "speaks plain HTTP, not TLS" in str(record.reason)
