@@ -182,10 +182,10 @@ SERVERS: Final = (
         starts=(
             Start(
                 "uvicorn app:asgi --host {host} --port {port} --no-access-log --workers {workers}"
-                " --limit-max-requests 4000 --limit-max-requests-jitter 4000",
-                Roles(2, supervisors=1, helpers=1),
+                " --limit-max-requests 8000 --limit-max-requests-jitter 8000",
+                # A successor takes a second to come, in which its place is empty: one worker may be there, or two.
+                Roles(1, supervisors=1, helpers=1, most_workers=2),
                 2,
-                is_replacing=True,
             ),
         ),
         remark="Without --workers nobody replaces the one process that ends.",

@@ -28,7 +28,7 @@ def scenario_text(server: RealServer) -> str:
 def page_text(measured: Mapping[str, "Measured"], missing: Mapping[str, Sequence[str]], system: str) -> str:
     """Return the page of the servers that were ``measured``, and of those whose programs are ``missing``, by name."""
     rows = {name: _row(found) for name, found in measured.items()}
-    rows |= {name: (f"not measured: no {', '.join(programs)}", "", "") for name, programs in missing.items()}
+    rows |= {name: (f"not measured: no {', '.join(programs)}", "–", "–") for name, programs in missing.items()}
     servers = [(server, rows[server.name]) for server in SERVERS]
     return TEMPLATES.get_template("servers.md.j2").render(servers=servers, system=system)
 
@@ -37,7 +37,7 @@ def _row(measured: "Measured") -> Sequence[str]:
     """Return the versions of the programs, the processes of the raw server, and those of the cluster."""
     by_kind = {found.start.workers is None: _found_text(found) for found in measured.found}
     programs = [f"{program} {version}" for program, version in measured.versions.items()]
-    return ", ".join(programs), by_kind.get(True, ""), by_kind.get(False, "")
+    return ", ".join(programs), by_kind.get(True, "–"), by_kind.get(False, "–")
 
 
 def _found_text(found: "Found") -> str:
