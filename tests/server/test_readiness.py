@@ -21,7 +21,7 @@ from tests.server.polling import PATIENCE_S
 from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
 
-SHORT_S: Final = 0.3
+SHORT_S: Final = 1.0
 APART_S: Final = probing.APART_S
 GET: Final = Request()
 POST: Final = Request(method="POST", path="/orders")
