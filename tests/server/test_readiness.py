@@ -21,7 +21,7 @@ from tests.server.polling import PATIENCE_S
 from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
 
-SHORT_S: Final = 0.3
+SHORT_S: Final = 1.0
 APART_S: Final = probing.APART_S
 GET: Final = Request()
 POST: Final = Request(method="POST", path="/orders")
@@ -108,7 +108,7 @@ def test_a_server_that_does_not_speak_http_is_not_waited_for(log: Path) -> None:
 
 def test_a_server_that_does_not_listen_is_told(log: Path) -> None:
     with Server(small("never_listens"), log) as server:
-        words = rf"^not ready after {SHORT_S} s \(start_timeout\): it does not listen on port {server.port}$"
+        words = rf"^not ready after {SHORT_S:g} s \(start_timeout\): it does not listen on port {server.port}$"
         with pytest.raises(ServerError, match=words):
             ready_on(server, timeout_s=SHORT_S)
 
@@ -124,7 +124,7 @@ LISTENING: Final = [
 def test_what_a_listening_server_lacks_is_told(topology: Topology, missing: str, log: Path) -> None:
     with Server(topology, log) as server:
         wait_until_listening(server.port)
-        with pytest.raises(ServerError, match=rf"^not ready after {SHORT_S} s \(start_timeout\): {missing}$"):
+        with pytest.raises(ServerError, match=rf"^not ready after {SHORT_S:g} s \(start_timeout\): {missing}$"):
             ready_on(server, timeout_s=SHORT_S)
 
 
