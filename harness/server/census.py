@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
+from statistics import median_high
 from types import TracebackType
 from typing import Final, Self
 
@@ -80,8 +81,13 @@ class Census:
         return self._described(alive)
 
     def at_begin(self) -> list[ServerProcess]:
-        """Return who was there as the window began or, as long as it has not, at the first look; by pid."""
-        return self._described(self._looks[self._begin])
+        """Return who was there as the window began or, as long as it has not, at the first look; by pid. While workers
+        are replaced, who is there when as many of them are as usually."""
+        looks = self._workers()
+        window = looks[self._begin :]
+        usual = self._usual(looks)
+        at = next((at for at, look in enumerate(window, self._begin) if len(look) == usual), self._begin)
+        return self._described(self._looks[at])
 
     def roles(self) -> dict[int, Role]:
         """Return what every process that was ever seen is for, by pid."""
@@ -93,14 +99,13 @@ class Census:
 
     def workers(self) -> WorkerCounts:
         """Return how many workers there were, and what became of them."""
-        roles = self.roles()
-        looks = [{key for key in look if roles[key[0]] == "worker"} for look in self._looks]
+        looks = self._workers()
         window, ready = looks[self._begin :], looks[0]
         before = set().union(*looks[: self._begin + 1])
         exits = {key: self._known[key].exit.status() for key in sorted(set().union(*looks) - window[-1])}
         return WorkerCounts(
             ready=len(ready),
-            found=len(window[0]),
+            found=self._usual(looks),
             least=min(map(len, window)),
             most=max(map(len, window)),
             at_end=len(window[-1]),
@@ -116,6 +121,17 @@ class Census:
             started_before=len(before - ready),
             ended_before=len(before - window[0]),
         )
+
+    def _workers(self) -> list[set[Key]]:
+        """Those that were there, look by look."""
+        roles = self.roles()
+        return [{key for key in look if roles[key[0]] == "worker"} for look in self._looks]
+
+    def _usual(self, looks: list[set[Key]]) -> int:
+        """How many there were as the window began; where some went and others came, in the median of its looks."""
+        window = looks[self._begin :]
+        is_replacing = bool(set().union(*looks) - window[-1]) and bool(set().union(*looks) - looks[0])
+        return median_high(map(len, window)) if is_replacing else len(window[0])
 
     def _see(self) -> frozenset[Key]:
         """Note who is there and what they have used so far."""
@@ -175,15 +191,18 @@ class _Seen:
         self._serves: Counter[Place] = Counter()  # accepted connections that it held at a time, at most
         self._looks_served = 0
         self._reaches: set[Place] = set()
-        self._cpu_s, self._wakes = 0.0, 0
+        self._cpu_s, self._reaped_cpu_s, self._wakes = 0.0, 0.0, 0
         self.count()
-        self._first_cpu_s, self._first_wakes = (0.0, 0) if is_from_birth else (self._cpu_s, self._wakes)
+        self._first_cpu_s, self._first_reaped_cpu_s, self._first_wakes = (
+            (0.0, 0.0, 0) if is_from_birth else (self._cpu_s, self._reaped_cpu_s, self._wakes)
+        )
 
     def count(self) -> None:
         """Read what it has used so far. Raises psutil.NoSuchProcess."""
         with self._process.oneshot():
             cpu = self._process.cpu_times()
-            self._cpu_s, self._wakes = cpu.user + cpu.system, self._process.num_ctx_switches().voluntary
+            self._cpu_s, self._reaped_cpu_s = cpu.user + cpu.system, cpu.children_user + cpu.children_system
+            self._wakes = self._process.num_ctx_switches().voluntary
             self._threads = self._process.num_threads()
             self._name = self._process.name().encode(errors="replace").decode()  # the kernel may cut within a character
             self._program = _program(self._process)  # it may have been another before it called exec
@@ -209,6 +228,7 @@ class _Seen:
             looks_served=self._looks_served,
             holds_sockets=self.holds_sockets,
             cpu_s=self._cpu_s - self._first_cpu_s,
+            reaped_cpu_s=self._reaped_cpu_s - self._first_reaped_cpu_s,
             wakes=self._wakes - self._first_wakes,
         )
 

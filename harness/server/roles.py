@@ -25,7 +25,8 @@ class Activity:
     """What one process was seen to do. ``listens``, ``serves`` and ``reaches`` are the places whose listening socket it
     holds, of which it held accepted connections, and to which it held connections of its own.
 
-    ``cpu_s`` and ``wakes`` (how often it slept and was woken) count since it was first seen.
+    ``cpu_s``, ``reaped_cpu_s`` (of children that ended) and ``wakes`` (how often it slept and was woken) count since it
+    was first seen.
     """
 
     pid: int
@@ -38,6 +39,7 @@ class Activity:
     looks_served: int = 0  # how often it was seen to hold any
     holds_sockets: bool = False
     cpu_s: float = 0.0
+    reaped_cpu_s: float = 0.0
     wakes: int = 0
 
 
@@ -101,10 +103,18 @@ class _Family:
             for pid, process in self.by_pid.items()
             if pid not in outer and (public not in process.listens or pid in above) and process.program not in STORES
         ]
-        at = {process.pid: (process.listens | process.serves) - {public} for process in inner}
-        used_s = sum(process.cpu_s for process in inner if at[process.pid])
-        all_s = sum(process.cpu_s for process in self.by_pid.values())
-        return set().union(*at.values()) if outer and used_s and used_s >= MIN_BEHIND * all_s else set()
+        served = set().union(*(process.serves for process in inner))
+        # A Unix socket at which nothing came is for something else, such as gunicorn's control socket.
+        places = {
+            place
+            for process in inner
+            for place in (process.listens | process.serves) - {public}
+            if place in served or isinstance(place, int)
+        }
+        at_work = [process for process in inner if (process.listens | process.serves) & places]
+        used_s = sum(process.cpu_s + process.reaped_cpu_s for process in at_work)
+        all_s = sum(process.cpu_s + process.reaped_cpu_s for process in self.by_pid.values())
+        return places if outer and used_s and used_s >= MIN_BEHIND * all_s else set()
 
     def workers_at(self, places: set[Place]) -> set[int]:
         """Return those that work on what comes to these places."""
@@ -120,12 +130,14 @@ class _Family:
             return certain
         busy_s = max(MIN_BUSY_S, AS_BUSY * median(self.by_pid[pid].cpu_s for pid in certain))
         busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
-        # Whose connections are over in no time may never be seen to hold one; but not where others so often are.
+        # Whose connections are over in no time may never be seen to hold one; but not where others so often are. And who
+        # has to replace workers all the time is busy with that.
+        accepting = {pid for pid in busy & listening if not self.by_pid[pid].reaped_cpu_s}
         if max(self.by_pid[pid].looks_served for pid in certain) >= MIN_LOOKS:
-            busy -= listening
+            accepting = set()
         programs = {self.by_pid[pid].program for pid in certain}
-        alike = {pid for pid in busy if self.by_pid[pid].program in programs}
-        return certain | (busy & listening) | (alike - self.ancestors_of(certain))
+        alike = {pid for pid in busy - listening if self.by_pid[pid].program in programs}
+        return certain | accepting | (alike - self.ancestors_of(certain))
 
     def leaves_with_sockets(self) -> set[int]:
         """Return those that hold a socket and are above nobody who does: the likely workers where none was seen at

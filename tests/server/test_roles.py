@@ -24,6 +24,7 @@ def process(
     looks_served: int = 8,
     holds_sockets: bool = True,
     cpu_s: float = 0.0,
+    reaped_cpu_s: float = 0.0,
     wakes: int = 0,
 ) -> Activity:
     """What one process was seen to do; whoever serves does so in every look."""
@@ -38,6 +39,7 @@ def process(
         looks_served=looks_served if serves else 0,
         holds_sockets=holds_sockets,
         cpu_s=cpu_s,
+        reaped_cpu_s=reaped_cpu_s,
         wakes=wakes,
     )
 
@@ -194,6 +196,25 @@ SERVERS: Final = {
         ],
         {11, 12},
         supervisors={10},
+    ),
+    "a parent that forks all the time, with a socket to be controlled by (gunicorn --max-requests)": Seen(
+        [
+            process(10, listens=(PUBLIC, "/run/gunicorn.ctl"), cpu_s=0.4, reaped_cpu_s=0.3),
+            process(11, 10, listens=LISTENS, cpu_s=0.6),
+        ],
+        {11},
+        supervisors={10},
+    ),
+    "workers behind a proxy that are replaced all the time (PHP-FPM, pm.max_requests)": Seen(
+        [
+            process(10, listens=LISTENS, program="nginx"),
+            process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.9, program="nginx"),
+            process(12, listens=(SOCKET,), cpu_s=0.2, reaped_cpu_s=0.7, program="php-fpm8.2"),
+            process(13, 12, listens=(SOCKET,), serves=(SOCKET,), cpu_s=0.02, program="php-fpm8.2"),
+        ],
+        {13},
+        fronts={11},
+        supervisors={10, 12},
     ),
     "a store beside it is no worker (Redis)": Seen(
         [
