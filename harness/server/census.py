@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
-from statistics import median_high
 from types import TracebackType
 from typing import Final, Self
 
@@ -81,13 +80,12 @@ class Census:
         return self._described(alive)
 
     def at_begin(self) -> list[ServerProcess]:
-        """Return who was there as the window began or, as long as it has not, at the first look; by pid. While workers
-        are replaced, who is there when as many of them are as usually."""
+        """Return who was there as the window began or, as long as it has not, at the first look; by pid. Where workers
+        are replaced, who was there when all of them were."""
         looks = self._workers()
-        window = looks[self._begin :]
-        usual = self._usual(looks)
-        at = next((at for at, look in enumerate(window, self._begin) if len(look) == usual), self._begin)
-        return self._described(self._looks[at])
+        in_order = [*range(self._begin, len(looks)), *range(self._begin)]
+        found = self._found(looks)
+        return self._described(self._looks[next(at for at in in_order if len(looks[at]) == found)])
 
     def roles(self) -> dict[int, Role]:
         """Return what every process that was ever seen is for, by pid."""
@@ -105,7 +103,7 @@ class Census:
         exits = {key: self._known[key].exit.status() for key in sorted(set().union(*looks) - window[-1])}
         return WorkerCounts(
             ready=len(ready),
-            found=self._usual(looks),
+            found=self._found(looks),
             least=min(map(len, window)),
             most=max(map(len, window)),
             at_end=len(window[-1]),
@@ -127,11 +125,11 @@ class Census:
         roles = self.roles()
         return [{key for key in look if roles[key[0]] == "worker"} for look in self._looks]
 
-    def _usual(self, looks: list[set[Key]]) -> int:
-        """How many there were as the window began; where some went and others came, in the median of its looks."""
+    def _found(self, looks: list[set[Key]]) -> int:
+        """How many there were as the window began; where some went and others came, at most at a time."""
         window = looks[self._begin :]
         is_replacing = bool(set().union(*looks) - window[-1]) and bool(set().union(*looks) - looks[0])
-        return median_high(map(len, window)) if is_replacing else len(window[0])
+        return (max(map(len, window)) or max(map(len, looks))) if is_replacing else len(window[0])
 
     def _see(self) -> frozenset[Key]:
         """Note who is there and what they have used so far."""

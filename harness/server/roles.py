@@ -103,13 +103,13 @@ class _Family:
             for pid, process in self.by_pid.items()
             if pid not in outer and (public not in process.listens or pid in above) and process.program not in STORES
         ]
-        served = set().union(*(process.serves for process in inner))
-        # A Unix socket at which nothing came is for something else, such as gunicorn's control socket.
+        # A Unix socket of those who started the front, at which nothing came, is for something else, such as to control
+        # gunicorn by.
         places = {
             place
             for process in inner
             for place in (process.listens | process.serves) - {public}
-            if place in served or isinstance(place, int)
+            if place in process.serves or isinstance(place, int) or process.pid not in above
         }
         at_work = [process for process in inner if (process.listens | process.serves) & places]
         used_s = sum(process.cpu_s + process.reaped_cpu_s for process in at_work)
@@ -130,8 +130,8 @@ class _Family:
             return certain
         busy_s = max(MIN_BUSY_S, AS_BUSY * median(self.by_pid[pid].cpu_s for pid in certain))
         busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
-        # Whose connections are over in no time may never be seen to hold one; but not where others so often are. And who
-        # has to replace workers all the time is busy with that.
+        # Whose connections are over in no time may never be seen to hold one; but not where others so often are. And
+        # who has to replace workers all the time is busy with that.
         accepting = {pid for pid in busy & listening if not self.by_pid[pid].reaped_cpu_s}
         if max(self.by_pid[pid].looks_served for pid in certain) >= MIN_LOOKS:
             accepting = set()

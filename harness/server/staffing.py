@@ -36,13 +36,15 @@ def _fits(topology: Topology, counts: WorkerCounts) -> bool:
     if topology.workers is None and counts.ready <= 1:
         return True  # one process that its own settings let become a pool under load
     expected = topology.workers or 1
-    if counts.is_replacing:  # one that goes may be missed for a moment, or doubled
-        return counts.least <= expected <= counts.most
+    if counts.is_replacing:  # those that go may be missed for a while, or doubled: before the load nobody had to
+        return counts.ready == expected
     return counts.least == expected == counts.most
 
 
 def _mismatch(topology: Topology, counts: WorkerCounts) -> str:
-    if counts.least == counts.most:
+    if counts.is_replacing:
+        found = f"{_workers(counts.ready)} {'was' if counts.ready == 1 else 'were'} found before the load"
+    elif counts.least == counts.most:
         found = f"{_workers(counts.found)} {'was' if counts.found == 1 else 'were'} found"
     else:
         found = f"{counts.least} to {counts.most} workers were found"

@@ -70,3 +70,11 @@ def test_an_end_is_told_in_words() -> None:
     assert exit_text(3) == "exit status 3"
     assert exit_text(-9) == "SIGKILL"
     assert exit_text(-40) == "signal 40"
+
+
+def test_a_zombie_tells_how_it_ended() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    watch = ExitWatch(child.pid)
+    wait_until(lambda: watch.status() == 3, "it to end, which nobody has waited for")
+    assert child.wait() == 3
+    watch.close()
