@@ -143,11 +143,12 @@ def test_commits_that_both_answer_badly_are_not_judged(
     repository.write(".gitignore", ".env\n")
     repository.write(".env", "SHOP_DB=shop.db\n")
     text = (repository.path / "page.toml").read_text()
+    text = text.replace("name =", 'start_timeout = "1s"\nname =', 1)
     repository.write("page.toml", text.replace("[load]", "[load]\nexpect_length = 1", 1))
     done = ab("--base", "before", "--rounds", "1")
-    assert done.exit_code == 1, done.output
-    assert "harness: no trial counts: " in done.stderr
-    assert "requests were answered with another body than expected" in done.stderr
+    assert done.exit_code == 2, done.output
+    assert "harness: nothing could be measured: " in done.stderr
+    assert "GET / is answered with 5 bytes, not with 1" in done.stderr
     assert "The checkouts lack what git ignores here: .env." in done.stdout
 
 

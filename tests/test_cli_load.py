@@ -34,7 +34,7 @@ from tests.generator.transport_server import TransportServer, tcp_listener
 
 BODY = b"hello world\n"
 SHORT = ("-d", "100ms")
-OPEN = ("-R", "200", *SHORT)
+OPEN = ("-R", "200", "-d", "300ms")
 POISSON = Arrivals(kind="poisson", rate_per_s=200)
 
 

@@ -1,6 +1,7 @@
 """How a run is told at its end: in the form that was asked for, and as an exit code."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -27,15 +28,7 @@ EXIT_CODES: Final = (
 )
 
 
-ENDED: Final = {
-    "connect": "found no connection",
-    "read": "were closed before the answer was whole",
-    "write": "were closed while they were sent",
-    "timeout": "timed out (timeout)",
-    "status": "were answered with another status than expected (expect_status; below 400 where that is not given)",
-    "body": "were answered with another body than expected",
-    "protocol": "were answered with what is not HTTP/1.1",
-}
+_FIGURES: Final = re.compile(r"[\d,.]+")
 
 
 class Format(StrEnum):
@@ -152,18 +145,12 @@ def has_answers(run: Run) -> bool:
 
 
 def why_nothing_counts(records: Sequence[TrialRecord]) -> str:
-    """Return the most frequent reason against trials of which none counts, and of what they were offered how most of it
-    ended."""
-    (reason, times), *others = Counter(record.reason or record.status for record in records).most_common()
-    said = f"no trial counts: in {times} of {len(records)}, {reason}" if others else f"no trial counts: {reason}"
-    loads = [record.load for record in records if record.load]
-    kind, many = Counter({kind: sum(getattr(load.errors, kind) for load in loads) for kind in ENDED}).most_common(1)[0]
-    offered = sum(load.started for load in loads)
-    if many:
-        return f"{said}; {many:,} of {offered:,} requests {ENDED[kind]}"
-    if offered and not any(load.ok for load in loads):
-        return f"{said}; none of {offered:,} requests was answered before the window ended"
-    return said
+    """Return the most frequent reason against trials of which none counts; figures make no reason another one."""
+    reasons = [record.reason or record.status for record in records]
+    kinds = Counter(_FIGURES.sub("", reason) for reason in reasons)
+    (kind, times), *others = kinds.most_common()
+    reason = next(reason for reason in reasons if _FIGURES.sub("", reason) == kind)
+    return f"no trial counts: in {times} of {len(records)}, {reason}" if others else f"no trial counts: {reason}"
 
 
 def _say(text: str) -> None:

@@ -41,11 +41,9 @@ class ExitWatch:
     def _of_zombie(self) -> int | None:
         """Until its parent has waited for it, by the last field of its state (proc_pid_stat(5))."""
         with contextlib.suppress(OSError):
-            state, *_, exit_code = (
-                Path(f"/proc/{self._pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            )
-            if state == _ZOMBIE:
-                return int(exit_code)
+            fields = Path(f"/proc/{self._pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] == _ZOMBIE:
+                return int(fields[-1])
         return None
 
     @staticmethod

@@ -134,6 +134,7 @@ def test_the_name_of_a_process_can_be_written_down(log: Path) -> None:
 def test_a_step_of_the_system_clock_makes_no_other_process(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Psutil adds the boot time, which the kernel moves with the clock, to what it knows of a process."""
     with Server(small("page"), log) as server:
+        wait_until_listening(server.port)
         before = take_census(server)
         stepped_s = psutil.boot_time() + 60
         monkeypatch.setattr("psutil._pslinux.boot_time", lambda: stepped_s)
