@@ -16,7 +16,6 @@ from harness.cli import offer
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.generator.load import SAFE_METHODS, Request, check_path
 from harness.scenario.topology import is_secret
-from harness.server.census import workers_of
 from harness.text import printable
 from harness.units import duration_text
 
@@ -84,7 +83,7 @@ def init_command(
         _write(out, found.draft.text)
     console = Console()
     console.print(_findings(found))
-    outlined = "" if found.draft.topology.workers else "add a cluster at its end, where one is outlined, and "
+    outlined = "" if found.draft.compares_workers else "add a cluster at its end, where one is outlined, and "
     closing = printable(f"Wrote {out}. Next: {outlined}harness compare {found.draft.file}")
     console.print(closing, markup=False, highlight=False, soft_wrap=True)
 
@@ -163,17 +162,14 @@ def _write(path: Path, text: str) -> None:
 
 def _findings(found: "Discovery") -> Table:
     """What the server turned out to be."""
-    draft, compared = found.draft, found.draft.topology.workers
+    draft = found.draft
     tls = {"TLS": "spoken; its certificate is not checked, as it is this machine's own"} if found.target.tls else {}
-    workers = len(workers_of(found.ready.census))
     rows = {
         **_where(found),
         **tls,
         "path": f"{draft.path}, answered with {found.ready.body_bytes or 0:,} bytes",
         "ready": f"after {duration_text(found.ready.ready_s)}",
-        "workers": f"{workers} found; {_listed(compared)} will be compared"
-        if isinstance(compared, tuple)
-        else str(workers),
+        "workers": _workers(found),
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
@@ -192,6 +188,15 @@ def _where(found: "Discovery") -> dict[str, str]:
         }
     port = where_text(found.target).removeprefix("port ")
     return {"port": f"{port}, {fixed if topology.port else 'any free one works'}"}
+
+
+def _workers(found: "Discovery") -> str:
+    compared = found.draft.topology.workers
+    if isinstance(compared, tuple):
+        return f"{found.workers} found; {_listed(compared)} will be compared"
+    return (
+        f"{found.workers} found, which nothing in the command says: taken as found" if compared else str(found.workers)
+    )
 
 
 def _listed(numbers: Sequence[int]) -> str:

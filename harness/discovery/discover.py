@@ -2,23 +2,31 @@
 
 import contextlib
 import shlex
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
-from harness.discovery.command import as_typed, as_written
+from harness.discovery.command import as_found, as_typed, as_written
 from harness.discovery.draft import Draft
 from harness.discovery.failure import DiscoveryError
 from harness.discovery.listening import Wanted, find_target
 from harness.discovery.paths import USUAL, find_path
 from harness.generator.load import Expectation, Load, Request, Target
 from harness.scenario import Topology, load_scenario
-from harness.scenario.topology import check_placeholders
+from harness.scenario.topology import TopologyTable, check_placeholders
+from harness.server.census import Census, workers_of
 from harness.server.guarded import ServerError
 from harness.server.launch import Server, log_tail, what_is_missing
+from harness.server.probing import ask_at_once
+from harness.server.question import Question
 from harness.server.readiness import Ready, wait_until_ready
+
+AT_ONCE: Final = 16  # requests, to see which processes answer
+WATCHED_S: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Discovery:
-    """A scenario, and how the last of its topologies started. ``target`` is where it listened as it was typed."""
+    """A scenario, and how the last of its topologies started. ``target`` is where it listened as it was typed, of
+    workers the scenario has it ``said`` so many, and so many ``workers`` were found when many asked at once."""
 
     draft: Draft
     target: Target
     ready: Ready
+    said: int
+    workers: int
 
 
 def discover(wish: Wish, name: str, file: str) -> Discovery:
@@ -71,15 +82,25 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
             headers=wish.headers,
             statuses=wish.statuses,
         )
-        variable = f"PORT={target.port}" if target.unix_socket is None else f"SOCKET={target.unix_socket}"
-        why_fixed = f"nothing in the command says clearly which it is (where a variable does: --env {variable})"
-        *better, last = as_written(typed, target)
-        for table in better:
-            try:
-                return _checked(written(topology=table, why_fixed=why_fixed), target, folder)
-            except DiscoveryError as error:
-                why_fixed = f"on another the command does not work ({str(error).splitlines()[0]})"
-        return _checked(written(topology=last, why_fixed=why_fixed), target, folder)
+        found = _first_that_works(as_written(typed, target), written, target, folder)
+        if typed.workers is not None or found.workers == found.said:
+            return found
+        written = partial(written, workers_found=found.workers)
+        return _first_that_works(as_found(typed, target), written, target, folder)
+
+
+def _first_that_works(
+    tables: Iterator[TopologyTable], written: Callable[..., Draft], target: Target, folder: Path
+) -> Discovery:
+    variable = f"PORT={target.port}" if target.unix_socket is None else f"SOCKET={target.unix_socket}"
+    why_fixed = f"nothing in the command says clearly which it is (where a variable does: --env {variable})"
+    *better, last = tables
+    for table in better:
+        try:
+            return _checked(written(topology=table, why_fixed=why_fixed), target, folder)
+        except DiscoveryError as error:
+            why_fixed = f"on another the command does not work ({str(error).splitlines()[0]})"
+    return _checked(written(topology=last, why_fixed=why_fixed), target, folder)
 
 
 def _look(typed: Topology, wish: Wish, log: Path) -> tuple[Target, str]:
@@ -103,7 +124,17 @@ def _checked(draft: Draft, target: Target, folder: Path) -> Discovery:
     with _running(topology, log, f"started again, as {topology.name}: ") as server:
         load = scenario.load.at(server.target, seed=0)
         ready = wait_until_ready(server, load, topology.workers, scenario.start_timeout_s)
-    return Discovery(draft, target, ready)
+        workers = _count_workers(server, Question.of_load(load), topology.workers)
+    return Discovery(draft, target, ready, topology.workers or 1, workers)
+
+
+def _count_workers(server: Server, page: Question, declared: int | None) -> int:
+    """Return how many processes work when many requests come at once, if they may be sent again and again."""
+    until_s = time.monotonic() + WATCHED_S
+    with Census(server, declared) as census, census.looking():
+        while page.is_safe and time.monotonic() < until_s:
+            ask_at_once(page, AT_ONCE)
+        return len(workers_of(census.alive()))
 
 
 @contextlib.contextmanager

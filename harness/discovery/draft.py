@@ -19,7 +19,8 @@ Value = str | int | list[str] | list[int] | dict[str, str]
 @dataclass(frozen=True)
 class Draft:
     """What the file says. ``file`` is where it will be and ``typed`` the command as it was given; ``is_guessed`` is a
-    path that nobody asked for, and ``why_fixed`` tells of a port that is."""
+    path that nobody asked for, ``why_fixed`` tells of a port that is, and ``workers_found`` are those that something
+    else than the command decides on."""
 
     file: str
     typed: str
@@ -29,9 +30,15 @@ class Draft:
     start_timeout_s: float
     topology: TopologyTable
     why_fixed: str
+    workers_found: int | None = None
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
     statuses: tuple[int, ...] = ()
+
+    @property
+    def compares_workers(self) -> bool:
+        """Whether the topology is started with several numbers of workers."""
+        return isinstance(self.topology.workers, tuple)
 
     @property
     def text(self) -> str:

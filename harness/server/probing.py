@@ -24,13 +24,13 @@ def ask_again(page: Question, before: Sequence[Answer], answered_s: float, worke
     connections at once that each worker is likely to give one. Raises ServerError when there are none, or no end.
     """
     if not before:
-        first = _answers(page, 1)
+        first = ask_at_once(page, 1)
         return [*first, *ask_again(page, first, time.monotonic(), workers)]
-    second = _answers(page, 1)
+    second = ask_at_once(page, 1)
     if not page.is_compared or before[0].body_sha256 != second[0].body_sha256:
         return second
     time.sleep(max(0.0, answered_s + APART_S - time.monotonic()))
-    return second + _answers(page, _number_of_probes(workers, second[0].took_s))
+    return second + ask_at_once(page, _number_of_probes(workers, second[0].took_s))
 
 
 def _number_of_probes(workers: int, took_s: float) -> int:
@@ -38,8 +38,9 @@ def _number_of_probes(workers: int, took_s: float) -> int:
     return max(1, min(workers + MORE_PROBES, MAX_PROBES, in_time))
 
 
-def _answers(page: Question, number: int) -> list[Answer]:
-    """Return the answers to so many requests, each sent over a connection of its own before the first is read."""
+def ask_at_once(page: Question, number: int) -> list[Answer]:
+    """Return the answers to so many requests, each sent over a connection of its own before the first is read. Raises
+    ServerError."""
     deadline_s = time.monotonic() + ANSWER_S
     try:
         with ExitStack() as open_connections:

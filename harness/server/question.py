@@ -34,7 +34,7 @@ class Question:
         else:
             data = load.data and load.data.model_copy(update={"rows": load.data.rows[-1:]})
             asked = first_request(load.model_copy(update={"data": data}))
-        is_compared = len(load.requests) == 1 and load.data is None and load.expect.body_sha256 is None
+        is_compared = len(load.requests) == 1 and load.data is None and load.expect.wants_same_body
         return cls(_with(load, asked), load.expect, is_compared)
 
     @property

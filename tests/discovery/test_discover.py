@@ -14,7 +14,7 @@ from harness.discovery.discover import Discovery, Wish, discover
 from harness.discovery.failure import DiscoveryError
 from harness.scenario import load_scenario
 from harness.server.launch import free_port
-from tests.server.topologies import ROOT
+from tests.server.topologies import ROOT, SERVERS
 
 PYTHONPATH: Final = {"PYTHONPATH": str(ROOT)}
 SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
@@ -118,3 +118,27 @@ def test_what_is_asked_is_written_down() -> None:
 def test_a_stream_is_told() -> None:
     stream = ("{harness_python}", "-m", "tests.server.servers.odd", "--kind", "stream", "--port", "{port}")
     assert "sends an answer without end" in refusal(*stream, path="/", start_timeout_s=2.0)
+
+
+def test_workers_that_nothing_in_the_command_decides_on_are_taken_as_found() -> None:
+    discovery = found("{harness_python}", "-m", f"{SERVERS}.prefork", "--port", f"{free_port()}", "--workers", "3")
+    assert (discovery.workers, discovery.draft.topology.workers) == (3, "as found")
+    assert 'workers = "as found" # 3 answered' in discovery.draft.text
+
+
+def test_workers_of_which_the_parent_is_one_are_found() -> None:
+    discovery = found(
+        "{harness_python}", "-m", f"{SERVERS}.serving_parent", "--port", f"{free_port()}", "--workers", "2"
+    )
+    assert discovery.workers == 2
+
+
+def test_a_configuration_that_decides_on_the_number_wins_over_the_option(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 2\ndef on_starting(server):\n    server.num_workers = 2\n")
+    app = ("wsgiref.simple_server:demo_app", "--no-control-socket")
+    command = ("{harness_python}", "-m", "gunicorn", *app, "-w", "1", "-c", str(tmp_path / "gunicorn.conf.py"))
+    discovery = found(*command, "-b", f"127.0.0.1:{free_port()}")
+    assert (discovery.workers, discovery.draft.topology.workers) == (2, "as found")
+    assert discovery.draft.topology.command[discovery.draft.topology.command.index("-w") + 1] == "1"
