@@ -33,7 +33,8 @@ def make_trials(
     for planned in trials:
         audience.begin(planned)
         log = folder.log_path(planned.id)
-        record = run_trial(planned, prepared.scenario, prepared.placement, log, audience.progress)
+        known = folder.body_sha256(planned.topology.name)
+        record = run_trial(planned, prepared.scenario, prepared.placement, log, audience.progress, known)
         folder.append(record)
         audience.end(record)
         yield record

@@ -47,8 +47,18 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch) -> TrialRecord:
-    """Make one trial. Whatever goes wrong with server or generator ends in a failed or an invalid record."""
+def run_trial(
+    planned: PlannedTrial,
+    scenario: Scenario,
+    placement: Placement,
+    log: Path,
+    watch: Watch,
+    known_body: str | None = None,
+) -> TrialRecord:
+    """Make one trial. Whatever goes wrong with server or generator ends in a failed or an invalid record.
+
+    ``known_body`` is the digest of the body that an earlier trial of the topology found to be always the same.
+    """
     record = TrialRecord(
         trial=planned.id,
         block=planned.block,
@@ -61,7 +71,7 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, l
     )
     watch(Progress(Phase.STARTING))
     try:
-        made = _on_a_free_port(planned, scenario, placement, log, watch)
+        made = _on_a_free_port(planned, scenario, placement, log, watch, known_body)
     except (ServerError, GeneratorError) as error:
         return record.model_copy(update={"reason": str(error), "log_tail": log_tail(log)})
     tail = log_tail(log) if made["reason"] else []
@@ -69,16 +79,18 @@ def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, l
 
 
 def _on_a_free_port(
-    planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch
+    planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch, known_body: str | None
 ) -> dict[str, Any]:
     """What was measured; on another port where somebody else took the first between its choice and its use."""
     for _ in range(PORTS - 1 if planned.topology.port is None else 0):
         with contextlib.suppress(PortTakenError):
-            return _made(planned, scenario, placement, log, watch)
-    return _made(planned, scenario, placement, log, watch)
+            return _made(planned, scenario, placement, log, watch, known_body)
+    return _made(planned, scenario, placement, log, watch, known_body)
 
 
-def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch) -> dict[str, Any]:
+def _made(
+    planned: PlannedTrial, scenario: Scenario, placement: Placement, log: Path, watch: Watch, known_body: str | None
+) -> dict[str, Any]:
     """Launch, measure and stop; return the fields of the record. Raises ServerError or GeneratorError."""
     with (
         Generator(placement.processes, placement.generator) as generator,
@@ -88,7 +100,7 @@ def _made(planned: PlannedTrial, scenario: Scenario, placement: Placement, log: 
         offer = scenario.load if planned.rate_per_s is None else scenario.load.offered(planned.rate_per_s)
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         workers, ready_path = planned.topology.workers, scenario.load.ready_path
-        ready = wait_until_ready(server, load, workers, scenario.start_timeout_s, ready_path)
+        ready = wait_until_ready(server, load, workers, scenario.start_timeout_s, ready_path, known_body)
         with Census(server, workers) as census:
             monitor = Monitor(census.alive, server.guardian_pid, pace)
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.record import SCHEMA_VERSION, Run, RunFolderError, read_run
+from harness.record import SCHEMA_VERSION, Run, RunFolder, RunFolderError, read_run
 from tests.made_runs import made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
@@ -165,3 +165,21 @@ def test_what_a_terminal_would_obey_is_written_out(tmp_path: Path) -> None:
     reason = "\x1b[2J\x07 \u202eevil\n# title"
     run = made_run(tmp_path, scenario_of([RAW], 1), [record(1, RAW, 100.0, status="failed", reason=reason)])
     assert run.records[0].reason == "\\x1b[2J\\x07 \\u202eevil\\n# title"
+
+
+def test_a_folder_knows_the_body_that_good_trials_found_always_the_same(tmp_path: Path) -> None:
+    good, bad, other = (
+        topology("raw", baseline=True),
+        topology("cluster-2", workers=2),
+        topology("cluster-4", workers=4),
+    )
+    records = [
+        record(1, good, 100, body=(5, "a" * 64)),
+        record(1, bad, 100, status="invalid", reason="bodies were not the same", body=(5, "b" * 64)),
+        record(1, other, 100, body=(5, None)),
+    ]
+    run = made_run(tmp_path, scenario_of([good, bad, other], 1), records)
+    folder = RunFolder.reopen(run)
+    assert [folder.body_sha256(each.name) for each in (good, bad, other)] == ["a" * 64, None, None]
+    folder.append(record(2, other, 100, body=(5, "c" * 64)))
+    assert folder.body_sha256(other.name) == "c" * 64

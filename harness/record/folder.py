@@ -35,6 +35,7 @@ class RunFolder:
         self.path = path
         self.logs = path / "logs"
         self._resumed_at: list[datetime] = []
+        self._bodies: dict[str, str] = {}  # their digests, by topology
 
     @classmethod
     def create(cls, results: Path, info: RunInfo, scenario: Scenario, environment: Environment) -> Self:
@@ -55,6 +56,8 @@ class RunFolder:
     def reopen(cls, run: Run) -> Self:
         """The folder of a run that goes on. Raises RunFolderError where it can't be written any more."""
         folder = cls(run.path)
+        for record in run.records:
+            folder._note_body(record)
         folder._resumed_at = [*(run.ending.resumed_at if run.ending else []), datetime.now(UTC)]
         trials = run.path / "trials.jsonl"
         if links := [path.name for path in (trials, folder.logs) if path.is_symlink()]:
@@ -71,6 +74,11 @@ class RunFolder:
     def log_path(self, trial: str) -> Path:
         """Where the server of a trial writes its log."""
         return self.logs / f"{trial}.log"
+
+    def body_sha256(self, topology: str) -> str | None:
+        """Return the digest of the body that a trial of the topology found to be always the same, if one that
+        counts did."""
+        return self._bodies.get(topology)
 
     def append(self, record: TrialRecord) -> None:
         """Add the record and return when it is on disk. Raises RunFolderError, and nothing was added."""
@@ -90,6 +98,11 @@ class RunFolder:
                 f"{self.path}: can't write the record of {record.trial}: {error.strerror}. Those before it are there:"
                 f" go on with harness resume {self.path}"
             ) from error
+        self._note_body(record)
+
+    def _note_body(self, record: TrialRecord) -> None:
+        if record.status == "ok" and record.body_sha256 is not None:
+            self._bodies[record.topology] = record.body_sha256
 
     def end(self, reason: EndReason) -> None:
         """Say that the run has ended, and why. Raises RunFolderError."""

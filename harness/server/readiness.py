@@ -38,7 +38,12 @@ class Ready:
 
 
 def wait_until_ready(
-    server: Server, load: Load, workers: int | None, timeout_s: float, ready_path: str | None = None
+    server: Server,
+    load: Load,
+    workers: int | None,
+    timeout_s: float,
+    ready_path: str | None = None,
+    known_body: str | None = None,
 ) -> Ready:
     """Wait for a good answer by a process of the server, and then, without asking, for its workers.
 
@@ -56,7 +61,8 @@ def wait_until_ready(
     census = take_census(server)
     answers = [answer] if ready_path is None else []
     if page.is_safe:
-        answers += ask_again(page, answers, answered_s, max(len(workers_of(census)), workers or 1))
+        expected = max(len(workers_of(census)), workers or 1)
+        answers += ask_again(page, answers, answered_s, expected, known_body)
     digests = {each.body_sha256 for each in answers}
     return Ready(
         ready_s=complete_s - began_s,
