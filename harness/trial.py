@@ -145,9 +145,10 @@ def _measure(
                 monitor.sample()
             case Measured():
                 monitor.sample()
+                usage = monitor.usage()
                 census.look()
             case LoadResult():
-                return event, monitor.usage()
+                return event, usage
         server.check_alive()
         watch(Progress(Phase.MEASURING, event if isinstance(event, Second) else None))
     raise GeneratorError("the generator ended without a result")

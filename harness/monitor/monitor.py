@@ -13,7 +13,7 @@ from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.machine import read_machine, used_by_machine
 from harness.monitor.pace import Pace
 from harness.monitor.processes import ProcessReading, read_pss_bytes, used_by_process
-from harness.record import ServerProcess, Usage, UsageSecond
+from harness.record import ProcessUsage, ServerProcess, Usage, UsageSecond
 from harness.units import NS_PER_US
 
 
@@ -80,25 +80,28 @@ class Monitor:
         self._series.append(self._row())
 
     def usage(self) -> Usage:
-        """What was used between :meth:`begin` and the last :meth:`sample`."""
+        """What was used between :meth:`begin` and the last :meth:`sample`. Reads the memory too: call it before much
+        can have changed."""
         return Usage(
             window_s=self._end_s - self._begin_s,
-            processes=[
-                used_by_process(
-                    watched.listed,
-                    watched.first,
-                    watched.last,
-                    lived_s=watched.until_s - watched.since_s,
-                    pss_bytes=read_pss_bytes(process) if self._lives(process) else None,
-                    ended=not self._lives(process),
-                )
-                for process, watched in self._watched.items()
-            ],
+            processes=[self._used(process, watched) for process, watched in self._watched.items()],
             reaped_cpu_s=self._reaped_cpu_s,
             is_cpu_lost=self._is_cpu_lost,
             machine=used_by_machine(self._first_machine, self._last_machine),
             pace_us=harmonic_mean(self._pace_ns) / NS_PER_US if self._pace_ns else None,
             series=self._series,
+        )
+
+    def _used(self, process: psutil.Process, watched: Watched) -> ProcessUsage:
+        pss_bytes = read_pss_bytes(process) if self._lives(process) else None
+        ended = not self._lives(process) or (pss_bytes is None and not process.is_running())  # since the last reading
+        return used_by_process(
+            watched.listed,
+            watched.first,
+            watched.last,
+            lived_s=watched.until_s - watched.since_s,
+            pss_bytes=pss_bytes,
+            ended=ended,
         )
 
     def _watch(self) -> None:

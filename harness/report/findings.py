@@ -184,10 +184,10 @@ def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Find
     wanting = [summary for summary in summaries if summary.is_oversubscribed]
     if wanting:
         free = wanting[0].trials[0].free_cores
-        generator = "" if run.info.placement.generator else ", which they shared with the generator"
-        wanted = ", ".join(f"`{summary.name}` {summary.demanded_cores:.1f}" for summary in wanting)
+        generator = "" if run.info.placement.generator else ", shared with the generator"
+        wanted = ", ".join(f"`{summary.name}` could have used {summary.demanded_cores:.1f}" for summary in wanting)
         yield Finding(
-            f"Oversubscribed: of {free:.3g} core{'' if free == 1 else 's'}{generator}, could have been used: {wanted}.",
+            f"Oversubscribed: {wanted} of {free:.3g} core{'' if free == 1 else 's'}{generator}.",
             "Servers that lack cores measure contention, not scaling: repeat on a larger machine.",
         )
 

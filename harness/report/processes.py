@@ -29,15 +29,19 @@ def processes_rows(run: Run, summaries: Sequence[TopologySummary]) -> Iterator[P
 
 
 def _listed(processes: Sequence[ServerProcess], role: Role) -> str:
-    """Return them by name: ``2 × gunicorn (python3.11) of 4 threads``."""
+    """Return them by name: ``2 × gunicorn (python3.11), 4 threads each``."""
     kinds = defaultdict[str, list[int]](list)
     for process in processes:
         if process.role == role:
             program = f" ({process.program})" if process.program != process.name else ""
             kinds[f"{process.name}{program}"].append(process.threads)
-    return ", ".join(f"{len(threads)} × {kind} of {_threads(threads)}" for kind, threads in kinds.items())
+    does_work = role in ("worker", "front")
+    return "; ".join(
+        f"{len(threads)} × {kind}{f', {_threads(threads)}' if does_work else ''}" for kind, threads in kinds.items()
+    )
 
 
 def _threads(numbers: Sequence[int]) -> str:
     least, most = min(numbers), max(numbers)
-    return f"{least if least == most else f'{least} to {most}'} thread{'' if most == 1 else 's'}"
+    each = " each" if len(numbers) > 1 else ""
+    return f"{least if least == most else f'{least} to {most}'} thread{'' if most == 1 else 's'}{each}"

@@ -66,7 +66,7 @@ def test_the_number_found_is_the_number_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("role", "cell"),
-    [("worker", "2 × gunicorn (python3.11) of 1 to 9 threads"), ("front", "1 × nginx of 1 thread")],
+    [("worker", "2 × gunicorn (python3.11), 1 to 9 threads each"), ("front", "1 × nginx, 1 thread")],
 )
 def test_processes_are_told_by_role_and_name(role: Role, cell: str, tmp_path: Path) -> None:
     processes = [

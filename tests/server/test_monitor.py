@@ -469,6 +469,10 @@ class Named:
 
     pid: int
 
+    def is_running(self) -> bool:
+        """It does, as long as no reading says that it ended."""
+        return True
+
 
 def at(**processes: tuple[float, float]) -> FamilyReading:
     """A family whose processes have used so much, and those that they waited for so much."""
@@ -510,3 +514,14 @@ def test_what_is_counted_of_those_that_end(
     assert usage.series[-1].all_cpu_s == pytest.approx(cpu_s)
     left = {process.pid for process in readings[-1].processes}
     assert {used.pid for used in usage.processes if not used.ended} == left
+
+
+def test_a_worker_that_ends_before_its_memory_is_read_has_ended(idle: "subprocess.Popen[bytes]") -> None:
+    """Or the whole run would have to do without proportional memory."""
+    monitor = watch(listed(idle))
+    monitor.begin()
+    monitor.sample()
+    idle.kill()
+    idle.wait()
+    (used,) = monitor.usage().processes
+    assert (used.ended, used.pss_bytes) == (True, None)
