@@ -97,10 +97,9 @@ class Census:
 
     def workers(self) -> WorkerCounts:
         """Return how many workers there were, and what became of them."""
-        looks = self._workers()
+        looks, exits = self._workers(), self._exits()
         window, ready = looks[self._begin :], looks[0]
         before = set().union(*looks[: self._begin + 1])
-        exits = {key: self._known[key].exit.status() for key in sorted(set().union(*looks) - window[-1])}
         return WorkerCounts(
             ready=len(ready),
             found=self._found(looks),
@@ -109,16 +108,26 @@ class Census:
             at_end=len(window[-1]),
             started=len(set().union(*window) - window[0]),
             ended=Counter(exit_text(exits[key]) for key in sorted(set().union(*window) - window[-1])),
-            crashed=[
-                f"worker {pid} ended during the trial: {exit_text(status)}"
-                for (pid, _), status in exits.items()
-                if status is not None and not was_asked(status)
-            ],
+            crashed=self._crashed(exits),
             untold=sum(status is None for status in exits.values()),
             changed_seconds=[second for second, (was, now) in enumerate(pairwise(window)) if was != now],
             started_before=len(before - ready),
             ended_before=len(before - window[0]),
         )
+
+    def _exits(self) -> dict[Key, int | None]:
+        """How each of the workers, and of those in front of them, ended that has."""
+        roles = self.roles()
+        gone = set(self._known) - self._looks[-1]
+        return {key: self._known[key].exit.status() for key in sorted(gone) if roles[key[0]] in ("worker", "front")}
+
+    def _crashed(self, exits: dict[Key, int | None]) -> list[str]:
+        roles = self.roles()
+        return [
+            f"{roles[pid]} {pid} ended during the trial: {exit_text(status)}"
+            for (pid, _), status in exits.items()
+            if status is not None and not was_asked(status)
+        ]
 
     def _workers(self) -> list[set[Key]]:
         """Those that were there, look by look."""

@@ -111,10 +111,19 @@ class _Family:
             for place in (process.listens | process.serves) - {public}
             if place in process.serves or isinstance(place, int) or process.pid not in above
         }
+        places = {place for place in places if self._is_busy_at(place, inner)}
         at_work = [process for process in inner if (process.listens | process.serves) & places]
         used_s = sum(process.cpu_s + process.reaped_cpu_s for process in at_work)
         all_s = sum(process.cpu_s + process.reaped_cpu_s for process in self.by_pid.values())
-        return places if outer and used_s and used_s >= MIN_BEHIND * all_s else set()
+        if all_s < MIN_BUSY_S:  # too little to tell whose work it was
+            return places if outer and any(process.serves & places for process in inner) else set()
+        return places if outer and used_s >= MIN_BEHIND * all_s else set()
+
+    @staticmethod
+    def _is_busy_at(place: Place, processes: Sequence[Activity]) -> bool:
+        """Whether anything came there, or those who may accept it used CPU."""
+        used_s = sum(each.cpu_s + each.reaped_cpu_s for each in processes if place in each.listens | each.serves)
+        return used_s >= MIN_BUSY_S or any(place in process.serves for process in processes)
 
     def workers_at(self, places: set[Place]) -> set[int]:
         """Return those that work on what comes to these places."""

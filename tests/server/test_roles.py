@@ -216,6 +216,18 @@ SERVERS: Final = {
         fronts={11},
         supervisors={10, 12},
     ),
+    "a proxy under so little load that no CPU was counted": Seen(
+        [
+            process(10, listens=LISTENS),
+            process(11, 10, listens=LISTENS, serves=LISTENS, reaches=(INNER,)),
+            process(12, 10, listens=(INNER,), serves=(INNER,)),
+            process(13, 10, listens=(9100,)),  # for figures, which nobody asked for
+        ],
+        {12},
+        fronts={11},
+        supervisors={10},
+        helpers={13},
+    ),
     "a store beside it is no worker (Redis)": Seen(
         [
             process(10, holds_sockets=False),

@@ -1,5 +1,6 @@
 """The workers that a trial had are those that it is said to have had, or it does not count."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -73,3 +74,18 @@ def test_a_worker_that_is_replaced_makes_the_record_invalid_where_the_scenario_s
     record = try_out(prefork(2, "--respawn", "1"), log, watch, workers_may_change=False)
     assert record.status == "invalid"
     assert (record.reason or "").startswith("in the window 1 worker ended and 1 came")
+
+
+def test_a_proxy_is_none_of_the_workers_behind_it(log: Path) -> None:
+    record = try_out(small("proxied", workers=2), log)
+    assert (record.status, record.reason) == ("ok", None)
+    assert sorted(process.role for process in record.processes) == ["front", "supervisor", "worker", "worker"]
+
+
+def test_a_proxy_that_crashes_spoils_the_trial_as_a_worker_does(family: Family, log: Path) -> None:
+    def kill_proxy() -> None:
+        max(family.alive("proxied"), key=lambda process: process.pid).kill()
+
+    record = try_out(small("proxied", "--respawn", "1", workers=2), log, when_measuring(kill_proxy))
+    assert record.status == "invalid"
+    assert re.search(r"front \d+ ended during the trial: SIGKILL", record.reason or ""), record.reason
