@@ -101,7 +101,7 @@ def _made(
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         workers, ready_path = planned.topology.workers, scenario.load.ready_path
         ready = wait_until_ready(server, load, workers, scenario.start_timeout_s, ready_path, known_body)
-        with Census(server, workers) as census:
+        with Census(server, workers, ready.census) as census:
             monitor = Monitor(census.alive, server.guardian_pid, pace)
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()

@@ -127,6 +127,12 @@ class Measured:
         return process.pss_bytes if self.is_proportional and process.pss_bytes is not None else process.rss_bytes
 
     @property
+    def has_supervisor(self) -> bool:
+        """Return whether a process of the workers' own program looks after them, and not just a shell."""
+        programs = {process.program for process in self.workers} - {""}
+        return any(process.role == "supervisor" and process.program in programs for process in self.usage.processes)
+
+    @property
     def kept_its_workers(self) -> bool:
         """Whether the same workers were there all the time."""
         return len(self.workers) == self.number_of_workers

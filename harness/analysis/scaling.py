@@ -85,6 +85,8 @@ def _price(
     """One worker under its supervisor against one process that has none."""
     if not single or not trials or baseline.workers is not None or median_workers(trials) > 1:
         return None
+    if any(trial.has_supervisor for trial in trials):
+        return None
     return comparisons.get((single.name, THROUGHPUT.name))
 
 

@@ -193,7 +193,7 @@ def _where(found: "Discovery") -> dict[str, str]:
 def _workers(found: "Discovery") -> str:
     compared = found.draft.topology.workers
     if isinstance(compared, tuple):
-        return f"{found.workers} found; {_listed(compared)} will be compared"
+        return f"as many as it is told; {_listed(compared)} will be compared"
     return (
         f"{found.workers} found, which nothing in the command says: taken as found" if compared else str(found.workers)
     )

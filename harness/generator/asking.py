@@ -229,9 +229,11 @@ def read_answer(inquiry: Inquiry, target: Target, deadline_s: float) -> Answer:
     try:
         answer = inquiry.read()
     except ConnectionError:
+        inquiry.close()  # or a server that serves one at a time would not hear the next
         _check_other_scheme(target, deadline_s)
         raise
     if answer.status == BAD_REQUEST:
+        inquiry.close()
         _check_other_scheme(target, deadline_s)
     return answer
 

@@ -8,7 +8,7 @@ from harness.analysis.limits import Limit
 from harness.generator.load import SAFE_METHODS
 from harness.record import Run
 from harness.report.markup import plain
-from harness.report.pools import REPLACING_OPTIONS, changed_within, growth_text, replaced_text
+from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option
 from harness.report.summary import TopologySummary, unsound
 from harness.report.verdicts import percent_text
 from harness.stats.verdict import Verdict
@@ -102,7 +102,7 @@ def _pools(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
         if replaced := replaced_text(run, summary):
             yield Finding(
                 replaced,
-                f"It is what the service does in production, so the trials count; {REPLACING_OPTIONS}. To leave it out,"
+                f"{replacing_option(run, summary)} does this, in production too, so the trials count. To leave it out,"
                 " switch that off, or say workers_may_change = false.",
             )
 
@@ -117,30 +117,31 @@ def _later(run: Run) -> str:
 
 
 def _bodies(run: Run) -> Iterator[Finding]:
-    sizes = {record.topology: record.body_bytes for record in run.records if record.body_bytes is not None}
-    digests = {record.body_sha256 for record in run.records if record.body_bytes is not None}
+    answered = [record for record in run.records if record.body_bytes is not None]
+    sizes = {record.topology: record.body_bytes for record in answered}
+    digests = {name: {each.body_sha256 for each in answered if each.topology == name} for name in sizes}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {size:,} B" for name, size in sizes.items())
         yield Finding(
             f"The topologies do not send the same page: {listed}.",
             "Compare like with like: make them answer with the same bytes.",
         )
-    elif len(digests - {None}) > 1:
+    elif len({digest for of in digests.values() if len(of) == 1 for digest in of} - {None}) > 1:
         yield Finding(
             "The topologies send pages of the same size with different content.",
             "Make sure that they do the same work.",
         )
-    if run.scenario.load.expect.body_sha256 is not None:  # which every body was compared with
+    if not run.scenario.load.expect.wants_same_body:
         return
     if not any(request.method in SAFE_METHODS for request in run.scenario.load.requests):
         yield Finding(
             "The requests are not safe to be sent again for comparison, so bodies were not checked.",
-            "Say with expect_body_sha256 or expect_length in [load] what a body has to be.",
+            "Say with expect_body or expect_length in [load] what a body has to be.",
         )
-    elif None in digests:
+    elif any(None in of for of in digests.values()):
         yield Finding(
             "Some answers to the same request differ from each other, so bodies were not checked.",
-            "A page without times, tokens and random parts can be checked on every sampled response.",
+            'What they have in common can be: say expect_body = "contains:TEXT" or "matches:REGEX" in [load].',
         )
 
 

@@ -9,10 +9,18 @@ from harness.record import Run, TrialRecord
 from harness.report.summary import TopologySummary
 from harness.units import ms_text
 
-REPLACING_OPTIONS: Final = (
-    "gunicorn's --max-requests, uvicorn's --limit-max-requests, Apache's MaxConnectionsPerChild, PHP-FPM's"
-    " pm.max_requests and a pool's limits do this"
-)
+# By the name of a process: which of its settings has workers replaced.
+REPLACING_OPTIONS: Final = {
+    "apache2": "MaxConnectionsPerChild, or a pool's limits,",
+    "httpd": "MaxConnectionsPerChild, or a pool's limits,",
+    "granian": "--workers-lifetime",
+    "gunicorn": "--max-requests",
+    "hypercorn": "--max-requests",
+    "php-fpm": "pm.max_requests, or a pool's limits,",
+    "uvicorn": "--limit-max-requests",
+    "uwsgi": "max-requests or max-worker-lifetime",
+}
+ANY_OPTION: Final = "An option such as --max-requests, or a pool's limits,"
 MIN_SECONDS: Final = 3  # with a change, and without one, to tell what a change costs
 
 
@@ -27,16 +35,18 @@ def replaced_text(run: Run, summary: TopologySummary) -> str | None:
     how = ", ".join(f"{how}: {number}" for how, number in ended.most_common())
     came = sum(each.started for each in counts)
     failed = sum(record.load.errors.failed for record in records if record.load)
+    again = sum(record.load.reconnected for record in records if record.load)
     return (
         f"Workers of `{summary.name}` were replaced within the window, in {trials} of {len(records)} trials:"
-        f" {ended.total()} ended ({how}) and {came} came; {failed} requests failed{_slower(records)}."
+        f" {ended.total()} ended ({how}) and {came} came; {failed} requests failed and {again} had to be sent again"
+        f"{_slower(records)}."
     )
 
 
 def growth_text(run: Run, summary: TopologySummary) -> str | None:
-    """Return how the number of workers changed under load, where nobody declared it; None where it did not."""
+    """Return how the number of workers changed under load; None where it did not, or workers were replaced."""
     counts = [record.worker_counts for record in _good(run, summary) if record.worker_counts]
-    if summary.topology.workers is not None or not counts:
+    if not counts or any(each.is_replacing for each in counts):
         return None
     ready, found, at_end = (_range(getattr(each, name) for each in counts) for name in ("ready", "found", "at_end"))
     if ready == found == at_end:
@@ -45,6 +55,13 @@ def growth_text(run: Run, summary: TopologySummary) -> str | None:
         f"The number of workers of `{summary.name}` changed under load: {ready} when ready, {found} as the window began"
         f" and {at_end} as it ended."
     )
+
+
+def replacing_option(run: Run, summary: TopologySummary) -> str:
+    """Return which setting has its workers replaced, as likely as the names of its processes tell."""
+    names = {process.name for record in _good(run, summary) for process in record.processes}
+    known = (option for name, option in REPLACING_OPTIONS.items() if any(each.startswith(name) for each in names))
+    return next(known, ANY_OPTION)
 
 
 def changed_within(run: Run, summary: TopologySummary) -> bool:

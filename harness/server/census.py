@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
@@ -30,11 +30,12 @@ class Census:
     """The processes of a server as they are seen at work, from when it is ready until the context is left.
 
     Each look adds to what is known of them, and whoever ends stays known. ``declared`` is how many workers there are
-    to be, if anybody said.
+    to be, if anybody said, and ``when_ready`` who was there before anything but the first answer was asked for.
     """
 
-    def __init__(self, server: Server, declared: int | None = None) -> None:
+    def __init__(self, server: Server, declared: int | None = None, when_ready: Sequence[ServerProcess] = ()) -> None:
         self._server = server
+        self._when_ready = when_ready
         self._declared = declared
         self._known: dict[Key, _Seen] = {}
         self._looks: list[frozenset[Key]] = []  # who was there, look by look
@@ -101,7 +102,7 @@ class Census:
         window, ready = looks[self._begin :], looks[0]
         before = set().union(*looks[: self._begin + 1])
         return WorkerCounts(
-            ready=len(ready),
+            ready=self._ready(ready),
             found=self._found(looks),
             least=min(map(len, window)),
             most=max(map(len, window)),
@@ -114,6 +115,14 @@ class Census:
             started_before=len(before - ready),
             ended_before=len(before - window[0]),
         )
+
+    def _ready(self, workers: set[Key]) -> int:
+        """Of the workers at the first look, how many were there when the server was ready: bodies were asked for since,
+        which a pool may have grown by. One that was replaced since counts as what it was."""
+        if not self._when_ready:
+            return len(workers)
+        there = {(process.pid, process.born_s) for process in self._when_ready}
+        return max(len(workers & there), min(len(workers), len(workers_of(self._when_ready))))
 
     def _exits(self) -> dict[Key, int | None]:
         """How each of the workers, and of those in front of them, ended that has."""
@@ -197,7 +206,6 @@ class _Seen:
         self.listens: set[Place] = set()
         self._serves: Counter[Place] = Counter()  # accepted connections that it held at a time, at most
         self._looks_served = 0
-        self._reaches: set[Place] = set()
         self._cpu_s, self._reaped_cpu_s, self._wakes = 0.0, 0.0, 0
         self.count()
         self._first_cpu_s, self._first_reaped_cpu_s, self._first_wakes = (
@@ -215,12 +223,10 @@ class _Seen:
             self._program = _program(self._process)  # it may have been another before it called exec
 
     def note_connections(self, sockets: list[Socket], listening: set[Place]) -> None:
-        """Note the connections among these sockets that came by one that listens, or lead to one."""
-        connections = [socket for socket in sockets if not socket.listens]
-        served = Counter(socket.place for socket in connections if socket.place in listening)
+        """Note the connections among these sockets that came by one that listens."""
+        served = Counter(socket.place for socket in sockets if not socket.listens and socket.place in listening)
         self._serves |= served  # of each place the greater number
         self._looks_served += bool(served)
-        self._reaches |= {socket.peer for socket in connections if socket.peer is not None} & listening
 
     def activity(self) -> Activity:
         """Return what it was seen to do."""
@@ -230,7 +236,6 @@ class _Seen:
             program=self._program,
             listens=frozenset(self.listens),
             serves=frozenset(self._serves),
-            reaches=frozenset(self._reaches),
             most_served=max(self._serves.values(), default=0),
             looks_served=self._looks_served,
             holds_sockets=self.holds_sockets,
@@ -257,7 +262,7 @@ def take_census(server: Server) -> list[ServerProcess]:
         return census.at_begin()
 
 
-def workers_of(census: list[ServerProcess]) -> list[ServerProcess]:
+def workers_of(census: Sequence[ServerProcess]) -> list[ServerProcess]:
     """Return those that work on requests."""
     return [process for process in census if process.role == "worker"]
 

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from harness.generator.asking import Answer, ForeignProtocolError, Inquiry, connect, read_answer, reason_of
+from harness.generator.asking import Answer, ForeignProtocolError, connect, read_answer, reason_of
 from harness.server.guarded import ServerError
 from harness.server.question import Question
 
@@ -44,24 +44,30 @@ def _number_of_probes(workers: int, took_s: float) -> int:
 
 
 def ask_at_once(page: Question, number: int) -> list[Answer]:
-    """Return the answers to so many requests, each sent over a connection of its own before the first is read. Raises
-    ServerError."""
+    """Return the answers to so many requests at the same time, each over a connection of its own: those that come in
+    time, where a server serves one after the other. Raises ServerError when there are none, or no end."""
     deadline_s = time.monotonic() + ANSWER_S
+    with ThreadPoolExecutor(number) as threads:
+        outcomes = list(threads.map(lambda _: _ask(page, deadline_s), range(number)))
+    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    if reasons or not answers:
+        raise ServerError(f"answered once and then no more: {reasons[0] if reasons else 'timed out'}")
+    for answer in answers:
+        if answer.end != "whole":
+            raise ServerError(f"{page.text} {answer.unfinished}; choose another path")
+    return answers
+
+
+def _ask(page: Question, deadline_s: float) -> Answer | str | None:
+    """Return the answer, or why there is none; None when there was no time for it."""
     try:
-        with ExitStack() as open_connections:
-            inquiries = [open_connections.enter_context(connect(page.load.target, deadline_s)) for _ in range(number)]
-            for inquiry in inquiries:
-                inquiry.send(page.encoded)
-            return [_read(page, inquiry, deadline_s) for inquiry in inquiries]
-    except (OSError, ForeignProtocolError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else error
-        raise ServerError(f"answered once and then no more: {reason}") from error
-
-
-def _read(page: Question, inquiry: Inquiry, deadline_s: float) -> Answer:
-    """Return the answer, and close its connection: a server of few connections takes up the next one then."""
-    answer = read_answer(inquiry, page.load.target, deadline_s)
-    inquiry.close()
-    if answer.end != "whole":
-        raise ServerError(f"{page.text} {answer.unfinished}; choose another path")
-    return answer
+        with connect(page.load.target, deadline_s) as inquiry:
+            inquiry.send(page.encoded)
+            return read_answer(inquiry, page.load.target, deadline_s)
+    except TimeoutError:
+        return None
+    except OSError as error:
+        return reason_of(error)
+    except ForeignProtocolError as error:
+        return str(error)

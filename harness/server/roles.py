@@ -22,8 +22,8 @@ STORES: Final = {
 
 @dataclass(frozen=True)
 class Activity:
-    """What one process was seen to do. ``listens``, ``serves`` and ``reaches`` are the places whose listening socket it
-    holds, of which it held accepted connections, and to which it held connections of its own.
+    """What one process was seen to do. ``listens`` and ``serves`` are the places whose listening socket it holds, and
+    of which it held accepted connections.
 
     ``cpu_s``, ``reaped_cpu_s`` (of children that ended) and ``wakes`` (how often it slept and was woken) count since it
     was first seen.
@@ -34,7 +34,6 @@ class Activity:
     program: str = ""
     listens: frozenset[Place] = frozenset()
     serves: frozenset[Place] = frozenset()
-    reaches: frozenset[Place] = frozenset()
     most_served: int = 0  # accepted connections that it held at a time
     looks_served: int = 0  # how often it was seen to hold any
     holds_sockets: bool = False

@@ -17,7 +17,7 @@ Place = int | str  # where a server listens: a TCP port, or the path of a Unix s
 # sock_diag(7) and netlink(7): a header (length, type, flags, sequence, port), and a request for sockets by their state.
 _HEADER: Final = struct.Struct("=IHHII")
 _REQUEST: Final = struct.Struct("=BBBxI48x")  # family, protocol, extensions, states; the socket's id
-_ANSWER: Final = struct.Struct("=BB2x2s2s56xII")  # family, state; the ports (big-endian); user and inode
+_ANSWER: Final = struct.Struct("=BB2x2s58xII")  # family, state; the port (big-endian); user and inode
 _SOCK_DIAG: Final = 4  # NETLINK_SOCK_DIAG
 _BY_FAMILY: Final = 20  # SOCK_DIAG_BY_FAMILY
 _DUMP: Final = 0x301  # NLM_F_REQUEST, NLM_F_ROOT and NLM_F_MATCH
@@ -35,12 +35,11 @@ _LINK: Final = "socket:["
 
 @dataclass(frozen=True)
 class Socket:
-    """A socket that listens at ``place``, or one end of a connection. ``peer`` is the other end's port; of Unix sockets
-    the kernel does not tell it, and only the end that was accepted has a place."""
+    """A socket that listens at ``place``, or one end of a connection. Of Unix sockets only the end that was accepted
+    has a place, that of the one by which it came."""
 
     place: Place
     listens: bool
-    peer: int | None = None
 
 
 def read_sockets() -> dict[int, Socket]:
@@ -73,9 +72,8 @@ def _tcp_sockets(family: int) -> Iterator[tuple[int, Socket]]:
                     return
                 if kind == _ERROR:
                     raise OSError(-struct.unpack_from("=i", answers, at + _HEADER.size)[0], "sock_diag(7)")
-                _, state, port, peer, _, inode = _ANSWER.unpack_from(answers, at + _HEADER.size)
-                place, other = int.from_bytes(port), int.from_bytes(peer)
-                yield inode, Socket(place, state == _LISTEN, None if state == _LISTEN else other)
+                _, state, port, _, inode = _ANSWER.unpack_from(answers, at + _HEADER.size)
+                yield inode, Socket(int.from_bytes(port), listens=state == _LISTEN)
                 at += -(-size // _ALIGNED) * _ALIGNED
 
 

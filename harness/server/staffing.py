@@ -37,7 +37,7 @@ def _fits(topology: Topology, counts: WorkerCounts) -> bool:
         return True  # one process that its own settings let become a pool under load
     expected = topology.workers or 1
     if counts.is_replacing:  # those that go may be missed for a while, or doubled: before the load nobody had to
-        return counts.ready == expected
+        return counts.ready == expected or counts.ready < expected == counts.most
     return counts.least == expected == counts.most
 
 

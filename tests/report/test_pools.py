@@ -37,7 +37,7 @@ def test_workers_that_were_replaced_are_a_finding_with_what_it_cost(tmp_path: Pa
     replaced = {"started": 2, "ended": {"exit status 0": 2}, "changed_seconds": [0]}
     said = whats(run_of(tmp_path, counted(1, **replaced), counted(2, **replaced), counted(3)))
     assert "Workers of `pool` were replaced within the window, in 2 of 3 trials: 4 ended (exit status 0: 4)" in said
-    assert "and 4 came; 0 requests failed" in said
+    assert "and 4 came; 0 requests failed and 0 had to be sent again" in said
     assert "--max-requests" in said
     assert "workers_may_change = false" in said
 
