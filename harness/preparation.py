@@ -103,11 +103,15 @@ def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
 def place(scenario: Scenario) -> Placement:
     """Where generator and server run: the same for all topologies, or where they run would be compared too.
 
-    ``auto`` processes are as many as there are cores that the largest topology leaves free, and one at the least.
+    ``auto`` processes are as many as there are cores that the largest topology leaves free, and one at the least. Where
+    workers are taken as found, nobody knows how many cores they need, and all are shared.
     """
     cores, workers = UsableCores.here(), max(topology.workers or 1 for topology in scenario.topologies)
     asked, most = scenario.load.processes, min(cores.count - workers, scenario.load.connections)
-    return apart(cores, max(1, most) if asked == "auto" else asked, workers)
+    processes = max(1, most) if asked == "auto" else asked
+    if any(topology.workers_as_found for topology in scenario.topologies):
+        return Placement(processes=processes)
+    return apart(cores, processes, workers)
 
 
 def _check_can_start(scenario: Scenario) -> None:

@@ -106,7 +106,7 @@ def _made(
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()
         reasons = [
-            *objections(planned.topology, counts, scenario.workers_may_change, broke=_broke(result)),
+            *objections(planned.topology, counts, scenario.workers_may_change, broke=broke(result)),
             *_doubts(server, result, Clocks.now().jump_since(clocks), scenario),
         ]
         watch(Progress(Phase.STOPPING))
@@ -154,8 +154,8 @@ def _measure(
     raise GeneratorError("the generator ended without a result")
 
 
-def _broke(result: LoadResult) -> bool:
-    """Whether connections ended before their time."""
+def broke(result: LoadResult) -> bool:
+    """Return whether connections ended before their time."""
     return result.reconnected + result.errors.read + result.errors.write + result.errors.stale > 0
 
 

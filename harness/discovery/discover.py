@@ -83,8 +83,13 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
             statuses=wish.statuses,
         )
         found = _first_that_works(as_written(typed, target), written, target, folder)
-        if typed.workers is not None or found.workers == found.said:
+        if found.workers == found.said:
             return found
+        if typed.workers is not None:
+            raise DiscoveryError(
+                f"told to have {found.said} workers, it has {found.workers}: {{workers}} does not say how many there"
+                " are; leave it out, and they are taken as found"
+            )
         written = partial(written, workers_found=found.workers)
         return _first_that_works(as_found(typed, target), written, target, folder)
 
@@ -106,12 +111,13 @@ def _first_that_works(
 def _look(typed: Topology, wish: Wish, log: Path) -> tuple[Target, str]:
     """Return where it listens, and a path that it answers."""
     with _running(typed, log) as server:
+        deadline_s = time.monotonic() + wish.start_timeout_s
         opened = check_placeholders([*typed.command, *typed.env.values()])
         wanted = Wanted(server.port if "port" in opened else wish.port)
         if "unix_socket" in opened:
             wanted = Wanted(unix_socket=server.target.unix_socket)
         target = find_target(server, wanted, wish.start_timeout_s)
-        return target, find_path(wish.load(target), USUAL if wish.path is None else (wish.path,))
+        return target, find_path(wish.load(target), USUAL if wish.path is None else (wish.path,), deadline_s)
 
 
 def _checked(draft: Draft, target: Target, folder: Path) -> Discovery:

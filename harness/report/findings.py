@@ -88,7 +88,7 @@ def _incomplete(run: Run) -> Iterator[Finding]:
         yield Finding(
             f"{len(left_out)} of {len(run.records)} trials failed or are invalid;"
             " they are listed, and not averaged in.",
-            "Look at their logs first: a server that does not stay up is not to be compared by its speed.",
+            "Read their reasons first: what does not stay up, or is not what the scenario says, can't be compared.",
         )
 
 

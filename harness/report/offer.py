@@ -29,6 +29,11 @@ def placement_text(placement: Placement, scenario: Scenario, environment: Enviro
             f"Generator ({processes}) and server shared {environment.cores} cores and a CPU quota of {quota:.3g}: under"
             " a quota nobody has cores of their own."
         )
+    if any(topology.workers_as_found for topology in scenario.topologies):
+        return (
+            f"Generator ({processes}) and server shared {cores} core{'s' if cores > 1 else ''}: how many workers would"
+            " be found was not known before."
+        )
     workers = max(topology.workers or 1 for topology in scenario.topologies)
     return (
         f"Generator ({processes}) and server shared {cores} core{'s' if cores > 1 else ''}:"

@@ -36,8 +36,9 @@ def replaced_text(run: Run, summary: TopologySummary) -> str | None:
     came = sum(each.started for each in counts)
     failed = sum(record.load.errors.failed for record in records if record.load)
     again = sum(record.load.reconnected for record in records if record.load)
+    what = "were replaced" if came else "ended, and none came in their place,"
     return (
-        f"Workers of `{summary.name}` were replaced within the window, in {trials} of {len(records)} trials:"
+        f"Workers of `{summary.name}` {what} within the window, in {trials} of {len(records)} trials:"
         f" {ended.total()} ended ({how}) and {came} came; {failed} requests failed and {again} had to be sent again"
         f"{_slower(records)}."
     )

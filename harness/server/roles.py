@@ -14,6 +14,11 @@ MIN_LOOKS: Final = 5
 MIN_WAKES: Final = 4  # who watches over others wakes about once a second
 MIN_BEHIND: Final = 0.25  # of the server's CPU, by processes behind one that passes requests on to them
 
+# What passes requests on by trade. Of any other program it depends on how many there are.
+PROXIES: Final = {
+    "apache2", "caddy", "envoy", "h2o", "haproxy", "httpd", "lighttpd", "nginx", "squid", "traefik", "varnishd",
+}  # fmt: skip
+
 # What an application keeps its data in answers it, as a worker answers a proxy, and is no worker.
 STORES: Final = {
     "beam.smp", "etcd", "mariadbd", "memcached", "mongod", "mysqld", "postgres", "redis-server", "valkey-server",
@@ -63,6 +68,9 @@ def assign_roles(processes: Sequence[Activity], public: Place, declared: int | N
         inner = {process.pid for process in processes if behind & (process.listens | process.serves)}
         fronts = family.workers_at({public}) - inner
         workers -= fronts
+        # More who serve the clients than who are behind them: a cluster and a service that it asks.
+        if len(fronts) > len(workers) and not any(family.by_pid[pid].program in PROXIES for pid in fronts):
+            workers, fronts = family.workers_at({public}), set()
     if declared is not None and len(workers) < declared:
         idle = family.parents_that_wait(behind or {public}, workers)
         if len(workers) + len(idle) >= declared:

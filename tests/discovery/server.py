@@ -11,14 +11,22 @@ BODY: Final = b"twelve bytes"
 
 
 class Page(BaseHTTPRequestHandler):
-    """The page is at ``page``; ``moved`` leads to ``location``, and nothing else is there."""
+    """The page is at ``page``; ``moved`` leads to ``location``, and nothing else is there. The first ``warm_after``
+    answers are 503."""
 
     page: str
     moved: str
     location: str
+    warm_after = 0
 
     def do_GET(self) -> None:
         """Answer."""
+        if self.warm_after > 0:
+            type(self).warm_after -= 1
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         status = 302 if self.path == self.moved else 200 if self.path == self.page else 404
         body = BODY if status == 200 else b""
         self.send_response(status)

@@ -1,6 +1,7 @@
 """A path is found that is answered well, and what was answered to the others is told."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from http.server import ThreadingHTTPServer
 
@@ -12,12 +13,13 @@ from harness.generator.load import Expectation, Load, Request, Target
 from harness.server.guarded import ServerError
 from harness.server.launch import free_port
 from tests.discovery.server import HOST, Page
+from tests.server.polling import PATIENCE_S
 
 
 def find_path(port: int, tried: Sequence[str], *statuses: int) -> str:
     """The path that is found there."""
     load = Load(target=Target(host=HOST, port=port), expect=Expectation(statuses=statuses))
-    return paths.find_path(load, tried)
+    return paths.find_path(load, tried, deadline_s=0.0)
 
 
 @pytest.fixture
@@ -90,4 +92,12 @@ def test_what_is_not_safe_is_not_sent_on_to_where_it_leads(page: type[Page], por
     page.page, page.moved, page.location = "/home", "/", "/home"
     load = Load(target=Target(host=HOST, port=port), requests=(Request(method="POST"),))
     with pytest.raises(ServerError, match="/ 302 to /home; say"):
-        paths.find_path(load, ["/"])
+        paths.find_path(load, ["/"], deadline_s=0.0)
+
+
+def test_a_server_that_is_not_there_yet_is_asked_again(page: type[Page], port: int) -> None:
+    page.page, page.warm_after = "/home", 2
+    load = Load(target=Target(host=HOST, port=port))
+    with pytest.raises(ServerError, match="/home 503; say"):
+        paths.find_path(load, ["/home"], deadline_s=0.0)
+    assert paths.find_path(load, ["/home"], deadline_s=time.monotonic() + PATIENCE_S) == "/home"

@@ -157,3 +157,10 @@ def test_auto_is_what_the_largest_topology_leaves_free(
     placed = place(scenario(workers, "auto", connections))
     assert placed.processes == processes
     assert bool(placed.generator) == (processes + max([1, *filter(None, workers)]) <= cores)
+
+
+def test_workers_that_are_taken_as_found_may_need_every_core(cpus: SetCpus) -> None:
+    cpus([0, 1, 2, 3])
+    pool = topology("pool", baseline=True).model_copy(update={"workers_as_found": True})
+    assert place(scenario_of([pool, topology("raw")], 1)) == Placement(processes=1)
+    assert place(scenario_of([topology("pool", baseline=True)], 1)).generator == (3,)

@@ -38,7 +38,7 @@ def test_workers_that_were_replaced_are_a_finding_with_what_it_cost(tmp_path: Pa
     said = whats(run_of(tmp_path, counted(1, **replaced), counted(2, **replaced), counted(3)))
     assert "Workers of `pool` were replaced within the window, in 2 of 3 trials: 4 ended (exit status 0: 4)" in said
     assert "and 4 came; 0 requests failed and 0 had to be sent again" in said
-    assert "--max-requests" in said
+    assert "An option such as --max-requests, or a pool's limits, does this" in said
     assert "workers_may_change = false" in said
 
 
@@ -78,3 +78,50 @@ def test_processes_are_told_by_role_and_name(role: Role, cell: str, tmp_path: Pa
     first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
     row = next(line for line in render(first, summarise(first), []).splitlines() if line.startswith("| pool | 2 ×"))
     assert cell in row
+
+
+def slow(block: int, p99_ms: float, seconds: int, changed: list[int]) -> TrialRecord:
+    """A trial that took so long in the seconds in which workers changed, and 1 ms in the others."""
+    made = counted(block, started=1, ended={"exit status 0": 1}, changed_seconds=changed)
+    assert made.load
+    row = made.load.series[0]
+    series = [
+        row.model_copy(update={"end_s": number + 1.0, "p99_ms": p99_ms if number in changed else 1.0})
+        for number in range(seconds)
+    ]
+    return made.model_copy(update={"load": made.load.model_copy(update={"series": series})})
+
+
+def test_what_replacement_cost_is_told_where_there_are_seconds_enough(tmp_path: Path) -> None:
+    assert "p99 was 9.00 ms in seconds with a change, 1.00 ms in others" in whats(
+        run_of(tmp_path / "a", slow(1, 9.0, 8, [1, 3, 5]))
+    )
+    assert "in seconds with a change" not in whats(run_of(tmp_path / "b", slow(1, 9.0, 8, [1])))
+
+
+def test_requests_that_failed_are_counted_and_bad_trials_are_not(tmp_path: Path) -> None:
+    made = counted(1, started=1, ended={"exit status 0": 1})
+    assert made.load
+    load = made.load.model_copy(update={"errors": made.load.errors.model_copy(update={"read": 3}), "reconnected": 5})
+    bad = counted(2, started=5, ended={"SIGSEGV": 5}).model_copy(update={"status": "invalid", "reason": "x"})
+    said = whats(run_of(tmp_path, made.model_copy(update={"load": load}), bad))
+    assert (
+        "in 1 of 1 trials: 1 ended (exit status 0: 1) and 1 came; 3 requests failed and 5 had to be sent again" in said
+    )
+
+
+def test_workers_that_went_and_were_not_replaced_are_not_said_to_be(tmp_path: Path) -> None:
+    said = whats(run_of(tmp_path, counted(1, least=1, at_end=1, ended={"exit status 0": 1})))
+    assert "Workers of `pool` ended, and none came in their place, within the window" in said
+
+
+def test_a_pool_that_settled_needs_no_longer_warm_up(tmp_path: Path) -> None:
+    said = whats(run_of(tmp_path, counted(1, ready=1), counted(2, ready=1)))
+    assert "changed under load" in said
+    assert "A longer warm-up" not in said
+
+
+def test_the_likely_option_is_told_by_the_names_of_the_processes(tmp_path: Path) -> None:
+    named = [ServerProcess(pid=1, born_s=1, role="worker", name="uvicorn", program="python3.11")]
+    replaced = counted(1, started=1, ended={"exit status 0": 1})
+    assert "--limit-max-requests does this" in whats(run_of(tmp_path, replaced.model_copy(update={"processes": named})))

@@ -62,7 +62,8 @@ def test_a_process_that_is_gone_already_is_not_known() -> None:
 
 
 def test_what_was_asked_to_end_did_not_crash() -> None:
-    assert all(map(was_asked, [0, -signal.SIGTERM, -signal.SIGQUIT, 128 + signal.SIGTERM]))
+    asked = [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2]
+    assert all(map(was_asked, [0, *(-each for each in asked), 128 + signal.SIGTERM]))
     assert not any(map(was_asked, [1, 128, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, 128 + signal.SIGKILL]))
 
 

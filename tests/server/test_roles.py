@@ -231,6 +231,109 @@ SERVERS: Final = {
         supervisors={10},
         helpers={13},
     ),
+    "a cluster that asks a service of its own": Seen(
+        [
+            process(10, holds_sockets=False, program="bash"),
+            process(11, 10, listens=LISTENS, program="python3.11"),
+            *(process(pid, 11, listens=LISTENS, serves=LISTENS, cpu_s=0.5, program="python3.11") for pid in (12, 13)),
+            process(14, 10, listens=(INNER,), serves=(INNER,), cpu_s=0.7, program="node"),
+        ],
+        {12, 13},
+        supervisors={10, 11},
+        helpers={14},
+    ),
+    "workers that tell their supervisor how they are": Seen(
+        [
+            process(10, listens=(PUBLIC, INNER), serves=(INNER,), cpu_s=0.7),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.5) for pid in (11, 12)),
+        ],
+        {11, 12},
+        supervisors={10},
+    ),
+    "more processes of a proxy than there are workers": Seen(
+        [
+            process(10, listens=LISTENS, program="nginx"),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.3, program="nginx") for pid in (11, 12)),
+            process(14, listens=(INNER,), serves=(INNER,), cpu_s=0.9, program="python3.11"),
+        ],
+        {14},
+        fronts={11, 12},
+        supervisors={10},
+    ),
+    "a busy parent without a socket": Seen(
+        [process(10, holds_sockets=False, cpu_s=0.9), process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.9)],
+        {11},
+        supervisors={10},
+    ),
+    "a port for figures that is asked now and then is no front": Seen(
+        [
+            process(10, listens=LISTENS, serves=LISTENS, cpu_s=0.9),
+            process(11, 10, listens=(9100,), serves=(9100,), cpu_s=0.1, program="exporter"),
+        ],
+        {10},
+        helpers={11},
+    ),
+    "a port for figures beside workers that are replaced": Seen(
+        [
+            process(10, listens=LISTENS, reaped_cpu_s=0.9),
+            process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.1),
+            process(12, 10, listens=(9100,), serves=(9100,), cpu_s=0.2, program="exporter"),
+        ],
+        {11},
+        supervisors={10},
+        helpers={12},
+    ),
+    "workers with a port for figures, one of whose connections were seen": Seen(
+        [
+            process(10, listens=LISTENS),
+            process(11, 10, listens=(PUBLIC, 9111), serves=LISTENS, cpu_s=0.6),
+            process(12, 10, listens=(PUBLIC, 9112), cpu_s=0.6),
+        ],
+        {11, 12},
+        supervisors={10},
+    ),
+    "helpers beside workers that are handed connections": Seen(
+        [
+            process(10, listens=LISTENS),
+            *(process(pid, 10, serves=LISTENS, cpu_s=0.7, program="node") for pid in (11, 12)),
+            process(13, 10, holds_sockets=False, program="node"),
+            process(14, 11, program="node"),
+            process(15, 10, program="logger"),
+        ],
+        {11, 12},
+        supervisors={10},
+        helpers={13, 14, 15},
+    ),
+    "a parent that does a little, never seen with a connection": Seen(
+        [process(10, listens=LISTENS, cpu_s=0.1), *(process(pid, 10, listens=LISTENS, cpu_s=1.0) for pid in (11, 12))],
+        {11, 12},
+        supervisors={10},
+    ),
+    "nobody does much": Seen(
+        [
+            process(10, listens=LISTENS, cpu_s=0.02),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=1, cpu_s=0.02) for pid in (11, 12)),
+        ],
+        {11, 12},
+        supervisors={10},
+    ),
+    "connections handed on, and seldom seen": Seen(
+        [process(10, listens=LISTENS, serves=LISTENS, cpu_s=0.5, looks_served=1)]
+        + [process(pid, 10, serves=LISTENS, cpu_s=0.7, looks_served=2) for pid in (11, 12)],
+        {11, 12},
+        supervisors={10},
+    ),
+    "a front of the same program as a cluster that hands connections on": Seen(
+        [
+            process(9, holds_sockets=False, program="dash"),
+            process(10, 9, listens=LISTENS, serves=LISTENS, cpu_s=0.7, program="node"),
+            process(11, 9, listens=(INNER,), program="node"),
+            *(process(pid, 11, serves=(INNER,), cpu_s=0.7, program="node") for pid in (12, 13)),
+        ],
+        {12, 13},
+        fronts={10},
+        supervisors={9, 11},
+    ),
     "a store beside it is no worker (Redis)": Seen(
         [
             process(10, holds_sockets=False),
@@ -293,3 +396,22 @@ def test_a_parent_that_waits_for_connections_is_a_worker_if_it_was_declared() ->
 def test_a_parent_that_was_not_woken_is_no_worker_whatever_was_declared() -> None:
     asleep = [process(10, listens=LISTENS, wakes=1), *WAITING[1:]]
     assert assign_roles(asleep, PUBLIC, declared=3)[10] == "supervisor"
+
+
+@pytest.mark.parametrize(("wakes", "each"), [(5, 40), (2, 1)])
+def test_a_parent_that_was_woken_seldom_is_no_worker(wakes: int, each: int) -> None:
+    waiting = [
+        process(10, listens=LISTENS, wakes=wakes),
+        *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.3, most_served=each) for pid in (11, 12)),
+    ]
+    assert assign_roles(waiting, PUBLIC, declared=3)[10] == "supervisor"
+
+
+def test_a_parent_that_waits_behind_a_proxy_is_a_worker_if_it_was_declared() -> None:
+    behind = [
+        process(8, holds_sockets=False, program="dash"),
+        process(9, 8, listens=LISTENS, serves=LISTENS, cpu_s=0.3, program="nginx"),
+        process(10, 8, listens=(INNER,), wakes=9),
+        *(process(pid, 10, listens=(INNER,), serves=(INNER,), cpu_s=0.3) for pid in (11, 12)),
+    ]
+    assert assign_roles(behind, PUBLIC, declared=3)[10] == "worker"

@@ -76,3 +76,22 @@ def test_an_end_that_nobody_can_tell_counts_as_a_crash_where_connections_broke()
     assert list(objections(CLUSTER, untold, may_change=True, broke=False)) == []
     (objection,) = objections(CLUSTER, untold, may_change=True, broke=True)
     assert "connections broke" in objection
+
+
+def test_who_may_not_change_may_stay() -> None:
+    assert list(objections(CLUSTER, counts(2), may_change=False, broke=False)) == []
+    first, *_ = objections(CLUSTER, counts(2, most=3, at_end=3, started=1), may_change=False, broke=False)
+    assert first.startswith("in the window 0 workers ended and 1 came")
+
+
+def test_a_crash_explains_the_number_that_it_leaves() -> None:
+    crashed = ["worker 7 ended during the trial: SIGSEGV"]
+    seen = counts(2, least=1, at_end=1, crashed=crashed, ended={"SIGSEGV": 1})
+    assert list(objections(CLUSTER, seen, may_change=True, broke=False)) == crashed
+
+
+def test_a_pool_that_grows_and_is_replaced_has_the_most_that_were_seen() -> None:
+    on_demand = counts(1, ready=0, most=2, at_end=2, started=2, ended={"exit status 0": 1})
+    assert list(objections(CLUSTER, on_demand, may_change=True, broke=False)) == []
+    (objection,) = objections(CLUSTER, on_demand.model_copy(update={"most": 3}), may_change=True, broke=False)
+    assert "the scenario says 2" in objection

@@ -72,3 +72,17 @@ def test_a_server_without_the_tls_that_is_wanted_fails_the_trial(log: Path) -> N
     )
     assert record.status == "failed"
     assert "speaks plain HTTP, not TLS" in str(record.reason)
+
+
+@pytest.mark.parametrize(
+    ("words", "host"),
+    [(("--uds", "{unix_socket}"), "127.0.0.1"), (("--host", "{host}", "--port", "{port}"), "::1")],
+    ids=["Unix socket", "IPv6"],
+)
+def test_the_workers_of_a_cluster_that_listens_elsewhere_are_found(
+    words: tuple[str, ...], host: str, log: Path
+) -> None:
+    cluster = topology(*PAGE, *words, "--workers", "{workers}", workers=2).model_copy(update={"host": host})
+    record = try_out(cluster, log)
+    assert_measured(record)
+    assert sorted(process.role for process in record.processes) == ["helper", "supervisor", "worker", "worker"]

@@ -15,8 +15,9 @@ from harness.plan import PlannedTrial
 from harness.record import TrialRecord
 from harness.scenario import Topology
 from harness.server.launch import free_port
-from harness.trial import Phase, Progress, run_trial
+from harness.trial import Phase, Progress, broke, run_trial
 from tests.generator.accounting import assert_adds_up
+from tests.made_runs import load_result
 from tests.server.family import Family
 from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
@@ -265,3 +266,11 @@ def test_an_error_of_who_watches_leaves_nothing_running(family: Family, log: Pat
     with pytest.raises(ZeroDivisionError):
         try_out(small("leaves_daemon"), log, when_measuring(fail))
     assert family.alive() == []
+
+
+@pytest.mark.parametrize("kind", ["read", "write", "stale"])
+def test_connections_that_ended_before_their_time_speak_for_a_crash(kind: str) -> None:
+    whole = load_result(100.0)
+    assert not broke(whole)
+    assert broke(whole.model_copy(update={"errors": whole.errors.model_copy(update={kind: 1})}))
+    assert broke(whole.model_copy(update={"reconnected": 1}))
