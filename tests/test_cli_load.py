@@ -148,7 +148,7 @@ def test_stages_begin_at_the_rate(served: Served) -> None:
 
 def test_several_processes_carry_one_load(served: Served) -> None:
     result = load(f"{served.url}/", *OPEN, "--processes", "2", "-c", "8")
-    assert (result["processes"], result["connections"], result["offered"]["due"]) == (2, 8, 20)
+    assert (result["processes"], result["connections"], result["offered"]["due"]) == (2, 8, 60)
     assert loaded_with(served, result)
 
 
@@ -304,7 +304,9 @@ def test_a_certificate_of_this_machine_is_checked_against_a_file_alone(tmp_path:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     with TransportServer(repeat(whole(SMALL)), tcp_listener(), context) as server:
-        loads = [("load", f"https://127.0.0.1:{server.port}/", *SHORT, "-c", "2", *more) for more in CERTIFICATES]
+        loads = [
+            ("load", f"https://127.0.0.1:{server.port}/", "-d", "500ms", "-c", "2", *more) for more in CERTIFICATES
+        ]
         done = [CliRunner().invoke(app, [str(word).format(tmp_path) for word in load]) for load in loads]
     assert [each.exit_code for each in done] == [0, 0, 0, 2]
     assert ["is not checked" in each.stderr for each in done] == [True, False, False, False]

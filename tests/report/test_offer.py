@@ -211,7 +211,7 @@ def test_where_they_ran_is_in_the_report(tmp_path: Path) -> None:
     [
         (
             1,
-            "with the generator, could have been used: `raw` 1.0, `cluster-2` 1.9.",
+            "`raw` could have used 1.0, `cluster-2` could have used 1.9 of 1 core, shared with the generator.",
         ),
         (2, None),
     ],
