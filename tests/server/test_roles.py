@@ -334,6 +334,21 @@ SERVERS: Final = {
         fronts={10},
         supervisors={9, 11},
     ),
+    "seldom seen with connections, and a master that polls for each (PHP-FPM ondemand)": Seen(
+        [
+            process(10, listens=LISTENS, cpu_s=0.21),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=3, cpu_s=0.33) for pid in (11, 12)),
+        ],
+        {11, 12},
+        supervisors={10},
+    ),
+    "a parent that serves as much as the others and was never seen to": Seen(
+        [
+            process(10, listens=LISTENS, cpu_s=0.3),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=3, cpu_s=0.33) for pid in (11, 12)),
+        ],
+        {10, 11, 12},
+    ),
     "a store beside it is no worker (Redis)": Seen(
         [
             process(10, holds_sockets=False),
