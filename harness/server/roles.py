@@ -10,7 +10,7 @@ from harness.server.sockets import Place
 
 AS_BUSY: Final = 0.5  # of the median worker's CPU: who uses that much works too
 MIN_BUSY_S: Final = 0.05  # the kernel counts CPU in steps of 10 ms
-WELL_AS_BUSY: Final = 0.7  # the same, where it only holds their socket: to poll it for each arrival takes 0.6
+WELL_AS_BUSY: Final = 0.7  # of the busiest one's, who only holds their socket: to poll it for each arrival takes 0.6
 MIN_LOOKS: Final = 5
 MIN_WAKES: Final = 4  # who watches over others wakes about once a second
 MIN_BEHIND: Final = 0.25  # of the server's CPU, by processes behind one that passes requests on to them
@@ -145,8 +145,8 @@ class _Family:
         certain |= {pid for pid in self.by_pid if pid not in listening and self._is_sibling(pid, given)}
         if not certain:
             return certain
-        median_s = median(self.by_pid[pid].cpu_s for pid in certain)
-        busy_s = max(MIN_BUSY_S, AS_BUSY * median_s)
+        busy_s = max(MIN_BUSY_S, AS_BUSY * median(self.by_pid[pid].cpu_s for pid in certain))
+        most_s = max(self.by_pid[pid].cpu_s for pid in certain)  # of one that was there all the time
         busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
         # Whose connections are over in no time may never be seen to hold one; but not where others so often are. And
         # who has to replace workers all the time is busy with that.
@@ -154,7 +154,7 @@ class _Family:
         accepting = {
             pid
             for pid in busy & listening
-            if not (are_seen or self.by_pid[pid].reaped_cpu_s) and self.by_pid[pid].cpu_s >= WELL_AS_BUSY * median_s
+            if not (are_seen or self.by_pid[pid].reaped_cpu_s) and self.by_pid[pid].cpu_s >= WELL_AS_BUSY * most_s
         }
         programs = {self.by_pid[pid].program for pid in certain}
         alike = {pid for pid in busy - listening if self.by_pid[pid].program in programs}
