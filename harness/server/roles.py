@@ -11,7 +11,9 @@ from harness.server.sockets import Place
 AS_BUSY: Final = 0.5  # of the median worker's CPU: who uses that much works too
 MIN_BUSY_S: Final = 0.05  # the kernel counts CPU in steps of 10 ms
 WELL_AS_BUSY: Final = 0.7  # of the busiest one's, who only holds their socket: to poll it for each arrival takes 0.6
-MIN_LOOKS: Final = 5
+JUST_AS_BUSY: Final = 0.85  # the same, where the others were seen with connections
+MIN_SEEN: Final = 4  # times, all together
+MIN_LOOKS: Final = 5  # at one of them
 MIN_WAKES: Final = 4  # who watches over others wakes about once a second
 MIN_BEHIND: Final = 0.25  # of the server's CPU, by processes behind one that passes requests on to them
 
@@ -150,11 +152,12 @@ class _Family:
         busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
         # Whose connections are over in no time may never be seen to hold one; but not where others so often are. And
         # who has to replace workers all the time is busy with that.
-        are_seen = max(self.by_pid[pid].looks_served for pid in certain) >= MIN_LOOKS
+        seen = [self.by_pid[pid].looks_served for pid in certain]
+        part = JUST_AS_BUSY if sum(seen) >= MIN_SEEN else WELL_AS_BUSY
         accepting = {
             pid
             for pid in busy & listening
-            if not (are_seen or self.by_pid[pid].reaped_cpu_s) and self.by_pid[pid].cpu_s >= WELL_AS_BUSY * most_s
+            if self.by_pid[pid].cpu_s >= part * most_s and not self.by_pid[pid].reaped_cpu_s and max(seen) < MIN_LOOKS
         }
         programs = {self.by_pid[pid].program for pid in certain}
         alike = {pid for pid in busy - listening if self.by_pid[pid].program in programs}

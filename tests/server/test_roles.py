@@ -336,7 +336,7 @@ SERVERS: Final = {
     ),
     "seldom seen with connections, and a master that polls for each (PHP-FPM ondemand)": Seen(
         [
-            process(10, listens=LISTENS, cpu_s=0.21),
+            process(10, listens=LISTENS, cpu_s=0.26),
             *(process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=3, cpu_s=0.33) for pid in (11, 12)),
         ],
         {11, 12},
@@ -345,7 +345,7 @@ SERVERS: Final = {
     "a parent that serves as much as the others and was never seen to": Seen(
         [
             process(10, listens=LISTENS, cpu_s=0.3),
-            *(process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=3, cpu_s=0.33) for pid in (11, 12)),
+            *(process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=2, cpu_s=0.33) for pid in (11, 12)),
         ],
         {10, 11, 12},
     ),
