@@ -156,9 +156,10 @@ class Census:
         for process in family_of(self._server):
             with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
                 key = (process.pid, _born_s(process))
-                seen = self._known.get(key) or _Seen(process, key[1], is_from_birth=not is_first)
-                seen.count()
-                self._known[key] = seen
+                if key in self._known:
+                    self._known[key].count()
+                else:
+                    self._known[key] = _Seen(process, key[1], is_from_birth=not is_first)
                 alive.add(key)
         self._looks.append(frozenset(alive))
         return self._looks[-1]
