@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -107,6 +108,7 @@ def _made(
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()
         reasons = [
             *objections(planned.topology, counts, scenario.workers_may_change, broke=broke(result)),
+            *_stops(server, roles),
             *_doubts(server, result, Clocks.now().jump_since(clocks), scenario),
         ]
         watch(Progress(Phase.STOPPING))
@@ -128,6 +130,7 @@ def _measure(
 ) -> tuple[LoadResult, Usage]:
     """Offer the load, and read the server's use of the machine as the window opens, every second and at its end."""
     watch(Progress(Phase.WARMING_UP))
+    server.watch()
     generator.begin(load)
     events = generator.events()
     with census.looking():
@@ -157,6 +160,14 @@ def _measure(
 def broke(result: LoadResult) -> bool:
     """Return whether connections ended before their time."""
     return result.reconnected + result.errors.read + result.errors.write + result.errors.stale > 0
+
+
+def _stops(server: Server, roles: Mapping[int, Role]) -> Iterator[str]:
+    """Give who was stopped under load, and so kept others waiting, or read the counters late."""
+    names = {os.getpid(): "the harness", server.guardian_pid: "its guardian"}
+    for pid, seconds in server.stopped_s().items():
+        name = names.get(pid) or f"{roles.get(pid, 'process')} {pid}"
+        yield f"{name} was stopped for {seconds:.1f} s"
 
 
 def _doubts(server: Server, result: LoadResult, jump: str | None, scenario: Scenario) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """One process of the generator: ``python -m harness.generator FD PARENT``.
 
 It takes a Load from the pipe, says Ready, takes Begin, and tells events, its Part last; whatever comes after Begin
-asks it to stop.
+asks it to stop. So does its lease, when the process that started it has been stopped for too long.
 """
 
 import contextlib
@@ -19,24 +19,32 @@ from pydantic import BaseModel
 from harness.generator.load import Load
 from harness.generator.loop import LoadLoop
 from harness.generator.part import Begin, Ready
+from harness.lease import Lease
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+LOOK_S: Final = 1.0  # at the lease, while there is nothing to do
 
 
 def main(fd: int, parent_pid: int) -> None:
     """Run one load and send its events; a failure to begin is told on stderr with exit code 1."""
     _die_with(parent_pid)
     _allow_all_descriptors()
-    pipe = Connection(fd)
+    pipe, lease = Connection(fd), Lease()
+
+    def take() -> bytes:
+        while not pipe.poll(LOOK_S):
+            if lease.has_run_out():
+                sys.exit("the process that started the generator was stopped")
+        return pipe.recv_bytes()
 
     def tell(event: BaseModel) -> None:
         pipe.send_bytes(event.model_dump_json().encode())
 
     with contextlib.suppress(BrokenPipeError, EOFError):  # whoever asked has gone
-        loop = LoadLoop(Load.model_validate_json(pipe.recv_bytes()), tell, pipe.poll)
+        loop = LoadLoop(Load.model_validate_json(take()), tell, lambda: pipe.poll() or lease.has_run_out())
         _stop_collecting()
         tell(Ready())
-        tell(loop.run(Begin.model_validate_json(pipe.recv_bytes()).at_ns))
+        tell(loop.run(Begin.model_validate_json(take()).at_ns))
 
 
 def _die_with(parent_pid: int) -> None:

@@ -1,6 +1,5 @@
 """The generator seen from the process that asks for it: started, listened to, stopped."""
 
-import contextlib
 import os
 import resource
 import subprocess
@@ -18,6 +17,7 @@ from harness.generator.load import Load
 from harness.generator.merge import Collector
 from harness.generator.part import PART_EVENTS, Begin, Part, PartEvent
 from harness.generator.result import Event, LoadResult
+from harness.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.units import NS_PER_MS
 
 SLACK_S: Final = 20.0  # what starting, a last batch and the result may take beyond warm-up and window
@@ -35,6 +35,7 @@ class _Process:
 
     def __init__(self, cpu: int | None) -> None:
         self.pipe, child = Pipe()
+        limit_exchanges(self.pipe)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in end)
         with child:
             self.popen = subprocess.Popen(
@@ -53,24 +54,32 @@ class _Process:
             raise
 
     def tell(self, message: bytes) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended already: what it tells says why
+        """Raises GeneratorError when it takes nothing."""
+        try:
             self.pipe.send_bytes(message)
+        except BrokenPipeError:  # it has ended already: what it tells says why
+            pass
+        except BlockingIOError as error:
+            raise GeneratorError(f"the generator took nothing for {EXCHANGE_S:.0f} s") from error
 
     def told(self) -> PartEvent:
         """The next event. Raises GeneratorError when there will be none."""
         try:
             return PART_EVENTS.validate_json(self.pipe.recv_bytes())
+        except BlockingIOError as error:
+            raise GeneratorError(f"the generator stopped in the midst of a message for {EXCHANGE_S:.0f} s") from error
         except (EOFError, ConnectionResetError):
-            exit_code, lines = self.popen.wait(), self._said()
-            raise GeneratorError(f"the generator ended: {lines[-1] if lines else f'exit code {exit_code}'}") from None
+            end_process(self.popen, EXCHANGE_S)
+            lines = self._said()
+            why = lines[-1] if lines else f"exit code {self.popen.returncode}"
+            raise GeneratorError(f"the generator ended: {why}") from None
 
     def _said(self) -> list[str]:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip().splitlines()
 
     def end(self) -> None:
-        self.popen.kill()
-        self.popen.wait()
+        end_process(self.popen)
         self._errors.close()
         self.pipe.close()
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
+from harness.helpers import end_process
 from harness.monitor import pace_probe
 
 READING: Final = struct.calcsize("q")
@@ -49,6 +50,5 @@ class Pace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._probe.kill()
-        self._probe.wait()
+        end_process(self._probe)
         os.close(self._pipe)

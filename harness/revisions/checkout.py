@@ -25,6 +25,7 @@ from harness.server.launch import log_tail, python_on_path
 KEPT: Final = 8  # prepared checkouts of a repository: those that were used last
 TREE: Final = "tree"
 READY: Final = "ready"
+PREPARE_S: Final = 3600.0  # what takes longer waits for something that does not come
 
 
 @contextlib.contextmanager
@@ -110,7 +111,7 @@ def _prepare(command: Sequence[str], place: Path, revision: Revision) -> None:
     log = place / "prepare.log"
     try:
         with Guarded(words, os.environ, str(place / TREE), log) as running:
-            code = running.wait()
+            code = running.wait(PREPARE_S)
     except ServerError as error:
         raise RevisionError(f"{revision.ref}: prepare {error}") from error
     if code:

@@ -1,0 +1,61 @@
+"""A mark stays on all that descends from a command, whatever they do, and on nobody else."""
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from harness.server.mark import Mark
+from tests.server.polling import wait_until
+
+# A daemon in a session of its own, with another environment, whose parents have ended.
+ESCAPES = "setsid sh -c 'exec env -i sleep 61 &' & read line"
+
+
+@pytest.fixture
+def command() -> Iterator["subprocess.Popen[bytes]"]:
+    """A shell that has left a daemon behind once it is told to go on."""
+    with subprocess.Popen(["sh", "-c", f"read line; {ESCAPES}"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def names_of(mark: Mark) -> list[str]:
+    """The names of those who carry it."""
+    return sorted(psutil.Process(pid).name() for pid in mark.bearers())
+
+
+def test_who_escapes_into_a_session_without_environment_carries_it_and_is_ended(
+    command: "subprocess.Popen[bytes]",
+) -> None:
+    mark, other = Mark.new(), Mark.new()
+    mark.put_on(command.pid)
+    assert command.stdin
+    command.stdin.write(b"\n")
+    command.stdin.flush()
+    wait_until(lambda: names_of(mark) == ["sh", "sleep"], "the daemon, and the shell")
+    assert other.bearers() == []
+    assert other.end_all() == 0
+    assert mark.end_all() == 2
+    assert mark.bearers() == []  # though the shell is still to be waited for
+
+
+def test_a_limit_that_somebody_has_set_is_left_alone(command: "subprocess.Popen[bytes]") -> None:
+    resource.prlimit(command.pid, resource.RLIMIT_RTTIME, (1000, 2000))
+    mark = Mark.new()
+    mark.put_on(command.pid)
+    assert resource.prlimit(command.pid, resource.RLIMIT_RTTIME) == (1000, 2000)
+    assert mark.bearers() == []
+
+
+def test_nobody_is_killed_who_does_not_carry_it(
+    command: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a pid was given to a stranger after the list was made."""
+    mark = Mark.new()
+    mark.put_on(command.pid)
+    monkeypatch.setattr(mark, "bearers", iter([[os.getpid(), command.pid], []]).__next__)
+    assert mark.end_all() == 1
