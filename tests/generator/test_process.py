@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import repeat
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -16,6 +18,7 @@ import pytest
 from harness.generator.load import Load
 from harness.generator.process import Generator, GeneratorError
 from harness.generator.result import LoadResult, Measured, Measuring, Second
+from harness.helpers import limit_exchanges
 from tests.generator.accounting import assert_adds_up
 from tests.generator.answers import SMALL, broken, whole
 from tests.generator.closed_port import closed_port
@@ -117,6 +120,28 @@ def test_a_generator_that_was_killed_before_it_began_has_no_result() -> None:
         wait_until(lambda: has_ended(generator.pids[0]))
         with closed_port() as port, pytest.raises(GeneratorError, match="-9"):
             generator.begin(short_load(port))
+
+
+def test_a_generator_that_was_stopped_and_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its load is more than the pipe to it holds."""
+    monkeypatch.setattr("harness.generator.process.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
+    with Generator() as generator:
+        os.kill(generator.pids[0], signal.SIGSTOP)
+        with pytest.raises(GeneratorError, match="the generator took nothing for"):
+            generator.begin(short_load(80, method="POST", body=bytes(2**20)))
+
+
+def test_a_generator_that_was_stopped_in_the_midst_of_a_message_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = tmp_path / "half"
+    begins = "os.write(int(sys.argv[3]), bytes([0, 0, 1, 0, 0]))"  # 256 bytes are to come, and one does
+    half.write_text(f"#!{sys.executable}\nimport os, sys, time\n{begins}\ntime.sleep(60)\n")
+    half.chmod(0o755)
+    monkeypatch.setattr("harness.generator.process.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
+    monkeypatch.setattr("harness.generator.process.sys.executable", str(half))
+    with Generator() as generator, pytest.raises(GeneratorError, match="in the midst of a message"):
+        generator.begin(short_load(80))
 
 
 def test_leaving_the_context_ends_the_process(server: ScriptedServer) -> None:

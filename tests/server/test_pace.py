@@ -88,6 +88,17 @@ time.sleep(60)
     )
 
 
+def test_it_ends_where_the_harness_stays_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [True] * pace_probe.MOST_STOPPED + [False] + [True] * (pace_probe.MOST_STOPPED + 1)
+    monkeypatch.setattr(pace_probe, "PERIOD_S", 0.0)
+    monkeypatch.setattr(pace_probe, "is_parent_stopped", iter(looks).__next__)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None)
+    monkeypatch.setattr(os, "write", lambda *_: None)
+    pace_probe.main([CPU])
+    with pytest.raises(StopIteration):  # it has looked so often
+        pace_probe.is_parent_stopped()
+
+
 def test_the_monitor_tells_the_mean_of_the_window(pace: Pace) -> None:
     monitor = Monitor(list, os.getpid(), pace)
     readings(pace, 3)

@@ -1,7 +1,9 @@
-"""What goes wrong: servers that misbehave, and kills of whoever takes part, at any phase of a trial."""
+"""What goes wrong: servers that misbehave, and blows to whoever takes part, at any phase of a trial."""
 
 import contextlib
+import enum
 import random
+import signal
 import threading
 import time
 from typing import Final
@@ -31,6 +33,7 @@ SERVERS_THAT: Final[dict[str, Topology]] = {
     "stop-answering": small("stalls"),
 }
 PATIENCE_S: Final = 1.0  # until the victim has started
+PAUSE_S: Final = 0.7
 VICTIMS: Final = ("nobody", "generator", "guardian", "server", "child of the server", "probe")
 MARKS: Final = {
     "generator": generator.__name__.removesuffix(".__main__"),
@@ -39,11 +42,39 @@ MARKS: Final = {
 }
 
 
-class Kill:
-    """SIGKILL to one of those who take part, as a phase begins. ``struck`` are the processes that were killed."""
+class Blow(enum.Enum):
+    """What is done to a process."""
 
-    def __init__(self, victim: str, phase: Phase) -> None:
-        self.victim, self.phase = victim, phase
+    KILL = "killed"
+    TERM = "asked to end"
+    STOP = "stopped"
+    PAUSE = "stopped for a while"
+
+    def strike(self, process: psutil.Process) -> None:
+        """Raises psutil.NoSuchProcess."""
+        process.send_signal(SIGNALS[self])
+        if self is Blow.PAUSE:
+            threading.Timer(PAUSE_S, _continue, [process]).start()
+
+
+SIGNALS: Final = {
+    Blow.KILL: signal.SIGKILL,
+    Blow.TERM: signal.SIGTERM,
+    Blow.STOP: signal.SIGSTOP,
+    Blow.PAUSE: signal.SIGSTOP,
+}
+
+
+def _continue(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.resume()
+
+
+class Strike:
+    """A blow to one of those who take part, as a phase begins. ``struck`` are the processes that were hit."""
+
+    def __init__(self, victim: str, phase: Phase, blow: Blow = Blow.KILL) -> None:
+        self.victim, self.phase, self.blow = victim, phase, blow
         self.struck: list[psutil.Process] = []
 
     def strike(self) -> None:
@@ -62,7 +93,7 @@ class Kill:
     def _strike(self) -> None:
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                self.blow.strike(process)
                 self.struck.append(process)
 
     def _processes(self) -> list[psutil.Process]:
@@ -75,10 +106,10 @@ class Kill:
         return [child for process in below for child in _children(process)][:1]
 
 
-def drawn_kill(dice: random.Random) -> Kill:
-    """In half of the trials somebody is killed."""
+def drawn_strike(dice: random.Random) -> Strike:
+    """In half of the trials somebody is struck."""
     victim = dice.choice(VICTIMS[1:]) if dice.random() < 0.5 else VICTIMS[0]
-    return Kill(victim, dice.choice(list(Phase)))
+    return Strike(victim, dice.choice(list(Phase)), dice.choice(list(Blow)))
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

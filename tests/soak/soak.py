@@ -13,7 +13,7 @@ from harness.comparing import compare
 from harness.preparation import prepare
 from harness.record import Run, read_run
 from harness.trial import Progress
-from tests.soak.faults import drawn_kill, topologies
+from tests.soak.faults import drawn_strike, topologies
 from tests.trial.test_compare import Silent
 from tests.trial.trials import scenario
 
@@ -42,22 +42,22 @@ class Saboteur(Silent):
         self.resources: list[Resources] = []
         self.strikes = Counter[str]()
         self._dice = random.Random(seed)
-        self._struck = False
+        self._is_struck = False
 
     def begin(self, planned: object) -> None:
         """Draw what is to happen."""
-        self._kill, self._struck = drawn_kill(self._dice), False
+        self._strike, self._is_struck = drawn_strike(self._dice), False
 
     def progress(self, progress: Progress) -> None:
         """Strike once, as the phase begins."""
-        if progress.phase is self._kill.phase and not self._struck:
-            self._struck = True
-            self._kill.strike()
+        if progress.phase is self._strike.phase and not self._is_struck:
+            self._is_struck = True
+            self._strike.strike()
 
     def end(self, record: object) -> None:
-        """Look at who was killed, and at the resources."""
-        if self._kill.struck:
-            self.strikes[f"{self._kill.victim}, {self._kill.phase.value}"] += 1
+        """Look at who was struck, and at the resources."""
+        if self._strike.struck:
+            self.strikes[f"{self._strike.victim} {self._strike.blow.value}"] += 1
         self.resources.append(Resources.now())
 
 

@@ -1,4 +1,4 @@
-"""Whoever takes part in a trial is killed, hung or starved, at any phase: the record says so, and nothing is left."""
+"""Whoever takes part in a trial is killed, stopped or starved: the record says so, and nothing is left."""
 
 import re
 import signal
@@ -16,7 +16,7 @@ from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family
 from tests.server.polling import wait_until
 from tests.server.topologies import prefork
-from tests.soak.faults import Kill
+from tests.soak.faults import Blow, Strike
 from tests.trial.trials import try_out
 
 GENERATOR: Final = "harness.generator"
@@ -40,12 +40,12 @@ REASONS: Final = {
     "generator": "the generator ended: exit code -9",
     "guardian": "its guardian has ended",
 }
-KILLS: Final = [Kill(victim, phase) for victim in REASONS for phase in Phase]
+KILLS: Final = [Strike(victim, phase) for victim in REASONS for phase in Phase]
 KILLS.remove(next(kill for kill in KILLS if (kill.victim, kill.phase) == ("generator", Phase.STOPPING)))  # has ended
 
 
 @pytest.mark.parametrize("kill", KILLS, ids=lambda kill: f"{kill.victim}, {kill.phase.value}")
-def test_a_kill_at_any_phase_spoils_that_trial_alone(kill: Kill, family: Family, log: Path) -> None:
+def test_a_kill_at_any_phase_spoils_that_trial_alone(kill: Strike, family: Family, log: Path) -> None:
     record = try_out(prefork(2), log, at(kill.phase, kill.strike), start_timeout_s=START_S)
     assert kill.struck, "nobody was killed"
     wait_until(lambda: not family.alive(), "everybody to be gone")
@@ -57,6 +57,32 @@ def test_a_kill_at_any_phase_spoils_that_trial_alone(kill: Kill, family: Family,
     assert_says(record, REASONS[kill.victim])
     if record.load:
         assert_adds_up(record.load)
+
+
+@pytest.mark.parametrize(
+    ("strike", "reason"),
+    [
+        (Strike("server", Phase.WARMING_UP, Blow.STOP), r"supervisor \d+ was stopped for"),
+        (Strike("child of the server", Phase.WARMING_UP, Blow.PAUSE), r"worker \d+ was stopped for"),
+        (Strike("guardian", Phase.STARTING, Blow.STOP), None),  # it is told to go on, and watches from then on
+        (Strike("probe", Phase.MEASURING, Blow.STOP), None),  # it tells CPU time
+        (Strike("generator", Phase.MEASURING, Blow.TERM), "the generator ended: exit code -15"),
+    ],
+    ids=lambda value: f"{value.victim} {value.blow.value} {value.phase.value}" if isinstance(value, Strike) else "",
+)
+def test_who_is_stopped_or_asked_to_end_spoils_that_trial_or_does_not_matter(
+    strike: Strike, reason: str | None, family: Family, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.server.guarded.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.server.guarded.NUDGE_S", 0.1)
+    record = try_out(prefork(2), log, at(strike.phase, strike.strike), start_timeout_s=START_S)
+    assert strike.struck, "nobody was struck"
+    assert family.alive() == []
+    if reason is None:
+        assert (record.status, record.reason) == ("ok", None)
+        return
+    assert record.status != "ok"
+    assert_says(record, reason)
 
 
 def assert_says(record: TrialRecord, reason: str) -> None:

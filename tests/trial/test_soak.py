@@ -1,4 +1,4 @@
-"""A short soak: every kind of server once, with somebody killed in every other trial."""
+"""A short soak: every kind of server once, with somebody struck in every other trial."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ def test_after_many_faults_nothing_is_lost_and_nothing_left_behind(
     tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.server.guarded.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.generator.process.SLACK_S", 3.0)
     soaked = soak(rounds=1, seed=7, results=tmp_path)
     run, resources = soaked.run, soaked.resources
     assert [record.trial for record in run.records] == [planned.id for planned in run.info.trials]
