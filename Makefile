@@ -60,8 +60,9 @@ format: $(READY) ## put the code into the common style
 fuzz: $(READY) ## try hostile servers for longer than the tests do
 	$(BIN)/pytest tests/generator/test_hostile.py tests/generator/test_framing.py --hypothesis-profile=fuzz --timeout=3600
 
-soak: $(READY) ## 208 trials in a row with faults drawn at random (ten minutes)
+soak: $(READY) ## 208 trials in a row with faults drawn at random, and 100 comparisons struck anywhere (half an hour)
 	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.soak.campaign
 
 truth: $(READY) ## check what the load generator says against servers that know better (15 minutes)
 	$(BIN)/python -m bench.truth

@@ -160,7 +160,7 @@ def _records(folder: Path) -> list[TrialRecord]:
 
 
 def _touched(records: list[TrialRecord], at: int) -> Iterator[str]:
-    """Give every trial that was touched, but for the one under way; that one too if it counts and does not look well."""
+    """Give every trial that was touched beside the one under way, and that one if it counts and looks unwell."""
     for place, record in enumerate(records):
         if place != at and record.status != "ok":
             yield f"{record.trial} is {record.status} too: {record.reason}"
