@@ -94,6 +94,15 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
         return _first_that_works(as_found(typed, target), written, target, folder)
 
 
+def count_workers(server: Server, page: Question, declared: int | None) -> int:
+    """Return how many processes work when many requests come at once, if they may be sent again and again."""
+    until_s = time.monotonic() + WATCHED_S
+    with Census(server, declared) as census, census.looking():
+        while page.is_safe and time.monotonic() < until_s:
+            ask_at_once(page, AT_ONCE)
+        return len(workers_of(census.alive()))
+
+
 def _first_that_works(
     tables: Iterator[TopologyTable], written: Callable[..., Draft], target: Target, folder: Path
 ) -> Discovery:
@@ -130,17 +139,8 @@ def _checked(draft: Draft, target: Target, folder: Path) -> Discovery:
     with _running(topology, log, f"started again, as {topology.name}: ") as server:
         load = scenario.load.at(server.target, seed=0)
         ready = wait_until_ready(server, load, topology.workers, scenario.start_timeout_s)
-        workers = _count_workers(server, Question.of_load(load), topology.workers)
+        workers = count_workers(server, Question.of_load(load), topology.workers)
     return Discovery(draft, target, ready, topology.workers or 1, workers)
-
-
-def _count_workers(server: Server, page: Question, declared: int | None) -> int:
-    """Return how many processes work when many requests come at once, if they may be sent again and again."""
-    until_s = time.monotonic() + WATCHED_S
-    with Census(server, declared) as census, census.looking():
-        while page.is_safe and time.monotonic() < until_s:
-            ask_at_once(page, AT_ONCE)
-        return len(workers_of(census.alive()))
 
 
 @contextlib.contextmanager

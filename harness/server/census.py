@@ -90,11 +90,12 @@ class Census:
 
     def roles(self) -> dict[int, Role]:
         """Return what every process that was ever seen is for, by pid."""
-        return assign_roles(
-            [seen.activity() for seen in self._known.values()],
-            self._server.target.unix_socket or self._server.target.port,
-            self._declared,
-        )
+        public = self._server.target.unix_socket or self._server.target.port
+        return assign_roles(self.activities(), public, self._declared)
+
+    def activities(self) -> list[Activity]:
+        """Return what every process that was ever seen did."""
+        return [seen.activity() for seen in self._known.values()]
 
     def workers(self) -> WorkerCounts:
         """Return how many workers there were, and what became of them."""

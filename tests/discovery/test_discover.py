@@ -10,11 +10,14 @@ import pytest
 import trustme
 
 from harness.discovery import discover as room
-from harness.discovery.discover import Discovery, Wish, discover
+from harness.discovery.discover import Discovery, Wish, count_workers, discover
 from harness.discovery.failure import DiscoveryError
+from harness.generator.load import Load, Request
 from harness.scenario import load_scenario
-from harness.server.launch import free_port
-from tests.server.topologies import ROOT, SERVERS
+from harness.server.launch import Server, free_port
+from harness.server.question import Question
+from tests.server.asking import asked_for, wait_until_listening
+from tests.server.topologies import ROOT, SERVERS, small
 
 PYTHONPATH: Final = {"PYTHONPATH": str(ROOT)}
 SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
@@ -131,6 +134,23 @@ def test_workers_of_which_the_parent_is_one_are_found() -> None:
         "{harness_python}", "-m", f"{SERVERS}.serving_parent", "--port", f"{free_port()}", "--workers", "2"
     )
     assert discovery.workers == 2
+
+
+def count_workers_of(server: Server, request: Request) -> int:
+    """How many of its processes are seen to work."""
+    wait_until_listening(server.port)
+    return count_workers(server, Question.of_load(Load(target=server.target, requests=(request,))), None)
+
+
+def test_a_pool_is_seen_with_what_it_grows_to_when_many_ask_at_once(log: Path) -> None:
+    with Server(small("pool"), log) as server:
+        assert count_workers_of(server, Request()) == 2
+
+
+def test_workers_are_not_counted_by_requests_that_are_not_safe(log: Path) -> None:
+    with Server(small("odd", "--kind", "unique"), log) as server:
+        assert count_workers_of(server, Request(method="POST")) == 1
+        assert asked_for(server.port, "/") == b"0"
 
 
 def test_a_configuration_that_decides_on_the_number_wins_over_the_option(

@@ -80,6 +80,13 @@ def test_processes_are_told_by_role_and_name(role: Role, cell: str, tmp_path: Pa
     assert cell in row
 
 
+def test_processes_of_which_no_program_is_known_have_no_row(tmp_path: Path) -> None:
+    unread = [ServerProcess(pid=1, born_s=1, role="worker", name="gunicorn")]
+    run = run_of(tmp_path, counted(1).model_copy(update={"processes": unread}), counted(2))
+    first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
+    assert "gunicorn" not in render(first, summarise(first), [])
+
+
 def slow(block: int, p99_ms: float, seconds: int, changed: list[int]) -> TrialRecord:
     """A trial that took so long in the seconds in which workers changed, and 1 ms in the others."""
     made = counted(block, started=1, ended={"exit status 0": 1}, changed_seconds=changed)

@@ -1,7 +1,11 @@
 """The processes of a server are found, its workers told from the others, and strangers on its port named."""
 
+import contextlib
 import os
 import shutil
+import socket
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,18 +15,21 @@ import pytest
 from harness.generator.load import Load, Request
 from harness.record import ServerProcess
 from harness.scenario import Topology
-from harness.server.census import listeners, take_census, workers_of
+from harness.server import census as census_module
+from harness.server.census import Census, listeners, take_census, workers_of
 from harness.server.launch import Server
 from harness.server.readiness import wait_until_ready
+from harness.server.sockets import read_sockets
 from tests.server.asking import wait_until_listening, worker_that_answers
 from tests.server.polling import PATIENCE_S, wait_until
-from tests.server.servers.serving import listen
-from tests.server.topologies import behind_shell, gunicorn, node_cluster, prefork, small, topology, uvicorn
+from tests.server.servers.serving import READ_BYTES, listen
+from tests.server.topologies import SERVERS, behind_shell, gunicorn, node_cluster, prefork, small, topology, uvicorn
 
 CART: Final = Request(path="/cart")
 SLOW_LOOKS: Final = 20  # enough to meet, almost surely, what happens at one look in five
 QUICK_LOOKS: Final = 200  # the same for one look in fifty
 ASKED: Final = 10
+MANY: Final = 40
 
 needs_node: Final = pytest.mark.skipif(shutil.which("node") is None, reason="node is not on PATH")
 
@@ -135,10 +142,11 @@ def test_a_step_of_the_system_clock_makes_no_other_process(log: Path, monkeypatc
     """Psutil adds the boot time, which the kernel moves with the clock, to what it knows of a process."""
     with Server(small("page"), log) as server:
         wait_until_listening(server.port)
-        before = take_census(server)
+        (before,) = take_census(server)
         stepped_s = psutil.boot_time() + 60
         monkeypatch.setattr("psutil._pslinux.boot_time", lambda: stepped_s)
-        assert take_census(server) == before
+        (after,) = take_census(server)
+        assert (after.pid, after.born_s) == (before.pid, before.born_s)
 
 
 def test_the_launched_process_is_in_every_census_whatever_its_children_do(log: Path) -> None:
@@ -183,6 +191,66 @@ def test_processes_of_the_server_that_come_and_go_are_no_strangers(log: Path) ->
         wait_until_listening(server.port)
         for _ in range(SLOW_LOOKS):
             assert listeners(server)[1] == []
+
+
+def test_what_the_processes_of_a_cluster_did_is_seen(log: Path) -> None:
+    with Server(prefork(2, "--busy", "1"), log) as server:
+        wait_until_listening(server.port)
+        wait_until(lambda: len(take_census(server)) == 3, "all of its processes")
+        with Census(server) as census, answered(server, MANY):
+            census.look()
+            census.look()
+            (parent,) = (each for each in census.activities() if each.pid == server.pid)
+            workers = [each for each in census.activities() if each.parent == server.pid]
+            psutil.Process(max(workers, key=lambda each: each.cpu_s).pid).kill()
+            wait_until(lambda: len(take_census(server)) == 2, "one to have ended")
+            census.look()
+            (after,) = (each for each in census.activities() if each.pid == server.pid)
+    assert {frozenset([server.port])} == {each.listens for each in (parent, *workers)}
+    assert parent.holds_sockets
+    assert (parent.serves, parent.most_served, parent.looks_served, parent.reaped_cpu_s) == (frozenset(), 0, 0, 0.0)
+    assert sum(each.most_served for each in workers) == MANY
+    assert {each.looks_served for each in workers if each.serves} == {2}
+    assert sum(each.wakes for each in workers) > 0
+    assert sum(each.cpu_s for each in workers) > 0.0
+    assert after.wakes > parent.wakes
+    assert after.reaped_cpu_s > 0.0
+
+
+@contextlib.contextmanager
+def answered(server: Server, number: int) -> Iterator[None]:
+    """Open connections that have each got an answer."""
+    family = socket.AF_INET if server.target.unix_socket is None else socket.AF_UNIX
+    with contextlib.ExitStack() as stack:
+        for _ in range(number):
+            connection = stack.enter_context(socket.socket(family))
+            connection.connect(server.target.unix_socket or (server.target.host, server.port))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+            assert connection.recv(READ_BYTES).startswith(b"HTTP/1.1 200 OK")
+        yield
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["closed meanwhile", "opened meanwhile"])
+def test_connections_that_are_over_in_a_moment_are_seen(
+    is_before: bool, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is in one of two readings of the sockets, before and after those that the processes hold are read."""
+    with Server(small("proxied"), log) as server:
+        wait_until_listening(server.port)
+        with answered(server, 1):
+            readings = [read_sockets(), {}] if is_before else [{}, read_sockets()]
+            monkeypatch.setattr(census_module, "read_sockets", lambda: readings.pop(0))
+            roles = sorted(process.role for process in take_census(server))
+    assert roles == ["front", "supervisor", "worker", "worker"]
+
+
+def test_who_serves_by_a_unix_socket_that_was_bound_by_a_relative_path_works(log: Path, tmp_path: Path) -> None:
+    path = os.path.relpath(tmp_path / "app.sock")
+    app = (sys.executable, "-m", "uvicorn", f"{SERVERS}.asgi_page:app", "--lifespan", "off", "--uds", path)
+    with Server(topology(*app).model_copy(update={"unix_socket": path}), log) as server:
+        wait_until(lambda: listeners(server)[0], "the server to listen")
+        with answered(server, 1):
+            assert [process.role for process in take_census(server)] == ["worker"]
 
 
 def test_without_its_guardian_a_server_is_not_known(log: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ import trustme
 
 from harness.generator.load import DataTable, Expectation, Load, Request
 from harness.scenario import Topology
-from harness.server import probing
+from harness.server import probing, readiness
 from harness.server.guarded import ServerError
 from harness.server.launch import Server
 from harness.server.readiness import Ready, wait_until_ready
@@ -219,9 +220,14 @@ def test_workers_that_come_late_are_waited_for(log: Path) -> None:
     assert described.ready_s > 2 * late_s
 
 
-def test_workers_that_never_come_are_no_failure(log: Path) -> None:
+def test_workers_that_never_come_are_no_failure_and_not_waited_for_to_the_end(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "UNCHANGED_S", 0.3)
+    began_s = time.monotonic()
     described = ready(small("page", workers=3), log)
     assert len(described.census) == 1
+    assert time.monotonic() - began_s < PATIENCE_S
 
 
 # Bodies ---------------------------------------------------------------------------------------------------------

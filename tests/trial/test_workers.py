@@ -4,8 +4,11 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
+
 from harness.record import TrialRecord
 from harness.scenario import Topology
+from harness.server import readiness
 from tests.server.family import Family
 from tests.server.topologies import prefork, small
 from tests.trial.trials import try_out, when_measuring
@@ -41,6 +44,13 @@ def test_workers_are_taken_as_found_where_the_scenario_says_so(log: Path) -> Non
     assert record.number_of_workers == counted(record) == 3
 
 
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait shorter than usual for workers that do not come before there is a load."""
+    monkeypatch.setattr(readiness, "UNCHANGED_S", 0.3)
+
+
+@pytest.mark.usefixtures("impatience")
 def test_a_parent_that_serves_is_a_worker(log: Path) -> None:
     record = try_out(small("serving_parent", "--workers", "{workers}", workers=2), log, start_timeout_s=3.0)
     assert (record.status, record.reason) == ("ok", None)
@@ -54,17 +64,43 @@ def test_a_process_that_becomes_a_pool_counts_with_what_it_grew_to(log: Path) ->
     assert (record.worker_counts.ready, record.worker_counts.at_end) == (1, 2)
 
 
-def replace_one(family: Family) -> None:
-    """Have a worker ended and replaced, by the signal that asks for it."""
+def test_workers_that_came_and_went_in_the_warm_up_are_counted_there(log: Path) -> None:
+    record = try_out(small("visited"), log, warmup_s=1.2)
+    assert record.worker_counts is not None
+    assert (record.worker_counts.started_before, record.worker_counts.ended_before) == (1, 1)
+    assert (record.worker_counts.started, record.worker_counts.changed) == (0, 0)
+
+
+@pytest.mark.usefixtures("impatience")
+def test_a_parent_that_waits_for_connections_is_one_of_as_many_workers_as_were_declared(log: Path) -> None:
+    waiting = small("waiting_parent", "--workers", "{workers}", workers=2)
+    record = try_out(waiting, log, warmup_s=0.0)  # in which it would be seen already
+    assert (record.status, record.reason) == ("ok", None)
+    assert counted(record) == 2
+    assert record.usage is not None
+    assert [used.role for used in record.usage.processes] == ["worker", "worker"]
+
+
+def test_workers_that_come_late_are_waited_for_before_the_load(log: Path) -> None:
+    record = try_out(prefork(2, "--late", "500"), log)
+    assert record.worker_counts is not None
+    assert record.worker_counts.ready == 2
+
+
+def replace_one(family: Family) -> int:
+    """Have a worker ended and replaced, by the signal that asks for it; return which."""
     newest = max(family.alive("prefork"), key=lambda process: process.pid)
     newest.send_signal(signal.SIGTERM)
+    return newest.pid
 
 
 def test_a_worker_that_is_replaced_by_design_is_counted_and_no_objection(family: Family, log: Path) -> None:
-    record = try_out(prefork(2, "--respawn", "1"), log, when_measuring(lambda: replace_one(family)))
+    replaced: list[int] = []
+    record = try_out(prefork(2, "--respawn", "1"), log, when_measuring(lambda: replaced.append(replace_one(family))))
     assert (record.status, record.reason) == ("ok", None)
     assert record.worker_counts is not None
     assert (record.worker_counts.started, record.worker_counts.ended) == (1, {"SIGTERM": 1})
+    assert {*replaced} < {process.pid for process in record.processes}  # who was there as the window began
 
 
 def test_a_worker_that_is_replaced_makes_the_record_invalid_where_the_scenario_says_so(

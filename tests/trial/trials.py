@@ -12,10 +12,14 @@ from tests.made_runs import LOAD
 
 
 def scenario(
-    *topologies: Topology, rounds: int = 1, start_timeout_s: float = 20.0, workers_may_change: bool = True
+    *topologies: Topology,
+    rounds: int = 1,
+    start_timeout_s: float = 20.0,
+    workers_may_change: bool = True,
+    warmup_s: float = 0.1,
 ) -> Scenario:
     """A comparison of the topologies, of which the first is the baseline."""
-    load = LOAD.model_copy(update={"connections": 4, "threads": 2, "warmup_s": 0.1, "duration_s": 0.3})
+    load = LOAD.model_copy(update={"connections": 4, "threads": 2, "warmup_s": warmup_s, "duration_s": 0.3})
     return Scenario.model_validate(
         {
             "name": "test",
@@ -51,8 +55,11 @@ def try_out(
     watch: Watch = ignore,
     start_timeout_s: float = 20.0,
     workers_may_change: bool = True,
+    warmup_s: float = 0.1,
 ) -> TrialRecord:
     """Make one trial."""
     planned = PlannedTrial(id="r01-01-test", block=1, position=1, seed=1, topology=topology)
-    around = scenario(topology, start_timeout_s=start_timeout_s, workers_may_change=workers_may_change)
+    around = scenario(
+        topology, start_timeout_s=start_timeout_s, workers_may_change=workers_may_change, warmup_s=warmup_s
+    )
     return run_trial(planned, around, Placement(), log, watch)

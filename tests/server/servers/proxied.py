@@ -7,19 +7,8 @@ import os
 import signal
 import socket
 import threading
-import time
 
-from tests.server.servers.serving import HOST, READ_BYTES, listen, options, response, serve
-
-WORK_S = 0.002
-
-
-def answer() -> bytes:
-    """After some work."""
-    until_s = time.thread_time() + WORK_S
-    while time.thread_time() < until_s:
-        pass
-    return response()
+from tests.server.servers.serving import HOST, READ_BYTES, listen, options, serve, work
 
 
 def pass_on(source: socket.socket, sink: socket.socket) -> None:
@@ -49,7 +38,7 @@ if __name__ == "__main__":
     for _ in range(2):
         if os.fork() == 0:
             public.close()
-            serve(inner, answer)
+            serve(inner, work)
     inner_port: int = inner.getsockname()[1]
     inner.close()
     while True:

@@ -12,6 +12,7 @@ HOST: Final = "127.0.0.1"
 BODY: Final = b"twelve bytes"
 READ_BYTES: Final = 64 * 1024
 PAUSE_S: Final = 0.003  # before every answer, so that those who load it keep no core busy
+WORK_S: Final = 0.002  # of CPU, for the answers of those that work
 
 Answer = Callable[[], bytes]
 
@@ -40,6 +41,14 @@ def response(body: bytes = BODY, status: str = "200 OK", worker: str = "", locat
     if location:
         lines.append(f"Location: {location}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def work() -> bytes:
+    """Answer after some work."""
+    until_s = time.thread_time() + WORK_S
+    while time.thread_time() < until_s:
+        pass
+    return response()
 
 
 def serve(listener: socket.socket, answer: Answer = response) -> NoReturn:
