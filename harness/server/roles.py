@@ -12,6 +12,7 @@ AS_BUSY: Final = 0.5  # of the median worker's CPU: who uses that much works too
 MIN_BUSY_S: Final = 0.05  # the kernel counts CPU in steps of 10 ms
 WELL_AS_BUSY: Final = 0.7  # of the busiest one's, who only holds their socket: to poll it for each arrival takes 0.6
 JUST_AS_BUSY: Final = 0.85  # the same, where the others were seen with connections
+AS_MUCH_A_WAKE: Final = 0.5  # of the median worker's CPU each time it is woken: to see that one came takes 0.2 to 0.3
 MIN_SEEN: Final = 4  # times, all together
 MIN_LOOKS: Final = 5  # at one of them
 MIN_WAKES: Final = 4  # who watches over others wakes about once a second
@@ -150,14 +151,17 @@ class _Family:
         busy_s = max(MIN_BUSY_S, AS_BUSY * median(self.by_pid[pid].cpu_s for pid in certain))
         most_s = max(self.by_pid[pid].cpu_s for pid in certain)  # of one that was there all the time
         busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
-        # Whose connections are over in no time may never be seen to hold one; but not where others so often are. And
-        # who has to replace workers all the time is busy with that.
+        # Whose connections are over in no time may never be seen to hold one; but not where others so often are. Who
+        # has to replace workers all the time is busy with that. And who is woken for each arrival and leaves it to
+        # others may come to as much as one of many workers, or of those that were born later, but not each time.
         seen = [self.by_pid[pid].looks_served for pid in certain]
         part = JUST_AS_BUSY if sum(seen) >= MIN_SEEN else WELL_AS_BUSY
+        least_a_wake_s = AS_MUCH_A_WAKE * median(self._cpu_a_wake_s(pid) for pid in certain)
         accepting = {
             pid
             for pid in busy & listening
             if self.by_pid[pid].cpu_s >= part * most_s and not self.by_pid[pid].reaped_cpu_s and max(seen) < MIN_LOOKS
+            if self._cpu_a_wake_s(pid) >= least_a_wake_s
         }
         programs = {self.by_pid[pid].program for pid in certain}
         alike = {pid for pid in busy - listening if self.by_pid[pid].program in programs}
@@ -177,6 +181,10 @@ class _Family:
             for pid in self.ancestors_of(workers) - workers
             if self.by_pid[pid].listens & places and self.by_pid[pid].wakes >= max(MIN_WAKES, came / 2)
         }
+
+    def _cpu_a_wake_s(self, pid: int) -> float:
+        """Return what it used each time that it was woken, at least once, which does not depend on when it was born."""
+        return self.by_pid[pid].cpu_s / max(1, self.by_pid[pid].wakes)
 
     def _is_sibling(self, pid: int, others: set[int]) -> bool:
         """Whether it is to its parent what one of the others is."""

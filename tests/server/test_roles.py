@@ -342,6 +342,25 @@ SERVERS: Final = {
         {11, 12},
         supervisors={10},
     ),
+    "a master that polls for each, before workers that were born later (PHP-FPM ondemand)": Seen(
+        [
+            process(10, listens=LISTENS, cpu_s=0.145, wakes=8200),  # 0.76 of the busiest worker's
+            process(11, 10, listens=LISTENS, serves=LISTENS, looks_served=1, cpu_s=0.19, wakes=2636),
+            *(
+                process(pid, 10, listens=LISTENS, serves=LISTENS, looks_served=looks, cpu_s=0.11, wakes=2450)
+                for pid, looks in ((12, 1), (13, 1), (14, 0))
+            ),
+        ],
+        {11, 12, 13, 14},
+        supervisors={10},
+    ),
+    "a parent that works, is woken as its child is and was never seen with a connection (uWSGI without master)": Seen(
+        [
+            process(10, listens=LISTENS, cpu_s=0.10, wakes=327),
+            process(11, 10, listens=LISTENS, cpu_s=0.12, wakes=297),
+        ],
+        {10, 11},
+    ),
     "a parent that serves as much as the others and was never seen to": Seen(
         [
             process(10, listens=LISTENS, cpu_s=0.3),
