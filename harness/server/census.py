@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
@@ -15,6 +16,7 @@ import psutil
 
 from harness.record import Role, ServerProcess, WorkerCounts
 from harness.server.exits import ExitWatch, exit_text, was_asked
+from harness.server.guarded import ServerError
 from harness.server.launch import Server
 from harness.server.listening import listening_pids, socket_path
 from harness.server.roles import Activity, assign_roles
@@ -29,8 +31,9 @@ Key = tuple[int, float]  # pid and birth, in seconds after boot: no two processe
 class Census:
     """The processes of a server as they are seen at work, from when it is ready until the context is left.
 
-    Each look adds to what is known of them, and whoever ends stays known. ``declared`` is how many workers there are
-    to be, if anybody said, and ``when_ready`` who was there before anything but the first answer was asked for.
+    Each look adds to what is known of them, and whoever ends stays known; it raises ServerError where the kernel does
+    not tell which sockets there are. ``declared`` is how many workers there are to be, if anybody said, and
+    ``when_ready`` who was there before anything but the first answer was asked for.
     """
 
     def __init__(self, server: Server, declared: int | None = None, when_ready: Sequence[ServerProcess] = ()) -> None:
@@ -54,7 +57,7 @@ class Census:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """Look again and again, beside whatever is done in the context."""
+        """Look again and again, beside whatever is done in the context, which ends with what was raised at a look."""
         is_over = threading.Event()
 
         def go_on() -> None:
@@ -64,13 +67,13 @@ class Census:
                 self.look()
                 pause_s = max(LOOK_S, PAUSES * (time.thread_time() - began_s))
 
-        thread = threading.Thread(target=go_on, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()
+        with ThreadPoolExecutor(1) as thread:
+            looks = thread.submit(go_on)
+            try:
+                yield
+            finally:
+                is_over.set()
+            looks.result()
 
     def alive(self) -> list[ServerProcess]:
         """Return who is there now, by pid, looking closer only at those that are new."""
@@ -83,9 +86,8 @@ class Census:
     def at_begin(self) -> list[ServerProcess]:
         """Return who was there as the window began or, as long as it has not, at the first look; by pid. Where workers
         are replaced, who was there when all of them were."""
-        looks = self._workers()
+        looks, found = self._workers(), self.workers().found
         in_order = [*range(self._begin, len(looks)), *range(self._begin)]
-        found = self._found(looks)
         return self._described(self._looks[next(at for at in in_order if len(looks[at]) == found)])
 
     def roles(self) -> dict[int, Role]:
@@ -98,13 +100,14 @@ class Census:
         return [seen.activity() for seen in self._known.values()]
 
     def workers(self) -> WorkerCounts:
-        """Return how many workers there were, and what became of them."""
+        """Return how many workers there were, and what became of them. Where some went and others came, as many are
+        found as were there at a time, at most."""
         looks, exits = self._workers(), self._exits()
         window, ready = looks[self._begin :], looks[0]
         before = set().union(*looks[: self._begin + 1])
-        return WorkerCounts(
+        counts = WorkerCounts(
             ready=self._ready(ready),
-            found=self._found(looks),
+            found=len(window[0]),
             least=min(map(len, window)),
             most=max(map(len, window)),
             at_end=len(window[-1]),
@@ -116,6 +119,9 @@ class Census:
             started_before=len(before - ready),
             ended_before=len(before - window[0]),
         )
+        if not counts.is_replacing:
+            return counts
+        return counts.model_copy(update={"found": counts.most or max(map(len, looks))})
 
     def _ready(self, workers: set[Key]) -> int:
         """Of the workers at the first look, how many were there when the server was ready: bodies were asked for since,
@@ -144,12 +150,6 @@ class Census:
         roles = self.roles()
         return [{key for key in look if roles[key[0]] == "worker"} for look in self._looks]
 
-    def _found(self, looks: list[set[Key]]) -> int:
-        """How many there were as the window began; where some went and others came, at most at a time."""
-        window = looks[self._begin :]
-        is_replacing = bool(set().union(*looks) - window[-1]) and bool(set().union(*looks) - looks[0])
-        return (max(map(len, window)) or max(map(len, looks))) if is_replacing else len(window[0])
-
     def _see(self) -> frozenset[Key]:
         """Note who is there and what they have used so far."""
         alive = set()
@@ -167,11 +167,11 @@ class Census:
 
     def _look_closer(self, keys: frozenset[Key]) -> None:
         """Note which sockets these hold."""
-        sockets, inodes = read_sockets(), dict[Key, set[int]]()
+        sockets, inodes = _read_sockets(), dict[Key, set[int]]()
         for key in keys:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
                 inodes[key] = inodes_of(key[0])
-        sockets |= read_sockets()  # those of a moment ago too: some connections are over in a millisecond
+        sockets |= _read_sockets()  # those of a moment ago too: some connections are over in a millisecond
         held = {
             key: [_placed(sockets[inode], key[0]) for inode in own if inode in sockets] for key, own in inodes.items()
         }
@@ -299,6 +299,13 @@ def _look(server: Server) -> tuple[bool, set[int | None]]:
 
 def _pids(server: Server) -> set[int]:
     return {process.pid for process in family_of(server)}
+
+
+def _read_sockets() -> dict[int, Socket]:
+    try:
+        return read_sockets()
+    except OSError as error:
+        raise ServerError(f"which sockets the server holds can't be read: {error}") from error
 
 
 def _placed(socket: Socket, pid: int) -> Socket:

@@ -51,6 +51,11 @@ def test_where_workers_are_replaced_as_many_are_found_as_were_there_at_a_time() 
     assert list(map(int, census.at_begin())) == [2, 3]  # type: ignore[arg-type]
 
 
+def test_where_some_only_came_or_went_as_many_are_found_as_were_there_as_the_window_began() -> None:
+    assert Told({1}, {1}, {1, 2}, begin=1, exits={}).workers().found == 1
+    assert Told({1, 2}, {1, 2}, {1}, begin=1, exits={2: 0}).workers().found == 2
+
+
 def test_where_none_was_there_in_the_window_as_many_as_before() -> None:
     assert Told({1}, {2}, set(), set(), begin=2, exits={1: 0, 2: 0}).workers().found == 1
 

@@ -1,14 +1,17 @@
 """The workers that a trial had are those that it is said to have had, or it does not count."""
 
+import errno
 import re
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from harness.record import TrialRecord
 from harness.scenario import Topology
-from harness.server import readiness
+from harness.server import census, readiness, sockets
+from harness.server.sockets import Socket
 from tests.server.family import Family
 from tests.server.topologies import prefork, small
 from tests.trial.trials import try_out, when_measuring
@@ -64,7 +67,10 @@ def test_a_process_that_becomes_a_pool_counts_with_what_it_grew_to(log: Path) ->
     assert (record.worker_counts.ready, record.worker_counts.at_end) == (1, 2)
 
 
-def test_workers_that_came_and_went_in_the_warm_up_are_counted_there(log: Path) -> None:
+def test_workers_that_came_and_went_in_the_warm_up_are_counted_there(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census, "PAUSES", 1)
     record = try_out(small("visited"), log, warmup_s=1.2)
     assert record.worker_counts is not None
     assert (record.worker_counts.started_before, record.worker_counts.ended_before) == (1, 1)
@@ -85,6 +91,19 @@ def test_workers_that_come_late_are_waited_for_before_the_load(log: Path) -> Non
     record = try_out(prefork(2, "--late", "500"), log)
     assert record.worker_counts is not None
     assert record.worker_counts.ready == 2
+
+
+def test_a_look_that_fails_beside_the_load_fails_the_trial(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_sockets() -> dict[int, Socket]:
+        if threading.current_thread() is not threading.main_thread():
+            raise PermissionError(errno.EPERM, "sock_diag(7)")
+        return sockets.read_sockets()
+
+    monkeypatch.setattr(census, "read_sockets", read_sockets)
+    monkeypatch.setattr(census, "LOOK_S", 0.01)
+    record = try_out(small("page"), log)
+    assert record.status == "failed"
+    assert record.reason == "which sockets the server holds can't be read: [Errno 1] sock_diag(7)"
 
 
 def replace_one(family: Family) -> int:
