@@ -78,7 +78,7 @@ def _offer_text(rate_per_s: float | None) -> str:
 
 
 def _known_text(found: Capacity) -> str | None:
-    left_out = f"{len(found.left_out)} probes left out" if found.left_out else None
+    left_out = f"{len(found.left_out)} trials left out" if found.left_out else None
     if found.rate is None:
         return left_out
     return ", ".join(filter(None, [rate_interval_text(found.rate, "/s"), left_out]))

@@ -101,12 +101,12 @@ class Capacity:
         own = [record for record in records if record.topology == topology.name]
         ceilings = measured(records, topology.name)
         probes, left_out = [], []
-        for record in (record for record in own if record.rate_per_s is not None):
+        for record in own:
             reason = _reason_against(record, objectives)
-            if reason is None and record.load:
-                probes.append(Probe(record, record.load, tuple(objectives)))
-            else:
+            if reason is not None:
                 left_out.append(f"{record.trial}: {reason}")
+            elif record.load and record.rate_per_s is not None:
+                probes.append(Probe(record, record.load, tuple(objectives)))
         return cls(
             topology=topology,
             objectives=tuple(objectives),
@@ -191,10 +191,12 @@ def _power(probe: Probe) -> float:
 
 
 def _reason_against(record: TrialRecord, objectives: Sequence[Objective]) -> str | None:
-    """Why a probe tells nothing of the server. That no request at all was answered well does tell."""
-    if record.load is None or record.load.offered is None or record.usage is None:
+    """Why a trial tells nothing of the server. That no request at all was answered well does tell, at a rate that was
+    offered."""
+    is_probe = record.rate_per_s is not None
+    if record.load is None or record.usage is None or (is_probe and record.load.offered is None):
         return record.reason or "nothing was measured"
-    if record.status != "ok" and record.load.ok:
+    if record.status != "ok" and (record.load.ok or not is_probe):
         return record.reason or record.status
     limiting = limit_of(_without_small_lag(record.load, objectives), record.usage)
     return limiting.why if limiting.limit is Limit.GENERATOR else None

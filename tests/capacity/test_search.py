@@ -11,6 +11,7 @@ from harness.capacity.search import BEYOND, CEILINGS, LADDER
 from harness.capacity.searching import GIVEN_UP, plan_round
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
+from harness.report.capacity.note import why_unknown
 from harness.scenario import Objective
 from tests.capacity.virtual import Queue, records
 from tests.made_runs import topology
@@ -108,11 +109,13 @@ def test_a_topology_whose_closed_loop_never_counts_is_given_up() -> None:
         if not trials:
             break
         made += [
-            record.model_copy(update={"status": "failed", "load": None, "usage": None})
+            record.model_copy(update={"status": "failed", "reason": "not ready.", "load": None, "usage": None})
             for record in records(trials, queue(6))
         ]
     assert len(made) == GIVEN_UP
     assert found.rate is None
+    assert why_unknown(found) == "no trial in a closed loop counts, r003-01-raw: not ready"
+    assert why_unknown(Capacity.of(RAW, [], [P99])) == "the search ended before its first trial"
 
 
 def test_the_same_seed_plans_the_same_round() -> None:

@@ -100,13 +100,14 @@ def answers(run: Run, found: list[Capacity]) -> Iterator[str]:
 
 def why_unknown(found: Capacity) -> str:
     """Why a topology has no answer."""
+    why = found.left_out[-1].removesuffix(".") if found.left_out else None
     if found.saturation is None:
-        return "no trial in a closed loop counts"
+        return f"no trial in a closed loop counts, {why}" if why else "the search ended before its first trial"
     if found.probes:
         return (
             f"everything was kept up to {rate_text(found.probes[-1].rate_per_s)} requests/s, and the search ended there"
         )
-    return found.left_out[-1].removesuffix(".") if found.left_out else "the search ended before a rate was offered"
+    return why or "the search ended before a rate was offered"
 
 
 def objectives_text(objectives: list[Objective]) -> str:
