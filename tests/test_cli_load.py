@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 import ssl
 import threading
 import time
@@ -226,6 +227,23 @@ def test_a_header_of_ones_own_wins_over_the_user() -> None:
     own = Request(headers={"authorization": "Bearer y"})
     assert with_user((own, Request()), "ann:x") == (own, Request(headers={"Authorization": "Basic YW5uOng="}))
     assert with_user((own, Request()), None) == (own, Request())
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_host_is_looked_up_once_and_keeps_its_name(
+    served: Served, monkeypatch: pytest.MonkeyPatch, processes: str
+) -> None:
+    """No process of the generator can look this name up; a second answer here would be another machine."""
+    answers, really = iter(["127.0.0.1", "192.0.2.7"]), socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **options: Any) -> Any:
+        return really(next(answers) if host == "name.test" else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    result = load(served.url.replace("127.0.0.1", "name.test"), *SHORT, "--processes", processes)
+    assert result["ok"] > 0
+    port = served.url.rpartition(":")[2]
+    assert {request.headers["Host"] for request in loaded_with(served, result)} == {f"name.test:{port}"}
 
 
 def test_without_keepalive_each_request_has_a_connection(served: Served) -> None:

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.reach import bound, check_reach, is_here
+from harness.cli.reach import bound, check_reach, is_here, resolve
 from harness.cli.usage import UsageError
 from harness.generator.load import Arrivals, Load, Request, Stage, Target
 
@@ -22,7 +22,7 @@ def load(host: str = ELSEWHERE, **changes: Any) -> Load:
         "duration_s": 1.0,
         "arrivals": Arrivals(rate_per_s=100.0),
     }
-    return Load(target=Target(host=host, port=80), requests=(Request(),), **(fields | changes))
+    return Load(target=resolve(Target(host=host, port=80)), requests=(Request(),), **(fields | changes))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1", "0.0.0.0", "::"])
@@ -32,14 +32,20 @@ def test_this_machine_may_be_loaded_without_bounds(host: str) -> None:
 
 @pytest.mark.parametrize("host", [ELSEWHERE, "10.0.0.1", "2001:db8::1"])
 def test_another_host_has_to_be_named(host: str) -> None:
-    assert not is_here(Target(host=host, port=80))
+    assert not is_here(load(host).target)
     with pytest.raises(UsageError, match=f"--allow-host {host}"):
         check_reach(load(host), ["192.0.2.8"], 1000.0, 100)
     check_reach(load(host), [host], 1000.0, 100)
 
 
 def test_a_unix_socket_is_here() -> None:
-    assert is_here(Target(host=ELSEWHERE, port=80, unix_socket="/run/x"))
+    assert is_here(resolve(Target(host=ELSEWHERE, port=80, unix_socket="/run/x")))
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 64 + ".test", "a..b"])
+def test_a_host_that_can_not_be_looked_up_is_an_error(host: str) -> None:
+    with pytest.raises(UsageError, match=f"unable to look up {host}|{host} can be no host's name"):
+        resolve(Target(host=host, port=80))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from harness.cli import offer
-from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach
+from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach, resolve
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.generator.failures import failures_text
 from harness.generator.load import Load
@@ -192,6 +192,7 @@ def load_command(
                 "expect": offer.expectation(expect_status, expect_body, expect_body_sha256, expect_length),
             },
         )
+        offered = offered.model_copy(update={"target": resolve(offered.target)})
         most_connections = bound(max_connections)
         check_reach(
             offered, allow_host or [], bound(max_rate), None if most_connections is None else int(most_connections)

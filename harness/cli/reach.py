@@ -13,13 +13,14 @@ from harness.generator.load import Load, Target
 MOST_RATE_PER_S: Final = 1000.0
 MOST_CONNECTIONS: Final = 100
 LIFTED: Final = "none"
+NUMERIC: Final = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
 def check_reach(
     load: Load, allowed: Sequence[str], most_rate_per_s: float | None, most_connections: int | None
 ) -> None:
     """Raise UsageError for a load on a host that is neither this machine nor ``allowed``, or that is beyond the bounds
-    for other hosts, where they are not lifted (None)."""
+    for other hosts, where they are not lifted (None). The target is one that :func:`resolve` returned."""
     host = load.target.host
     if is_here(load.target):
         return
@@ -41,15 +42,27 @@ def check_reach(
         raise UsageError("\n".join(reasons))
 
 
-def is_here(target: Target) -> bool:
-    """Whether every address of the target is this machine's own. One without any can't be reached at all."""
+def resolve(target: Target) -> Target:
+    """Return the target with the addresses of its host, looked up once: those that are checked are those that are
+    loaded, whatever a name server says later. Raises UsageError where the host has none."""
     if target.unix_socket is not None:
-        return True
+        return target
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        addresses = [socket.getnameinfo(address, NUMERIC)[0] for *_, address in found]  # %eth0 of IPv6 included
+    except UnicodeError as error:
+        raise UsageError(f"{target.host} can be no host's name") from error
+    except OSError as error:
+        raise UsageError(f"unable to look up {target.host}: {error.strerror}") from error
+    return target.model_copy(update={"addresses": tuple(dict.fromkeys(addresses))})
+
+
+def is_here(target: Target) -> bool:
+    """Whether every address of a resolved target is this machine's own."""
+    if target.unix_socket is not None:
         return True
-    addresses = [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
+    assert target.addresses, "it was not resolved"
+    addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in target.addresses]
     return all(address.is_loopback or address.is_unspecified for address in addresses)  # as servers print 0.0.0.0
 
 

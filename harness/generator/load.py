@@ -66,9 +66,14 @@ class Tls(_Data):
 
 
 class Target(_Data):
-    """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header."""
+    """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header.
+
+    ``addresses`` are those of the host, where it was looked up already: it is not asked for again, and only names the
+    server in the Host header and to TLS.
+    """
 
     host: Host
+    addresses: tuple[str, ...] = ()
     port: int = Field(ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")

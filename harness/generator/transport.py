@@ -115,8 +115,13 @@ def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[object,
     """Family and address: of those that the host has, the first that answers."""
     if target.unix_socket is not None:
         return socket.AF_UNIX, target.unix_socket
+    hosts, flags = (target.addresses, socket.AI_NUMERICHOST) if target.addresses else ((target.host,), 0)
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        found = [
+            each
+            for host in hosts
+            for each in socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM, flags=flags)
+        ]
     except UnicodeError as error:
         raise OSError(errno.EINVAL, f"{target.host} can be no host's name") from error
     addresses = [(family, address) for family, _, _, _, address in found]  # whole: that of IPv6 may name an interface
