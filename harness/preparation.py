@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.environment import Environment, differences
+from harness.generator.load import Target
 from harness.generator.placement import Placement, apart
 from harness.machine.cores import UsableCores
 from harness.plan import PlannedTrial, make_plan
 from harness.record import Run, RunFolderError, SkippedTopology
+from harness.redaction import Redactor
 from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioError, Topology
-from harness.scenario.topology import REDACTED
+from harness.scenario.secrets import (
+    redactor_of,
+    variables_of_load,
+    variables_of_topology,
+    withheld_of,
+    withheld_of_load,
+)
+from harness.scenario.topology import LOOPBACK
 from harness.server.launch import bindable_socket, what_is_missing
 from harness.server.programs import describe_programs
 
@@ -37,6 +46,8 @@ def drawn(seed: int | None = None) -> int:
 
 def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ()) -> Prepared:
     """Raises ScenarioError when nothing is left to compare, or when a fixed port is taken or a variable missing."""
+    _check_variables(scenario)
+    _check_names(scenario)
     skipped = list(skipped_topologies(scenario))
     scenario = without(scenario, skipped)
     return Prepared(scenario, skipped, seed, make_plan(scenario, seed), place(scenario), revisions)
@@ -53,26 +64,40 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
         raise RunFolderError(f"{run.path}: can't be gone on with: a search for the capacity is made anew")
     if run.scenario.is_of_two_commits:
         raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run harness ab again")
-    if changed := differences(run.environment, now):
+    redactor = redactor_of(run.scenario)  # for what is compared with what was written
+    if changed := differences(run.environment, redactor.as_written(now)):
         raise RunFolderError(
             f"{run.path}: can't be gone on with, since this is not what it began with ({'; '.join(changed)})"
         )
-    if secrets := [topology.name for topology in run.scenario.topologies if REDACTED in topology.env.values()]:
+    if withheld := _withheld(run.scenario):
         raise RunFolderError(
-            f"{run.path}: can't be gone on with: the secrets in env of {', '.join(secrets)} were not recorded"
-            " (pass_env hands them on without writing them down)"
+            f"{run.path}: can't be gone on with: {'; '.join(withheld)} was not written down. In the scenario, a secret"
+            " that stands as {env:NAME}, or is named in pass_env, is taken from the environment again; public_env names"
+            " what in env may be written"
         )
+    _check_variables(run.scenario)
     if missing := [f"{topology.name}: {topology.reason}" for topology in skipped_topologies(run.scenario)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
-    if other := _other_programs(run):
+    if other := _other_programs(run, redactor):
         raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
     _check_can_start(run.scenario)
     return Prepared(run.scenario, run.info.skipped, run.info.seed, tuple(run.info.trials), run.info.placement)
 
 
-def _other_programs(run: Run) -> str | None:
+def _withheld(scenario: Scenario) -> list[str]:
+    """What of it was not written down."""
+    of = {topology.name: withheld_of(topology) for topology in scenario.topologies}
+    return [
+        f"{', '.join(what)} of {where}"
+        for where, what in {**of, "the load": withheld_of_load(scenario.load)}.items()
+        if what
+    ]
+
+
+def _other_programs(run: Run, redactor: Redactor) -> str | None:
     """In what the programs differ from those that the run began with; None when they are the same."""
-    before, now = run.info.programs, describe_programs(run.scenario.topologies)
+    before = run.info.programs
+    now = [redactor.as_written(program) for program in describe_programs(run.scenario.topologies)]
     if not before:
         return "it was begun by an older harness, which did not record the programs that it ran"
     gone, new = (", ".join(map(str, those)) for those in (set(before) - set(now), set(now) - set(before)))
@@ -112,6 +137,31 @@ def place(scenario: Scenario) -> Placement:
     if any(topology.workers_as_found for topology in scenario.topologies):
         return Placement(processes=processes)
     return apart(cores, processes, workers)
+
+
+def _check_variables(scenario: Scenario) -> None:
+    """Raise ScenarioError where the environment does not have what {env:NAME} stands for, or it fits nowhere there."""
+    named = {topology.name: variables_of_topology(topology) for topology in scenario.topologies}
+    for where, names in {**named, "load": variables_of_load(scenario.load)}.items():
+        if missing := sorted({name for name in names if name not in os.environ}):
+            listed = ", ".join(f"{{env:{name}}}" for name in missing)
+            raise ScenarioError(f"{where}: the environment does not have what {listed} stands for: export it")
+    try:
+        scenario.load.at(Target(host=LOOPBACK, port=1), seed=0)
+    except ValueError as error:
+        raise ScenarioError(f"load: {error}") from error
+
+
+def _check_names(scenario: Scenario) -> None:
+    """Raise ScenarioError where a secret is in a name, which files are called after."""
+    redactor = redactor_of(scenario)
+    names = {"scenario": [scenario.name], "topology": [topology.name for topology in scenario.topologies]}
+    for what, those in names.items():
+        if secret := [redactor.redact(name) for name in those if redactor.redact(name) != name]:
+            raise ScenarioError(
+                f"{what} {secret[0]}: expected a name without what is not written down, such as a secret or a value in"
+                " env that public_env does not name: files are called after it"
+            )
 
 
 def _check_can_start(scenario: Scenario) -> None:

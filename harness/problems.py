@@ -8,7 +8,12 @@ from typing import Final
 
 from pydantic_core import ErrorDetails
 
+from harness.redaction import hide_secrets, is_harmless, sounds_secret
+from harness.text import printable
+
 MOST_SHOWN: Final = 80  # characters of what somebody wrote
+MOST_CHARACTERS: Final = 500  # of one reason
+HELD_BACK: Final = ("env", "headers", "body")  # where secrets stand
 COMMANDS: Final = ("command", "prepare")  # lists of words, which people know as one line
 NUMBERS: Final = {
     "int_type": "a whole number",
@@ -22,13 +27,40 @@ NUMBERS: Final = {
 def key_of(location: tuple[int | str, ...]) -> str:
     """Return where the value stands: ``("topology", 0, "workers", 1)`` as ``topology[0].workers[1]``."""
     parts = [part for part in location if part != "[key]"]  # pydantic's word for the name of an entry
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+    names = (f"[{part}]" if isinstance(part, int) else f".{_cut(printable(part))}" for part in parts)
+    return "".join(names).removeprefix(".")
+
+
+def reason(text: str) -> str:
+    """Return what is wrong as one line that is not too long, without what looks like a secret in it."""
+    line = hide_secrets(printable(text))
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}…"
+
+
+def shown(value: object) -> str:
+    """Return the value as somebody wrote it, or its beginning."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return _cut(repr(value))
+    except ValueError:  # Python writes no number of so many digits
+        return "a number of more than 4,300 digits"
+
+
+def _text(value: object) -> str:
+    """The value as text, if it can be written as such."""
+    try:
+        return str(value)
+    except ValueError:
+        return ""
 
 
 def expected(problem: ErrorDetails, known: Mapping[str, str] | None = None) -> str:
     """Return what was expected instead of the value; ``known`` are the keys that may stand where an unknown one does,
     and others with the table that they belong to, see :func:`unknown_key`."""
     kind, value, name = problem["type"], problem["input"], _name(problem["loc"])
+    if _is_held_back(problem["loc"], value):
+        return _without_value(problem)
     if kind == "extra_forbidden":
         return unknown_key(name, known or {})
     if kind == "missing":
@@ -39,18 +71,18 @@ def expected(problem: ErrorDetails, known: Mapping[str, str] | None = None) -> s
         return _a_list(name, value)
     if kind in ("dict_type", "model_type"):
         brackets = f" [{name}], in one pair of brackets" if isinstance(value, list) and name else ""
-        return f"expected a table{brackets}, got {_shown(value)}"
+        return f"expected a table{brackets}, got {shown(value)}"
     if kind == "string_type":
         return _a_text(name, value)
     if kind in NUMBERS:
         return _a_number(name, value, NUMBERS[kind])
     if kind == "bool_type":
-        word = str(value).lower()
-        return f"expected true or false, got {_shown(value)}" + _write(name, word if word in ("true", "false") else "")
+        word = _text(value).lower()
+        return f"expected true or false, got {shown(value)}" + _write(name, word if word in ("true", "false") else "")
     if kind in ("too_short", "string_too_short"):
-        return f"expected something, got {_shown(value)}"
+        return f"expected something, got {shown(value)}"
     message = problem["msg"].replace("Input should be", "expected").replace("String should", "expected to")
-    return f"{message}, got {_shown(value)}"
+    return f"{message}, got {shown(value)}"
 
 
 def unknown_key(name: str, known: Mapping[str, str]) -> str:
@@ -59,6 +91,7 @@ def unknown_key(name: str, known: Mapping[str, str]) -> str:
     here = [key for key, table in known.items() if not table]
     if name in known:
         return f"unknown key here; it belongs {known[name]}"
+    name = name[:MOST_SHOWN]
     near = get_close_matches(name, here, n=1, cutoff=0.7) or get_close_matches(name.lower(), here, n=1, cutoff=0.7)
     if near:
         return f"unknown key; did you mean {near[0]}? Expected one of {', '.join(here)}"
@@ -74,20 +107,20 @@ def _a_list(name: str, value: object) -> str:
     if isinstance(value, dict):
         return f"expected [[{name}]], a table in two pairs of brackets, got one pair"
     if name in COMMANDS and isinstance(value, str):
-        return f"expected a list of words, got {_shown(value)}" + _write(name, _toml(_words(value)))
-    return f"expected a list, got {_shown(value)}" + _write(name, _toml([value]))
+        return f"expected a list of words, got {shown(value)}" + _write(name, _toml(_words(value)))
+    return f"expected a list, got {shown(value)}" + _write(name, _toml([value]))
 
 
 def _a_text(name: str, value: object) -> str:
     if isinstance(value, list | dict):
-        return f"expected text, got {_shown(value)}"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"expected text, in quotes, got {_shown(value)}" + _write(name, _toml(text))
+        return f"expected text, got {shown(value)}"
+    text = _text(value).lower() if isinstance(value, bool) else _text(value)
+    return f"expected text, in quotes, got {shown(value)}" + _write(name, _toml(text))
 
 
 def _a_number(name: str, value: object, what: str) -> str:
     is_quoted = isinstance(value, str) and value.strip().removeprefix("-").replace(".", "", 1).isdecimal()
-    return f"expected {what}, got {_shown(value)}" + _write(name, str(value).strip() if is_quoted else "")
+    return f"expected {what}, got {shown(value)}" + _write(name, str(value).strip() if is_quoted else "")
 
 
 def _write(name: str, text: str) -> str:
@@ -99,7 +132,7 @@ def _toml(value: object) -> str:
     """Text, whole numbers and lists of them as TOML has them, which is as JSON does; empty for everything else."""
     try:
         return json.dumps(value, ensure_ascii=False)
-    except TypeError:
+    except (TypeError, ValueError):
         return ""
 
 
@@ -110,8 +143,20 @@ def _words(line: str) -> list[str]:
         return line.split()
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value)
+def _cut(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
+def _is_held_back(location: tuple[int | str, ...], value: object) -> bool:
+    """Whether it stands where secrets do, and is not known to be none."""
+    if location[-1] == "[key]" or not any(part in HELD_BACK for part in location):
+        return False
+    is_plain = isinstance(value, bool | int | float | str) and is_harmless(_text(value) or "?")
+    return not is_plain or any(sounds_secret(str(part)) for part in location)
+
+
+def _without_value(problem: ErrorDetails) -> str:
+    if problem["type"] == "value_error":
+        return problem["msg"].removeprefix("Value error, ").partition("; got ")[0]
+    rule = {"string_type": "expected text, in quotes", "dict_type": "expected a table"}.get(problem["type"])
+    return f"{rule or 'expected something else'}; what was given is not shown, since secrets stand there"

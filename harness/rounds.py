@@ -35,6 +35,6 @@ def make_trials(
         log = folder.log_path(planned.id)
         known = folder.body_sha256(planned.topology.name)
         record = run_trial(planned, prepared.scenario, prepared.placement, log, audience.progress, known)
-        folder.append(record)
-        audience.end(record)
-        yield record
+        written = folder.append(record)
+        audience.end(written)
+        yield written

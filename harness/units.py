@@ -52,7 +52,7 @@ def parse_percent(text: str) -> float:
     """
     match = _PERCENT.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"expected a percentage such as '3%', got {text!r}")
+        raise ValueError(f"expected a percentage such as '3%', got {text!r:.60}")
     return float(match["number"]) / 100
 
 
@@ -63,7 +63,7 @@ def parse_rate_per_s(text: str) -> float:
     """
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"expected a rate such as '800/s', got {text!r}")
+        raise ValueError(f"expected a rate such as '800/s', got {text!r:.60}")
     return float(match["number"])
 
 
@@ -74,7 +74,7 @@ def parse_size_bytes(text: str) -> float:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"expected a size such as '200MiB' or '1.5GB', got {text!r}")
+        raise ValueError(f"expected a size such as '200MiB' or '1.5GB', got {text!r:.60}")
     return float(match["number"]) * _BYTES_PER[match["unit"]]
 
 
@@ -85,7 +85,7 @@ def parse_price_per_h(text: str) -> float:
     """
     match = _PRICE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"expected a price such as '0.34/h', got {text!r}")
+        raise ValueError(f"expected a price such as '0.34/h', got {text!r:.60}")
     return float(match["number"])
 
 

@@ -15,7 +15,8 @@ from rich.text import Text
 from harness.cli import offer
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.generator.load import SAFE_METHODS, Request, check_path
-from harness.scenario.topology import is_secret
+from harness.redaction import secrets_in, sounds_secret
+from harness.scenario.placeholders import variables_in
 from harness.text import printable
 from harness.units import duration_text
 
@@ -118,13 +119,21 @@ def _variables(pairs: Sequence[str]) -> dict[str, str]:
     for name, equals, value in (pair.partition("=") for pair in pairs):
         if not name or not equals:
             raise UsageError(f"--env: expected NAME=VALUE, got {name + equals + value!r:.60}")
-        if is_secret(name):
-            raise UsageError(
-                f"--env: {name} sounds like a secret, which the scenario would show: have it in your environment, and"
-                f" give --pass-env {name}"
-            )
+        _check_shown("--env", name, value, f"--env {name}={{env:{name}}} or --pass-env {name}")
         found[name] = _utf8(value)
     return found
+
+
+def _check_shown(option: str, name: str, value: str, instead: str) -> None:
+    """Raise UsageError where the scenario would show a secret, or names a variable that is not there."""
+    named = variables_in(value)
+    if missing := [variable for variable in named if variable not in os.environ]:
+        raise UsageError(f"{option}: {', '.join(missing)} is not in the environment")
+    if not named and (sounds_secret(name) or secrets_in(value)):
+        raise UsageError(
+            f"{option}: {name} sounds like a secret, which the scenario would show: have it in your environment, and"
+            f" give {instead}"
+        )
 
 
 def _present(names: Sequence[str]) -> tuple[str, ...]:
@@ -136,6 +145,8 @@ def _present(names: Sequence[str]) -> tuple[str, ...]:
 def _request(method: str, headers: Sequence[str], path: str | None) -> Request:
     """Return what is sent to any path. Raises UsageError."""
     (request,) = offer.one_request("/", method, headers, None, None)
+    for name, value in request.headers.items():
+        _check_shown("--header", name, value, f"--header '{name}: {{env:NAME}}'")
     if method not in SAFE_METHODS and path is None:
         raise UsageError(f"--method {method}: is not sent to one path after the other: name it with --path /PATH")
     return request

@@ -6,7 +6,8 @@ from typing import Final
 from harness.discovery.places import with_port, with_unix_socket, with_workers
 from harness.generator.load import Target
 from harness.scenario import Topology
-from harness.scenario.topology import LOOPBACK, MAX_WORKERS, AsFound, TopologyTable, check_placeholders, escape_braces
+from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, escape_braces
+from harness.scenario.topology import LOOPBACK, MAX_WORKERS, AsFound, TopologyTable
 
 RAW: Final = "raw"
 CLUSTER: Final = "cluster-{workers}"
@@ -17,7 +18,7 @@ WORKERS: Final = (1, 2, 4)
 def as_typed(words: Sequence[str], env: Mapping[str, str], pass_env: Sequence[str]) -> Topology:
     """What starts the server for the first time; a number of workers that is left open is the smallest."""
     command, variables = tuple(map(escape_braces, words)), {name: escape_braces(value) for name, value in env.items()}
-    workers = WORKERS[0] if "workers" in check_placeholders([*command, *variables.values()]) else None
+    workers = WORKERS[0] if "workers" in _opened(command, variables) else None
     return Topology(name=RAW, family=RAW, command=command, env=variables, pass_env=tuple(pass_env), workers=workers)
 
 
@@ -48,7 +49,11 @@ def _ways(
 
 def leaves_place_open(command: Sequence[str], env: Mapping[str, str]) -> bool:
     """Return whether there is a place for the port or for a Unix socket."""
-    return not {"port", "unix_socket"}.isdisjoint(check_placeholders([*command, *env.values()]))
+    return not {"port", "unix_socket"}.isdisjoint(_opened(command, env))
+
+
+def _opened(command: Sequence[str], env: Mapping[str, str]) -> set[str]:
+    return check_placeholders([*command, *env.values()], KNOWN_IN_ENV)
 
 
 def _to_compare(workers: int | None) -> tuple[int, ...] | None:

@@ -1,6 +1,7 @@
 """A command is started twice: as it was typed, to be looked at, and as the scenario has it, to see that it works."""
 
 import contextlib
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from harness.discovery.listening import Wanted, find_target
 from harness.discovery.paths import USUAL, find_path
 from harness.generator.load import Expectation, Load, Request, Target
 from harness.scenario import Topology, load_scenario
-from harness.scenario.topology import TopologyTable, check_placeholders
+from harness.scenario.placeholders import fill_variables
+from harness.scenario.topology import TopologyTable, placeholders_of
 from harness.server.census import Census, workers_of
 from harness.server.guarded import ServerError
 from harness.server.launch import Server, log_tail, what_is_missing
@@ -46,7 +48,8 @@ class Wish:
 
     def load(self, target: Target) -> Load:
         """Return the request to be sent there, as a load."""
-        request = Request(method=self.method, headers=self.headers)
+        headers = {name: fill_variables(text, os.environ) for name, text in self.headers.items()}
+        request = Request(method=self.method, headers=headers)
         return Load(target=target, requests=(request,), expect=Expectation(statuses=self.statuses))
 
 
@@ -121,7 +124,7 @@ def _look(typed: Topology, wish: Wish, log: Path) -> tuple[Target, str]:
     """Return where it listens, and a path that it answers."""
     with _running(typed, log) as server:
         deadline_s = time.monotonic() + wish.start_timeout_s
-        opened = check_placeholders([*typed.command, *typed.env.values()])
+        opened = placeholders_of(typed)
         wanted = Wanted(server.port if "port" in opened else wish.port)
         if "unix_socket" in opened:
             wanted = Wanted(unix_socket=server.target.unix_socket)

@@ -320,7 +320,7 @@ def parse_stage(text: str) -> Stage:
             raise ValueError(text)
         return Stage(duration_s=parse_duration_s(duration), rate_per_s=float(rate))
     except ValueError as error:
-        raise ValueError(f"expected a stage such as '30s:500' (duration:requests/s), got {text!r}") from error
+        raise ValueError(f"expected a stage such as '30s:500' (duration:requests/s), got {text!r:.60}") from error
 
 
 def check_pattern(text: str) -> str:

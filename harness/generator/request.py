@@ -67,7 +67,7 @@ def first_request(load: Load) -> Request:
         return str(_Parts(text, data.columns, encode, encoding).filled(data.rows[0]), encoding, "surrogateescape")
 
     headers = {name: filled(value, _latin1, "latin-1") for name, value in request.headers.items()}
-    body = _Parts(_body_text(request), data.columns, _utf8, "utf-8").filled(data.rows[0])
+    body = _Parts(body_text(request), data.columns, _utf8, "utf-8").filled(data.rows[0])
     return request.model_copy(update={"path": filled(request.path, _quoted, "ascii"), "headers": headers, "body": body})
 
 
@@ -104,14 +104,15 @@ def _misfits(load: Load, data: DataTable) -> Iterator[str]:
 def _unsendable(data: DataTable, column: str, where: str) -> Iterator[str]:
     """The values are not told: they may be secrets."""
     at = data.columns.index(column)
-    rows = [number for number, row in enumerate(data.rows, start=1) if not _fits_header(row[at])]
+    rows = [number for number, row in enumerate(data.rows, start=1) if not fits_header(row[at])]
     for number in rows[:MOST_ROWS_NAMED]:
         yield f"{where}: row {number}, column {column}: expected a value that a header can hold"
     if more := rows[MOST_ROWS_NAMED:]:
         yield f"{where}: column {column}: and {len(more)} more rows"
 
 
-def _fits_header(value: str) -> bool:
+def fits_header(value: str) -> bool:
+    """Return whether it can be sent as the value of a header."""
     try:
         _HEADER_VALUES.validate_python(value)
     except ValidationError:
@@ -169,7 +170,7 @@ class _Template:
             self._head += _Parts(f"{name}: ", (), _latin1, "latin-1")
             self._head += _Parts(value, columns, _latin1, "latin-1")
             self._head += _Parts("\r\n", (), _latin1, "latin-1")
-        self._body = _Parts(_body_text(request), columns, _utf8, "utf-8")
+        self._body = _Parts(body_text(request), columns, _utf8, "utf-8")
         needs_length = bool(request.body) or request.method in TELLS_LENGTH
         self._tells_length = needs_length and given.isdisjoint(LENGTH_HEADERS)
 
@@ -187,7 +188,7 @@ def _split(text: str, columns: tuple[str, ...]) -> list[str]:
     return re.split(rf"\{{({'|'.join(map(re.escape, columns))})\}}", text)
 
 
-def _body_text(request: Request) -> str:
+def body_text(request: Request) -> str:
     """A body may be of any bytes: those that are no text come out again as they went in."""
     return request.body.decode("utf-8", "surrogateescape")
 

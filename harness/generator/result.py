@@ -114,7 +114,7 @@ class LoadResult(_Data):
     """
 
     event: Literal["result"] = "result"
-    url: str
+    url: Printable
     loop: Literal["closed", "open"] = "closed"
     threads: int
     connections: int = Field(description="kept open in a closed loop; the most that were allowed in an open one")
@@ -141,7 +141,7 @@ class LoadResult(_Data):
     service_ms: LatencySummary | None = Field(default=None, description="None when none of them was sent either")
     group_requests_per_s: Spread = Field(description="wrk's Req/Sec: each connection group, every 100 ms")
     statuses: dict[int, int]
-    workers: dict[str, int] = Field(description="responses per X-Worker; empty when the server does not send it")
+    workers: dict[Printable, int] = Field(description="responses per X-Worker; empty when the server does not send it")
     generator_cpu_s: float = Field(description="user and system time of the generator in the window")
     busy: float | None = Field(
         default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"

@@ -3,6 +3,7 @@
 from harness.environment import Environment
 from harness.history.runs import PastRun
 from harness.scenario import Topology
+from harness.scenario.secrets import withheld_of, withheld_of_load
 
 
 def why_apart(run: PastRun, other: PastRun, topology: str) -> str | None:
@@ -13,6 +14,8 @@ def why_apart(run: PastRun, other: PastRun, topology: str) -> str | None:
         return f"no {topology}"
     if run.is_edited:
         return "edited since"  # so its load is not known
+    if any(withheld_of_load(each.scenario.load) or withheld_of(each.topologies[topology]) for each in (run, other)):
+        return "what was not written down"  # so that nobody knows whether it is the same
     if run.scenario.load != other.scenario.load:
         return "another load"
     if _server(here) != _server(there):

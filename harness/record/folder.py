@@ -16,7 +16,9 @@ from harness.generator.latency import LatencyHistogram
 from harness.plan import PlannedTrial
 from harness.record.run import Ending, EndReason, Run, RunInfo
 from harness.record.trial import SCHEMA_VERSION, TrialRecord
+from harness.redaction import Redactor
 from harness.scenario import Scenario
+from harness.scenario.secrets import as_written, redactor_of
 
 RUNS_IN_A_SECOND: Final = 100
 MOST_PER_S: Final = 10_000_000
@@ -29,10 +31,12 @@ class RunFolderError(Exception):
 
 
 class RunFolder:
-    """The folder of a run being made, under ``results/``."""
+    """The folder of a run being made, under ``results/``. Nothing is written into it but through the ``redactor`` of
+    the run's scenario; what servers write into their logs is their own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, redactor: Redactor) -> None:
         self.path = path
+        self.redactor = redactor
         self.logs = path / "logs"
         self._resumed_at: list[datetime] = []
         self._bodies: dict[str, str] = {}  # their digests, by topology
@@ -42,11 +46,12 @@ class RunFolder:
         """Make ``<results>/<UTC time>-<scenario>/`` and point ``latest`` to it. Raises RunFolderError."""
         stamp = info.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         try:
-            folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"))
+            folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"), redactor_of(scenario))
             folder.logs.mkdir()
-            digest = hashlib.sha256(_write(folder.path / "scenario.json", scenario)).hexdigest()
-            _write(folder.path / "run.json", info.model_copy(update={"scenario_sha256": digest}))
-            _write(folder.path / "environment.json", environment)
+            written = as_written(scenario, folder.redactor)
+            digest = hashlib.sha256(folder._write("scenario.json", written)).hexdigest()
+            folder._write("run.json", _of_topologies(info, written).model_copy(update={"scenario_sha256": digest}))
+            folder._write("environment.json", environment)
             _point_latest(results, folder.path)
         except OSError as error:
             raise RunFolderError(f"{results}: can't make a run folder: {error.strerror}") from error
@@ -55,7 +60,7 @@ class RunFolder:
     @classmethod
     def reopen(cls, run: Run) -> Self:
         """The folder of a run that goes on. Raises RunFolderError where it can't be written any more."""
-        folder = cls(run.path)
+        folder = cls(run.path, redactor_of(run.scenario))
         for record in run.records:
             folder._note_body(record)
         folder._resumed_at = [*(run.ending.resumed_at if run.ending else []), datetime.now(UTC)]
@@ -80,9 +85,11 @@ class RunFolder:
         counts did."""
         return self._bodies.get(topology)
 
-    def append(self, record: TrialRecord) -> None:
-        """Add the record and return when it is on disk. Raises RunFolderError, and nothing was added."""
-        line = memoryview(record.model_dump_json().encode() + b"\n")
+    def append(self, record: TrialRecord) -> TrialRecord:
+        """Add the record, and return it as it was written, when it is on disk. Raises RunFolderError, and nothing was
+        added."""
+        written = self.redactor.as_written(record)
+        line = memoryview(written.model_dump_json().encode() + b"\n")
         try:
             with (self.path / "trials.jsonl").open("ab", buffering=0) as file:
                 before = file.tell()
@@ -99,6 +106,7 @@ class RunFolder:
                 f" go on with harness resume {self.path}"
             ) from error
         self._note_body(record)
+        return written
 
     def _note_body(self, record: TrialRecord) -> None:
         if record.status == "ok" and record.body_sha256 is not None:
@@ -108,9 +116,15 @@ class RunFolder:
         """Say that the run has ended, and why. Raises RunFolderError."""
         try:
             ending = Ending(reason=reason, ended_at=datetime.now(UTC), resumed_at=self._resumed_at)
-            _write(self.path / "ending.json", ending)
+            self._write("ending.json", ending)
         except OSError as error:
             raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error
+
+    def _write(self, name: str, data: BaseModel) -> bytes:
+        fields = data.model_dump(mode="json", by_alias=True, context=self.redactor.redact)
+        text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+        (self.path / name).write_bytes(text.encode())
+        return text.encode()
 
 
 def read_run(path: Path) -> Run:
@@ -246,10 +260,11 @@ def _new_folder(results: Path, name: str) -> Path:
     raise FileExistsError(17, "a hundred runs began in this second", str(results / name))
 
 
-def _write(path: Path, data: BaseModel) -> bytes:
-    text = json.dumps(data.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
-    path.write_bytes(text.encode())
-    return text.encode()
+def _of_topologies(info: RunInfo, scenario: Scenario) -> RunInfo:
+    """The same trials, of the topologies as this scenario has them."""
+    known = {topology.name: topology for topology in scenario.topologies}
+    trials = [trial.model_copy(update={"topology": known[trial.topology.name]}) for trial in info.trials]
+    return info.model_copy(update={"trials": trials})
 
 
 def _point_latest(results: Path, path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Final
 from harness.revisions.git import RevisionError, git
 from harness.revisions.revision import Revision
 from harness.revisions.submodules import fill_submodules
+from harness.scenario.placeholders import fill
 from harness.server.guarded import Guarded, ServerError
 from harness.server.launch import log_tail, python_on_path
 
@@ -107,7 +108,7 @@ def _check_out(repository: Path, revision: Revision, place: Path) -> None:
 def _prepare(command: Sequence[str], place: Path, revision: Revision) -> None:
     """Run the command there. Raises RevisionError with its last lines."""
     values = {"python": python_on_path(), "harness_python": sys.executable, "root": str(place / TREE)}
-    words = [word.format_map(values) for word in command]
+    words = [fill(word, values) for word in command]
     log = place / "prepare.log"
     try:
         with Guarded(words, os.environ, str(place / TREE), log) as running:

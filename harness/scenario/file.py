@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from harness.generator.sources import RequestTable
-from harness.problems import expected, key_of
+from harness.problems import expected, key_of, reason
 from harness.scenario.gate import GateTable
+from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
+from harness.scenario.placeholders import check_placeholders
 from harness.scenario.table import DurationS, Name, Percent, ScenarioError, Table, Words
-from harness.scenario.topology import Side, Topology, TopologyTable, check_placeholders
+from harness.scenario.topology import Side, Topology, TopologyTable
 from harness.text import read_utf8
 from harness.units import size_text
 
@@ -165,39 +168,51 @@ class ScenarioFile(_Comparison):
 def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
     """Read and check a scenario file. ``overrides`` replace values by dotted key, such as ``load.duration``.
 
-    Raises ScenarioError with every reason at once.
+    Raises ScenarioError with every reason at once, each with its key and, where that is known, its line.
     """
+    text = _read(path)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ScenarioError(
-                f"{path}: expected at most {size_text(MOST_BYTES)}, got {size_text(path.stat().st_size)}"
-            )
-        tables: dict[str, Any] = tomllib.loads(read_utf8(path.read_bytes()))
-    except OSError as error:
-        raise ScenarioError(f"{path}: {error.strerror}") from error
+        tables = tomllib.loads(text)
     except RecursionError as error:
         raise ScenarioError(f"{path}: nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
         hint = "; text stands in quotes" if str(error).startswith("Invalid value") else ""
-        raise ScenarioError(f"{path}: not TOML: {error}{hint}") from error
+        raise ScenarioError(f"{path}: not TOML: {reason(str(error))}{hint}") from error
     except ValueError as error:
-        raise ScenarioError(f"{path}: {error}") from error
+        raise ScenarioError(f"{path}: expected numbers of at most 4,300 digits, got more") from error
     for key, value in (overrides or {}).items():
         *parents, last = key.split(".")
-        table = tables
+        table: dict[str, Any] = tables
         for parent in parents:
             table = table.setdefault(parent, {})
         table[last] = value
     try:
         return ScenarioFile.model_validate(tables).resolved(path.parent)
     except ValidationError as error:
-        reasons = [
-            f"{path}: {key_of(problem['loc']) or 'scenario'}: {expected(problem, _keys_for(problem['loc']))}"
-            for problem in error.errors()
-        ]
-        raise ScenarioError("\n".join(reasons)) from error
+        lines = KeyLines(text, overrides or ())
+        raise ScenarioError("\n".join(_reason(path, problem, lines) for problem in error.errors())) from error
     except ValueError as error:
-        raise ScenarioError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+        raise ScenarioError("\n".join(f"{path}: {reason(line)}" for line in str(error).splitlines())) from error
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ScenarioError(
+                f"{path}: expected at most {size_text(MOST_BYTES)}, got {size_text(path.stat().st_size)}"
+            )
+        return read_utf8(path.read_bytes())
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ScenarioError(f"{path}: {error}") from error
+
+
+def _reason(path: Path, problem: ErrorDetails, lines: KeyLines) -> str:
+    location = problem["loc"]
+    line, key = lines.find(location), key_of(location) or "scenario"
+    where = path if line is None else f"{path}:{line}"
+    return f"{where}: {reason(f'{key}: {expected(problem, _keys_for(location))}')}"
 
 
 def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:

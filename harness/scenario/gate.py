@@ -17,7 +17,7 @@ _RELATIVE: Final = re.compile(r"(?P<sign>[+-])\s*(?P<percent>.*%)")
 
 def _ms(text: str) -> float:
     if text[-1:].isdigit():  # seconds elsewhere, which nobody means here
-        raise ValueError(f"expected a duration with its unit, such as '250ms', got {text!r}")
+        raise ValueError(f"expected a duration with its unit, such as '250ms', got {text!r:.60}")
     return parse_duration_s(text) * 1000
 
 

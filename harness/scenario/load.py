@@ -1,8 +1,10 @@
 """What every topology is offered: ``[load]`` as written, and with the files it names."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import quote
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -23,8 +25,10 @@ from harness.generator.load import (
     parse_expected_body,
     parse_stage,
 )
-from harness.generator.request import check_placeholders
+from harness.generator.request import IN_A_TARGET, body_text, check_placeholders, fits_header
 from harness.generator.sources import RequestTable, read_data
+from harness.problems import shown
+from harness.scenario.placeholders import fill_variables, variables_in
 from harness.scenario.table import DurationS, Table, Words
 
 MAX_CONNECTIONS: Final = 100_000
@@ -55,10 +59,12 @@ class ScenarioLoad(Table):
     expect: Expectation
     ready_path: RequestPath | None = None
 
-    def at(self, target: Target, seed: int) -> Load:
-        """The load on this target; ``seed`` draws what is random in it."""
+    def at(self, target: Target, seed: int, environ: Mapping[str, str] = os.environ) -> Load:
+        """Return the load on this target; ``seed`` draws what is random in it, and the caller's ``environ`` fills
+        {env:NAME}. Raises ValueError where it has no such variable, or one that can't be sent where it is to stand."""
         fields = {name: getattr(self, name) for name in Load.model_fields if name in type(self).model_fields}
-        return Load(target=target, seed=seed, **fields)
+        requests = tuple(_filled(request, self.data, environ) for request in self.requests)
+        return Load(target=target, seed=seed, **fields | {"requests": requests})
 
     def closed(self) -> Self:
         """The same requests without arrivals, over at most as many connections as a closed loop usually has."""
@@ -97,7 +103,7 @@ class LoadTable(Table):
     arrivals: Literal["constant", "poisson"] = "constant"
     stages: Words = ()
     connections: int | None = Field(default=None, ge=1, le=MAX_CONNECTIONS)
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=MAX_CONNECTIONS)
     keepalive: bool = True
     processes: Processes = 1
     warmup_s: DurationS = Field(default=1.0, alias="warmup", ge=0)
@@ -134,7 +140,7 @@ class LoadTable(Table):
     def _number_or_auto(cls, processes: object) -> object:
         # Before, or what is wrong with either alternative would be told as if it were a problem of its own.
         if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
-            raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {processes!r:.80}")
+            raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {shown(processes)}")
         return processes
 
     @field_validator("stages")
@@ -185,7 +191,8 @@ class LoadTable(Table):
             ready_path=self.ready_path,
         )
         try:
-            check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0))
+            variables = {name: "" for request in load.requests for name in variables_in_request(request)}
+            check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0, environ=variables))
         except ValueError as error:
             raise ValueError("\n".join(f"load: {line}" for line in str(error).splitlines())) from error
         return load
@@ -226,6 +233,29 @@ class LoadTable(Table):
     def _arrivals(self) -> Arrivals:
         stages = tuple(map(parse_stage, self.stages))
         return Arrivals(kind=self.arrivals, rate_per_s=self.rate or 0.0, stages=stages)
+
+
+def variables_in_request(request: Request) -> list[str]:
+    """Return the variables of the caller that it names as {env:NAME}. Raises ValueError where that is no name."""
+    texts = (request.path, *request.headers.values(), body_text(request))
+    return [name for text in texts for name in variables_in(text)]
+
+
+def _filled(request: Request, data: DataTable | None, environ: Mapping[str, str]) -> Request:
+    """Return it with every {env:NAME} filled: percent-encoded in its path, and as it is elsewhere. Raises ValueError,
+    without the values, which may be secrets."""
+    names = variables_in_request(request)
+    if not names:
+        return request
+    for name in names if data else ():
+        if data and any(f"{{{column}}}" in environ.get(name, "") for column in data.columns):
+            raise ValueError(f"{name}: expected no column of the data in braces, which a row would fill")
+    headers = {name: fill_variables(text, environ) for name, text in request.headers.items()}
+    if unfit := [name for name, text in headers.items() if not fits_header(text)]:
+        raise ValueError(f"header {unfit[0]}: expected variables that a header can hold: one line of Latin-1")
+    path = fill_variables(request.path, {name: quote(text, safe=IN_A_TARGET) for name, text in environ.items()})
+    body = fill_variables(body_text(request), environ).encode("utf-8", "surrogateescape")
+    return request.model_copy(update={"path": path, "headers": headers, "body": body})
 
 
 def _given(fields: dict[str, object]) -> dict[str, object]:

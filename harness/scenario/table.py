@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.problems import shown
 from harness.text import obeys
 from harness.units import parse_duration_s, parse_percent
 
@@ -18,7 +19,7 @@ class ScenarioError(Exception):
 def _duration_s(value: object) -> object:
     seconds = parse_duration_s(value) if isinstance(value, str) else value
     if isinstance(seconds, int | float) and seconds > MOST_S:
-        raise ValueError(f"expected at most seven days, got {value!r:.60}")
+        raise ValueError(f"expected at most seven days, got {shown(value)}")
     return seconds
 
 
@@ -26,7 +27,7 @@ def _share(value: object) -> object:
     share = parse_percent(value) if isinstance(value, str) else value
     if isinstance(share, int | float) and not 0 < share < 1:
         meant = f": write '{value}%'" if not isinstance(value, str) and 1 <= share < 100 else ""
-        raise ValueError(f"expected more than 0% and less than 100%, such as '3%', got {value!r:.60}{meant}")
+        raise ValueError(f"expected more than 0% and less than 100%, such as '3%', got {shown(value)}{meant}")
     return share
 
 

@@ -1,9 +1,7 @@
 """The ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
 
+import contextlib
 import ipaddress
-import re
-import string
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -13,26 +11,45 @@ from pydantic import (
     GetPydanticSchema,
     TypeAdapter,
     ValidatorFunctionWrapHandler,
-    field_serializer,
     field_validator,
     model_validator,
 )
 from pydantic_core import core_schema
 
-from harness.problems import MOST_SHOWN
+from harness.scenario.placeholders import KNOWN_IN_ENV, PlaceholderError, check_placeholders, fill, variables_of
 from harness.scenario.table import Name, Table, Words
 from harness.text import obeys
 
-PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
 LOOPBACK: Final = "127.0.0.1"
 MAX_WORKERS: Final = 1024
-REDACTED: Final = "(redacted)"
-_SECRET: Final = re.compile(
-    r"secret|token|passw|passphrase|credential|private|api_?key|access_?key|auth", re.IGNORECASE
-)
 
-_ONE_OF_THEM: Final = re.compile(r"(\{(?:" + "|".join(PLACEHOLDERS) + r")\})")
 
+def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words. Raises ValueError for braces that nothing fills."""
+    with contextlib.suppress(PlaceholderError):
+        if variables_of(check_placeholders(words, KNOWN_IN_ENV)):
+            raise ValueError(
+                "expected no {env:NAME}, since everybody on a machine may read the commands that run on it: the server"
+                " can get it in env"
+            )
+    check_placeholders(words)
+    return words
+
+
+def _check_variables(variables: dict[str, str]) -> dict[str, str]:
+    """Return the variables. Raises ValueError for braces that nothing fills, without the values, which may be
+    secrets."""
+    for name, value in variables.items():
+        try:
+            check_placeholders([value], KNOWN_IN_ENV)
+        except PlaceholderError as error:
+            raise ValueError(f"{name}: {error.where}") from error
+        if "\0" in value:
+            raise ValueError(f"{name}: expected no NUL, which no variable can hold")
+    return variables
+
+
+Command = Annotated[tuple[str, ...], Field(strict=False, min_length=1), AfterValidator(_check_command)]
 PassedName = Annotated[
     str,
     obeys(
@@ -41,9 +58,15 @@ PassedName = Annotated[
     ),
 ]
 PassedNames = Annotated[tuple[PassedName, ...], Field(strict=False)]
-VariableName = Annotated[str, obeys(r"[^=\0]+", "expected the name of a variable, which is not empty and has no =")]
-Variables = dict[VariableName, str]
-
+VariableName = Annotated[
+    str,
+    obeys(
+        r"[^=\x00-\x1f\x7f]+",
+        "expected the name of a variable, which is not empty and has no = and no control characters",
+    ),
+]
+VariableNames = Annotated[tuple[VariableName, ...], Field(strict=False)]
+Variables = Annotated[dict[VariableName, str], AfterValidator(_check_variables)]
 
 AsFound = Literal["as found"]
 WorkerNumbers = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)]
@@ -52,7 +75,7 @@ WorkerNumbers = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...
 def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
     if workers == "as found" or workers is None:
         return workers
-    if isinstance(workers, str):
+    if isinstance(workers, str) or workers == []:
         raise ValueError(f"expected a list of numbers such as [1, 2, 4], or 'as found', got {workers!r:.60}")
     return validate(workers)
 
@@ -76,7 +99,9 @@ def _check_host(host: str) -> str:
     except ValueError:
         is_here = host == "localhost"
     if not is_here:
-        raise ValueError(f"expected an address of this machine such as '127.0.0.1', '::1' or 'localhost', got {host!r}")
+        raise ValueError(
+            f"expected an address of this machine such as '127.0.0.1', '::1' or 'localhost', got {host!r:.60}"
+        )
     return host
 
 
@@ -118,15 +143,17 @@ class Topology(Listening):
 
     ``command`` and the values of ``env`` may hold {python}, the one on the caller's PATH, {harness_python}, the
     harness's own, {host}, {port}, {unix_socket}, {workers} and {root}, the folder in which the command runs: where the
-    harness was called or, on one ``side``, the commit's. The server's environment is ``env``, the variables of the
-    caller that ``pass_env`` names, and a few that every program needs.
+    harness was called or, on one ``side``, the commit's. The values of ``env`` may hold {env:NAME} too, a variable of
+    the caller. The server's environment is ``env``, the variables of the caller that ``pass_env`` names, and a few that
+    every program needs. ``public_env`` names those in ``env`` whose values may be written down.
     """
 
     name: Name
     family: str
-    command: Words = Field(min_length=1)
+    command: Command
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
+    public_env: VariableNames = ()
     workers: int | None = None
     workers_as_found: bool = False
     baseline: bool = False
@@ -141,7 +168,7 @@ class Topology(Listening):
     @property
     def listens_on_unix_socket(self) -> bool:
         """Whether that is where it is loaded, whatever else it listens on."""
-        return self.unix_socket is not None or "unix_socket" in check_placeholders([*self.command, *self.env.values()])
+        return self.unix_socket is not None or "unix_socket" in placeholders_of(self)
 
     def on(self, side: Side) -> "Topology":
         """The same as one commit has it; of two, the base is the baseline."""
@@ -154,24 +181,16 @@ class Topology(Listening):
             }
         )
 
-    @field_serializer("env", when_used="json")
-    def _without_secrets(self, env: dict[str, str]) -> dict[str, str]:
-        """What is written down, in a run folder or anywhere else, does not hold them."""
-        return {name: REDACTED if is_secret(name) else value for name, value in env.items()}
-
-    def filled(self, text: str, values: Mapping[str, object]) -> str:
-        """``text`` with its placeholders replaced."""
-        return text.format_map({"workers": self.workers, **values})
-
 
 class TopologyTable(Listening):
     """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own, or
     "as found"."""
 
     name: str
-    command: Words = Field(min_length=1)
+    command: Command
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
+    public_env: VariableNames = ()
     workers: Workers = None
     baseline: bool = False
     requires: Words = ()
@@ -180,24 +199,18 @@ class TopologyTable(Listening):
     @classmethod
     def _name_of_files(cls, name: str) -> str:
         check_placeholders([name], ("workers",))
-        _NAMES.validate_python(name.format(workers=MAX_WORKERS))
+        _NAMES.validate_python(fill(name, {"workers": MAX_WORKERS}))
         return name
 
-    @field_validator("command")
-    @classmethod
-    def _known_placeholders(cls, command: tuple[str, ...]) -> tuple[str, ...]:
-        check_placeholders(command)
-        return command
-
-    @field_validator("env")
-    @classmethod
-    def _known_placeholders_in_env(cls, env: dict[str, str]) -> dict[str, str]:
-        check_placeholders(env.values())
-        return env
+    @model_validator(mode="after")
+    def _public_ones_are_there(self) -> Self:
+        if missing := [name for name in self.public_env if name not in self.env]:
+            raise ValueError(f"public_env names {', '.join(missing)}, which env does not have")
+        return self
 
     @model_validator(mode="after")
     def _placeholders_have_values(self) -> Self:
-        used = check_placeholders([*self.command, *self.env.values()])
+        used = placeholders_of(self)
         if used.isdisjoint({"port", "unix_socket"}) and self.port is None and self.unix_socket is None:
             raise ValueError(
                 "expected {port} in command or env, or a fixed port = N; for a Unix socket {unix_socket}, or a fixed"
@@ -220,11 +233,11 @@ class TopologyTable(Listening):
         rest = self.model_dump(exclude={"name", "workers"})
         if self.ca_file is not None:
             rest["ca_file"] = str((folder / self.ca_file).absolute())
-        family = self.name.format(workers="N")
+        family = fill(self.name, {"workers": "N"})
         as_found = self.workers == "as found"
         return [
             Topology(
-                name=self.name.format(workers=workers),
+                name=fill(self.name, {"workers": workers}),
                 family=family,
                 workers=workers,
                 workers_as_found=as_found,
@@ -234,38 +247,9 @@ class TopologyTable(Listening):
         ]
 
 
-def is_secret(name: str) -> bool:
-    """Whether a variable of this name is likely to hold something that nobody else should know."""
-    return _SECRET.search(name) is not None
-
-
-def check_placeholders(texts: Iterable[str], known: Sequence[str] = PLACEHOLDERS) -> set[str]:
-    """Return the names in braces. Raises ValueError, with what to write instead, for what nothing fills."""
-    return {name for text in texts for name in _names_in(text, known)}
-
-
-def _names_in(text: str, known: Sequence[str]) -> set[str]:
-    """A brace that opens or closes nothing, a name that nothing fills, and what ``str.format`` could do beside filling
-    one in are all refused alike: as braces that were meant as nothing but braces."""
-    try:
-        parts = [part[1:] for part in string.Formatter().parse(text)]
-    except ValueError:
-        parts = [(text, None, None)]
-    if all(name is None or (name in known and not spec and not conversion) for name, spec, conversion in parts):
-        return {name for name, _, _ in parts if name is not None}
-    listed = ", ".join(f"{{{name}}}" for name in known)
-    plain = escape_braces(text)
-    instead = f": write {plain!r}" if len(plain) <= MOST_SHOWN else ""
-    raise ValueError(
-        f"expected placeholders, and other braces doubled, got {text!r:.80}{instead}; placeholders are {listed}"
-    )
-
-
-def escape_braces(text: str) -> str:
-    """Return the text as a scenario has it: its placeholders stay what they are, every other brace is but a brace."""
-    parts = _ONE_OF_THEM.split(text)
-    parts[::2] = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
-    return "".join(parts)
+def placeholders_of(topology: Topology | TopologyTable) -> set[str]:
+    """Return the names in braces in its command and in the values of its env."""
+    return check_placeholders([*topology.command, *topology.env.values()], KNOWN_IN_ENV)
 
 
 _NAMES: Final = TypeAdapter(Name)

@@ -12,7 +12,8 @@ from typing import Final, Self
 
 from harness.generator.load import DEFAULT_PORTS, EVERY_ADDRESS, Target, Tls
 from harness.scenario import Topology
-from harness.scenario.topology import LOOPBACK
+from harness.scenario.placeholders import fill, look_up, variables_of
+from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server.ending import why_it_ended
 from harness.server.guarded import Guarded, ServerError
 
@@ -46,10 +47,12 @@ class ServerCommand:
             "host": topology.host,
             "port": port,
             "unix_socket": unix_socket,
+            "workers": topology.workers,
             "root": root,
         }
-        declared = {name: topology.filled(text, values) for name, text in topology.env.items()}
-        words = tuple(topology.filled(word, values) for word in topology.command)
+        variables = look_up(variables_of(placeholders_of(topology)), os.environ)
+        declared = {name: fill(text, values | variables) for name, text in topology.env.items()}
+        words = tuple(fill(word, values) for word in topology.command)
         return cls(words, environment_of(topology) | declared, root)
 
     def find(self, program: str) -> str | None:
@@ -108,11 +111,13 @@ def root_of(topology: Topology) -> str:
 
 
 def log_tail(log: Path) -> list[str]:
-    """The last lines that a server wrote."""
+    """The last lines that a server wrote, without the first where it is but a part: half a secret is not told from
+    anything else."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+            begin = file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+            return (lines[1:] or lines if begin else lines)[-LOG_TAIL_LINES:]
     except FileNotFoundError:
         return []
 

@@ -10,7 +10,8 @@ from harness.discovery import command
 from harness.discovery.command import as_typed
 from harness.generator.load import Target, Tls
 from harness.scenario import Topology
-from harness.scenario.topology import TopologyTable, escape_braces
+from harness.scenario.placeholders import escape_braces, fill
+from harness.scenario.topology import TopologyTable
 
 VALUES = {"python": "python3", "host": "127.0.0.1", "port": 1, "unix_socket": "/s", "workers": 2, "root": "/srv"}
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(
@@ -28,7 +29,7 @@ def test_of_all_braces_only_placeholders_mean_anything(typed: str) -> None:
     meant = typed
     for name, value in VALUES.items():
         meant = meant.replace(f"{{{name}}}", str(value))
-    assert escape_braces(typed).format_map(VALUES) == meant
+    assert fill(escape_braces(typed), VALUES) == meant
 
 
 def test_what_names_its_port_is_written_with_it_open_or_else_fixed() -> None:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from harness.discovery.draft import Draft, scenario_name
 from harness.scenario import Scenario, load_scenario
+from harness.scenario.placeholders import escape_braces
 from harness.scenario.table import NAME
-from harness.scenario.topology import TopologyTable, escape_braces
+from harness.scenario.topology import TopologyTable
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="=\0"), min_size=1, max_size=30)
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="="), min_size=1, max_size=30)
+values = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 places = st.fixed_dictionaries({"port": st.integers(1, 65535)}) | st.fixed_dictionaries(
     {"unix_socket": text.filter(bool)}
 )
@@ -23,7 +25,7 @@ tables = st.builds(
     place=places,
     name=st.just("raw"),
     command=st.lists(text.map(escape_braces), min_size=1, max_size=4).map(tuple),
-    env=st.dictionaries(names, text.map(escape_braces), max_size=3),
+    env=st.dictionaries(names, values.map(escape_braces), max_size=3),
     pass_env=st.lists(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), max_size=2).map(tuple),
     baseline=st.just(True),
     host=st.sampled_from(["127.0.0.1", "::1", "localhost"]),

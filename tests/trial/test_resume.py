@@ -153,7 +153,7 @@ def test_secrets_that_were_not_recorded_are_named(tmp_path: Path) -> None:
     secret = TWO.model_copy(update={"env": {"API_TOKEN": "hunter2"}})
     run = interrupted(tmp_path, 2, RAW, secret)
     assert "hunter2" not in "".join(path.read_text() for path in run.path.rglob("*.json*"))
-    assert "the secrets in env of cluster-2 were not recorded" in refusal(run)
+    assert "API_TOKEN in env of cluster-2 was not written down" in refusal(run)
 
 
 def test_a_program_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,109 @@
+"""Names in braces: what a scenario leaves open, and what fills it.
+
+``{port}`` is filled with a value that is given, ``{env:NAME}`` with a variable of the caller. Nothing else that Python
+could do with braces is done: a format, a conversion, an attribute or a position is refused when a scenario is read, and
+is not filled either. A brace that is but a brace is written twice.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
+ENV: Final = "env:NAME"  # how {env:NAME} is called among what may stand somewhere
+KNOWN_IN_ENV: Final = (*PLACEHOLDERS, ENV)
+MOST_SHOWN: Final = 80  # characters of what somebody wrote
+
+_VARIABLE: Final = r"env:[A-Za-z_][A-Za-z0-9_]*"
+_OF_ENVIRONMENT: Final = re.compile(rf"\{{({_VARIABLE})\}}")
+_LIKE_ONE: Final = re.compile(r"\{env:[^{}]*\}")
+_BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE})\}})")
+
+
+class PlaceholderError(ValueError):
+    """Braces that nothing fills. The message has the text and what to write instead; ``where`` tells of them without
+    the text, which may be a secret."""
+
+    def __init__(self, text: str, at: int, known: Sequence[str]) -> None:
+        listed = ", ".join(f"{{{name}}}" for name in known)
+        plain = escape_braces(text)
+        instead = f": write {plain!r}" if len(plain) <= MOST_SHOWN else ""
+        rule, those = "expected placeholders, and other braces doubled", f"placeholders are {listed}"
+        super().__init__(f"{rule}, got {text!r:.{MOST_SHOWN}}{instead}; {those}")
+        self.where = f"{rule}, got a single one as character {at + 1}; {those}"
+
+
+class MissingVariableError(ValueError):
+    """The caller's environment has no variable of the name that is the message."""
+
+
+def check_placeholders(texts: Iterable[str], known: Sequence[str] = PLACEHOLDERS) -> set[str]:
+    """Return the names in braces. Raises PlaceholderError for what nothing fills."""
+    return {name for text in texts for _, name in _cut(text, known) if name}
+
+
+def fill(text: str, values: Mapping[str, object]) -> str:
+    """Return the text with its placeholders filled from ``values``. Raises PlaceholderError for any other."""
+    return "".join(literal + (str(values[name]) if name else "") for literal, name in _cut(text, tuple(values)))
+
+
+def literals_of(text: str) -> list[str]:
+    """Return what stands before, between and after the placeholders. Raises PlaceholderError."""
+    parts = [""]
+    for literal, name in _cut(text, KNOWN_IN_ENV):
+        parts[-1] += literal
+        parts += [""] if name else []
+    return parts
+
+
+def escape_braces(text: str) -> str:
+    """Return the text as a scenario has it: its placeholders stay what they are, every other brace is but a brace."""
+    parts = _OPEN.split(text)
+    parts[::2] = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
+    return "".join(parts)
+
+
+def variables_of(names: Iterable[str]) -> list[str]:
+    """Return those of the names in braces that stand for variables of the caller, without ``env:``."""
+    return [name.removeprefix("env:") for name in names if name.startswith("env:")]
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the variables that the {env:NAME} in a text stand for, where all other braces are but braces.
+
+    Raises ValueError for one whose name no variable has.
+    """
+    if wrong := [like for like in _LIKE_ONE.findall(text) if not _OF_ENVIRONMENT.fullmatch(like)]:
+        raise ValueError(f"expected {{env:NAME}} with a name of letters, digits and _, got {wrong[0]!r:.{MOST_SHOWN}}")
+    return variables_of(_OF_ENVIRONMENT.findall(text))
+
+
+def fill_variables(text: str, environ: Mapping[str, str]) -> str:
+    """Return the text with all {env:NAME} filled, where all other braces are but braces. Raises
+    MissingVariableError."""
+    values = look_up(variables_in(text), environ)
+    return _OF_ENVIRONMENT.sub(lambda match: values[match[1]], text)
+
+
+def look_up(variables: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the value of each variable by the placeholder that stands for it. Raises MissingVariableError."""
+    wanted = list(variables)
+    if missing := [name for name in wanted if name not in environ]:
+        raise MissingVariableError(missing[0])
+    return {f"env:{name}": environ[name] for name in wanted}
+
+
+def _cut(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give each stretch of text with the placeholder behind it, which is empty behind a brace and behind the last."""
+    begin = 0
+    for braces in _BRACES.finditer(text):
+        name = braces[1]
+        if braces[0] in ("{{", "}}"):
+            yield text[begin : braces.start() + 1], ""
+        elif name in known or (ENV in known and _OF_ENVIRONMENT.fullmatch(braces[0])):
+            yield text[begin : braces.start()], name
+        else:
+            raise PlaceholderError(text, braces.start(), known)
+        begin = braces.end()
+    yield text[begin:], ""
