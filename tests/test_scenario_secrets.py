@@ -5,21 +5,27 @@ import os
 import re
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 from urllib.parse import quote
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.outcome import Format
+from harness.environment import Environment
 from harness.generator.load import Target
 from harness.history.alike import why_apart
 from harness.history.runs import PastRun
-from harness.record import Run
-from harness.scenario import Scenario, ScenarioError, load_scenario
+from harness.preparation import prepare
+from harness.record import Ending, Run, RunInfo, TrialRecord, read_run
+from harness.report.formats import FORMATS, Outcome
+from harness.report.summary import summarise
+from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.secrets import as_written, is_public_header, is_public_variable, redactor_of
+from harness.text import Printable
 from tests.made_runs import made_run, record
 
 USUAL = re.findall(
@@ -314,7 +320,8 @@ def test_no_byte_of_a_run_and_no_form_of_its_report_holds_a_secret(
     assert good["load"]["url"].endswith("/a?key=(redacted)")
     assert bad["log_tail"][-1] == "can't connect to postgres://ann:(redacted)@db"
     assert found_in(run, secrets) == []
-    told = [made.output, *(CliRunner().invoke(app, ["report", str(run), "--format", form]).output for form in Format)]
+    outcome = Outcome.of(read_run(run), summarise(read_run(run)))
+    told = [made.output, *(render(outcome) for render in FORMATS.values())]
     assert [secret for secret in secrets for text in told if secret in text] == []
     scenario = json.loads((run / "scenario.json").read_text())
     (request,) = scenario["load"]["requests"]
@@ -326,6 +333,61 @@ def test_no_byte_of_a_run_and_no_form_of_its_report_holds_a_secret(
         "TOKEN": "{env:TOKEN}",
         "CALLERS": "{env:CALLERS}",
     }
+
+
+def test_names_that_files_have_hold_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hunter22")
+    for text in (
+        TOPOLOGY.replace('"raw"', '"raw-hunter22"') + "env = { A = '{env:TOKEN}' }",
+        TOPOLOGY.replace('"raw"', '"raw-sesame1"') + "env = { GEHEIM = 'sesame1' }",
+        TOPOLOGY.replace('"raw"', '"ghp_' + "a1" * 18 + '"'),
+    ):
+        with pytest.raises(ScenarioError, match=r"^topology (raw-)?\(redacted\): expected a name without what is not"):
+            prepare(loaded(tmp_path, text), 1)
+    short = TOPOLOGY.replace('"raw"', '"server-8080"') + 'env = { A = "server", SECRET = "8080", PIN = "raw" }'
+    assert prepare(loaded(tmp_path, short), 1).scenario.baseline.name == "server-8080"
+
+
+def test_all_missing_variables_are_told_before_anything_is_started(tmp_path: Path) -> None:
+    text = f"[load]\npath = '/{{env:NO_C}}'\n{TOPOLOGY}env = {{ A = '{{env:NO_B}}', B = '{{env:NO_A}}' }}"
+    with pytest.raises(ScenarioError, match=r"^raw: the environment does not have what {env:NO_A}, {env:NO_B} stand"):
+        prepare(loaded(tmp_path, text), 1)
+
+
+STRUCTURE = {  # made by the harness, or bound to a pattern: nothing of a server or of the caller's environment
+    *("TrialRecord.trial", "TrialRecord.topology", "TrialRecord.body_sha256", "SkippedTopology.name"),
+    *("RunInfo.scenario_sha256", "NoiseFloor.scatter", "NoiseFloor.scatter_at_equal_pace", "Objective.text"),
+    *("PlannedTrial.id", "PlannedTrial.topology", "Second.histogram", "LoadResult.histogram"),
+    "LoadResult.service_histogram",
+}
+
+
+@pytest.mark.parametrize("model", [TrialRecord, RunInfo, Environment, Ending])
+def test_every_text_of_a_run_that_the_harness_did_not_make_passes_the_redactor(model: type[BaseModel]) -> None:
+    assert dict.fromkeys(plain_texts(model) - STRUCTURE, "is a str: make it Printable") == {}
+
+
+def plain_texts(model: type[BaseModel]) -> set[str]:
+    """The fields that can hold text and are written as it is."""
+    found = set()
+    for name in model.model_fields:
+        hints = get_type_hints(model, include_extras=True)
+        for part in parts_of(hints[name]):
+            if part is str:
+                found.add(f"{model.__name__}.{name}")
+            elif isinstance(part, type) and issubclass(part, BaseModel) and part is not Topology:
+                found |= plain_texts(part)
+    return found
+
+
+def parts_of(hint: object) -> Iterator[object]:
+    """The types that an annotation is made of; Printable counts as one."""
+    if hint == Printable:
+        return
+    arguments = get_args(hint) if get_origin(hint) is not Literal else ()
+    yield from (part for argument in arguments for part in parts_of(argument))
+    if not arguments:
+        yield hint
 
 
 def run_of(tmp_path: Path, text: str) -> Run:

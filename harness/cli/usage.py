@@ -1,5 +1,6 @@
 """What the verbs have in common: exit codes, and input that can't be used ends in one message, never a traceback."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from harness.generator.probe import ProbeError
 from harness.generator.process import GeneratorError
 from harness.lock import BusyError
 from harness.record import RunFolderError
+from harness.redaction import hide_secrets
 from harness.revisions import RevisionError
 from harness.scenario import ScenarioError
 from harness.text import printable
@@ -32,9 +34,9 @@ def duration(text: str | float) -> float:
 
 def rounds(text: str) -> int | str:
     """An option's number of rounds, or ``auto``."""
-    if text == "auto" or not text.removeprefix("-").isdecimal():
-        return text  # the scenario says what is wrong with it
-    return int(text)
+    if re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
+        return int(text)
+    return text  # the scenario says what is wrong with it
 
 
 @contextmanager
@@ -52,5 +54,5 @@ def usage_errors() -> Iterator[None]:
         RevisionError,
         DiscoveryError,
     ) as error:
-        typer.echo("harness: " + "\n".join(map(printable, str(error).splitlines())), err=True)
+        typer.echo("harness: " + "\n".join(map(printable, hide_secrets(str(error)).splitlines())), err=True)
         raise typer.Exit(2) from error

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_v
 from pydantic_core import ErrorDetails
 
 from harness.generator.sources import RequestTable
-from harness.problems import expected, key_of, reason
+from harness.problems import expected, key_of, reason, shown
 from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
@@ -31,7 +31,7 @@ def _rounds(value: object) -> object:
         return None
     if isinstance(value, str):
         instead = f": write rounds = {value}" if value.isdecimal() and len(value) < 6 else ""
-        raise ValueError(f"expected a number of rounds or 'auto', got {value!r:.60}{instead}")
+        raise ValueError(f"expected a number of rounds or 'auto', got {shown(value)}{instead}")
     return value
 
 

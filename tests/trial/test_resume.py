@@ -15,7 +15,7 @@ from harness.preparation import prepare, prepare_again
 from harness.record import Run, RunFolderError, TrialRecord, read_run
 from harness.report.findings import findings
 from harness.report.summary import summarise
-from harness.scenario import Scenario, Topology
+from harness.scenario import Scenario, ScenarioError, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.server.servers.serving import listen
 from tests.trial.test_compare import Silent
@@ -154,6 +154,23 @@ def test_secrets_that_were_not_recorded_are_named(tmp_path: Path) -> None:
     run = interrupted(tmp_path, 2, RAW, secret)
     assert "hunter2" not in "".join(path.read_text() for path in run.path.rglob("*.json*"))
     assert "API_TOKEN in env of cluster-2 was not written down" in refusal(run)
+
+
+def test_variables_of_the_caller_are_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", shutil.which("true") or "")  # which stands in what is compared with what was written
+    run = interrupted(tmp_path, 2, RAW, TWO.model_copy(update={"env": {"API_TOKEN": "{env:TOKEN}"}}))
+    assert [program.path for program in run.info.programs] == ["(redacted)"]
+    assert gone_on_with(run).is_whole
+
+
+def test_variables_that_are_gone_are_named_before_anything_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hunter22")
+    run = interrupted(tmp_path, 2, RAW, TWO.model_copy(update={"env": {"API_TOKEN": "{env:TOKEN}"}}))
+    monkeypatch.delenv("TOKEN")
+    with pytest.raises(ScenarioError, match=r"^cluster-2: the environment does not have what {env:TOKEN} stands for"):
+        prepare_again(run, HERE)
 
 
 def test_a_program_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
