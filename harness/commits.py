@@ -1,13 +1,14 @@
 """Two commits of one scenario, made ready to be compared side by side on this machine."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from harness.preparation import Prepared, prepare
 from harness.revisions import Revision, checkouts, find_revision, snapshot, what_checkouts_lack
-from harness.scenario import Scenario
+from harness.scenario import Scenario, ScenarioError
 from harness.text import printable
 
 USUAL_GATES: Final = ("throughput < -5%",)
@@ -30,8 +31,17 @@ def side_by_side(
 ) -> Iterator[Prepared]:
     """The comparison of every topology with itself, with both commits checked out and made ready until the context is
     left. Raises RevisionError and ScenarioError."""
-    with checkouts(repository, *sides, scenario.prepare) as folders:
+    _check_passed(scenario.prepare_pass_env)
+    with checkouts(repository, *sides, scenario.prepare, scenario.passed_to_prepare) as folders:
         yield prepare(scenario.on_two_commits(*folders), seed, sides)
+
+
+def _check_passed(names: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in os.environ]:
+        raise ScenarioError(
+            f"prepare_pass_env names {', '.join(missing)}, which the environment does not have: export it, or leave it"
+            " out"
+        )
 
 
 def what_is_lacking(repository: Path, prepared: Prepared) -> Iterator[str]:

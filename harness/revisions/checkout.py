@@ -19,9 +19,10 @@ from typing import Final
 from harness.revisions.git import RevisionError, git
 from harness.revisions.revision import Revision
 from harness.revisions.submodules import fill_submodules
+from harness.revisions.withheld import what_was_withheld
 from harness.scenario.placeholders import fill
 from harness.server.guarded import Guarded, ServerError
-from harness.server.launch import log_tail, python_on_path
+from harness.server.launch import environment_with, log_tail, python_on_path
 
 KEPT: Final = 8  # prepared checkouts of a repository: those that were used last
 TREE: Final = "tree"
@@ -30,15 +31,17 @@ PREPARE_S: Final = 3600.0  # what takes longer waits for something that does not
 
 
 @contextlib.contextmanager
-def checked_out(repository: Path, revision: Revision, prepare: Sequence[str]) -> Iterator[Path]:
+def checked_out(
+    repository: Path, revision: Revision, prepare: Sequence[str], pass_env: Sequence[str] = ()
+) -> Iterator[Path]:
     """The folder of the commit, ready to run, until the context is left. Raises RevisionError, and nothing is left."""
-    place = _cache(repository) / f"{revision.short}-{_digest(*_what_prepares(prepare))}"
+    place = _cache(repository) / f"{revision.short}-{_digest(*_what_prepares(prepare, pass_env))}"
     with _held(place):
         if not (place / READY).exists():
             _check_out(repository, revision, place)
         try:
             if prepare and not (place / READY).exists():
-                _prepare(prepare, place, revision)
+                _prepare(prepare, pass_env, place, revision)
             os.utime(place)
             yield place / TREE
         finally:
@@ -47,13 +50,16 @@ def checked_out(repository: Path, revision: Revision, prepare: Sequence[str]) ->
 
 
 @contextlib.contextmanager
-def checkouts(repository: Path, base: Revision, head: Revision, prepare: Sequence[str]) -> Iterator[tuple[Path, Path]]:
-    """The folders of both commits that correspond to this one of the repository. Raises RevisionError."""
+def checkouts(
+    repository: Path, base: Revision, head: Revision, prepare: Sequence[str], pass_env: Sequence[str] = ()
+) -> Iterator[tuple[Path, Path]]:
+    """The folders of both commits that correspond to this one of the repository; ``prepare`` is given the caller's
+    variables that ``pass_env`` names. Raises RevisionError."""
     here = git(repository, "rev-parse", "--show-prefix")
     with contextlib.ExitStack() as stack:
-        before = stack.enter_context(checked_out(repository, base, prepare))
+        before = stack.enter_context(checked_out(repository, base, prepare, pass_env))
         is_same = base.commit == head.commit
-        after = before if is_same else stack.enter_context(checked_out(repository, head, prepare))
+        after = before if is_same else stack.enter_context(checked_out(repository, head, prepare, pass_env))
         for folder, revision in ((before, base), (after, head)):
             if not (folder / here).is_dir():
                 raise RevisionError(f"{revision.ref}: does not have the folder {here}")
@@ -71,7 +77,7 @@ def _common_folder(repository: Path) -> Path:
 
 
 def _digest(*words: str) -> str:
-    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
+    return hashlib.sha256(os.fsencode("\0".join(words))).hexdigest()[:12]  # variables need not be UTF-8
 
 
 @contextlib.contextmanager
@@ -93,9 +99,13 @@ def _held(place: Path) -> Iterator[None]:
         raise RevisionError(f"{place}: {error.strerror}") from error
 
 
-def _what_prepares(command: Sequence[str]) -> list[str]:
-    """The command and the Python that it finds: what another one built must not be compared with what this one does."""
-    return [*command, os.path.realpath(python_on_path()), sys.executable] if command else []
+def _what_prepares(command: Sequence[str], pass_env: Sequence[str]) -> list[str]:
+    """The command, the Python that it finds and its environment: what another one built must not be compared with what
+    this one does."""
+    if not command:
+        return []
+    variables = (f"{name}={value}" for name, value in environment_with(pass_env).items())
+    return [*command, os.path.realpath(python_on_path()), sys.executable, *variables]
 
 
 def _check_out(repository: Path, revision: Revision, place: Path) -> None:
@@ -105,19 +115,19 @@ def _check_out(repository: Path, revision: Revision, place: Path) -> None:
     fill_submodules(repository, revision.commit, place / TREE)
 
 
-def _prepare(command: Sequence[str], place: Path, revision: Revision) -> None:
-    """Run the command there. Raises RevisionError with its last lines."""
+def _prepare(command: Sequence[str], pass_env: Sequence[str], place: Path, revision: Revision) -> None:
+    """Run the command there, in a server's environment. Raises RevisionError with its last lines."""
     values = {"python": python_on_path(), "harness_python": sys.executable, "root": str(place / TREE)}
     words = [fill(word, values) for word in command]
     log = place / "prepare.log"
     try:
-        with Guarded(words, os.environ, str(place / TREE), log) as running:
+        with Guarded(words, environment_with(pass_env), str(place / TREE), log) as running:
             code = running.wait(PREPARE_S)
     except ServerError as error:
         raise RevisionError(f"{revision.ref}: prepare {error}") from error
     if code:
-        said = "\n".join([f"{revision.ref}: prepare: {shlex.join(words)} ended with {code}:", *log_tail(log)])
-        raise RevisionError(said)
+        said = [f"{revision.ref}: prepare: {shlex.join(words)} ended with {code}:", *log_tail(log)]
+        raise RevisionError("\n".join([*said, what_was_withheld(pass_env)]))
     (place / READY).touch()
 
 

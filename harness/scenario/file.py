@@ -16,7 +16,7 @@ from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.placeholders import check_placeholders
 from harness.scenario.table import DurationS, Name, Percent, ScenarioError, Table, Words
-from harness.scenario.topology import Side, Topology, TopologyTable
+from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
 from harness.text import read_utf8
 from harness.units import size_text
 
@@ -55,7 +55,8 @@ class Documented(Table):
 
 
 class _Comparison(Table):
-    """What the file and the resolved scenario have in common. ``prepare`` makes a commit's checkout ready to run.
+    """What the file and the resolved scenario have in common. ``prepare`` makes a commit's checkout ready to run, with
+    the variables of the caller that ``prepare_pass_env`` names; no server gets them.
 
     With ``rounds`` None, which a file has as "auto", rounds are added until every verdict is settled or its interval is
     within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference. Workers that are
@@ -71,6 +72,7 @@ class _Comparison(Table):
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
     workers_may_change: bool = True
     prepare: Words = ()
+    prepare_pass_env: PassedNames = ()
     gate: GateTable = GateTable()
     documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()
 
@@ -104,6 +106,13 @@ class Scenario(_Comparison):
         if self.is_of_two_commits:
             return tuple(zip(self.topologies[::2], self.topologies[1::2], strict=True))
         return tuple((self.baseline, topology) for topology in self.topologies if not topology.baseline)
+
+    @property
+    def passed_to_prepare(self) -> tuple[str, ...]:
+        """The variables of the caller that ``prepare`` is given: its own, and those that a server of the same commit
+        is given anyway."""
+        servers = (name for topology in self.topologies for name in topology.pass_env)
+        return tuple(sorted({*self.prepare_pass_env, *servers}))
 
     def on_two_commits(self, base: Path, head: Path) -> "Scenario":
         """The comparison of every topology with itself, from these two folders."""

@@ -5,7 +5,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -53,7 +53,7 @@ class ServerCommand:
         variables = look_up(variables_of(placeholders_of(topology)), os.environ)
         declared = {name: fill(text, values | variables) for name, text in topology.env.items()}
         words = tuple(fill(word, values) for word in topology.command)
-        return cls(words, environment_of(topology) | declared, root)
+        return cls(words, environment_with(topology.pass_env) | declared, root)
 
     def find(self, program: str) -> str | None:
         """Return the file that the system runs as ``program``: a path is meant from the folder, a bare name is looked
@@ -69,11 +69,10 @@ def python_on_path() -> str:
     return next(filter(None, map(shutil.which, PYTHONS)), PYTHONS[0])
 
 
-def environment_of(topology: Topology) -> dict[str, str]:
-    """What the server is given of the caller's environment: the little that every program needs, and what it names."""
-    names = [*PASSED, *topology.pass_env]
+def environment_with(names: Iterable[str]) -> dict[str, str]:
+    """Return what a command is given of the caller's environment: the little that every program needs, and these."""
     path = {"PATH": os.environ.get("PATH", os.defpath)}
-    return path | {name: os.environ[name] for name in names if name in os.environ}
+    return path | {name: os.environ[name] for name in (*PASSED, *names) if name in os.environ}
 
 
 def missing_programs(topology: Topology) -> list[str]:
