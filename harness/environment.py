@@ -3,7 +3,6 @@
 import hashlib
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -15,9 +14,22 @@ from pydantic import BaseModel, ConfigDict
 from harness.machine.cgroup import memory_limit_bytes
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host
+from harness.revisions.git import RevisionError, git
 from harness.text import Printable
+from harness.tools import run_tool
 
 PASSING: Final = ("load_before", "git_dirty")  # the one is never the same, the other is told by the changes
+ANSWER_S: Final = 10.0  # how long git and Node.js are waited for
+_EVERYTHING: Final = ("--untracked-files=normal", "--ignore-submodules=none")  # whatever the user's configuration says
+_DIFF: Final = (
+    "--ignore-submodules=none",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-renames",
+    "--binary",
+    "--submodule=diff",
+)
 PACKAGES: Final = ("aiohttp", "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "psutil")
 
 
@@ -51,7 +63,7 @@ def describe_environment() -> Environment:
     """Read it from the running machine, before the run adds its own load."""
     host = Host.here()
     usable = UsableCores.of(host)
-    status, changes = _output("git", "status", "--porcelain"), _output("git", "diff", "HEAD")
+    status, changes = _git("status", "--porcelain", *_EVERYTHING), _git("diff", *_DIFF, "HEAD")
     return Environment(
         cpu_model=_cpu_model(),
         cores=psutil.cpu_count() or 1,
@@ -61,12 +73,12 @@ def describe_environment() -> Environment:
         system=_system(),
         kernel=platform.release(),
         python=platform.python_version(),
-        node=_output("node", "--version"),
+        node=_version_of_node(),
         packages={name: version for name in PACKAGES if (version := _version(name)) is not None},
         harness=_version("harness") or "unknown",
-        git_commit=_output("git", "rev-parse", "HEAD"),
+        git_commit=_git("rev-parse", "HEAD"),
         git_dirty=None if status is None else bool(status),
-        git_changes=None if changes is None else hashlib.sha256(changes.encode()).hexdigest(),
+        git_changes=None if changes is None else hashlib.sha256(os.fsencode(changes)).hexdigest(),
         load_before=os.getloadavg(),
     )
 
@@ -87,7 +99,7 @@ def _usable_memory_bytes(host: Host) -> int:
 
 
 def _cpu_model() -> str | None:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()
@@ -97,7 +109,7 @@ def _cpu_model() -> str | None:
 def _system() -> str:
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return platform.system()
 
 
@@ -108,9 +120,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _output(*command: str) -> str | None:
+def _git(*arguments: str) -> str | None:
+    """What git prints here; None where there is no repository, or it does not tell in time."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
+        return git(Path.cwd(), *arguments, most_s=ANSWER_S)
+    except RevisionError:
         return None
-    return done.stdout.strip()
+
+
+def _version_of_node() -> str | None:
+    try:
+        answer = run_tool(["node", "--version"], ANSWER_S)
+    except OSError:
+        return None
+    return None if answer.code else answer.output.decode(errors="replace").strip()

@@ -32,7 +32,8 @@ class Revision(BaseModel):
     @classmethod
     def of(cls, repository: Path, ref: str, commit: str) -> Self:
         """As git describes the commit."""
-        return cls(ref=ref, commit=commit, subject=git(repository, "log", "-1", "--format=%s", commit, "--"))
+        subject = git(repository, "log", "-1", "--format=%s", commit, "--")  # of any encoding, if an old one
+        return cls(ref=ref, commit=commit, subject=os.fsencode(subject).decode(errors="replace"))
 
     @property
     def short(self) -> str:
@@ -54,14 +55,18 @@ def find_revision(repository: Path, ref: str) -> Revision:
 
 def snapshot(repository: Path) -> Revision:
     """The working tree as it is: changes, and new files that git does not ignore, included. Nothing of the repository
-    is touched but that the snapshot is in its object store, until git collects its garbage."""
+    is touched but that the snapshot is in its object store, until git collects its garbage.
+
+    It is read into an index of its own: neither what is staged, nor what the index says of files that nobody is to look
+    at, nor the user's settings of ``git status`` hide a change.
+    """
     head = find_revision(repository, "HEAD")
-    if not git(repository, "status", "--porcelain"):
-        return head.model_copy(update={"ref": WORKING_TREE})
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
         git(repository, "read-tree", "HEAD", env=index)
         git(repository, "add", "--all", ":/", env=index)
         tree = git(repository, "write-tree", env=index)
+    if tree == git(repository, "rev-parse", f"{head.commit}^{{tree}}"):
+        return head.model_copy(update={"ref": WORKING_TREE})
     commit = git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=_NOBODY)
     return head.model_copy(update={"ref": WORKING_TREE, "commit": commit, "is_changed": True})

@@ -35,7 +35,9 @@ def missing_submodules(repository: Path, commit: str, folder: Path) -> list[Subm
 
 def changed_submodules(repository: Path) -> list[str]:
     """Return the paths of those with changes in the working tree that no commit has."""
-    lines = git(repository, "status", "--porcelain=v2", "-z").split("\0")
+    # Whatever the configuration or .gitmodules would rather not be told of.
+    options = ("--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=none")
+    lines = git(repository, "status", *options).split("\0")
     entries = [line.split(" ", 8) for line in lines if line.startswith("1 ")]
     return [fields[8] for fields in entries if fields[2].startswith("S") and fields[2][2:] != ".."]
 

@@ -26,6 +26,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     made.git(*ALLOWED, "submodule", "--quiet", "update", "--init", "--recursive")
     made.write("service/page", "a page")
     made.commit("One")
+    made.git("config", "submodule.recurse", "true")
     made.git("tag", "first")
     outer.write("text", "two")
     outer.commit("Two")
@@ -73,7 +74,10 @@ def test_a_submodule_that_is_not_here_is_told(repository: Repository) -> None:
     ]
 
 
-def test_changes_in_a_submodule_are_told(repository: Repository) -> None:
+@pytest.mark.parametrize("setting", [None, "submodule.a name.ignore", "diff.ignoreSubmodules"])
+def test_changes_in_a_submodule_are_told(repository: Repository, setting: str | None) -> None:
+    if setting:
+        repository.git("config", setting, "all")
     repository.write("lib/outer/text", "changed")
     both = sides(repository.path, "first")
     with checkouts(repository.path, *both, ()) as folders:
