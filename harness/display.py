@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,6 +22,8 @@ from harness.report.headline import ratio_text
 from harness.report.verdicts import verdict_table
 from harness.trial import Progress as TrialProgress
 from harness.units import duration_text, ms_text, rate_text
+
+LAST_LINES: Final = 5  # of a log, beside a trial that failed
 
 
 def is_live(console: Console) -> bool:
@@ -48,11 +50,27 @@ class Clock:
         return max(0.0, each_s * self._trials - elapsed_s)
 
 
+class LastWords:
+    """What servers wrote before their trials failed: of each topology once, or a run would say the same all night."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def print_after(self, record: TrialRecord, console: Console) -> None:
+        """Print the last lines of the log of a failed trial."""
+        if record.status != "failed" or record.topology in self._told:
+            return
+        self._told.add(record.topology)
+        for line in record.log_tail[-LAST_LINES:]:
+            console.print(f"    {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
 class PlainDisplay:
     """A line when a trial has ended."""
 
     def __init__(self, console: Console, prepared: Prepared) -> None:
         self._console, self._prepared, self._total = console, prepared, len(prepared.plan)
+        self._last_words = LastWords()
         self._clock = Clock(self._total, trial_s(prepared.scenario.load))
         self._number = 0
 
@@ -68,12 +86,13 @@ class PlainDisplay:
         """Say nothing: a log is read afterwards."""
 
     def end(self, record: TrialRecord) -> None:
-        """One line with what was measured, or why not."""
+        """One line with what was measured, or why not, and then what the server wrote."""
         self._clock.trial_ended()
         left = f"  ({left_text(self._prepared, self._clock)})" if self._number < self._total else ""
         self._console.print(
             f"[{self._number}/{self._total}] {result_line(record)}{left}", markup=False, highlight=False, soft_wrap=True
         )
+        self._last_words.print_after(record, self._console)
 
     def judged(self, rounds: int, comparisons: Comparisons) -> None:
         """One line with what all rounds say so far, by the metric that decides."""
@@ -102,6 +121,7 @@ class LiveDisplay:
 
     def __init__(self, console: Console, prepared: Prepared) -> None:
         self._console, self._prepared = console, prepared
+        self._last_words = LastWords()
         self._clock = Clock(len(prepared.plan), trial_s(prepared.scenario.load))
         self._bar = Progress(
             BarColumn(bar_width=24),
@@ -132,11 +152,12 @@ class LiveDisplay:
             self._bar.update(self._task, now=current_text(progress.second))
 
     def end(self, record: TrialRecord) -> None:
-        """Leave one line behind."""
+        """Leave one line behind, and what a server wrote that failed."""
         self._clock.trial_ended()
         self._bar.advance(self._task)
         style = {"ok": "", "invalid": "yellow", "failed": "red"}[record.status]
         self._console.print(result_line(record), style=style, markup=False, highlight=False, soft_wrap=True)
+        self._last_words.print_after(record, self._console)
 
     def judged(self, rounds: int, comparisons: Comparisons) -> None:
         """Show the intervals of all rounds so far."""

@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 
 from harness.analysis.capacity import Capacity
-from harness.display import current_text, is_live, print_warnings
+from harness.display import LastWords, current_text, is_live, print_warnings
 from harness.doctor.check import Check
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
@@ -21,6 +21,7 @@ class SearchDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._last_words = LastWords()
         self._status = console.status("") if is_live(console) else None
         self._now = ""
 
@@ -39,8 +40,9 @@ class SearchDisplay:
             self._status.update(f"{self._now}: {progress.phase.value}{figures}")
 
     def end(self, record: TrialRecord) -> None:
-        """Leave one line behind."""
+        """Leave one line behind, and what a server wrote that failed."""
         self._print(trial_line(record), {"ok": "", "invalid": "yellow", "failed": "red"}[record.status])
+        self._last_words.print_after(record, self._console)
 
     def found(self, rounds: int, capacities: Sequence[Capacity]) -> None:
         """One line with what all rounds say so far."""

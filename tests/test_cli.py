@@ -1,6 +1,7 @@
 """The command line as people call it: what it prints, what it writes, how it exits."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -209,6 +210,7 @@ def test_answers_that_are_all_bad_end_with_the_reason_and_exit_code_1(
     done = CliRunner().invoke(app, [verb[0], str(file), *verb[1:], "--out", str(tmp_path / "results")])
     assert done.exit_code == 1, done.output
     assert "harness: no trial counts: no request got a good response: " in done.stderr
+    assert re.search(r"^Logs: .*/results/.*/logs$", done.stdout, re.MULTILINE)
     assert ended in done.stderr
     assert (tmp_path / "results" / "latest" / "trials.jsonl").exists()
 

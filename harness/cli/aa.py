@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from harness.cli.compare import measure
-from harness.cli.outcome import exit_code, has_answers
+from harness.cli.outcome import exit_code, has_answers, tell_places
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.preparation import drawn, prepare
 from harness.record import read_run
@@ -48,10 +48,9 @@ def aa_command(
         path = measure(console, prepare(against_itself(scenario), drawn(seed)), out)
         run = read_run(path)
         write_reports(run)
-        if not has_answers(run):
-            raise typer.Exit(exit_code(run))
-        floor = noise_floor(run)
-        (path / "noise.json").write_text(floor.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        console.print(noise_report(run, floor))
-        console.print(f"Report: {path / 'report.md'}", highlight=False, soft_wrap=True)
+        if has_answers(run):
+            floor = noise_floor(run)
+            (path / "noise.json").write_text(floor.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            console.print(noise_report(run, floor))
+        tell_places(console, run)
     raise typer.Exit(exit_code(run))

@@ -103,7 +103,7 @@ def tell(console: Console, path: Path, form: Format) -> int:
         typer.echo(text, nl=False)
         if form is Format.GITHUB:
             _summarise_step(text)
-    console.print(f"Report: {path / 'report.md'}", highlight=False, soft_wrap=True)
+    tell_places(console, run)
     return exit_code(run, outcome.rulings)
 
 
@@ -114,8 +114,15 @@ def tell_capacity(console: Console, path: Path) -> int:
 
     run = read_run(path)
     console.print(capacity_lines(run, write_capacity(run)))
-    console.print(f"Report: {path / 'capacity.md'}", highlight=False, soft_wrap=True)
+    tell_places(console, run, "capacity.md")
     return exit_code(run)
+
+
+def tell_places(console: Console, run: Run, report: str = "report.md") -> None:
+    """Print where the report is and, where trials do not count, what their servers wrote."""
+    console.print(f"Report: {run.path / report}", markup=False, highlight=False, soft_wrap=True)
+    if any(record.status != "ok" for record in run.records):
+        console.print(f"Logs: {run.path / 'logs'}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _summarise_step(text: str) -> None:
