@@ -1,6 +1,6 @@
 """A run as rows: one figure of one topology, beside that of what it is compared with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.comparison import Comparison, compare_topologies, paired
@@ -86,9 +86,3 @@ def _ratio(before: Sequence[Measured], after: Sequence[Measured], metric: Metric
 def _sound(run: Run, topology: Topology) -> list[Measured]:
     """Its trials that say something of the server."""
     return [trial for trial in measured(run.records, topology.name) if trial.supports_verdicts]
-
-
-def topologies_of(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """The rows of each topology, in their order."""
-    for name in dict.fromkeys(row.topology for row in rows):
-        yield name, [row for row in rows if row.topology == name]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-import trustme
 
 from harness.generator.load import Arrivals, Tls
 from harness.generator.result import Errors, LoadResult
@@ -14,7 +13,6 @@ from tests.generator.accounting import assert_adds_up
 from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load
 from tests.generator.messages import chunked, head_of, sized
-from tests.generator.scripted_server import HOST
 from tests.generator.talking_server import READ_BYTES, Talk, TalkingServer, linger, read_head, read_rest, reset
 
 BODY: Final = b"0123456789abcdef" * 500_000  # 8 MB, more than the kernel takes without being read
@@ -24,14 +22,6 @@ OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=30), "connecti
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 
 any_loop = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
-
-
-@pytest.fixture(scope="module")
-def context() -> ssl.SSLContext:
-    """A server's side of TLS."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert(HOST).configure_cert(made)
-    return made
 
 
 def post(talk: Talk, **changes: object) -> LoadResult:

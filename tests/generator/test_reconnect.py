@@ -8,7 +8,6 @@ from itertools import chain, count, cycle, repeat
 from typing import Final
 
 import pytest
-import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,7 @@ from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, closing, whol
 from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load
 from tests.generator.messages import head_of, sized
-from tests.generator.scripted_server import HOST, After, Answer, ScriptedServer
+from tests.generator.scripted_server import After, Answer, ScriptedServer
 from tests.generator.talking_server import Talk, TalkingServer, linger, read_head, read_rest, reset
 
 CLOSED: Final[dict[str, object]] = {"duration_s": 0.15}
@@ -30,14 +29,6 @@ LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 FAREWELL: Final = sized(b"", "Connection: close", status=408)
 
 any_loop = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
-
-
-@pytest.fixture(scope="module")
-def context() -> ssl.SSLContext:
-    """A server's side of TLS."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert(HOST).configure_cert(made)
-    return made
 
 
 def talk_with(talk: Talk, **changes: object) -> tuple[LoadResult, TalkingServer]:
