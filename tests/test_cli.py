@@ -126,6 +126,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(twice: Path, tmp_path: Pat
         (["compare", "scenarios/cart.toml", "--rounds", "many"], "expected a number of rounds or 'auto', got 'many'"),
         (["compare", "scenarios/cart.toml", "--precision", "fine"], "precision: expected"),
         (["compare", "scenarios/cart.toml", "--margin", "-1%"], "margin: expected"),
+        (["compare", "scenarios/cart.toml", "--expect-body", "matches:("], "load.expect_body: expected"),
         (["compare", "scenarios/cart.toml", "--max-time", "0s"], "max_time: expected"),
         (["aa", "nowhere.toml"], "nowhere.toml: No such file"),
         (["compare", "scenarios/cart.toml", "--duration", "soon"], "expected a duration"),

@@ -41,6 +41,10 @@ def compare_command(
         int | None, typer.Option(min=1, help="Connections; the groups of them are never more than these.")
     ] = None,
     rate: Annotated[float | None, typer.Option("-R", "--rate", min=0.0, help="Open loop: requests/s.")] = None,
+    expect_body: Annotated[
+        str | None,
+        typer.Option(metavar="any|same|SHA256|contains:TEXT|matches:REGEX", help="What a good body is."),
+    ] = None,
     only: Annotated[str | None, typer.Option(metavar="NAME,NAME", help="These topologies alone.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the order; drawn when not given.")] = None,
     out: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
@@ -60,6 +64,7 @@ def compare_command(
         "load.warmup": warmup,
         "load.connections": connections,
         "load.rate": rate,
+        "load.expect_body": expect_body,
     }
     with usage_errors():
         scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})

@@ -48,6 +48,7 @@ def init_command(
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="Sent along; repeatable.")
     ] = None,
+    body: Annotated[str, typer.Option("-b", "--body", help="Sent along; none.", show_default=False)] = "",
     expect_status: Annotated[
         str | None, typer.Option(metavar="200,204", help="What is answered well.", show_default="2xx")
     ] = None,
@@ -67,7 +68,7 @@ def init_command(
         from harness.discovery.draft import scenario_name
 
         _check_place(out)
-        asked = _request(method, header or [], path)
+        asked = _request(method, header or [], _utf8(body), path)
         wish = Wish(
             command=tuple(map(_utf8, command)),
             env=_variables(env or []),
@@ -77,6 +78,7 @@ def init_command(
             start_timeout_s=start_timeout,
             method=asked.method,
             headers=asked.headers,
+            body=body,
             statuses=offer.expectation(expect_status, None, None, None).statuses,
         )
         with Console(stderr=True).status("Starting the server, to look at it"):
@@ -142,9 +144,9 @@ def _present(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _request(method: str, headers: Sequence[str], path: str | None) -> Request:
+def _request(method: str, headers: Sequence[str], body: str, path: str | None) -> Request:
     """Return what is sent to any path. Raises UsageError."""
-    (request,) = offer.one_request("/", method, headers, None, None)
+    (request,) = offer.one_request("/", method, headers, body, None)
     for name, value in request.headers.items():
         _check_shown("--header", name, value, f"--header '{name}: {{env:NAME}}'")
     if method not in SAFE_METHODS and path is None:

@@ -34,7 +34,8 @@ WATCHED_S: Final = 0.6
 @dataclass(frozen=True)
 class Wish:
     """What is known of the server before it is looked at; ``port`` and ``path`` are None where they are to be found.
-    A good answer to ``method`` with these ``headers`` has one of the ``statuses``, or 2xx where there are none."""
+    A good answer to ``method`` with these ``headers`` and this ``body`` has one of the ``statuses``, or 2xx where there
+    are none."""
 
     command: tuple[str, ...]
     env: dict[str, str]
@@ -44,12 +45,13 @@ class Wish:
     start_timeout_s: float
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
     statuses: tuple[int, ...] = ()
 
     def load(self, target: Target) -> Load:
         """Return the request to be sent there, as a load."""
         headers = {name: fill_variables(text, os.environ) for name, text in self.headers.items()}
-        request = Request(method=self.method, headers=headers)
+        request = Request(method=self.method, headers=headers, body=self.body.encode())
         return Load(target=target, requests=(request,), expect=Expectation(statuses=self.statuses))
 
 
@@ -83,6 +85,7 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
             start_timeout_s=wish.start_timeout_s,
             method=wish.method,
             headers=wish.headers,
+            body=wish.body,
             statuses=wish.statuses,
         )
         found = _first_that_works(as_written(typed, target), written, target, folder)

@@ -33,6 +33,7 @@ class Draft:
     workers_found: int | None = None
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
     statuses: tuple[int, ...] = ()
 
     @property

@@ -12,12 +12,13 @@ BODY: Final = b"twelve bytes"
 
 class Page(BaseHTTPRequestHandler):
     """The page is at ``page``; ``moved`` leads to ``location``, and nothing else is there. The first ``warm_after``
-    answers are 503."""
+    answers are 503, and those to requests without the body that it ``needs`` 400."""
 
     page: str
     moved: str
     location: str
     warm_after = 0
+    needs = ""
 
     def do_GET(self) -> None:
         """Answer."""
@@ -28,6 +29,8 @@ class Page(BaseHTTPRequestHandler):
             self.end_headers()
             return
         status = 302 if self.path == self.moved else 200 if self.path == self.page else 404
+        if self.rfile.read(int(self.headers["Content-Length"] or 0)).decode() != self.needs:
+            status = 400
         body = BODY if status == 200 else b""
         self.send_response(status)
         if status == 302:
@@ -57,10 +60,11 @@ def main() -> None:
     parser.add_argument("--location", default="")
     parser.add_argument("--only", help="refuse to start unless this is it, as it is written", default=None)
     parser.add_argument("--host", default=HOST)
+    parser.add_argument("--needs", default="")
     asked = parser.parse_args()
     if asked.only not in (None, *asked.port):
         raise SystemExit(f"expected port {asked.only}")
-    for name in ("page", "moved", "location"):
+    for name in ("page", "moved", "location", "needs"):
         setattr(Page, name, getattr(asked, name))
     for port in asked.port:
         server = Ipv6Server if ":" in asked.host else ThreadingHTTPServer

@@ -112,9 +112,10 @@ def test_a_server_on_ipv6_alone_is_written_down_with_its_host() -> None:
 
 
 def test_what_is_asked_is_written_down() -> None:
-    asked = {"method": "POST", "headers": {"X-Mood": "good"}, "statuses": (404,), "path": "/none"}
-    discovery = found(*SERVER, "--port", "{port}", **asked)
-    for line in ('method = "POST"', 'headers = {X-Mood = "good"}', "expect_status = [404] #", 'path = "/none"'):
+    asked = {"method": "POST", "headers": {"X-Mood": "good"}, "body": "buy", "statuses": (404,), "path": "/none"}
+    discovery = found(*SERVER, "--port", "{port}", "--needs", "buy", **asked)
+    lines = ('path = "/none"', 'method = "POST"', 'headers = {X-Mood = "good"}', "expect_status = [404] #")
+    for line in (*lines, 'body = "buy"'):
         assert f"\n{line}" in discovery.draft.text
 
 

@@ -36,11 +36,13 @@ def test_a_scenario_is_written_and_the_next_command_is_told() -> None:
 
 def test_how_it_is_asked_is_written() -> None:
     server = ("python", "-m", "http.server", "{port}")
-    done = init("-m", "HEAD", "-H", "X-Mood: good", "--path", "/none", "--expect-status", "404", "--", *server)
+    asked = ("-m", "HEAD", "-H", "X-Mood: good", "-b", '{"a": 1}', "--path", "/none", "--expect-status", "404")
+    done = init(*asked, "--", *server)
     assert done.exit_code == 0, done.output
     load = load_scenario(Path("scenario.toml")).load
     (request,) = load.requests
     assert (request.method, request.path, request.headers) == ("HEAD", "/none", {"X-Mood": "good"})
+    assert request.body == b'{"a": 1}'
     assert load.expect.statuses == (404,)
 
 
