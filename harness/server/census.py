@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import PurePath
 from types import TracebackType
 from typing import Final, Self
 
 import psutil
 
 from harness.record import Role, ServerProcess, WorkerCounts
-from harness.server.exits import ExitWatch, exit_text, was_asked
+from harness.server.exits import exit_text, was_asked
 from harness.server.guarded import ServerError
 from harness.server.launch import Server
 from harness.server.listening import listening_pids, socket_path
 from harness.server.roles import Activity, assign_roles
-from harness.server.sockets import Place, Socket, inodes_of, read_sockets
+from harness.server.seen import SeenProcess
+from harness.server.sockets import Socket, inodes_of, read_sockets
 
 LOOK_S: Final = 0.1  # between two looks, at least
 PAUSES: Final = 20  # as long as a look takes: looking costs no more than a twentieth of a core
@@ -40,7 +40,7 @@ class Census:
         self._server = server
         self._when_ready = when_ready
         self._declared = declared
-        self._known: dict[Key, _Seen] = {}
+        self._known: dict[Key, SeenProcess] = {}
         self._looks: list[frozenset[Key]] = []  # who was there, look by look
         self._begin = 0  # the look with which the window began
         self.look()
@@ -160,7 +160,7 @@ class Census:
                 if key in self._known:
                     self._known[key].count()
                 else:
-                    self._known[key] = _Seen(process, key[1], is_from_birth=not is_first)
+                    self._known[key] = SeenProcess(process, key[1], is_from_birth=not is_first)
                 alive.add(key)
         self._looks.append(frozenset(alive))
         return self._looks[-1]
@@ -194,68 +194,6 @@ class Census:
     ) -> None:
         for seen in self._known.values():
             seen.exit.close()
-
-
-class _Seen:
-    """All that was seen of one process."""
-
-    def __init__(self, process: psutil.Process, born_s: float, is_from_birth: bool) -> None:
-        self._process = process
-        self._born_s = born_s
-        self._parent = process.ppid()
-        self.exit = ExitWatch(process.pid)
-        self.holds_sockets = False
-        self.listens: set[Place] = set()
-        self._serves: Counter[Place] = Counter()  # accepted connections that it held at a time, at most
-        self._looks_served = 0
-        self._cpu_s, self._reaped_cpu_s, self._wakes = 0.0, 0.0, 0
-        self.count()
-        self._first_cpu_s, self._first_reaped_cpu_s, self._first_wakes = (
-            (0.0, 0.0, 0) if is_from_birth else (self._cpu_s, self._reaped_cpu_s, self._wakes)
-        )
-
-    def count(self) -> None:
-        """Read what it has used so far. Raises psutil.NoSuchProcess."""
-        with self._process.oneshot():
-            cpu = self._process.cpu_times()
-            self._cpu_s, self._reaped_cpu_s = cpu.user + cpu.system, cpu.children_user + cpu.children_system
-            self._wakes = self._process.num_ctx_switches().voluntary
-            self._threads = self._process.num_threads()
-            self._name = self._process.name().encode(errors="replace").decode()  # the kernel may cut within a character
-            self._program = _program(self._process)  # it may have been another before it called exec
-
-    def note_connections(self, sockets: list[Socket], listening: set[Place]) -> None:
-        """Note the connections among these sockets that came by one that listens."""
-        served = Counter(socket.place for socket in sockets if not socket.listens and socket.place in listening)
-        self._serves |= served  # of each place the greater number
-        self._looks_served += bool(served)
-
-    def activity(self) -> Activity:
-        """Return what it was seen to do."""
-        return Activity(
-            pid=self._process.pid,
-            parent=self._parent,
-            program=self._program,
-            listens=frozenset(self.listens),
-            serves=frozenset(self._serves),
-            most_served=max(self._serves.values(), default=0),
-            looks_served=self._looks_served,
-            holds_sockets=self.holds_sockets,
-            cpu_s=self._cpu_s - self._first_cpu_s,
-            reaped_cpu_s=self._reaped_cpu_s - self._first_reaped_cpu_s,
-            wakes=self._wakes - self._first_wakes,
-        )
-
-    def described(self, role: Role) -> ServerProcess:
-        """Return it as a record has it."""
-        return ServerProcess(
-            pid=self._process.pid,
-            born_s=self._born_s,
-            role=role,
-            name=self._name,
-            program=self._program,
-            threads=self._threads,
-        )
 
 
 def take_census(server: Server) -> list[ServerProcess]:
@@ -323,13 +261,6 @@ def _is_alive(process: psutil.Process) -> bool:
 def _born_s(process: psutil.Process) -> float:
     """Counted from boot: seconds since the epoch move when the clock is set."""
     return round(process.create_time() - psutil.boot_time(), 2)
-
-
-def _program(process: psutil.Process) -> str:
-    try:
-        return PurePath(process.exe()).name
-    except psutil.AccessDenied:
-        return ""
 
 
 def _name(pid: int | None) -> str:
