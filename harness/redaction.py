@@ -69,11 +69,11 @@ TOKEN_SHAPES: Final[dict[str, str]] = {
 _NOT_PLAIN: Final = rf"(?!{_PLAIN_WORDS}(?![\w-]))"
 _ASSIGNED: Final = (
     rf"(?i:(?<![\w.-])[\"']?(?:{_NAME})(?:[\"']\s*[:=]\s*|=)){_NOT_PLAIN}"
-    r"(\"(?:[^\"\\\0]|\\.)*\"|'(?:[^'\\\0]|\\.)*'|[^\s&;,'\"\0}\]]+)"
+    r"(\{\S*?\}|\"(?:[^\"\\\0]|\\.)*\"|'(?:[^'\\\0]|\\.)*'|[^\s&;,'\"\0}\]]+)"
 )
 _HEADER: Final = (
-    r"(?i:\b(?:(?:Proxy-)?Authorization|(?:Set-)?Cookie|X-[\w-]*(?:Key|Token|Secret|Auth|Signature)):[ \t]*)"
-    rf"{_NOT_PLAIN}([^\r\n\0'\"]+)"
+    r"(?i:\b(?:(?:Proxy-)?Authorization|(?:Set-)?Cookie|X-[\w-]*(?:Key|Token|Secret|Auth|Signature)):[ \t]*+"
+    rf"(?:(?:Basic|Bearer|Digest|Token)[ \t]++)?){_NOT_PLAIN}([^\r\n\0'\"]+)"
 )
 _SHAPES: Final = tuple(
     map(

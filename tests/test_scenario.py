@@ -1,5 +1,6 @@
 """Scenario files: what is accepted, and what is said of everything else."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness.generator.load import Target
 from harness.scenario import Scenario, ScenarioError, ScenarioLoad, load_scenario
-from harness.scenario.placeholders import PLACEHOLDERS, check_placeholders, escape_braces, fill
+from harness.scenario.file import TABLES
+from harness.scenario.placeholders import PLACEHOLDERS, PlaceholderError, check_placeholders, escape_braces, fill
 
 ROOT = Path(__file__).parent.parent
 SMALLEST = """
@@ -263,6 +265,93 @@ def test_bytes_that_editors_put_before_a_text_are_no_matter_and_another_coding_i
         file.write_bytes((SMALLEST + "# é").encode(coding))
         with pytest.raises(ScenarioError, match=reason):
             load_scenario(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{port!r}", "{workers:>99999999999}", "{port.__class__}", "{port[0]}", "{0}", "{}", "{workers:{port}}", "{"),
+        *("}", "{port!}", "{port:}"),
+    ],
+)
+def test_nothing_but_a_name_in_braces_is_filled_wherever_it_is_from(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PlaceholderError):
+        fill(text, {"port": 1, "workers": 2})
+    written = loaded(tmp_path, SMALLEST).model_dump(mode="json", by_alias=True)
+    written["topologies"][0]["command"].append(text)
+    with pytest.raises(ValueError, match="expected placeholders, and other braces doubled"):
+        Scenario.model_validate_json(json.dumps(written))
+    fields = {"name": "'a'", "command": "['{port}']", "env": "{ A = 'b' }"}
+    for key, value in {"name": f"'{text}'", "command": f"['{{port}}', '{text}']", "env": f"{{ A = '{text}' }}"}.items():
+        lines = "\n".join(f"{name} = {value if name == key else usual}" for name, usual in fields.items())
+        (told,) = refusal(tmp_path, f"name = 'x'\n[[topology]]\n{lines}\n")
+        where = f"topology[0].{key}: {'A: ' if key == 'env' else ''}"
+        assert told.startswith(f"{where}expected placeholders, and other braces doubled, got ")
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("0x" + "f" * 12000, "[0x" + "f" * 12000 + "]", "1" + "0" * 400, "9" * 5000, "[inf]", "[]"),
+        *('"' + "k" * 30000 + '"', '"a\\u001b[31m\\u0000b"'),
+    ],
+)
+def test_what_nobody_would_write_is_told_in_short_lines_that_do_nothing(
+    tmp_path: Path, table: tuple[str, ...], value: str
+) -> None:
+    for key in (*TABLES[table], "k" * 30000, '"a\\u001b[31m\\u0000b"'):
+        for line in told(tmp_path, text_with(table, key, value)).split("\n"):
+            assert len(line) < 700, key
+            assert line.isprintable(), key
+
+
+def text_with(table: tuple[str, ...], key: str, value: str) -> str:
+    """A scenario with this value in this table."""
+    tables = {(): {"name": '"x"'}, ("topology",): {"name": '"a"', "command": '["{port}"]'}}
+    tables[table] = tables.get(table, {}) | {key: value}
+    brackets = {(): "", ("load",): "[load]", ("gate",): "[gate]"}
+    return "".join(
+        "\n".join(
+            [brackets.get(name, f"[[{'.'.join(name)}]]"), *(f"{key} = {value}" for key, value in lines.items()), ""]
+        )
+        for name, lines in sorted(tables.items())
+    )
+
+
+def told(tmp_path: Path, text: str) -> str:
+    """What is said against it, if anything is."""
+    try:
+        loaded(tmp_path, text)
+    except ScenarioError as error:
+        return str(error)
+    return ""
+
+
+def test_the_line_is_told_where_what_is_wrong_begins(tmp_path: Path) -> None:
+    text = (
+        'name = "x"\n# 2\nrounds = 0\n[load]\nbody = """\n6\n7"""\nheaders = { A = "€" }\n'
+        '[[topology]]\nname = "a"\ncommand = [\n "{port}",\n "{prot}",\n]\n[topology.env]\n"A=" = ""\n[[topology]]\n'
+        'name = "b c"\n'
+    )
+    with pytest.raises(ScenarioError) as caught:
+        loaded(tmp_path, text)
+    told = [line.removeprefix(f"{tmp_path}/").split(": ")[:2] for line in str(caught.value).splitlines()]
+    assert told == [
+        ["scenario.toml:3", "rounds"],
+        ["scenario.toml:8", "load.headers.A"],
+        ["scenario.toml:11", "topology[0].command"],
+        ["scenario.toml:16", "topology[0].env.A="],
+        ["scenario.toml:18", "topology[1].name"],
+        ["scenario.toml:17", "topology[1].command"],
+    ]
+    with pytest.raises(ScenarioError, match=r"scenario\.toml: rounds: "):  # not from the file
+        loaded(tmp_path, "rounds = 1" + SMALLEST, rounds=-1)
+
+
+def test_a_value_without_end_costs_the_line_and_no_time(tmp_path: Path) -> None:
+    text = 'name = "x"\nrounds = 0\nprepare = ["""' + "\n" * 30000 + '"""]\n' + SMALLEST.partition('"small"')[2]
+    assert refusal(tmp_path, text)[0].startswith("rounds: ")
 
 
 @given(st.text("{}ab!:.0port", max_size=12))
