@@ -149,7 +149,7 @@ def _cut(text: str) -> str:
 
 def _is_held_back(location: tuple[int | str, ...], value: object) -> bool:
     """Whether it stands where secrets do, and is not known to be none."""
-    if location[-1] == "[key]" or not any(part in HELD_BACK for part in location):
+    if location[-1:] == ("[key]",) or not any(part in HELD_BACK for part in location):
         return False
     is_plain = isinstance(value, bool | int | float | str) and is_harmless(_text(value) or "?")
     return not is_plain or any(sounds_secret(str(part)) for part in location)

@@ -68,7 +68,7 @@ TOKEN_SHAPES: Final[dict[str, str]] = {
 }
 _NOT_PLAIN: Final = rf"(?!{_PLAIN_WORDS}(?![\w-]))"
 _ASSIGNED: Final = (
-    rf"(?i:(?<![\w.-])[\"']?(?:{_NAME})(?:[\"']\s*[:=]\s*|=)){_NOT_PLAIN}"
+    rf"(?i:(?<![\w.-])[\"']?(?=[\w.-]++[\"'=])(?:{_NAME})(?:[\"']\s*[:=]\s*|=)){_NOT_PLAIN}"
     r"(\{\S*?\}|\"(?:[^\"\\\0]|\\.)*\"|'(?:[^'\\\0]|\\.)*'|[^\s&;,'\"\0}\]]+)"
 )
 _HEADER: Final = (
