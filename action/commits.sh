@@ -56,8 +56,7 @@ object_at_origin() { # name
 fetch() { # object
     local depth=()
     [[ $(git rev-parse --is-shallow-repository) == false ]] || depth=(--depth=1)
-    timeout 10m git -c core.hooksPath=/dev/null fetch --quiet "${depth[@]}" --no-tags --refmap= --no-write-fetch-head \
-        --no-prune --no-recurse-submodules --no-auto-maintenance -- origin "$1" >&2
+    timeout 10m git fetch --quiet "${depth[@]}" --no-tags --no-write-fetch-head --no-recurse-submodules -- origin "$1" >&2
 }
 
 commit_of() { # name of a commit, branch or tag, and nothing else that git takes, with steps back from it: main, HEAD~2

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Measures the commits BASE and HEAD side by side. How that ended is the output code, and its meaning in a word the output
-# verdict: the last step fails, not this one. The outputs run, artifact and comment are not written when there are none.
+# verdict: the last step fails, not this one. The outputs run, artifact and comment are empty when there are none.
+#
+# The code of the pull request runs here. What it prints is no command to the runner, and what it wrote into the files by
+# which a step sets variables, paths and outputs of later ones is thrown away.
 set -euo pipefail
 
 verdict_of() { # exit code
@@ -25,17 +28,26 @@ while read -r limit; do
 done <<<"$FAIL_ON"
 
 code=0
+word=$(od -A n -N 16 -t x1 /dev/urandom | tr -d ' \n')
+echo "::stop-commands::$word"
 "$RUNNER_TEMP/harness/bin/harness" ab "${options[@]}" "$SCENARIO" >"$out/comment.md" || code=$?
+echo "::$word::"
 
+run='' artifact='' comment=''
+if [[ -e $out/latest ]]; then
+    run=$(realpath "$out/latest")
+    [[ $run == "$out"/* && ${run##*/} =~ ^[[:alnum:]._+-]+$ ]] || run=
+    artifact=${run:+harness-${run##*/}}
+fi
+[[ ! -s $out/comment.md ]] || comment=$out/comment.md
+
+for file in "${GITHUB_ENV:-}" "${GITHUB_PATH:-}" "${GITHUB_STATE:-}" "$GITHUB_OUTPUT"; do
+    [[ -z $file ]] || : >"$file"
+done
 {
     echo "code=$code"
     echo "verdict=$(verdict_of "$code")"
-    if [[ -e $out/latest ]]; then
-        run=$(realpath "$out/latest")
-        echo "run=$run"
-        echo "artifact=harness-${run##*/}"
-    fi
-    if [[ -s $out/comment.md ]]; then
-        echo "comment=$out/comment.md"
-    fi
+    echo "run=$run"
+    echo "artifact=$artifact"
+    echo "comment=$comment"
 } >>"$GITHUB_OUTPUT"

@@ -28,7 +28,9 @@ class Answer:
 @dataclass
 class GitHub:
     """``login`` is whose token it is, None for an app's, which may not ask; ``page`` the comments in one answer.
-    ``instead`` is taken from, answer by answer, for each method; what is asked is noted in ``asked``."""
+    ``instead`` is taken from, answer by answer, for each method; what is asked is noted in ``asked``. When
+    ``is_endless``, every page is the first; ``links`` is the header Link that comes with it, in the place of a right
+    one. ``pulls`` are the open pull requests."""
 
     url: str = ""
     login: str | None = None
@@ -36,6 +38,9 @@ class GitHub:
     comments: list[dict[str, Any]] = field(default_factory=list)
     instead: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    is_endless: bool = False
+    links: str | None = None
+    pulls: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, body: str, user: Mapping[str, str] | None = BOT) -> dict[str, Any]:
         """A comment under the pull request."""
@@ -62,6 +67,8 @@ class GitHub:
             return answer.status, {"message": answer.message}, dict(answer.headers)
         if (method, url.path) == ("GET", COMMENTS):
             return self._listed(int(parse_qs(url.query).get("page", ["1"])[0]))
+        if (method, url.path) == ("GET", f"/repos/{REPOSITORY}/pulls"):
+            return 200, self.pulls, {}
         if (method, url.path) == ("POST", COMMENTS):
             return 201, self.add(sent["body"], BOT if self.login is None else self._user()[1]), {}
         for comment in self.comments:
@@ -74,11 +81,11 @@ class GitHub:
         return 200, {"login": self.login or "", "type": "User"}, {}
 
     def _listed(self, page: int) -> tuple[int, Any, dict[str, str]]:
-        first = (page - 1) * self.page
+        first = 0 if self.is_endless else (page - 1) * self.page
         here = self.comments[first : first + self.page]
         is_last = first + self.page >= len(self.comments)
         link = {} if is_last else {"Link": f'<{self.url}{COMMENTS}?page={page + 1}>; rel="next", <{self.url}>; rel="x"'}
-        return 200, here, link
+        return 200, here, link if self.links is None else {"Link": self.links}
 
 
 @contextmanager

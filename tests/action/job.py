@@ -56,11 +56,14 @@ printf '<!-- harness: cart -->\\n### cart: did it get slower?\\n'
 
 @dataclass
 class Job:
-    """``folder`` is the runner's temporary one, ``workspace`` the checkout. ``env`` has what a runner sets."""
+    """``folder`` is the runner's temporary one, ``workspace`` the checkout, ``action`` where the action lies, ``env``
+    what steps before it have set, and what its own steps set for later ones."""
 
     folder: Path
     workspace: Path
     api_url: str = "http://127.0.0.1:9"
+    action: Path = ROOT
+    env: dict[str, str] = field(default_factory=dict)
     event: Mapping[str, Any] = field(
         default_factory=lambda: {"pull_request": {"number": NUMBER, "base": {"sha": "HEAD^"}}}
     )
@@ -108,29 +111,33 @@ class Job:
                 name: self._filled(str(value), inputs) for name, value in step["with"].items()
             }
             return 0
-        output = self.folder / "output"
-        output.write_text("")
+        files = {name: self.folder / name.lower() for name in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH")}
+        for file in files.values():
+            file.write_text("")
+        given = {name: self._filled(value, inputs) for name, value in step.get("env", {}).items()}
         done = subprocess.run(
             [*BASH, self._write("step.sh", step["run"])],
             cwd=self.workspace,
-            env=self._env(output) | {name: self._filled(value, inputs) for name, value in step.get("env", {}).items()},
+            env=self._env() | {name: str(file) for name, file in files.items()} | given,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         self.log += done.stdout
-        lines = output.read_text(encoding="utf-8").splitlines()
-        self.steps[step.get("id", "")] = {name: value for name, _, value in (line.partition("=") for line in lines)}
+        self.steps[step.get("id", "")] = _variables(files["GITHUB_OUTPUT"])
+        self.env |= _variables(files["GITHUB_ENV"])
+        for folder in files["GITHUB_PATH"].read_text(encoding="utf-8").splitlines():
+            self.env["PATH"] = f"{folder}:{self.env.get('PATH', os.environ['PATH'])}"
         return done.returncode
 
-    def _env(self, output: Path) -> dict[str, str]:
+    def _env(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
-            "GITHUB_ACTION_PATH": str(ROOT),
+            **self.env,
+            "GITHUB_ACTION_PATH": str(self.action),
             "GITHUB_API_URL": self.api_url,
             "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
-            "GITHUB_OUTPUT": str(output),
             "GITHUB_REPOSITORY": REPOSITORY,
             "RUNNER_TEMP": str(self.folder),
         }
@@ -151,10 +158,15 @@ class Job:
         value: Any = {"event": self.event}
         for key in name.split("."):
             value = value.get(key, {})
-        return value or ""
+        return str(value or "")
 
     def _write(self, name: str, text: str) -> str:
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
         return str(path)
+
+
+def _variables(file: Path) -> dict[str, str]:
+    """What a step wrote into it, a line each."""
+    return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())

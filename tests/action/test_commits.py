@@ -103,6 +103,7 @@ def state(checkout: Path) -> dict[str, object]:
 
 def test_what_a_complete_checkout_has_is_found_there(checkout: Path, origin: Path) -> None:
     git(checkout, "update-ref", "refs/heads/main", "HEAD")  # a full name is the checkout's own
+    git(checkout, "remote", "set-url", "origin", "file:///nowhere")
     before = state(checkout)
     for name in HERE:
         expected = git(origin, "rev-parse", name.removeprefix("origin/"))
