@@ -28,10 +28,8 @@ while read -r limit; do
 done <<<"$FAIL_ON"
 
 code=0
-word=$(od -A n -N 16 -t x1 /dev/urandom | tr -d ' \n')
-echo "::stop-commands::$word"
-"$RUNNER_TEMP/harness/bin/harness" ab "${options[@]}" "$SCENARIO" >"$out/comment.md" || code=$?
-echo "::$word::"
+bash "$GITHUB_ACTION_PATH/action/without_commands.sh" \
+    "$RUNNER_TEMP/harness/bin/harness" ab "${options[@]}" "$SCENARIO" >"$out/comment.md" || code=$?
 
 run='' artifact='' comment=''
 if [[ -e $out/latest ]]; then

@@ -25,7 +25,7 @@ from urllib.parse import urlencode, urlsplit
 
 MARKER: Final = re.compile(r"<!-- harness: .+ -->")
 MOST_CHARACTERS: Final = 65_536  # that GitHub takes for a comment
-MOST_FILES: Final = 16
+MOST_FILES: Final = 8
 PAGE: Final = 100  # comments, the most that GitHub gives at a time
 MOST_PAGES: Final = 100  # there are never more than 2,500 comments
 MOST_BYTES: Final = 64 * 2**20  # of one answer

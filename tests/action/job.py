@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from tests.action.github import NUMBER, REPOSITORY, TOKEN
 
 ROOT: Final = Path(__file__).parents[2]
 ACTION: Final[dict[str, Any]] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+COMMENTING: Final[dict[str, Any]] = yaml.safe_load((ROOT / "action/comment/action.yml").read_text(encoding="utf-8"))
 STEPS: Final[list[dict[str, Any]]] = ACTION["runs"]["steps"]
 BASH: Final = ("bash", "--noprofile", "--norc", "-eo", "pipefail")  # as a runner calls it
 EXPRESSION: Final = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
@@ -56,13 +57,14 @@ printf '<!-- harness: cart -->\\n### cart: did it get slower?\\n'
 
 @dataclass
 class Job:
-    """``folder`` is the runner's temporary one, ``workspace`` the checkout, ``action`` where the action lies, ``env``
-    what steps before it have set, and what its own steps set for later ones."""
+    """``folder`` is the runner's temporary one, ``workspace`` the checkout, ``action`` where the action lies that is
+    ``definition``, ``env`` what steps before it have set, and what its own steps set for later ones."""
 
     folder: Path
     workspace: Path
     api_url: str = "http://127.0.0.1:9"
     action: Path = ROOT
+    definition: Mapping[str, Any] = field(default_factory=lambda: ACTION)
     env: dict[str, str] = field(default_factory=dict)
     event: Mapping[str, Any] = field(
         default_factory=lambda: {"pull_request": {"number": NUMBER, "base": {"sha": "HEAD^"}}}
@@ -78,9 +80,9 @@ class Job:
         self._write("python", PYTHON)
         self._write("event.json", json.dumps(self.event))
         self.steps = {"python": {"python-path": str(self.folder / "python")}}
-        given = {name: self._filled(str(each.get("default", "")), {}) for name, each in ACTION["inputs"].items()}
+        given = {name: self._filled(str(each.get("default", "")), {}) for name, each in self._inputs()}
         failure = 0
-        for step in STEPS:
+        for step in self.definition["runs"]["steps"]:
             if self._is_run(step, given | inputs, failure):
                 code = self._step(step, given | inputs)
                 self.ran.append((step["name"], code))
@@ -96,6 +98,10 @@ class Job:
     def asked(self) -> list[str]:
         """Of the harness."""
         return (self.folder / "asked").read_text(encoding="utf-8").split("\0")[:-1]
+
+    def _inputs(self) -> Iterable[tuple[str, dict[str, Any]]]:
+        inputs: dict[str, dict[str, Any]] = self.definition["inputs"]
+        return inputs.items()
 
     def _is_run(self, step: Mapping[str, Any], inputs: Mapping[str, str], failure: int) -> bool:
         """Only after success, unless the condition asks for it; which is Python too, but for three signs."""
@@ -155,6 +161,8 @@ class Job:
             return self.steps.get(step, {}).get(output, "")
         if name == "token":
             return TOKEN
+        if context == "runner.temp":
+            return str(self.folder)
         value: Any = {"event": self.event}
         for key in name.split("."):
             value = value.get(key, {})

@@ -10,12 +10,15 @@ import pytest
 import yaml
 
 from harness.scenario import load_scenario
-from tests.action.job import ACTION, EXPRESSION, ROOT, STEPS
+from tests.action.job import ACTION, COMMENTING, EXPRESSION, ROOT, STEPS
 
 WORKFLOWS: Final = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-YAML: Final = [ROOT / "action.yml", *WORKFLOWS]
+ACTIONS: Final = [ROOT / "action.yml", ROOT / "action" / "comment" / "action.yml"]
+EXAMPLE: Final = ROOT / "docs" / "workflows" / "speed-comment.yml"
+YAML: Final = [*ACTIONS, *WORKFLOWS]
 SCRIPTS: Final = sorted((ROOT / "action").glob("*.sh"))
 CI_SCRIPTS: Final = (*sorted((ROOT / ".ci").iterdir()), ROOT / "tests" / "real_servers" / "install")
+EVERY_STEP: Final = [*STEPS, *COMMENTING["runs"]["steps"]]
 PAGE: Final = (ROOT / "docs" / "pull-requests.md").read_text(encoding="utf-8")
 PROGRAMS: Final = Path(sys.executable).parent
 
@@ -40,18 +43,20 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_schemas_allow_it() -> None:
-    check(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.github-actions", ROOT / "action.yml")
-    check(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+    check(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.github-actions", *ACTIONS)
+    check(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS, EXAMPLE)
 
 
-def test_it_opens_no_way_in() -> None:
+def test_it_opens_no_way_in(tmp_path: Path) -> None:
     """Expansion into scripts, unpinned actions, permissions and credentials that are not needed, and the like."""
-    check(PROGRAMS / "zizmor", "--offline", "--persona=auditor", *YAML)
+    example = tmp_path / EXAMPLE.name
+    example.write_text(EXAMPLE.read_text().replace("COMMIT", f"{'0' * 39}1 # v1.0.0"))
+    check(PROGRAMS / "zizmor", "--offline", "--persona=auditor", *YAML, example)
 
 
 def test_the_scripts_are_sound(tmp_path: Path) -> None:
     inline = tmp_path / "inline.sh"
-    inline.write_text("\n".join(["#!/usr/bin/env bash", "set -e", *(step.get("run", "") for step in STEPS)]))
+    inline.write_text("\n".join(["#!/usr/bin/env bash", "set -e", *(step.get("run", "") for step in EVERY_STEP)]))
     check(PROGRAMS / "shellcheck", *SCRIPTS, *CI_SCRIPTS, inline)
     assert all((ROOT / name).is_file() for name in re.findall(r"action/\w+\.sh", inline.read_text()))
 
@@ -69,7 +74,7 @@ def test_one_action_has_one_version() -> None:
 
 
 def test_every_step_is_allowed_in_a_composite_action() -> None:
-    for step in STEPS:
+    for step in EVERY_STEP:
         if "run" in step:
             assert step["shell"] == "bash", step
             assert step.keys() <= {"name", "id", "if", "shell", "env", "run"}
@@ -79,10 +84,11 @@ def test_every_step_is_allowed_in_a_composite_action() -> None:
 
 
 def test_every_input_is_used_and_every_output_has_a_value() -> None:
-    used = set(re.findall(r"inputs\.([\w-]+)", str(ACTION["runs"])))
-    assert used == set(ACTION["inputs"])
-    assert all(each["description"] for each in ACTION["inputs"].values())
-    assert all(each.get("required") or "default" in each for each in ACTION["inputs"].values())
+    for definition in (ACTION, COMMENTING):
+        used = set(re.findall(r"inputs\.([\w-]+)", str(definition["runs"])))
+        assert used == set(definition["inputs"])
+        assert all(each["description"] for each in definition["inputs"].values())
+        assert all(each.get("required") or "default" in each for each in definition["inputs"].values())
     written = {f"{step['id']}.outputs.{name}" for step in STEPS if "id" in step for name in _outputs(step)}
     for output in ACTION["outputs"].values():
         assert output["value"].removeprefix("${{ steps.").removesuffix(" }}") in written
@@ -110,6 +116,17 @@ def test_what_there_is_to_copy_is_what_this_repository_uses() -> None:
     (copied,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     own = (ROOT / ".github" / "workflows" / "pull-request.yml").read_text(encoding="utf-8")
     assert re.sub(r"uses: \./.*", "uses: OWNER/harness@COMMIT", own.partition("\n")[2]) == copied
+
+
+def test_the_workflow_that_comments_follows_the_one_that_measures_and_may_do_nothing_else() -> None:
+    """Nothing of the pull request is checked out: its one step is ours."""
+    workflow = loaded(EXAMPLE)
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {}
+    assert job["permissions"] == {"actions": "read", "pull-requests": "write"}
+    assert [step["uses"] for step in job["steps"]] == ["OWNER/harness/action/comment@COMMIT"]
+    assert workflow[True]["workflow_run"]["workflows"] == [loaded(ROOT / ".github/workflows/pull-request.yml")["name"]]
+    assert "](workflows/speed-comment.yml)" in PAGE
 
 
 def test_the_scenario_in_the_document_is_one(tmp_path: Path) -> None:
