@@ -20,6 +20,7 @@ from harness.preparation import Prepared
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
 from harness.rounds import make_trials
 from harness.scenario import Scenario
+from harness.server.fingerprint import take_fingerprint
 from harness.server.programs import describe_programs
 from harness.stats.sequential import ONCE, Looks, looks_until
 
@@ -58,7 +59,9 @@ def _compare(prepared: Prepared, results: Path, command: str, audience: Audience
         revisions=list(prepared.revisions),
         programs=describe_programs(scenario.topologies),
     )
-    folder = RunFolder.create(results, info, scenario, environment)
+    # Two commits are not gone on with: their checkouts are gone by then.
+    fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs, results)
+    folder = RunFolder.create(results, info, scenario, environment, fingerprint)
     return _to_the_end(prepared, looks, folder, Made([], 0.0), audience)
 
 

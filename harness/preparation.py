@@ -3,15 +3,17 @@
 import os
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from harness.environment import Environment, differences
 from harness.generator.load import Target
 from harness.generator.placement import Placement, apart
 from harness.machine.cores import UsableCores
 from harness.plan import PlannedTrial, make_plan
-from harness.record import Run, RunFolderError, SkippedTopology
+from harness.record import Fingerprint, Program, Run, RunFolderError, SkippedTopology, read_fingerprint
+from harness.record.fingerprint import WRITTEN_BY_SERVERS
 from harness.redaction import Redactor
 from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioError, Topology
@@ -23,8 +25,11 @@ from harness.scenario.secrets import (
     withheld_of_load,
 )
 from harness.scenario.topology import LOOPBACK
+from harness.server.fingerprint import take_fingerprint
 from harness.server.launch import bindable_socket, what_is_missing
 from harness.server.programs import describe_programs
+
+MOST_NAMED: Final = 6  # files, packages or variables in one message
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Prepared:
     plan: tuple[PlannedTrial, ...]
     placement: Placement
     revisions: tuple[Revision, ...] = ()  # base and head, where two commits are compared
+    doubts: tuple[str, ...] = ()  # a sentence for each thing that may be another than when the run began
 
 
 def drawn(seed: int | None = None) -> int:
@@ -60,6 +66,7 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
         raise RunFolderError(f"{run.path}: nothing is missing, the run has ended")
     if run.is_edited:
         raise RunFolderError(f"{run.path}: can't be gone on with: its scenario.json was changed since it began")
+    fingerprint = read_fingerprint(run.path)
     if run.is_search:
         raise RunFolderError(f"{run.path}: can't be gone on with: a search for the capacity is made anew")
     if run.scenario.is_of_two_commits:
@@ -78,10 +85,13 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
     _check_variables(run.scenario)
     if missing := [f"{topology.name}: {topology.reason}" for topology in skipped_topologies(run.scenario)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
-    if other := _other_programs(run, redactor):
+    programs = describe_programs(run.scenario.topologies)
+    if other := _other_programs(run, programs, redactor):
         raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
+    doubts = tuple(_doubts_about_code(run, fingerprint, programs))
     _check_can_start(run.scenario)
-    return Prepared(run.scenario, run.info.skipped, run.info.seed, tuple(run.info.trials), run.info.placement)
+    plan = tuple(run.info.trials)
+    return Prepared(run.scenario, run.info.skipped, run.info.seed, plan, run.info.placement, doubts=doubts)
 
 
 def _withheld(scenario: Scenario) -> list[str]:
@@ -94,14 +104,38 @@ def _withheld(scenario: Scenario) -> list[str]:
     ]
 
 
-def _other_programs(run: Run, redactor: Redactor) -> str | None:
+def _other_programs(run: Run, programs: Sequence[Program], redactor: Redactor) -> str | None:
     """In what the programs differ from those that the run began with; None when they are the same."""
-    before = run.info.programs
-    now = [redactor.as_written(program) for program in describe_programs(run.scenario.topologies)]
+    before, now = run.info.programs, [redactor.as_written(program) for program in programs]
     if not before:
         return "it was begun by an older harness, which did not record the programs that it ran"
     gone, new = (", ".join(map(str, those)) for those in (set(before) - set(now), set(now) - set(before)))
     return f"its programs were {gone or 'fewer'}, and are now {new or 'fewer'}" if gone or new else None
+
+
+def _doubts_about_code(run: Run, before: Fingerprint | None, programs: Sequence[Program]) -> Iterator[str]:
+    """Yield what may be another than when the run began, and is not known to be. Raises RunFolderError naming what its
+    commands run that has changed."""
+    if before is None:
+        raise RunFolderError(
+            f"{run.path}: can't be gone on with: it was begun by an older harness, which did not record the state of"
+            " what its commands run"
+        )
+    now = take_fingerprint(run.scenario.topologies, programs, run.path.parent)
+    changes = list(before.changes(now))
+    if code := [name for name in changes if not WRITTEN_BY_SERVERS.fullmatch(name)]:
+        raise RunFolderError(f"{run.path}: can't be gone on with: what its commands run has changed: {_few(code)}")
+    if changes:
+        yield f"Changed since the run began, as by a server that writes there: {_few(changes)}."
+    if unseen := sorted({*before.unseen, *now.unseen}):
+        yield f"Too large to be looked at as a whole for changes: {_few(unseen)}."
+    if handed_on := sorted({name for topology in run.scenario.topologies for name in topology.pass_env}):
+        yield f"Handed on as they are now, which was not recorded when the run began: {_few(handed_on)}."
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:

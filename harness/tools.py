@@ -21,14 +21,20 @@ class Answer:
     errors: bytes
 
 
-def run_tool(words: Sequence[str], most_s: float, env: Mapping[str, str] | None = None) -> Answer:
-    """Run the program to its end and return what it wrote. Raises OSError when it can't be run, and TimeoutError when
-    it had not ended after ``most_s``: then it is stopped, with all that it started in its session."""
+def run_tool(
+    words: Sequence[str], most_s: float, env: Mapping[str, str] | None = None, folder: str | None = None
+) -> Answer:
+    """Run the program, in the folder if any, to its end and return what it wrote.
+
+    Raises OSError when it can't be run, and TimeoutError when it had not ended after ``most_s``: then it is stopped,
+    with all that it started in its session.
+    """
     # Files, since the end of a pipe comes only when every descendant has closed it.
     with TemporaryFile() as output, TemporaryFile() as errors:
         process = subprocess.Popen(
             words,
             env=env,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

@@ -15,6 +15,7 @@ from harness.environment import describe_environment
 from harness.preparation import Prepared, drawn, prepare, prepare_again
 from harness.record import read_run
 from harness.scenario import load_scenario
+from harness.text import printable
 
 if TYPE_CHECKING:
     from harness.display import LiveDisplay, PlainDisplay
@@ -85,7 +86,7 @@ def resume_command(
 ) -> None:
     """Make the trials that an interrupted run still lacks, by the same plan, and report.
 
-    Refused when the code or the machine is not what the run began with.
+    Refused when the code, the programs, the packages or the machine are not what the run began with.
     """
     console = form.console()
     with usage_errors():
@@ -93,6 +94,8 @@ def resume_command(
 
         found = read_run(run)
         prepared = prepare_again(found, describe_environment())
+        for line in prepared.doubts:
+            console.print(printable(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
         with _display(console, prepared) as audience:
             path = resume(found, prepared, audience)
         code = tell(console, path, form)

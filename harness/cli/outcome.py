@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 # SciPy, pandas and Matplotlib are imported where they are needed: what goes wrong before need not wait for them.
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 fine; 1 some trials failed or are invalid, or none counts; 2 the input can't be used, or nothing"
-    " could be measured with it; 3 a gate failed; 4 with --strict, a gate can't be ruled on for certain; 130"
-    " interrupted, what was measured is kept and reported."
+    "Exit codes: 0 fine; 1 some trials failed or are invalid, none counts, or records were left out; 2 the input can't"
+    " be used, or nothing could be measured with it; 3 a gate failed; 4 with --strict, a gate can't be ruled on for"
+    " certain; 130 interrupted, what was measured is kept and reported."
 )
 
 
+MOST_TOLD: Final = 3  # of the records that were left out
 _FIGURES: Final = re.compile(r"[\d,.]+")
 
 
@@ -143,7 +144,10 @@ def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
     if not has_answers(run):
         _say(why_nothing_counts(run.records))
         return 1
-    return gate_code(run.scenario, rulings) or (0 if all(record.status == "ok" for record in run.records) else 1)
+    if run.left_out:
+        _say(f"records were left out: {'; '.join(run.left_out[:MOST_TOLD])}{'; …' * (len(run.left_out) > MOST_TOLD)}")
+    is_sound = not run.left_out and all(record.status == "ok" for record in run.records)
+    return gate_code(run.scenario, rulings) or (0 if is_sound else 1)
 
 
 def has_answers(run: Run) -> bool:

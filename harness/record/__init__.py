@@ -1,6 +1,7 @@
 """Records: what was planned and measured, on disk before the next trial starts."""
 
-from harness.record.folder import RunFolder, RunFolderError, read_run
+from harness.record.fingerprint import Fingerprint
+from harness.record.folder import RunFolder, RunFolderError, read_fingerprint, read_run
 from harness.record.run import Ending, EndReason, NoiseFloor, Program, Run, RunInfo, SkippedTopology
 from harness.record.trial import (
     SCHEMA_VERSION,
@@ -21,6 +22,7 @@ __all__ = [
     "CoreUsage",
     "EndReason",
     "Ending",
+    "Fingerprint",
     "MachineUsage",
     "NoiseFloor",
     "ProcessUsage",
@@ -37,5 +39,6 @@ __all__ = [
     "Usage",
     "UsageSecond",
     "WorkerCounts",
+    "read_fingerprint",
     "read_run",
 ]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from harness.environment import Environment
 from harness.generator.latency import LatencyHistogram
 from harness.plan import PlannedTrial
+from harness.record.fingerprint import Fingerprint
 from harness.record.run import Ending, EndReason, Run, RunInfo
 from harness.record.trial import SCHEMA_VERSION, TrialRecord
 from harness.redaction import Redactor
@@ -21,6 +22,7 @@ from harness.scenario import Scenario
 from harness.scenario.secrets import as_written, redactor_of
 
 RUNS_IN_A_SECOND: Final = 100
+FINGERPRINT: Final = "fingerprint.json"
 MOST_PER_S: Final = 10_000_000
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,16 +44,30 @@ class RunFolder:
         self._bodies: dict[str, str] = {}  # their digests, by topology
 
     @classmethod
-    def create(cls, results: Path, info: RunInfo, scenario: Scenario, environment: Environment) -> Self:
-        """Make ``<results>/<UTC time>-<scenario>/`` and point ``latest`` to it. Raises RunFolderError."""
+    def create(
+        cls,
+        results: Path,
+        info: RunInfo,
+        scenario: Scenario,
+        environment: Environment,
+        fingerprint: Fingerprint | None = None,
+    ) -> Self:
+        """Make ``<results>/<UTC time>-<scenario>/`` and point ``latest`` to it; a run with a fingerprint can be gone on
+        with. Raises RunFolderError."""
         stamp = info.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         try:
             folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"), redactor_of(scenario))
             folder.logs.mkdir()
-            written = as_written(scenario, folder.redactor)
-            digest = hashlib.sha256(folder._write("scenario.json", written)).hexdigest()
-            folder._write("run.json", _of_topologies(info, written).model_copy(update={"scenario_sha256": digest}))
-            folder._write("environment.json", environment)
+            scenario_as_written = as_written(scenario, folder.redactor)
+            digest = hashlib.sha256(folder._write("scenario.json", scenario_as_written)).hexdigest()
+            run_info = _of_topologies(info, scenario_as_written).model_copy(update={"scenario_sha256": digest})
+            written = {
+                "run.json": folder._write("run.json", run_info),
+                "environment.json": folder._write("environment.json", environment),
+            }
+            if fingerprint is not None:
+                digests = {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
+                folder._write(FINGERPRINT, fingerprint.model_copy(update={"run_folder_sha256": digests}))
             _point_latest(results, folder.path)
         except OSError as error:
             raise RunFolderError(f"{results}: can't make a run folder: {error.strerror}") from error
@@ -69,8 +85,7 @@ class RunFolder:
             raise RunFolderError(f"{run.path}: can't be gone on with: {links[0]} is a link to somewhere else")
         try:
             with trials.open("ab+") as file:
-                if file.tell() and _last_byte(file) != b"\n":
-                    file.write(b"\n")  # after a half-written record, which is lost, so that the next one is not
+                _end_last_record(file)
             (run.path / "ending.json").unlink(missing_ok=True)
         except OSError as error:
             raise RunFolderError(f"{run.path}: can't be gone on with: {error.strerror}") from error
@@ -151,6 +166,21 @@ def read_run(path: Path) -> Run:
         is_edited=info.scenario_sha256 not in (None, digest),
         ending=ending,
     )
+
+
+def read_fingerprint(run: Path) -> Fingerprint | None:
+    """Return what the commands of a run would have run when it began; None of a run that did not record it. Raises
+    RunFolderError where what it records of the run folder itself is not so any more."""
+    if not (run / FINGERPRINT).exists():
+        return None
+    try:
+        fingerprint = _read(run / FINGERPRINT, Fingerprint)
+        for name, digest in fingerprint.run_folder_sha256.items():
+            if hashlib.sha256((run / name).read_bytes()).hexdigest() != digest:
+                raise RunFolderError(f"{run}: can't be gone on with: its {name} was changed since it began")
+    except OSError as error:
+        raise RunFolderError(f"{run}: can't be gone on with: {error.filename}: {error.strerror}") from error
+    return fingerprint
 
 
 def _read(path: Path, model: type[Model]) -> Model:
@@ -246,9 +276,17 @@ def _check_measured(record: TrialRecord) -> None:
         raise ValueError(f"{record.trial} is called good, and nothing was measured")
 
 
-def _last_byte(file: BinaryIO) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
+def _end_last_record(file: BinaryIO) -> None:
+    """End the last line, or take it away where it is half-written, as a killed run leaves it: its trial is made again,
+    and the next record stands in a line of its own."""
+    file.seek(0)
+    whole, end, last = file.read().rpartition(b"\n")
+    try:
+        if last:
+            TrialRecord.model_validate_json(last)
+            file.write(b"\n")
+    except ValidationError:
+        file.truncate(len(whole) + len(end))
 
 
 def _new_folder(results: Path, name: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import comparing as module
+from harness.cli.outcome import exit_code
 from harness.comparing import compare, resume
 from harness.environment import Environment, describe_environment
 from harness.generator.placement import Placement
@@ -30,8 +31,10 @@ HERE = describe_environment()
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials take no time and always come to something."""
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Trials take no time and always come to something. The service is in a folder of its own."""
+    (tmp_path / "service").mkdir()
+    monkeypatch.chdir(tmp_path / "service")
 
     def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, *_: object) -> TrialRecord:
         made = record(planned.block, planned.topology, 100, served=[50] * (planned.topology.workers or 1))
@@ -98,7 +101,7 @@ def test_a_run_that_was_killed_in_the_middle_of_a_record_loses_that_one_only(tmp
     assert (len(before.records), before.left_out) == (2, ["line 3: no whole record"])
     run = gone_on_with(before)
     assert sorted(each.trial for each in run.records) == [planned.id for planned in run.info.trials]
-    assert run.left_out == ["line 3: no whole record"]
+    assert run.left_out == []
     assert run.is_whole
 
 
@@ -186,6 +189,112 @@ def test_another_version_of_a_program_is_refused(tmp_path: Path, monkeypatch: py
     assert f"and are now true (version not asked): {tmp_path / 'true'}" in refusal(run)
     older = run.model_copy(update={"info": run.info.model_copy(update={"programs": []})})
     assert "an older harness, which did not record the programs" in refusal(older)
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def served(tmp_path: Path) -> Topology:
+    """A program of the service's own, with files and folders that it is told of; none of them is in a repository."""
+    for name in ("service/bin/server", "service/app.py", "service/conf/app.ini", "service/.hidden/x", "lib/own.py"):
+        write(tmp_path / name, "#!/bin/sh\n")
+    (tmp_path / "service/bin/server").chmod(0o755)
+    (tmp_path / "service/linked").symlink_to(write(tmp_path / "away/deep/code.py", "code").parents[1])
+    env = {"SETTINGS": f"file:{write(tmp_path / 'etc/settings', 'some')}", "PYTHONPATH": f"{tmp_path / 'lib'}:nowhere"}
+    command = ("bin/server", "{port}", "--config=conf/app.ini")
+    return RAW.model_copy(update={"command": command, "env": env})
+
+
+CHANGES: dict[str, str] = {  # file, and how the refusal names it
+    "service/bin/server": "bin/server",
+    "service/app.py": "app.py",
+    "service/conf/app.ini": "conf/app.ini",
+    "service/.hidden/x": ".hidden/x",
+    "service/linked/deep/code.py": "linked/deep/code.py",
+    "service/new.py": "new.py",
+    "etc/settings": "{}/etc/settings",
+    "lib/own.py": "{}/lib/own.py",
+}
+
+
+@pytest.mark.parametrize("file", CHANGES)
+def test_other_code_is_refused_wherever_it_is(tmp_path: Path, file: str) -> None:
+    """Where no repository would tell; size and time are as they were."""
+    run = interrupted(tmp_path / "results", 2, served(tmp_path), TWO)
+    path = tmp_path / file
+    times = path.stat() if path.exists() else tmp_path.stat()
+    write(path, "#!/bin/SH\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert refusal(run).endswith(f"what its commands run has changed: {CHANGES[file].format(tmp_path)}")
+
+
+def test_code_that_is_gone_is_refused(tmp_path: Path) -> None:
+    run = interrupted(tmp_path / "results", 2, served(tmp_path), TWO)
+    (tmp_path / "service/app.py").unlink()
+    assert "has changed: app.py" in refusal(run)
+
+
+def test_what_runs_and_harness_write_is_no_other_code(tmp_path: Path) -> None:
+    """The run folder within the service, caches, what is in version control, other runs and their links."""
+    topologies = served(tmp_path), TWO
+    run = interrupted(tmp_path / "service" / "results", 2, *topologies)
+    other = interrupted(tmp_path / "service" / "other results", 2, *topologies)
+    write(tmp_path / "service/__pycache__/app.pyc", "bytes")
+    write(tmp_path / "service/.git/index", "bytes")
+    write(other.path / "report.md", "text")
+    write(tmp_path / "service/venv/pyvenv.cfg", "home = /usr")
+    assert prepare_again(run, HERE).doubts == ()
+
+
+def test_what_servers_write_is_told_and_gone_on_with(tmp_path: Path) -> None:
+    path = write(tmp_path / "service/shop.db", "one")
+    run = interrupted(tmp_path / "results", 2, served(tmp_path), TWO.model_copy(update={"pass_env": ("HOME",)}))
+    path.write_text("two")
+    write(tmp_path / "service/tmp/pids/server", "1")
+    changed, handed_on = prepare_again(run, HERE).doubts
+    assert changed == "Changed since the run began, as by a server that writes there: shop.db, tmp/pids/server."
+    assert handed_on == "Handed on as they are now, which was not recorded when the run began: HOME."
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"), [("run.json", '"{port}"', '"{host}"'), ("environment.json", '"cores"', '"cores" ')]
+)
+def test_an_edited_plan_is_refused(tmp_path: Path, name: str, old: str, new: str) -> None:
+    run = interrupted(tmp_path, 2)
+    file = run.path / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    assert f"its {name} was changed since it began" in refusal(read_run(run.path))
+
+
+def test_a_run_without_a_fingerprint_is_refused(tmp_path: Path) -> None:
+    run = interrupted(tmp_path, 2)
+    (run.path / "fingerprint.json").unlink()
+    assert "an older harness, which did not record the state of what its commands run" in refusal(run)
+
+
+def test_a_whole_record_without_its_line_end_is_kept(tmp_path: Path) -> None:
+    path = interrupted(tmp_path, 3).path
+    (path / "trials.jsonl").write_bytes((path / "trials.jsonl").read_bytes()[:-1])
+    before = read_run(path)
+    assert len(before.records) == 3
+    run = gone_on_with(before)
+    assert run.records[:3] == before.records
+    assert run.left_out == []
+
+
+def test_a_run_whose_records_were_left_out_does_not_end_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = interrupted(tmp_path, 99)
+    assert exit_code(run) == 0
+    trials = run.path / "trials.jsonl"
+    trials.write_text(trials.read_text() + "{}\n")
+    assert exit_code(read_run(run.path)) == 1
+    assert "records were left out: line 9: no whole record" in capsys.readouterr().err
 
 
 def test_a_fixed_port_that_is_taken_is_told_before_anything_is_touched(tmp_path: Path) -> None:
