@@ -60,7 +60,7 @@ def _compare(prepared: Prepared, results: Path, command: str, audience: Audience
         programs=describe_programs(scenario.topologies),
     )
     # Two commits are not gone on with: their checkouts are gone by then.
-    fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs, results)
+    fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
     return _to_the_end(prepared, looks, folder, Made([], 0.0), audience)
 

@@ -121,7 +121,7 @@ def _doubts_about_code(run: Run, before: Fingerprint | None, programs: Sequence[
             f"{run.path}: can't be gone on with: it was begun by an older harness, which did not record the state of"
             " what its commands run"
         )
-    now = take_fingerprint(run.scenario.topologies, programs, run.path.parent)
+    now = take_fingerprint(run.scenario.topologies, programs)
     changes = list(before.changes(now))
     if code := [name for name in changes if not WRITTEN_BY_SERVERS.fullmatch(name)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: what its commands run has changed: {_few(code)}")

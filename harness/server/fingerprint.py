@@ -52,9 +52,9 @@ print(json.dumps(found))
 """
 
 
-def take_fingerprint(topologies: Sequence[Topology], programs: Sequence[Program], results: Path) -> Fingerprint:
-    """Return the state of all that the topologies would run, now; ``results`` is where run folders are made."""
-    look = _Look(results.resolve())
+def take_fingerprint(topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
+    """Return the state of all that the topologies would run, now; ``programs`` are those that they run."""
+    look = _Look()
     commands = [(topology, ServerCommand.of(topology, port=0)) for topology in topologies]
     named = [path for topology, command in commands for path in _named(topology, command)]
     for path in [*(Path(program.path) for program in programs), *named]:
@@ -121,9 +121,8 @@ def _has_packages(folder: str) -> bool:
 
 @dataclass
 class _Look:
-    """What was seen until the bounds are reached; ``skipped`` is the folder that a run itself writes to."""
+    """What was seen until the bounds are reached."""
 
-    skipped: Path
     files: dict[str, FileState] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
@@ -185,7 +184,7 @@ class _Look:
         """Those of a folder that has what a command may run: not of a run folder, and not of a virtual environment."""
         entries = _sorted_entries(folder)
         names = {entry.name for entry in entries}
-        if folder.resolve() == self.skipped or _ENVIRONMENT in names or names.issuperset(_RUN):
+        if _ENVIRONMENT in names or names.issuperset(_RUN):
             return []
         return [entry for entry in entries if not _CACHES.fullmatch(entry.name)]
 

@@ -32,9 +32,9 @@ def running(*command: str) -> Sequence[Topology]:
 
 
 def taken(*command: str) -> Fingerprint:
-    """The fingerprint of one command, results beside the service."""
+    """The fingerprint of one command."""
     topologies = running(*(command or ("true",)))
-    return take_fingerprint(topologies, describe_programs(topologies), Path("..", "results"))
+    return take_fingerprint(topologies, describe_programs(topologies))
 
 
 def test_packages_of_the_python_that_runs_are_known_by_name(tmp_path: Path) -> None:
