@@ -193,8 +193,8 @@ def _check_names(scenario: Scenario) -> None:
     for what, those in names.items():
         if secret := [redactor.redact(name) for name in those if redactor.redact(name) != name]:
             raise ScenarioError(
-                f"{what} {secret[0]}: expected a name without what is not written down, such as a secret or a value in"
-                " env that public_env does not name: files are called after it"
+                f"{what} {secret[0]}: expected a name without what is not written down, such as a secret, or a value in"
+                " pass_env or in env that public_env does not name: files are called after it"
             )
 
 

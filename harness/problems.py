@@ -81,6 +81,8 @@ def expected(problem: ErrorDetails, known: Mapping[str, str] | None = None) -> s
         return f"expected true or false, got {shown(value)}" + _write(name, word if word in ("true", "false") else "")
     if kind in ("too_short", "string_too_short"):
         return f"expected something, got {shown(value)}"
+    if kind in ("too_long", "string_too_long"):
+        return f"expected at most {problem['ctx']['max_length']} characters, got {shown(value)}"
     message = problem["msg"].replace("Input should be", "expected").replace("String should", "expected to")
     return f"{message}, got {shown(value)}"
 

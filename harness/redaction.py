@@ -100,9 +100,13 @@ def secrets_in(text: str) -> list[str]:
     return [part for secret in found if secret for part in (secret, secret.partition(":")[2]) if part]
 
 
-def is_told_as_secret(option: str, word: str) -> bool:
-    """Return whether a word of a command is a secret by the option before it: ``--password``."""
-    return _OPTION.fullmatch(option) is not None and not word.startswith("-") and not _is_plain(word)
+def secret_of_word(word: str, before: str = "") -> str:
+    """Return what of a word of a command is a secret by its name: all of it behind ``--password``, the rest of
+    ``--password=…`` and ``PASSWORD=…``. Empty where nothing is."""
+    if _OPTION.fullmatch(before) and not word.startswith("-") and not _is_plain(word):
+        return word
+    name, _, value = word.partition("=")
+    return value if sounds_secret(name.lstrip("-")) and not _is_plain(value) else ""
 
 
 def hide_secrets(text: str) -> str:

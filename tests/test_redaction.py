@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redaction import REDACTED, Redactor, hide_secrets, is_told_as_secret, secrets_in, sounds_secret
+from harness.redaction import REDACTED, Redactor, hide_secrets, secret_of_word, secrets_in, sounds_secret
 
 KEY_BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
 
@@ -94,11 +94,22 @@ def test_a_name_tells_by_its_last_word() -> None:
         assert not sounds_secret(name), name
 
 
-def test_a_word_of_a_command_is_told_by_the_option_before_it() -> None:
-    assert is_told_as_secret("--password", "a b")
-    assert not is_told_as_secret("--password", "--port")
-    assert not is_told_as_secret("--password-file", "/run/x")
-    assert not is_told_as_secret("password", "x")
+@pytest.mark.parametrize(
+    ("before", "word", "secret"),
+    [
+        ("--password", "a b", "a b"),
+        ("--password", "--port", ""),
+        ("--password-file", "/run/x", ""),
+        ("password", "x", ""),
+        ("", "--password=a b}}c", "a b}}c"),
+        ("", "PASSWORD=a b", "a b"),
+        ("", "--password=", ""),
+        ("", "--auth=false", ""),
+        ("", "--password", ""),
+    ],
+)
+def test_a_word_of_a_command_is_told_by_the_option_before_it_or_in_it(before: str, word: str, secret: str) -> None:
+    assert secret_of_word(word, before) == secret
 
 
 @given(st.text(min_size=8), st.text(max_size=9), st.text(max_size=9))

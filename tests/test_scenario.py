@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli.usage import rounds
 from harness.generator.load import Target
 from harness.scenario import Scenario, ScenarioError, ScenarioLoad, load_scenario
 from harness.scenario.file import TABLES
@@ -246,6 +248,7 @@ def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
             "expected a SHA-256, which has 64 hexadecimal digits; got 'abc'",
         ),
         (SMALLEST + "[load]\nexpect_status = 200", "write expect_status = [200]"),
+        (SMALLEST.replace("small", "a" * 81), "name: expected at most 80 characters, got 'aaa"),
         (
             SMALLEST.replace('"small"', '"a b"'),
             "name: expected a name of letters, digits and any of ._+- that begins with",
@@ -304,6 +307,7 @@ def test_what_nobody_would_write_is_told_in_short_lines_that_do_nothing(
         for line in told(tmp_path, text_with(table, key, value)).split("\n"):
             assert len(line) < 700, key
             assert line.isprintable(), key
+            assert key in TABLES[table] or re.search("unknown key|expected|not TOML", line), key
 
 
 def text_with(table: tuple[str, ...], key: str, value: str) -> str:
@@ -351,7 +355,15 @@ def test_the_line_is_told_where_what_is_wrong_begins(tmp_path: Path) -> None:
 
 def test_a_value_without_end_costs_the_line_and_no_time(tmp_path: Path) -> None:
     text = 'name = "x"\nrounds = 0\nprepare = ["""' + "\n" * 30000 + '"""]\n' + SMALLEST.partition('"small"')[2]
+    began_s = time.monotonic()
     assert refusal(tmp_path, text)[0].startswith("rounds: ")
+    assert time.monotonic() - began_s < 20  # seconds: a reading for each line would take minutes
+
+
+def test_a_number_of_rounds_of_any_length_is_left_to_the_scenario(tmp_path: Path) -> None:
+    assert [rounds("7"), rounds("-3"), rounds("auto"), rounds("9" * 5000)] == [7, -3, "auto", "9" * 5000]
+    with pytest.raises(ScenarioError, match="rounds: expected a number of rounds or 'auto', got '999"):
+        loaded(tmp_path, SMALLEST, rounds="9" * 5000)
 
 
 @given(st.text("{}ab!:.0port", max_size=12))

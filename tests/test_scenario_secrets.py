@@ -11,10 +11,12 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from urllib.parse import quote
 
 import pytest
+import typer
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.cli.usage import UsageError, usage_errors
 from harness.environment import Environment
 from harness.generator.load import Target
 from harness.history.alike import why_apart
@@ -25,6 +27,7 @@ from harness.report.formats import FORMATS, Outcome
 from harness.report.summary import summarise
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.secrets import as_written, is_public_header, is_public_variable, redactor_of
+from harness.server.launch import log_tail
 from harness.text import Printable
 from tests.made_runs import made_run, record
 
@@ -140,25 +143,30 @@ def test_what_a_public_variable_holds_is_looked_at_all_the_same(tmp_path: Path) 
 
 
 def test_commands_paths_bodies_and_data_are_written_without_what_looks_like_a_secret(tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("id,password,note\n1,hunter22,fine\n2,hunter23,sk-" + "b3" * 12 + "\n")
+    (tmp_path / "data.csv").write_text(
+        "id,password,note\n1,hunter22,fine\n2,pw,fine\n3,hunter23,sk-" + "b3" * 12 + "\n"
+    )
     scenario = written(
         tmp_path,
         '[load]\npath = "/{id}?q=1&access_token=hunter24"\nmethod = "POST"\ndata = "data.csv"\n'
         "expect_body = 'contains:token=hunter27'\n"
         'body = \'{"user": "ann", "password": "hunt\\"er25", "of": "{password}"}\'\n'
         '[[topology]]\nname = "raw"\n'
-        'command = ["s", "--port", "{port}", "--db-password", "hunter26",  "--key-file", "k.pem",'
-        ' "--api-key=hunter28"]\n',
+        'command = ["s", "--port", "{port}", "--db-password", "hunter26",  "--pin", "12", "--key-file", "k.pem",'
+        ' "--api-key=a hunter28"]\n',
     )
     (request,) = scenario.load.requests
     assert request.path == "/{id}?q=1&access_token=(redacted)"
     assert request.body == b'{"user": "ann", "password": "(redacted)", "of": "{password}"}'
     assert scenario.load.expect.body_contains == "token=(redacted)"
     assert scenario.load.data is not None
-    assert scenario.load.data.rows == (("1", "(redacted)", "fine"), ("2", "(redacted)", "(redacted)"))
-    assert scenario.topologies[0].command == (
-        *("s", "--port", "{port}", "--db-password", "(redacted)", "--key-file", "k.pem", "--api-key=(redacted)"),
+    assert scenario.load.data.rows == (
+        ("1", "(redacted)", "fine"),
+        ("2", "(redacted)", "fine"),
+        ("3", "(redacted)", "(redacted)"),
     )
+    assert scenario.topologies[0].command[3:7] == ("--db-password", "(redacted)", "--pin", "(redacted)")
+    assert scenario.topologies[0].command[7:] == ("--key-file", "k.pem", "--api-key=(redacted)")
 
 
 def test_what_names_no_secret_is_written_as_it_is(tmp_path: Path) -> None:
@@ -352,6 +360,20 @@ def test_all_missing_variables_are_told_before_anything_is_started(tmp_path: Pat
     text = f"[load]\npath = '/{{env:NO_C}}'\n{TOPOLOGY}env = {{ A = '{{env:NO_B}}', B = '{{env:NO_A}}' }}"
     with pytest.raises(ScenarioError, match=r"^raw: the environment does not have what {env:NO_A}, {env:NO_B} stand"):
         prepare(loaded(tmp_path, text), 1)
+
+
+def test_half_a_secret_at_the_beginning_of_a_tail_is_not_told(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_text("hunter22" * 1000 + "\nthe end\n")
+    assert log_tail(log) == ["the end"]
+    log.write_text("whole\nthe end\n")
+    assert log_tail(log) == ["whole", "the end"]
+
+
+def test_what_looks_like_a_secret_is_in_no_message_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), usage_errors():
+        raise UsageError("prepare ended with 1:\nno postgres://ann:hunter22@db")
+    assert capsys.readouterr().err == "harness: prepare ended with 1:\nno postgres://(redacted)@db\n"
 
 
 STRUCTURE = {  # made by the harness, or bound to a pattern: nothing of a server or of the caller's environment

@@ -14,7 +14,7 @@ from typing import Final
 
 from harness.generator.load import DataTable, Expectation, Request
 from harness.generator.request import body_text
-from harness.redaction import REDACTED, Redactor, is_harmless, is_told_as_secret, secrets_in, sounds_secret
+from harness.redaction import REDACTED, Redactor, is_harmless, secret_of_word, secrets_in, sounds_secret
 from harness.scenario.file import Documented, Scenario
 from harness.scenario.load import ScenarioLoad, variables_in_request
 from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, literals_of, variables_in, variables_of
@@ -142,7 +142,8 @@ def _secrets_of(topology: Topology, environ: Mapping[str, str]) -> Iterator[str]
         if not HARMLESS_VARIABLES.fullmatch(name) and (sounds_secret(name) or not is_harmless(value)):
             yield value
     for before, word in zip(("", *topology.command), topology.command, strict=False):
-        yield from [word] if is_told_as_secret(before, word) else secrets_in(word)
+        yield secret_of_word(word, before)
+        yield from secrets_in(word)
 
 
 def _parts_of(header: str) -> Iterator[str]:
@@ -165,8 +166,12 @@ def _topology(topology: Topology, redactor: Redactor) -> Topology:
 
 
 def _words(words: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
-    pairs = zip(("", *words), words, strict=False)
-    return tuple(REDACTED if is_told_as_secret(before, word) else redactor.redact(word) for before, word in pairs)
+    pairs = zip(words, ("", *words), strict=False)
+    return tuple(redactor.redact(_without(word, secret_of_word(word, before))) for word, before in pairs)
+
+
+def _without(word: str, secret: str) -> str:
+    return word.removesuffix(secret) + REDACTED if secret else word
 
 
 def _documented(figures: Documented, redactor: Redactor) -> Documented:
