@@ -18,6 +18,7 @@ verdict_of() { # exit code
     esac
 }
 
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 out=$(mktemp -d "$RUNNER_TEMP/harness-XXXXXX")
 options=(--base="$BASE" --format=github --out="$out")
 [[ -z $HEAD ]] || options+=(--head="$HEAD")
@@ -28,7 +29,7 @@ while read -r limit; do
 done <<<"$FAIL_ON"
 
 code=0
-bash "$GITHUB_ACTION_PATH/action/without_commands.sh" \
+bash "$here/without_commands.sh" \
     "$RUNNER_TEMP/harness/bin/harness" ab "${options[@]}" "$SCENARIO" >"$out/comment.md" || code=$?
 
 run='' artifact='' comment=''

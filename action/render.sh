@@ -11,7 +11,7 @@ number=0
 while read -r -d '' file; do
     ((++number <= most)) || { echo "::warning title=harness::only $most runs are told" && break; }
     comment=$comments/$number.md
-    bash "$here/without_commands.sh" timeout 2m "$RUNNER_TEMP/harness/bin/harness" report --format=github \
+    bash "$here/without_commands.sh" timeout 5m "$RUNNER_TEMP/harness/bin/harness" report --format=github \
         "$(dirname "$file")" >"$comment" || true # which is how its limits ended, or it has said why there is no comment
     [[ -s $comment ]] || rm "$comment"
 done < <(find "$RUNS" -maxdepth 2 -name run.json -type f -print0 | sort -z)

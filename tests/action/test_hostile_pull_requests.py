@@ -71,7 +71,7 @@ echo "import sitecustomize" >"$RUNNER_TEMP/harness/$site/evil.pth"
 cp {evil}/python3 "$RUNNER_TEMP/harness/bin/python"
 printf '%s\\n' BASH_ENV={evil}/start.sh PYTHONPATH={evil} PYTHONHOME={evil} LD_PRELOAD=/x.so >>"$GITHUB_ENV"
 echo {evil} >>"$GITHUB_PATH"
-printf '%s\\n' comment={evil}/start.sh code=0 digest=0 >>"$GITHUB_OUTPUT"
+printf '%s\\n' comment={evil}/start.sh code=0 'swallows<<END' >>"$GITHUB_OUTPUT"
 """
     assert job.run(hostile + MEASURES + "exit 3", scenario=SCENARIO) == 3
     assert github.bodies == [COMMENT]
