@@ -10,6 +10,7 @@ import pytest
 from tests.action.job import ROOT
 from tests.action.test_steps import git
 
+LOCAL: Final = ("-c", "protocol.file.allow=always")  # which git takes submodules from no more, unless it is told to
 HERE: Final = ("main", "origin/main", "refs/heads/main~1", "v1", "HEAD", "HEAD~1", "origin/old", "old^0")
 REFUSED: Final = (
     "main:refs/heads/made",
@@ -66,6 +67,7 @@ def find_commits(checkout: Path, base: str, head: str = "") -> tuple[int, str]:
     output = checkout.parent / "output"
     output.write_text("")
     switches = {"STRICT": "false", "COMMENT": "true", "GITHUB_OUTPUT": str(output), "PATH": os.environ["PATH"]}
+    switches |= {"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", "file")}
     done = subprocess.run(
         ["bash", ROOT / "action" / "commits.sh"],
         cwd=checkout,
@@ -147,6 +149,26 @@ def test_a_shallow_checkout_keeps_the_history_that_it_has(
     lines = [states["files"].pop(cut).splitlines() for states in (before, after)]  # type: ignore[attr-defined]
     assert after == before
     assert lines[1] == sorted([*lines[0], later.encode()])
+
+
+def test_submodules_of_a_checkout_are_left_as_they_are(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which git fetches along with a commit that moves them."""
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    part, checkout = tmp_path / "part", tmp_path / "checkout"
+    git(origin, "clone", "--quiet", f"file://{origin}", str(part))
+    git(origin, *LOCAL, "submodule", "--quiet", "add", f"file://{part}", "part")
+    git(origin, "commit", "--quiet", "--message=with a part")
+    git(tmp_path, *LOCAL, "clone", "--quiet", "--recurse-submodules", f"file://{origin}", str(checkout))
+    git(part, "commit", "--quiet", "--allow-empty", "--message=more")
+    git(origin / "part", "fetch", "--quiet")
+    git(origin / "part", "checkout", "--quiet", "origin/main")
+    git(origin, "commit", "--quiet", "--all", "--message=with a later part")
+    before = state(checkout)
+    later = git(origin, "rev-parse", "main")
+    assert find_commits(checkout, later) == (0, f"base={later}\nhead=\n")
+    assert state(checkout) == before
 
 
 def test_what_is_no_commit_branch_or_tag_is_refused_and_changes_nothing(checkout: Path, origin: Path) -> None:
