@@ -14,11 +14,15 @@ import typer
 from harness.cli import offer
 from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach, resolve
 from harness.cli.usage import UsageError, duration, usage_errors
+from harness.doctor.connections import ports
+from harness.doctor.demand import Demand
 from harness.generator.failures import failures_text
 from harness.generator.load import Load
 from harness.generator.probe import probe
 from harness.generator.process import Generator, GeneratorError
 from harness.generator.result import LoadResult, Measuring
+from harness.generator.spreading import can_spread
+from harness.machine.host import Host
 from harness.report.load.hlog import hlog_text
 from harness.report.load.notes import load_text
 from harness.report.load.suffix import CHART, SERIES, check_suffix
@@ -203,6 +207,7 @@ def load_command(
             typer.echo(
                 "The certificate is not checked, as it is this machine's own: --cacert FILE has it checked.", err=True
             )
+        _warn_of_ports(offered)
         result, began_at, interrupted = _run(offered, number, pinned)
         if as_json:
             typer.echo(result.model_dump_json(exclude={"event"}, indent=2))
@@ -252,6 +257,15 @@ class Outputs:
                 write_chart(result, self.chart)
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}") from error
+
+
+def _warn_of_ports(offered: Load) -> None:
+    """Say so where there are fewer ports than connections: those that get none are counted as errors."""
+    target = offered.target
+    is_spread = target.unix_socket is not None or can_spread(target.host)
+    check = ports(Host.here(), Demand(connections=offered.connections, is_spread=is_spread))
+    if check.status == "warn":
+        typer.echo(f"ports: {check.what}. {check.advice}", err=True)
 
 
 def _run(offered: Load, processes: int, cpus: tuple[int, ...]) -> tuple[LoadResult, datetime, bool]:

@@ -5,6 +5,7 @@ from typing import Final
 from harness.doctor.check import Check, ok, unknown, warn
 from harness.doctor.demand import Demand
 from harness.machine.host import Host, whole, word_after
+from harness.machine.ports import count_local_ports
 
 SPARE_FILES: Final = 64  # what a process has open beside its connections
 HELD_S: Final = 60.0  # how long TIME_WAIT takes in Linux
@@ -14,7 +15,10 @@ MOST_WAITING: Final = 0.1  # of the ports
 _IPV4: Final = "proc/sys/net/ipv4"
 _SOMAXCONN: Final = "net/core/somaxconn"
 _SYN_BACKLOG: Final = "net/ipv4/tcp_max_syn_backlog"
-_WIDEN: Final = 'sudo sysctl -w net.ipv4.ip_local_port_range="1024 65535", or open fewer connections.'
+_WIDEN: Final = (
+    'sudo sysctl -w net.ipv4.ip_local_port_range="1024 65535", or open fewer connections; or serve on 127.0.0.1, which'
+    " is connected to from as many addresses as it takes."
+)
 _REUSE: Final = "sudo sysctl -w net.ipv4.tcp_tw_reuse=2 net.ipv4.tcp_timestamps=1, or keep connections open."
 
 
@@ -40,10 +44,13 @@ def ports(host: Host, demand: Demand) -> Check:
     A port can be taken once for each port of the server, and is held in TIME_WAIT when the generator closes first: for
     a minute, or for a second where Linux may reuse it (ip-sysctl, tcp_tw_reuse: since 4.19 it may, on loopback). What
     the server closes first holds none, so keep-alive needs no more than there are connections, even if it is refused.
+    To 127.0.0.1 and its like the generator connects from as many addresses as it takes, each of which has all ports.
     """
-    there, held_s = _ports(host), _held_s(host) if demand.is_reopening else 0.0
+    there, held_s = count_local_ports(host), _held_s(host) if demand.is_reopening else 0.0
     if there is None or held_s is None:
         return unknown("ports", "not told how many there are, or how soon they are free again")
+    if not demand.is_reopening and demand.is_spread:
+        return ok("ports", f"{there:,} for each of as many addresses as {demand.connections:,} connections need")
     if not demand.is_reopening:
         what, is_enough = f"{there:,} for {demand.connections:,} connections", there >= demand.connections
     elif demand.rate_per_s is None:
@@ -60,7 +67,7 @@ def ports(host: Host, demand: Demand) -> Check:
 
 def time_wait(host: Host) -> Check:
     """What is left of connections that were closed within the last minute."""
-    waiting, there = whole(word_after(host.text("proc/net/sockstat"), "tw")), _ports(host)
+    waiting, there = whole(word_after(host.text("proc/net/sockstat"), "tw")), count_local_ports(host)
     if waiting is None or there is None:
         return unknown("TIME_WAIT", "not told how many closed connections linger")
     what = f"{waiting:,} closed connections linger on {there:,} ports"
@@ -81,14 +88,6 @@ def backlog(host: Host, demand: Demand) -> Check:
         return ok("backlog", what)
     settings = " ".join(f"{name}={demand.connections}" for name in short)
     return warn("backlog", what, f"sudo sysctl -w {settings}, and let the server listen with as many.")
-
-
-def _ports(host: Host) -> int | None:
-    ends = [whole(word) for word in (host.text(f"{_IPV4}/ip_local_port_range") or "").split()]
-    match ends:
-        case [int(low), int(high)] if low <= high:
-            return high - low + 1
-    return None
 
 
 def _held_s(host: Host) -> float | None:

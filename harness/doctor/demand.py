@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from harness.generator.spreading import can_spread
 from harness.scenario import Scenario
 from harness.scenario.load import OPEN_CONNECTIONS, ScenarioLoad
 
@@ -11,13 +12,15 @@ from harness.scenario.load import OPEN_CONNECTIONS, ScenarioLoad
 class Demand:
     """``workers`` are those of the largest topology, ``processes`` the generator's.
 
-    ``is_reopening`` says that each request takes a new connection; ``rate_per_s`` is the highest that is offered, None
+    ``is_spread`` says that the generator may connect from several addresses, or needs none, to every topology;
+    ``is_reopening`` that each request takes a new connection; ``rate_per_s`` is the highest that is offered, None
     for a closed loop.
     """
 
     connections: int = OPEN_CONNECTIONS
     workers: int = 1
     processes: int = 1
+    is_spread: bool = True
     is_reopening: bool = False
     rate_per_s: float | None = None
 
@@ -31,6 +34,7 @@ class Demand:
             connections=load.connections,
             workers=max(topology.workers or 1 for topology in scenario.topologies),
             processes=1 if load.processes == "auto" else load.processes,  # auto takes no core from the server
+            is_spread=all(each.listens_on_unix_socket or can_spread(each.host) for each in scenario.topologies),
             is_reopening=not load.keepalive,
             rate_per_s=_highest_rate(load),
         )

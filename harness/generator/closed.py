@@ -1,6 +1,6 @@
 """The closed loop: each connection sends its next request straight after a response."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.generator.connection import CLOSED, Connection
 from harness.generator.exchange import Exchange
@@ -22,7 +22,7 @@ class ClosedLoop:
         self._ledger.tally.started += 1
         connection.due_ns = now_ns
         if not self._exchange.open(connection):
-            self._ledger.tally.connect += 1  # tried again by the chores: a dead server is not to be hammered
+            self._ledger.tally.connect += 1  # tried again in its turn: a dead server is not to be hammered
 
     def opened(self, connection: Connection, now_ns: int) -> None:
         """Send the request for which the connection was opened."""
@@ -38,20 +38,28 @@ class ClosedLoop:
         self.start(connection, now_ns)
 
     def not_opened(self, connection: Connection, now_ns: int) -> None:
-        """Count it, and leave the connection to the next chores."""
+        """Count it, and leave the connection to be looked after."""
         self._ledger.tally.connect += 1
+
+    def timed_out(self, connection: Connection, now_ns: int) -> None:
+        """Leave it to be looked after, in its turn: opened again at once by all whom an overloaded server keeps
+        waiting, connections would keep it, and the generator, from everything else."""
 
     def is_overdue(self, connection: Connection, now_ns: int) -> bool:
         """The timeout counts from when the request was due: opening a connection for it is part of it."""
         return now_ns - connection.due_ns > self._exchange.timeout_ns
 
-    def do_chores(self, now_ns: int) -> None:
-        """Start again what could not connect, and give up what has waited too long."""
-        for connection in self.connections:
-            if connection.left == CLOSED:
-                self.start(connection, now_ns)
-            elif self.is_overdue(connection, now_ns):
-                self._exchange.time_out(connection, now_ns)
+    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        """Return those that are closed, and those whose request has waited too long."""
+        overdue_ns = now_ns - self._exchange.timeout_ns
+        return [each for each in connections if each.due_ns < overdue_ns or each.left == CLOSED]
+
+    def look_after(self, connection: Connection, now_ns: int) -> None:
+        """Give up what has waited too long, and start again what is closed."""
+        if connection.left != CLOSED and self.is_overdue(connection, now_ns):
+            self._exchange.time_out(connection, now_ns)
+        if connection.left == CLOSED:
+            self.start(connection, now_ns)
 
     @property
     def in_flight(self) -> int:

@@ -37,6 +37,7 @@ class Connection:
         "is_new",
         "is_resending",
         "left",
+        "local_address",
         "reader",
         "record",
         "recv",
@@ -49,8 +50,9 @@ class Connection:
         "unsent",
     )
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, local_address: str | None = None) -> None:
         self.group = group
+        self.local_address = local_address  # from which it is opened; None leaves that to the kernel
         self.record = group.prompt.append  # takes the latency (ns) of a request that was sent when it was due
         self.sock: socket.socket | None = None
         self.tls: TlsStream | None = None

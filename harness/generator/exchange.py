@@ -2,6 +2,8 @@
 
 import select
 import time
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final, Protocol
 
 from harness.generator.connection import (
@@ -15,7 +17,7 @@ from harness.generator.connection import (
     SHAKING_HANDS,
     Connection,
 )
-from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
+from harness.generator.framing import HEAD_PIECE_BYTES, BodyKind, Head, ProtocolError, ResponseReader
 from harness.generator.ledger import Ledger
 from harness.generator.load import Load
 from harness.generator.pacer import Alarm
@@ -23,7 +25,8 @@ from harness.generator.request import Prepared
 from harness.generator.transport import Dialler
 from harness.units import NS_PER_S
 
-READ_BYTES: Final = 64 * 1024
+MOST_READS: Final = 4  # of one connection in a turn, whatever there is: others wait meanwhile
+MOST_GONE_ON_WITH: Final = 16  # connections between two looks at the poll
 USUAL_READ_BYTES: Final = 479  # what a bytes object of Python's small-object allocator can hold at the most
 MOST_FIRST_READ_BYTES: Final = 8 * 1024
 
@@ -53,11 +56,21 @@ class Policy(Protocol):
     def not_opened(self, connection: Connection, now_ns: int) -> None:
         """What :meth:`Exchange.open` began has failed, and the connection is closed. Nothing is counted yet."""
 
+    def timed_out(self, connection: Connection, now_ns: int) -> None:
+        """The connection is closed, since the request on it has waited too long; it is counted."""
+
     def is_overdue(self, connection: Connection, now_ns: int) -> bool:
         """Whether the request on the connection has waited too long."""
 
-    def do_chores(self, now_ns: int) -> None:
-        """A few times a second: give up what has waited too long."""
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """Those that take part."""
+
+    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        """Return those of the connections that are to be looked after, a few times a second."""
+
+    def look_after(self, connection: Connection, now_ns: int) -> None:
+        """Open the connection if it is to be open and is not, or give up what has waited too long on it."""
 
     @property
     def in_flight(self) -> int:
@@ -70,14 +83,21 @@ class Exchange:
     def __init__(self, load: Load, ledger: Ledger) -> None:
         self.epoll = select.epoll()
         self.by_fd: dict[int, Connection] = {}
-        self.connections = [Connection(ledger.groups[number % load.threads]) for number in range(load.connections)]
+        self._dialler = Dialler(load.target)
+        addresses = self._dialler.local_addresses(load.share, load.connections)
+        self.connections = [
+            Connection(ledger.groups[number % load.threads], address) for number, address in enumerate(addresses)
+        ]
         self.first_read_bytes = USUAL_READ_BYTES
         self.timeout_ns = round(load.timeout_s * NS_PER_S)
         self.policy: Policy  # set by the loop: the two know each other
         self._ledger = ledger
-        self._dialler = Dialler(load.target)
         self._keepalive = load.keepalive
         self._expect = load.expect
+        self._unfinished: dict[Connection, Callable[[Connection], None]] = {}  # and how to go on with it
+        self._more = self.new_alarm()  # rings for them: epoll tells nothing of what OpenSSL holds
+        self._poll = select.poll()  # of epoll itself, which takes nothing from it
+        self._poll.register(self.epoll.fileno(), select.POLLIN)
 
     def new_alarm(self) -> Alarm:
         """An alarm that wakes the poll, and nothing else happens."""
@@ -86,12 +106,16 @@ class Exchange:
         self.by_fd[alarm.fd] = bell
         return alarm
 
+    def has_events(self) -> bool:
+        """Whether there is anything to serve."""
+        return bool(self._poll.poll(0))
+
     # Opening and closing ------------------------------------------------------------------------------------
 
     def open(self, connection: Connection) -> bool:
         """Begin to connect; False, and nothing told to the policy, when that fails at once."""
         try:
-            connection.adopt(self._dialler.dial())
+            connection.adopt(self._dialler.dial(connection.local_address))
         except OSError:
             return False
         self.by_fd[connection.fd] = connection
@@ -101,6 +125,7 @@ class Exchange:
     def close(self, connection: Connection) -> None:
         """Close without a word to anybody; what was on the connection has been counted."""
         self.by_fd.pop(connection.fd, None)
+        self._unfinished.pop(connection, None)
         connection.close()
 
     def _opened(self, connection: Connection) -> None:
@@ -169,6 +194,8 @@ class Exchange:
             self._hear_idle(connection)
         elif left == READING:
             self.read_on(connection)
+        elif left == ALARM and self._unfinished:
+            self._go_on()
         if (left in WANT_ROOM and connection.left != SENDING) or event > USUAL_EVENTS:
             self.ask_again(connection)
 
@@ -233,21 +260,40 @@ class Exchange:
     # Reading ------------------------------------------------------------------------------------------------
 
     def read_on(self, connection: Connection) -> None:
-        """Read a response that is followed, until there is no more for now."""
+        """Read a response that is followed until there is no more for now, or as much as one turn has time for."""
         sock = connection.sock
-        while connection.sock is sock and connection.left in FOLLOWED:
+        for _ in range(MOST_READS):
+            piece_bytes = _piece_bytes(connection)
             try:
-                data = connection.recv(READ_BYTES)
+                data = connection.recv(piece_bytes)
             except BlockingIOError:
                 return
             except OSError:
                 self.lose(connection)
                 return
             self.read(connection, data)
-            if data and len(data) < READ_BYTES and not connection.tls:
+            if connection.sock is not sock:
                 return
-        if connection.sock is sock:
-            self.ask_again(connection)
+            if connection.left not in FOLLOWED:
+                self.ask_again(connection)
+                return
+            if data and len(data) < piece_bytes and not connection.tls:
+                return
+        self._go_on_later(connection, self.read_on)
+
+    def _go_on_later(self, connection: Connection, step: Callable[[Connection], None]) -> None:
+        """Take that step when others have had their turn."""
+        self._unfinished[connection] = step
+        self._more.set(1)  # nanosecond after the machine was started: at once
+
+    def _go_on(self) -> None:
+        """Go on with some of the connections that had more for their turn than there was time for."""
+        for connection in list(islice(self._unfinished, MOST_GONE_ON_WITH)):
+            step = self._unfinished.pop(connection)
+            if connection.left in FOLLOWED:
+                step(connection)
+        if self._unfinished:
+            self._more.set(1)
 
     def read(self, connection: Connection, data: bytes) -> None:
         """Take what arrived, if anything did; back to the quick path as soon as only a body is left to skip."""
@@ -324,15 +370,18 @@ class Exchange:
     def lose_writing(self, connection: Connection) -> None:
         """The connection takes no more of the request; what the peer said before may be an answer."""
         sock, connection.left = connection.sock, SENDING
-        while connection.sock is sock:
+        for _ in range(MOST_READS):
             try:
-                data = connection.recv(READ_BYTES)
+                data = connection.recv(_piece_bytes(connection))
             except OSError:
                 data = b""
             if not data:  # not the end of a body: the connection was not closed in order
                 self.lose(connection)
                 return
             self.read(connection, data)
+            if connection.sock is not sock:
+                return
+        self._go_on_later(connection, self.lose_writing)
 
     def _send_again(self, connection: Connection) -> None:
         """Send the request once more, on a new connection; on that one it is the first, and not sent again."""
@@ -355,8 +404,13 @@ class Exchange:
     def time_out(self, connection: Connection, now_ns: int) -> None:
         """The request on the connection has waited too long."""
         self._ledger.timed_out(connection, now_ns)
-        self._give_up(connection, now_ns)
+        self.close(connection)
+        self.policy.timed_out(connection, now_ns)
 
     def _give_up(self, connection: Connection, now_ns: int) -> None:
         self.close(connection)
         self.policy.closed(connection, now_ns)
+
+
+def _piece_bytes(connection: Connection) -> int:
+    return connection.reader.piece_bytes if connection.reader else HEAD_PIECE_BYTES

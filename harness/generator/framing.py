@@ -11,6 +11,11 @@ import httptools
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_EMPTY_BYTES: Final = 64 * 1024  # chunk extensions or trailers in a row, without a byte of body
+# The most to be read at once: a head takes 8 µs and 14 bytes or more, a chunk 0.5 µs and 6 bytes, a byte of a body
+# 0.002 µs, so that no piece takes much more than half a millisecond.
+HEAD_PIECE_BYTES: Final = 1024
+CHUNKS_PIECE_BYTES: Final = 4 * 1024
+BODY_PIECE_BYTES: Final = 64 * 1024
 WORKER_HEADER: Final = b"x-worker"
 SURPLUS: Final = "bytes beyond the end of the response"
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")  # with the end of the line before it; a bare LF ends a line as well
@@ -181,8 +186,10 @@ class ResponseReader:
         self.received_bytes += len(data)
         if self.head is not None:
             return self._feed_body(data)
+        begin = max(0, len(self._pending) - len(HEAD_END))  # what came before has been searched
         self._pending += data
-        while match := _EMPTY_LINE.search(self._pending, 0, MAX_HEAD_BYTES):
+        while match := _EMPTY_LINE.search(self._pending, begin, MAX_HEAD_BYTES):
+            begin = 0
             raw, self._pending = self._pending[: match.end()], self._pending[match.end() :]
             head = parse_head(raw, self._method)
             if head.status >= 200:
@@ -194,6 +201,13 @@ class ResponseReader:
     def end(self) -> bool:
         """Whether the response is complete now that the peer has closed the connection."""
         return self.head is not None and self.head.body_kind is BodyKind.UNTIL_CLOSE
+
+    @property
+    def piece_bytes(self) -> int:
+        """The most bytes to feed at once, where other work waits meanwhile."""
+        if self.head is None:
+            return HEAD_PIECE_BYTES
+        return BODY_PIECE_BYTES if self._chunks is None else CHUNKS_PIECE_BYTES
 
     @property
     def sees_body(self) -> bool:

@@ -20,10 +20,14 @@ from harness.generator.open import OpenLoop
 from harness.generator.part import Part, PartSecond
 from harness.generator.request import prepared_requests
 from harness.generator.result import Measured, Measuring
+from harness.generator.walk import Walk
 from harness.generator.window import SAMPLE_NS, Group, Window
 from harness.units import NS_PER_MS, NS_PER_S
 
 DISCARD_BYTES: Final = 1 << 20  # the most body bytes dropped in one call
+MOST_OPENED: Final = 100  # connections in a row before those that are open are served
+MOST_SERVED_NS: Final = 20 * NS_PER_MS  # between two such rows, however long one took
+MOST_CLOSED: Final = 100  # connections in a row that are passed over to find one that can be checked
 BATCH: Final = 64  # events taken from one poll: whatever comes due meanwhile has to wait for the rest of them
 
 NO_HEAD: Final = parse_head(b"HTTP/1.1 204 No Content" + HEAD_END, "GET")  # of no response at all
@@ -54,6 +58,7 @@ class LoadLoop:
         self._closed = ClosedLoop(self._exchange, self._ledger, self._requests)
         self._open: OpenLoop | None = None
         self._chore_ns = min(SAMPLE_NS, max(self._exchange.timeout_ns // 4, 5 * NS_PER_MS))
+        self._walk = Walk(self._exchange, self._chore_ns)
         self._bell = self._exchange.new_alarm()  # rings for the chores: a poll with a time-out would cost more
         self._sink = memoryview(bytearray(DISCARD_BYTES))  # never read: MSG_TRUNC drops the bytes in the kernel
         is_mixed = len(load.requests) > 1 or load.data is not None
@@ -94,13 +99,23 @@ class LoadLoop:
         """
         warmup_ns = round(self._load.warmup_s * NS_PER_S)
         if self._open is None:
-            for number, connection in enumerate(self._exchange.connections, start=1):
-                self._closed.connections.append(connection)
-                self._closed.start(connection, time.monotonic_ns())
-                self._turn(begin_ns + warmup_ns // 2 * number // self._load.connections)
+            self._open_connections(begin_ns, warmup_ns // 2)
+        self._turn(begin_ns + warmup_ns)
+
+    def _open_connections(self, begin_ns: int, for_ns: int) -> None:
+        """Open them evenly over this time. Where that is too short, those that are open have half of it."""
+        now_ns = served_ns = time.monotonic_ns()
+        for number, connection in enumerate(self._exchange.connections, start=1):
+            self._closed.connections.append(connection)
+            self._closed.start(connection, now_ns)
+            now_ns = time.monotonic_ns()
+            until_ns = begin_ns + for_ns * number // self._load.connections
+            if until_ns <= now_ns and number % MOST_OPENED == 0 and self._exchange.has_events():
+                until_ns = now_ns + min(now_ns - served_ns, MOST_SERVED_NS)
+            if until_ns > now_ns:
+                now_ns = served_ns = self._turn(until_ns)
                 if self._stopped:
                     return
-        self._turn(begin_ns + warmup_ns)
 
     # The quick path -----------------------------------------------------------------------------------------
 
@@ -108,12 +123,10 @@ class LoadLoop:
         """Serve what epoll reports until the time has come; return when that was."""
         now = time.monotonic_ns()
         while now < until_ns and not self._stopped:
-            overdue_ns = now - self._chores_due_ns
+            overdue_ns = now - min(self._chores_due_ns, self._walk.due_ns)
             if overdue_ns >= 0 and (self._open is None or self._open.dispatch() or overdue_ns > self._chore_ns):
-                self._do_chores(now)
-                now = time.monotonic_ns()
-                self._chores_due_ns = now + self._chore_ns
-            bell_ns = min(self._chores_due_ns, until_ns)
+                now = self._do_chores(now)
+            bell_ns = min(self._chores_due_ns, self._walk.due_ns, until_ns)
             is_set = now < bell_ns  # or it is the chores that wait, for the open loop to have time for them
             now = self._serve(bell_ns)
             if is_set and now - bell_ns > STALL_NS:
@@ -235,20 +248,27 @@ class LoadLoop:
 
     # Between the batches ------------------------------------------------------------------------------------
 
-    def _do_chores(self, now_ns: int) -> None:
-        """What need not be done per response: time-outs, retries, samples, and one connection to be checked."""
+    def _do_chores(self, now_ns: int) -> int:
+        """What need not be done per response: looking after connections, samples, and one connection to be checked.
+        Returns the time then (ns)."""
+        if now_ns >= self._walk.due_ns:
+            now_ns = self._walk.go_on(now_ns)
+        if now_ns < self._chores_due_ns:
+            return now_ns
         self._stopped = self._stop_asked()
-        self._exchange.policy.do_chores(now_ns)
         self._choose_one()
         self._ledger.window.sample(now_ns)
         if self._ledger.window.second_is_over(now_ns):
             self._emit(self._ledger.end_second(now_ns))
             gc.collect(0)  # encoding a histogram leaves a reference cycle behind, and nothing else does
+        now_ns = time.monotonic_ns()
+        self._chores_due_ns = now_ns + self._chore_ns
+        return now_ns
 
     def _choose_one(self) -> None:
         """Have the next response checked on one of the open connections, each in turn."""
         connections = self._exchange.connections
-        for _ in connections:
+        for _ in range(min(len(connections), MOST_CLOSED)):
             self._check_next = (self._check_next + 1) % len(connections)
             if connections[self._check_next].sock is not None:
                 self._exchange.choose(connections[self._check_next])

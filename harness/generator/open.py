@@ -2,10 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from harness.generator.connection import CONNECTING, IDLE, SHAKING_HANDS, Connection
+from harness.generator.connection import CLOSED, CONNECTING, IDLE, SHAKING_HANDS, Connection
 from harness.generator.exchange import Exchange
 from harness.generator.ledger import Ledger
 from harness.generator.pacer import Pacer
@@ -123,6 +123,10 @@ class OpenLoop:
         self._fail_oldest()
         self.closed(connection, now_ns)
 
+    def timed_out(self, connection: Connection, now_ns: int) -> None:
+        """Open it again only if it is needed: that is for those in line to say, one after another."""
+        self.closed(connection, now_ns)
+
     def is_overdue(self, connection: Connection, now_ns: int) -> bool:
         """The timeout counts from when the request was sent: what it waited in line is no fault of the connection.
 
@@ -130,21 +134,29 @@ class OpenLoop:
         """
         return now_ns - connection.sent_ns > self._exchange.timeout_ns
 
-    def do_chores(self, now_ns: int) -> None:
-        """Give up what has waited too long: in line, on a connection, or to get one."""
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """All of them."""
+        return self._exchange.connections
+
+    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        """Return those that have waited too long for an answer, or to be opened; give up who has in line."""
         timeout_ns = self._exchange.timeout_ns
         while self._waiting and now_ns - self._waiting[0] > timeout_ns:
             self._ledger.tally.timed_out += 1
             self._ledger.window.overdue.append(now_ns - self._waiting.popleft())
-        for connection in list(self._exchange.by_fd.values()):
-            if not self.is_overdue(connection, now_ns):
-                continue
-            if connection.has_request:
-                self._exchange.time_out(connection, now_ns)
-            elif connection.left in (CONNECTING, SHAKING_HANDS):
-                self._opening -= 1
-                self._exchange.close(connection)
-                self.closed(connection, now_ns)
+        return [each for each in connections if now_ns - each.sent_ns > timeout_ns and each.left not in (IDLE, CLOSED)]
+
+    def look_after(self, connection: Connection, now_ns: int) -> None:
+        """Give up what has waited too long."""
+        if not self.is_overdue(connection, now_ns):
+            return
+        if connection.has_request:
+            self._exchange.time_out(connection, now_ns)
+        elif connection.left in (CONNECTING, SHAKING_HANDS):
+            self._opening -= 1
+            self._exchange.close(connection)
+            self.closed(connection, now_ns)
 
     @property
     def in_flight(self) -> int:

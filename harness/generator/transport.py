@@ -5,11 +5,16 @@ import errno
 import os
 import socket
 import ssl
+from itertools import islice
 from typing import Final, Protocol
 
-from harness.generator.load import Target, Tls
+from harness.generator.load import Share, Target, Tls
+from harness.generator.spreading import can_spread, spread_addresses
+from harness.machine.host import Host
+from harness.machine.ports import count_local_ports
 
 LOOK_S: Final = 1.0  # how long an address gets to answer, where the host has several
+IP_BIND_ADDRESS_NO_PORT: Final = 24  # ip(7): the port is chosen as it connects, when the peer's is known too
 CONGESTION_CONTROL: Final = b"reno"  # see _tune
 
 
@@ -47,12 +52,22 @@ class Dialler:
             sock.close()
             raise
 
-    def dial(self) -> socket.socket:
+    def local_addresses(self, share: Share, connections: int) -> list[str | None]:
+        """Return from which address each of the share's connections is opened; None leaves that to the kernel."""
+        ports = count_local_ports(Host.here())
+        if self._family != socket.AF_INET or ports is None or not can_spread(str(self._address[0])):
+            return [None] * connections
+        return list(islice(spread_addresses(share, ports), connections))
+
+    def dial(self, local_address: str | None = None) -> socket.socket:
         """Begin to connect, without blocking: writable means connected. Raises OSError when that fails at once."""
         sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             if self._family != socket.AF_UNIX:
                 _tune(sock)
+            if local_address is not None:
+                sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((local_address, 0))
             error = sock.connect_ex(self._address)
             # A Unix socket never connects later: EAGAIN says that the server's backlog is full.
             if error not in (0, errno.EINPROGRESS):

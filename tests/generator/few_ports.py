@@ -1,4 +1,4 @@
-"""``python -m tests.generator.few_ports PORTS CONNECTIONS``: a load in a network of its own that has so few ports.
+"""``python -m tests.generator.few_ports PORTS CONNECTIONS HOST``: a load in a network of its own that has so few ports.
 
 In a network namespace that the caller has made (``unshare --net``). Prints what the doctor says of it, then the result.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.doctor import connections
 from harness.doctor.demand import Demand
 from harness.generator.process import Generator
+from harness.generator.spreading import can_spread
 from harness.machine.host import Host
 from tests.generator.loads import short_load
 
@@ -41,18 +42,19 @@ def serve(listener: socket.socket) -> None:
         threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
 
 
-def main(ports: int, wanted: int) -> None:
+def main(ports: int, wanted: int, host: str) -> None:
     """Offer more connections than there are ports."""
     raise_loopback()
-    with socket.create_server(("127.0.0.1", 8080), backlog=1024) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 8080), family=family, backlog=1024) as listener:
         Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(f"{FIRST_PORT} {FIRST_PORT + ports - 1}")
-        check = connections.ports(Host.here(), Demand(connections=wanted))
+        check = connections.ports(Host.here(), Demand(connections=wanted, is_spread=can_spread(host)))
         print(f"{check.status}: {check.what}")
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         with Generator() as generator:
-            generator.begin(short_load(8080, connections=wanted))
+            generator.begin(short_load(8080, host=host, connections=wanted))
             print(generator.result().model_dump_json())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -1,7 +1,7 @@
 """What a load can't time: the peer's reset is there before the request is written."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -21,6 +21,7 @@ class Watcher:
     """A policy that starts nothing."""
 
     in_flight = 0
+    connections: Sequence[Connection] = ()
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -37,11 +38,17 @@ class Watcher:
     def not_opened(self, connection: Connection, now_ns: int) -> None:
         self.told.append("not opened")
 
+    def timed_out(self, connection: Connection, now_ns: int) -> None:
+        self.told.append("timed out")
+
     def is_overdue(self, connection: Connection, now_ns: int) -> bool:
         return False
 
-    def do_chores(self, now_ns: int) -> None:
-        """None."""
+    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        return []
+
+    def look_after(self, connection: Connection, now_ns: int) -> None:
+        """Nothing is."""
 
 
 class Wire:
