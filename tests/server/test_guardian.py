@@ -73,7 +73,7 @@ def test_a_guardian_that_never_answers_is_told(log: Path, monkeypatch: pytest.Mo
 
 def test_workers_in_sessions_of_their_own_are_found_without_a_guardian(log: Path) -> None:
     """Nothing else tells of them: their environment is another one, and their parents have ended."""
-    escapes = topology("sh", "-c", "setsid sh -c 'env -i sleep 6173 &'; exec sleep 60", "{port}")
+    escapes = topology("sh", "-c", "setsid sh -c 'env -i sleep 7309 &'; exec sleep 60", "{port}")
     with Server(escapes, log) as server:
         (daemon,) = wait_until(lambda: sleepers(server.guardian_pid), "the daemon")
         os.kill(server.guardian_pid, signal.SIGKILL)
@@ -82,8 +82,12 @@ def test_workers_in_sessions_of_their_own_are_found_without_a_guardian(log: Path
 
 def sleepers(pid: int) -> list[psutil.Process]:
     """Those below the process that sleep for so long."""
-    found = [psutil.Process(each) for each in descendants_of(pid)]
-    return [process for process in found if process.cmdline() == ["sleep", "6173"]]
+    found = []
+    for each in descendants_of(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):  # those who left it end
+            process = psutil.Process(each)
+            found += [process] if process.cmdline() == ["sleep", "7309"] else []
+    return found
 
 
 def test_a_command_that_takes_too_long_is_told(log: Path) -> None:

@@ -12,7 +12,7 @@ from harness.server.mark import Mark
 from tests.server.polling import wait_until
 
 # A daemon in a session of its own, with another environment, whose parents have ended.
-ESCAPES = "setsid sh -c 'exec env -i sleep 61 &' & read line"
+ESCAPES = "setsid sh -c 'exec env -i sleep 83 &' & read line"
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_a_kill_at_any_phase_spoils_that_trial_alone(kill: Strike, family: Famil
         (Strike("child of the server", Phase.WARMING_UP, Blow.PAUSE), r"worker \d+ was stopped for"),
         (Strike("guardian", Phase.STARTING, Blow.STOP), None),  # it is told to go on, and watches from then on
         (Strike("probe", Phase.MEASURING, Blow.STOP), None),  # it tells CPU time
-        (Strike("generator", Phase.MEASURING, Blow.TERM), "the generator ended: exit code -15"),
+        (Strike("generator", Phase.WARMING_UP, Blow.TERM), "the generator ended: exit code -15"),
     ],
     ids=lambda value: f"{value.victim} {value.blow.value} {value.phase.value}" if isinstance(value, Strike) else "",
 )
