@@ -7,7 +7,7 @@ from typing import Final
 from tests.server.servers.serving import listen, options, response, serve
 
 MOST: Final = 8  # at once for one worker
-TOGETHER_S: Final = 0.5  # the longest that a request waits for others
+TOGETHER_S: Final = 3.0  # the longest that a request waits for others
 
 if __name__ == "__main__":
     asked = options()
