@@ -44,7 +44,9 @@ def test_a_unix_socket_is_here() -> None:
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 64 + ".test", "a..b"])
 def test_a_host_that_can_not_be_looked_up_is_an_error(host: str) -> None:
-    with pytest.raises(UsageError, match=f"unable to look up {host}|{host} can be no host's name"):
+    with pytest.raises(
+        UsageError, match=f"unable to connect to {host}, which can't be looked up|{host} can be no host's name"
+    ):
         resolve(Target(host=host, port=80))
 
 

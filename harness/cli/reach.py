@@ -53,7 +53,7 @@ def resolve(target: Target) -> Target:
     except UnicodeError as error:
         raise UsageError(f"{target.host} can be no host's name") from error
     except OSError as error:
-        raise UsageError(f"unable to look up {target.host}: {error.strerror}") from error
+        raise UsageError(f"unable to connect to {target.host}, which can't be looked up: {error.strerror}") from error
     return target.model_copy(update={"addresses": tuple(dict.fromkeys(addresses))})
 
 
