@@ -25,7 +25,7 @@ from harness.generator.request import Prepared
 from harness.generator.transport import Dialler
 from harness.units import NS_PER_S
 
-MOST_READS: Final = 4  # of one connection in a turn, whatever there is: others wait meanwhile
+MOST_READS: Final = 3  # of one connection in a turn, whatever there is: others wait meanwhile
 MOST_GONE_ON_WITH: Final = 16  # connections between two looks at the poll
 USUAL_READ_BYTES: Final = 479  # what a bytes object of Python's small-object allocator can hold at the most
 MOST_FIRST_READ_BYTES: Final = 8 * 1024

@@ -1,20 +1,28 @@
 """What a load can't time: the peer's reset is there before the request is written."""
 
+import select
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Final
 
 import pytest
 
 from harness.generator.connection import Connection
-from harness.generator.exchange import Exchange
+from harness.generator.exchange import MOST_READS, Exchange
+from harness.generator.framing import CHUNKS_PIECE_BYTES
 from harness.generator.ledger import Ledger
 from harness.generator.load import Load
 from harness.generator.request import prepared_requests
 from tests.generator.answers import SMALL, UNTIL_CLOSE
 from tests.generator.loads import short_load
-from tests.generator.messages import sized
+from tests.generator.messages import chunked, head_of, sized
 from tests.generator.scripted_server import HOST
 from tests.generator.talking_server import reset
+
+INTERIM: Final = b"HTTP/1.1 102 Processing\r\n\r\n"
+TINY_CHUNKS: Final = head_of(200, "Transfer-Encoding: chunked") + b"1\r\ny\r\n" * 4000 + b"0\r\n\r\n"
+MOST_IN_A_TURN: Final = MOST_READS * CHUNKS_PIECE_BYTES
 
 
 class Watcher:
@@ -73,8 +81,8 @@ class Wire:
 
     def turn(self) -> None:
         """Let what has arrived be heard."""
-        for _, event in self.exchange.epoll.poll(1.0):
-            self.exchange.advance(self.connection, event)
+        for fd, event in self.exchange.epoll.poll(1.0):
+            self.exchange.advance(self.exchange.by_fd[fd], event)
 
     def send(self) -> None:
         self.exchange.send(self.connection, self.request, 1, 1)
@@ -173,3 +181,45 @@ def test_no_more_descriptors_for_the_new_connection_are_a_failure_to_connect(
 
 def no_descriptor(*_: object) -> socket.socket:
     raise OSError(24, "Too many open files")
+
+
+@pytest.mark.parametrize("answer", [INTERIM * 1500 + SMALL, TINY_CHUNKS], ids=["interim responses", "tiny chunks"])
+def test_a_turn_reads_so_much_and_the_rest_in_other_turns(wired: Wired, answer: bytes) -> None:
+    wire = wired()
+    wire.send()
+    wire.peer.sendall(answer)
+    seen = [0]
+    while wire.watcher.told == ["opened"]:
+        wire.turn()
+        reader = wire.connection.reader
+        seen.append(reader.received_bytes if reader else len(answer))
+    assert wire.watcher.told == ["opened", "answered"]
+    assert wire.ledger.tally.bytes == len(answer)
+    assert max(after - before for before, after in pairwise(seen)) <= MOST_IN_A_TURN < len(answer)
+
+
+def test_a_long_answer_that_came_before_the_reset_is_heard_in_several_turns(wired: Wired) -> None:
+    wire = wired(method="POST")
+    wire.say_and_reset(chunked([b"0123456789"] * 4000))
+    wire.send()
+    assert wire.watcher.told == ["opened"]
+    while wire.watcher.told == ["opened"]:
+        wire.turn()
+    assert wire.watcher.told == ["opened", "closed"]
+    assert wire.ledger.tally.errors().total == 0
+    assert wire.ledger.tally.ok == 1
+
+
+def test_what_was_to_be_gone_on_with_is_not_on_another_connection(wired: Wired, listener: socket.socket) -> None:
+    wire = wired(method="POST")
+    wire.say_and_reset(chunked([b"0123456789"] * 4000))
+    wire.send()
+    wire.exchange.close(wire.connection)
+    wire.exchange.open(wire.connection)
+    with listener.accept()[0] as peer:
+        wire.exchange.advance(wire.connection, select.EPOLLOUT)  # before the alarm is heard
+        wire.send()
+        wire.turn()
+        peer.sendall(SMALL)
+        wire.turn()
+    assert wire.watcher.told == ["opened", "opened", "answered"]

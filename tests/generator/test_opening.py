@@ -1,0 +1,66 @@
+"""Many connections are opened in slices, and again only in their turn."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from harness.generator.closed import ClosedLoop
+from harness.generator.connection import CLOSED, CONNECTING
+from harness.generator.exchange import Exchange
+from harness.generator.ledger import Ledger
+from harness.generator.loop import MOST_OPENED, LoadLoop
+from harness.generator.request import prepared_requests
+from tests.generator.loads import short_load
+from tests.generator.scripted_server import HOST
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server((HOST, 0), backlog=1000) as listening:
+        yield listening
+
+
+def test_those_that_are_open_are_served_before_more_are_opened(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = 3 * MOST_OPENED + 7
+    loop = LoadLoop(short_load(listener.getsockname()[1], connections=number), lambda event: None, lambda: False)
+    loop._exchange.policy = loop._closed
+    served_with: list[int] = []
+
+    def turn(until_ns: int) -> int:
+        served_with.append(len(loop._closed.connections))
+        while (now_ns := time.monotonic_ns()) < until_ns:
+            pass
+        return now_ns
+
+    monkeypatch.setattr(loop, "_turn", turn)
+    monkeypatch.setattr(loop._exchange, "has_events", lambda: True)
+    loop._open_connections(0, 0)
+    assert served_with == [MOST_OPENED, 2 * MOST_OPENED, 3 * MOST_OPENED]
+    assert loop._closed.in_flight == number
+    for connection in loop._exchange.connections:
+        loop._exchange.close(connection)
+
+
+def test_after_a_time_out_a_connection_is_opened_in_its_turn(listener: socket.socket) -> None:
+    load = short_load(listener.getsockname()[1], connections=1, threads=1)
+    ledger = Ledger(load)
+    exchange = Exchange(load, ledger)
+    exchange.policy = closed = ClosedLoop(exchange, ledger, prepared_requests(load))
+    (connection,) = exchange.connections
+    closed.connections.append(connection)
+    closed.start(connection, now_ns=1)
+    overdue_ns = 2 + exchange.timeout_ns
+    assert closed.in_need([connection], overdue_ns - 1) == []
+    assert closed.in_need([connection], overdue_ns) == [connection]
+    exchange.time_out(connection, overdue_ns)
+    assert connection.left == CLOSED
+    assert (ledger.tally.started, ledger.tally.timed_out, closed.in_flight) == (1, 1, 0)
+    assert closed.in_need([connection], overdue_ns) == [connection]
+    closed.look_after(connection, overdue_ns)
+    assert connection.left == CONNECTING
+    assert (ledger.tally.started, closed.in_flight) == (2, 1)
+    exchange.close(connection)

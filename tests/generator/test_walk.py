@@ -1,0 +1,66 @@
+"""Connections are looked after a few at a time: by a clock that runs only while one is."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.generator import walk
+from harness.generator.connection import Connection
+from harness.generator.exchange import Exchange
+from harness.generator.walk import SERVED_FOR_ONE, SLICE_NS, Walk
+from harness.generator.window import Group
+
+PERIOD_NS = 100_000_000
+COST_NS = 70_000
+MANY = 3000
+
+
+class Needy:
+    """A policy all of whose connections need something, which takes its time."""
+
+    def __init__(self, number: int) -> None:
+        self.now_ns = 0
+        self.connections = [Connection(Group()) for _ in range(number)]
+        self.looked_after: list[Connection] = []
+
+    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        return list(connections)
+
+    def look_after(self, connection: Connection, now_ns: int) -> None:
+        self.looked_after.append(connection)
+        self.now_ns += COST_NS
+
+
+def walk_of(needy: Needy, monkeypatch: pytest.MonkeyPatch, busy: bool) -> Walk:
+    """A walk over them, where there is always, or never, something to serve."""
+    monkeypatch.setattr(walk, "time", SimpleNamespace(monotonic_ns=lambda: needy.now_ns))
+    exchange: Any = SimpleNamespace(policy=needy, has_events=lambda: busy)
+    return Walk(cast(Exchange, exchange), PERIOD_NS)
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_all_are_looked_after_once_a_slice_at_a_time(monkeypatch: pytest.MonkeyPatch, busy: bool) -> None:
+    needy = Needy(MANY)
+    walking = walk_of(needy, monkeypatch, busy)
+    while len(needy.looked_after) < MANY:
+        before_ns, before = needy.now_ns, len(needy.looked_after)
+        assert walking.go_on(needy.now_ns) == needy.now_ns
+        took_ns = needy.now_ns - before_ns
+        assert 0 < took_ns < SLICE_NS + COST_NS
+        if len(needy.looked_after) - before >= SLICE_NS // COST_NS:
+            assert walking.due_ns == needy.now_ns + (SERVED_FOR_ONE * took_ns if busy else 0)
+        needy.now_ns = max(needy.now_ns, walking.due_ns)
+    assert needy.looked_after == needy.connections
+
+
+def test_the_next_walk_begins_a_period_after_the_last_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    needy = Needy(3)
+    needy.now_ns = 5
+    walking = walk_of(needy, monkeypatch, busy=True)
+    walking.go_on(needy.now_ns)
+    assert needy.looked_after == needy.connections
+    assert walking.due_ns == 5 + PERIOD_NS
+    walking.go_on(walking.due_ns)
+    assert needy.looked_after == needy.connections * 2
