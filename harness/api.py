@@ -9,16 +9,17 @@ from pathlib import Path
 import pandas as pd
 
 from harness.analysis.comparison import Comparisons
-from harness.analysis.gates import Outcome, Ruling, rule, verdict_on
+from harness.analysis.gates import Outcome, Ruling, verdict_on
 from harness.analysis.metrics import metrics_of
-from harness.analysis.rows import Row, rows_of
+from harness.analysis.rows import Row
 from harness.commits import find_sides, side_by_side, usual_gates
 from harness.comparing import compare as _compare
 from harness.doctor.check import Check
 from harness.plan import PlannedTrial
 from harness.preparation import drawn, prepare
 from harness.record import Run, TrialRecord, read_run
-from harness.report.summary import TopologySummary, summarise
+from harness.report.run_report import RunReport
+from harness.report.summary import TopologySummary
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.scenario import Scenario, load_scenario
@@ -30,6 +31,7 @@ class Result:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._report = RunReport(run)
 
     @property
     def path(self) -> Path:
@@ -52,12 +54,12 @@ class Result:
     @cached_property
     def rows(self) -> Sequence[Row]:
         """Every figure of every topology, beside its baseline's."""
-        return rows_of(self.run)
+        return self._report.rows
 
     @cached_property
     def summaries(self) -> Sequence[TopologySummary]:
         """Topology by topology."""
-        return summarise(self.run)
+        return self._report.summaries
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -72,7 +74,7 @@ class Result:
     @cached_property
     def rulings(self) -> Sequence[Ruling]:
         """What the scenario's gates say."""
-        return rule(self.run.scenario.gate.gates, self.rows)
+        return self._report.rulings
 
     @property
     def passed(self) -> bool:

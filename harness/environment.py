@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.machine.cgroup import memory_limit_bytes
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host
+from harness.ranges import Amount, PositiveAmount, PositiveCount
 from harness.revisions.git import RevisionError, git
 from harness.text import Printable
 from harness.tools import run_tool
@@ -40,13 +41,13 @@ class Environment(BaseModel):
     that quota, None where it is not the lesser. ``memory_bytes`` is what one may use of the machine's.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     cpu_model: Printable | None
-    cores: int
-    usable_cores: int
-    cpu_quota_cores: float | None = None
-    memory_bytes: int
+    cores: PositiveCount
+    usable_cores: PositiveCount
+    cpu_quota_cores: PositiveAmount | None = None
+    memory_bytes: PositiveCount
     system: Printable
     kernel: Printable
     python: Printable
@@ -56,7 +57,7 @@ class Environment(BaseModel):
     git_commit: Printable | None
     git_dirty: bool | None
     git_changes: Printable | None = None  # a digest of what is not committed
-    load_before: tuple[float, float, float]
+    load_before: tuple[Amount, Amount, Amount]
 
 
 def describe_environment() -> Environment:

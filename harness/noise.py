@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydantic import ValidationError
 
 from harness.analysis.comparison import compare_topologies
 from harness.environment import Environment
-from harness.record import NoiseFloor, Run, RunFolderError, read_run
+from harness.record import NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
 from harness.scenario import Scenario
 from harness.stats.sequential import Looks
 
@@ -50,12 +49,11 @@ def _scatter(logs: Sequence[float]) -> float:
 
 def newest_floor(results: Path, scenario: Scenario, environment: Environment) -> NoiseFloor | None:
     """The newest one among the runs in ``results`` that were made on such a machine with the same load and baseline."""
-    for folder in sorted(results.glob("*/noise.json"), reverse=True):
+    for folder in sorted((path.parent for path in results.glob("*/noise.json")), reverse=True):
         try:
-            run = read_run(folder.parent)
-            if _is_alike(run, scenario, environment):
-                return NoiseFloor.model_validate_json(folder.read_text(encoding="utf-8"))
-        except (OSError, RunFolderError, ValidationError):
+            if _is_alike(read_run(folder), scenario, environment):
+                return read_noise_floor(folder)
+        except RunFolderError:
             continue  # a floor that can't be read is none
     return None
 

@@ -1,14 +1,19 @@
 """The plan: every trial of a run in the order in which they are made, a pure function of scenario and seed."""
 
 import random
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from harness.ranges import Amount, PositiveCount
 from harness.scenario import Scenario, ScenarioLoad, Topology
+from harness.scenario.table import NAME
 
 OVERHEAD_S: Final = 2.0  # starting and stopping a server, before any was seen to start and stop
 MOST_AUTO: Final = 1000  # rounds: who needs more of them measures longer windows
+
+
+TrialId = Annotated[str, Field(pattern=NAME, max_length=200)]  # also the name of files
 
 
 class PlannedTrial(BaseModel):
@@ -18,14 +23,14 @@ class PlannedTrial(BaseModel):
     ``rate_per_s`` is the rate to be offered, where it is not the scenario that says what is.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    id: str
-    block: int
-    position: int
+    id: TrialId
+    block: PositiveCount
+    position: PositiveCount
     seed: int
     topology: Topology
-    rate_per_s: float | None = None
+    rate_per_s: Amount | None = None
 
 
 def trial_s(load: ScenarioLoad) -> float:

@@ -88,7 +88,7 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
     programs = describe_programs(run.scenario.topologies)
     if other := _other_programs(run, programs, redactor):
         raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
-    doubts = tuple(_doubts_about_code(run, fingerprint, programs))
+    doubts = tuple(_doubts_about_code(run, fingerprint, programs, redactor))
     _check_can_start(run.scenario)
     plan = tuple(run.info.trials)
     return Prepared(run.scenario, run.info.skipped, run.info.seed, plan, run.info.placement, doubts=doubts)
@@ -113,7 +113,9 @@ def _other_programs(run: Run, programs: Sequence[Program], redactor: Redactor) -
     return f"its programs were {gone or 'fewer'}, and are now {new or 'fewer'}" if gone or new else None
 
 
-def _doubts_about_code(run: Run, before: Fingerprint | None, programs: Sequence[Program]) -> Iterator[str]:
+def _doubts_about_code(
+    run: Run, before: Fingerprint | None, programs: Sequence[Program], redactor: Redactor
+) -> Iterator[str]:
     """Yield what may be another than when the run began, and is not known to be. Raises RunFolderError naming what its
     commands run that has changed."""
     if before is None:

@@ -32,7 +32,7 @@ def make_trials(
     """Make them. Raises RunFolderError when a record can't be written."""
     for planned in trials:
         audience.begin(planned)
-        log = folder.log_path(planned.id)
+        log = folder.make_log(planned.id)
         known = folder.body_sha256(planned.topology.name)
         record = run_trial(planned, prepared.scenario, prepared.placement, log, audience.progress, known)
         written = folder.append(record)

@@ -82,7 +82,7 @@ def load_result(rate_per_s: float, errors: Errors | None = None, workers: dict[s
     """One second at this rate, with latencies spread between 1 and 2 ms."""
     errors, requests = errors or Errors(), round(rate_per_s)
     histogram = LatencyHistogram()
-    histogram.record(np.linspace(1e6, 2e6, requests).astype(np.int64))
+    histogram.record(np.linspace(1e6, 2e6, requests + errors.timeout).astype(np.int64))
     ok = requests - errors.status - errors.body
     return LoadResult(
         url="http://127.0.0.1:1/",

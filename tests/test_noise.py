@@ -78,7 +78,9 @@ def test_one_that_can_not_be_read_is_none(tmp_path: Path, floor: NoiseFloor) -> 
 
 
 def test_the_longer_one_measures_the_less_can_be_seen() -> None:
-    floor = NoiseFloor.model_validate({"measured_at": "2026-01-02", "rounds": 9, "block_s": 10.0, "scatter": {}})
+    floor = NoiseFloor.model_validate(
+        {"measured_at": "2026-01-02T00:00:00Z", "rounds": 9, "block_s": 10.0, "scatter": {}}
+    )
     texts = list(detectable_texts(floor, 0.05))
     effects = [float(text.removesuffix(" %")) for text in texts]
     assert effects == sorted(effects, reverse=True)

@@ -23,8 +23,8 @@ from harness.history.alike import why_apart
 from harness.history.runs import PastRun
 from harness.preparation import prepare
 from harness.record import Ending, Run, RunInfo, TrialRecord, read_run
-from harness.report.formats import FORMATS, Outcome
-from harness.report.summary import summarise
+from harness.report.formats import FORMATS
+from harness.report.run_report import RunReport
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.secrets import as_written, is_public_header, is_public_variable, redactor_of
 from harness.server.launch import log_tail
@@ -328,8 +328,8 @@ def test_no_byte_of_a_run_and_no_form_of_its_report_holds_a_secret(
     assert good["load"]["url"].endswith("/a?key=(redacted)")
     assert bad["log_tail"][-1] == "can't connect to postgres://ann:(redacted)@db"
     assert found_in(run, secrets) == []
-    outcome = Outcome.of(read_run(run), summarise(read_run(run)))
-    told = [made.output, *(render(outcome) for render in FORMATS.values())]
+    report = RunReport(read_run(run))
+    told = [made.output, *(render(report) for render in FORMATS.values())]
     assert [secret for secret in secrets for text in told if secret in text] == []
     scenario = json.loads((run / "scenario.json").read_text())
     (request,) = scenario["load"]["requests"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import log
 
-from harness.analysis.measured import Measured, measured, median_workers
+from harness.analysis.measured import Measured, Trials, median_workers, trials_of
 from harness.analysis.metrics import Metric, metrics_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
@@ -70,11 +70,17 @@ def rules_of(scenario: Scenario, looks: Looks) -> Rules:
 
 
 def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[TrialRecord]) -> Comparisons:
+    """Every comparison of the records: see :func:`compare_trials`."""
+    trials = trials_of(records, [topology.name for topology in scenario.topologies])
+    return compare_trials(scenario, looks, trials)
+
+
+def compare_trials(scenario: Scenario, looks: Looks, all_trials: Trials) -> Comparisons:
     """Every comparison that has at least one block. Trials in which the generator was the limit support none."""
     pairs: dict[tuple[str, str], Paired] = {}
     metrics = metrics_of(scenario.load)
     for baseline, topology in scenario.pairs:
-        before, trials = (measured(records, each.name) for each in (baseline, topology))
+        before, trials = all_trials[baseline.name], all_trials[topology.name]
         for metric in metrics:
             if found := paired(before, trials, metric, are_alike(before, trials)):
                 pairs[topology.name, metric.name] = found

@@ -1,6 +1,6 @@
 """The figures of one trial that counts, taken from its steady part."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median_high
@@ -178,21 +178,25 @@ class Measured:
         return self.load.requests - sum(second.requests for second in self._discarded)
 
 
+Trials = Mapping[str, tuple[Measured, ...]]  # by the name of the topology
+
+
 def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, ...]:
-    """The trials of a topology that count, of those that were offered what the scenario says; the records are of a
+    """The trials of one topology: see :func:`trials_of`."""
+    return trials_of(records, [topology])[topology]
+
+
+def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Trials:
+    """The trials of each topology that count, of those that were offered what the scenario says; the records are of a
     whole run."""
-    records = list(records)
-    sound = [record.usage for record in records if record.usage and record.status == "ok"]
-    is_proportional = all(usage.pss_bytes is not None for usage in sound)
-    return tuple(
-        Measured(record.block, record.load, record.usage, is_proportional, record.number_of_workers)
-        for record in records
-        if record.topology == topology
-        and record.rate_per_s is None
-        and record.status == "ok"
-        and record.load
-        and record.usage
-    )
+    found: dict[str, list[Measured]] = {topology: [] for topology in topologies}
+    sound = [record for record in records if record.status == "ok"]
+    is_proportional = all(record.usage.pss_bytes is not None for record in sound if record.usage)
+    for record in sound:
+        if record.topology in found and record.rate_per_s is None and record.load and record.usage:
+            trial = Measured(record.block, record.load, record.usage, is_proportional, record.number_of_workers)
+            found[record.topology].append(trial)
+    return {topology: tuple(trials) for topology, trials in found.items()}
 
 
 def median_workers(trials: Sequence[Measured]) -> int:

@@ -1,15 +1,14 @@
 """A run as rows: one figure of one topology, beside that of what it is compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.comparison import Comparison, compare_topologies, paired
-from harness.analysis.measured import Measured, measured
+from harness.analysis.comparison import Comparison, Comparisons, paired
+from harness.analysis.measured import Measured, Trials
 from harness.analysis.metrics import ERRORS, MEMORY, Metric, metrics_of
 from harness.record import Run
 from harness.scenario import ScenarioLoad, Topology
 from harness.stats.estimate import Estimate, mean_over_trials, ratio_of, share_over_trials
-from harness.stats.sequential import Looks
 from harness.stats.verdict import Verdict
 
 
@@ -39,16 +38,16 @@ def shown_metrics(load: ScenarioLoad) -> tuple[Metric, ...]:
     return (*metrics_of(load), MEMORY, ERRORS)
 
 
-def rows_of(run: Run) -> list[Row]:
+def rows_of(run: Run, all_trials: Trials, comparisons: Comparisons) -> list[Row]:
     """Every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
-    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    sound = {name: [trial for trial in trials if trial.supports_verdicts] for name, trials in all_trials.items()}
     metrics, rows = shown_metrics(run.scenario.load), list[Row]()
     if not run.scenario.is_of_two_commits:
         baseline = run.scenario.baseline
-        rows += [Row(baseline.title, None, each, None, figure(_sound(run, baseline), each)) for each in metrics]
+        rows += [Row(baseline.title, None, each, None, figure(sound[baseline.name], each)) for each in metrics]
     for before, after in run.scenario.pairs:
         for metric in metrics:
-            rows.append(_row(run, before, after, metric, comparisons.get((after.name, metric.name))))
+            rows.append(_row(sound, before, after, metric, comparisons.get((after.name, metric.name))))
     against = "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name
     return rows + [Row(each.name, against, metric, None, None) for each in run.info.skipped for metric in metrics]
 
@@ -61,8 +60,14 @@ def figure(trials: Sequence[Measured], metric: Metric) -> Estimate | None:
     return share_over_trials(values) if metric is ERRORS else mean_over_trials(values)
 
 
-def _row(run: Run, before: Topology, after: Topology, metric: Metric, comparison: Comparison | None) -> Row:
-    trials = _sound(run, before), _sound(run, after)
+def _row(
+    sound: Mapping[str, Sequence[Measured]],
+    before: Topology,
+    after: Topology,
+    metric: Metric,
+    comparison: Comparison | None,
+) -> Row:
+    trials = sound[before.name], sound[after.name]
     return Row(
         topology=after.title,
         baseline="base" if before.side else before.name,
@@ -81,8 +86,3 @@ def _ratio(before: Sequence[Measured], after: Sequence[Measured], metric: Metric
     if pairs is None:
         return None
     return ratio_of(pairs) if metric.more_is_better else ratio_of(pairs).inverse()
-
-
-def _sound(run: Run, topology: Topology) -> list[Measured]:
-    """Its trials that say something of the server."""
-    return [trial for trial in measured(run.records, topology.name) if trial.supports_verdicts]

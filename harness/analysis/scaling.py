@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers
+from harness.analysis.measured import Measured, Trials, are_oversubscribed, median_workers
 from harness.analysis.metrics import THROUGHPUT
-from harness.record import TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.stats.estimate import Estimate
 from harness.stats.scaling import Scaling, ScalingError, efficiency, fit_laws
@@ -39,7 +38,7 @@ class FamilyScaling:
     why_not: str | None
 
 
-def scaling_of(scenario: Scenario, records: Sequence[TrialRecord], comparisons: Comparisons) -> list[FamilyScaling]:
+def scaling_of(scenario: Scenario, all_trials: Trials, comparisons: Comparisons) -> list[FamilyScaling]:
     """Every family of which clusters of different sizes were measured in the same rounds; none in an open loop, whose
     throughput is what was offered."""
     if scenario.load.arrivals:
@@ -49,14 +48,14 @@ def scaling_of(scenario: Scenario, records: Sequence[TrialRecord], comparisons: 
             members,
             {workers: [trial.requests_per_s for trial in of] for workers, of in trials.items()},
             within=[workers for workers, of in trials.items() if not are_oversubscribed(of)],
-            price=_price(measured(records, scenario.baseline.name), scenario.baseline, members.get(1), comparisons),
+            price=_price(all_trials[scenario.baseline.name], scenario.baseline, members.get(1), comparisons),
         )
-        for members, trials in _families(scenario.topologies, records)
+        for members, trials in _families(scenario.topologies, all_trials)
     ]
 
 
 def _families(
-    topologies: Sequence[Topology], records: Sequence[TrialRecord]
+    topologies: Sequence[Topology], all_trials: Trials
 ) -> Iterator[tuple[dict[int, Topology], dict[int, list[Measured]]]]:
     """Of each family its topologies by their number of workers, and the trials of each in the rounds that hold all."""
     families: defaultdict[str, dict[int, Topology]] = defaultdict(dict)
@@ -64,7 +63,7 @@ def _families(
         if topology.workers is not None:
             families[topology.family][topology.workers] = topology
     for members in families.values():
-        found = {workers: measured(records, topology.name) for workers, topology in sorted(members.items())}
+        found = {workers: all_trials[topology.name] for workers, topology in sorted(members.items())}
         trials = _in_common({workers: of for workers, of in found.items() if of})
         if len(trials) >= LEAST_MEMBERS:
             yield members, trials

@@ -10,7 +10,7 @@ from harness.cli.compare import measure
 from harness.cli.outcome import exit_code, has_answers, tell_places
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.preparation import drawn, prepare
-from harness.record import read_run
+from harness.record import read_run, write_noise_floor
 from harness.scenario import load_scenario
 
 
@@ -50,7 +50,7 @@ def aa_command(
         write_reports(run)
         if has_answers(run):
             floor = noise_floor(run)
-            (path / "noise.json").write_text(floor.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_noise_floor(path, floor)
             console.print(noise_report(run, floor))
         tell_places(console, run)
     raise typer.Exit(exit_code(run))

@@ -10,6 +10,7 @@ from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.commits import find_sides, side_by_side, usual_gates, what_is_lacking
 from harness.preparation import drawn
+from harness.record import read_run
 from harness.scenario import load_scenario
 
 
@@ -70,5 +71,5 @@ def ab_command(
             for line in what_is_lacking(repository, prepared):
                 console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
             path = measure(console, prepared, out)
-        code = tell(console, path, form)
+        code = tell(console, read_run(path), form)
     raise typer.Exit(code)

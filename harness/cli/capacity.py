@@ -10,6 +10,7 @@ from harness.cli.compare import repeat, tell_skipped
 from harness.cli.outcome import tell_capacity
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.preparation import drawn, prepare
+from harness.record import read_run
 from harness.scenario import Objective, load_scenario
 
 
@@ -53,7 +54,7 @@ def capacity_command(
         tell_skipped(console, prepared)
         with SearchDisplay(console) as audience:
             path = search(prepared, objectives, out, repeat(prepared.seed), audience)
-        code = tell_capacity(console, path)
+        code = tell_capacity(console, read_run(path))
     raise typer.Exit(code)
 
 

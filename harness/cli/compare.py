@@ -76,7 +76,7 @@ def compare_command(
         if dry_run:
             console.print(plan_table(prepared))
             return
-        code = tell(console, measure(console, prepared, out), form)
+        code = tell(console, read_run(measure(console, prepared, out)), form)
     raise typer.Exit(code)
 
 
@@ -98,7 +98,7 @@ def resume_command(
             console.print(printable(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
         with _display(console, prepared) as audience:
             path = resume(found, prepared, audience)
-        code = tell(console, path, form)
+        code = tell(console, read_run(path), form)
     raise typer.Exit(code)
 
 
@@ -108,10 +108,11 @@ def report_command(
 ) -> None:
     """Make the reports of a run again, from its folder alone."""
     with usage_errors():
-        if read_run(run).is_search:
-            tell_capacity(form.console(), run)
+        found = read_run(run)
+        if found.is_search:
+            tell_capacity(form.console(), found)
         else:
-            tell(form.console(), run, form)
+            tell(form.console(), found, form)
 
 
 def tell_skipped(console: Console, prepared: Prepared) -> None:

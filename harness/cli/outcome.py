@@ -5,14 +5,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
 from harness.cli.usage import UsageError
-from harness.record import Run, TrialRecord, read_run
+from harness.record import Run, TrialRecord
 from harness.scenario import Gate, GateTable, Scenario
 from harness.text import printable
 
@@ -89,31 +88,29 @@ def _reason_against(text: str) -> str | None:
     return None
 
 
-def tell(console: Console, path: Path, form: Format) -> int:
+def tell(console: Console, run: Run, form: Format) -> int:
     """Write the reports of a run, print what it comes to, and return the exit code. Raises RunFolderError."""
-    from harness.report.formats import FORMATS, Outcome
+    from harness.report.formats import FORMATS
     from harness.report.terminal import closing
     from harness.report.write import write_reports
 
-    run = read_run(path)
-    outcome = Outcome.of(run, write_reports(run))
+    report = write_reports(run)
     if form is Format.TEXT:
-        console.print(closing(outcome.run, outcome.summaries, outcome.rulings))
+        console.print(closing(report))
     else:
-        text = FORMATS[form](outcome)
+        text = FORMATS[form](report)
         typer.echo(text, nl=False)
         if form is Format.GITHUB:
             _summarise_step(text)
     tell_places(console, run)
-    return exit_code(run, outcome.rulings)
+    return exit_code(run, report.rulings)
 
 
-def tell_capacity(console: Console, path: Path) -> int:
+def tell_capacity(console: Console, run: Run) -> int:
     """The same of a search: write its reports, print what they come to, return the exit code."""
     from harness.report.capacity.note import capacity_lines
     from harness.report.capacity.write import write_capacity
 
-    run = read_run(path)
     console.print(capacity_lines(run, write_capacity(run)))
     tell_places(console, run, "capacity.md")
     return exit_code(run)

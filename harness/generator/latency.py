@@ -1,18 +1,35 @@
 """Latencies in HdrHistogram's layout: recorded in bulk, merged without loss, percentiles never averaged."""
 
+import zlib
+from base64 import b64decode
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from hdrh.codec import (
+    V2_COMPRESSION_COOKIE_BASE,
+    ExternalHeader,
+    PayloadHeader,
+    ext_header_size,
+    get_cookie_base,
+    get_encoding_cookie,
+    payload_header_size,
+)
 from hdrh.histogram import HdrHistogram
 from pydantic import BaseModel, ConfigDict
+from pyhdrh import decode
 
+from harness.ranges import MAX_COUNT, Amount
 from harness.units import NS_PER_MS
 
 LOWEST_NS: Final = 1
 HIGHEST_NS: Final = 3_600_000_000_000  # one hour; longer ones count as one hour
 SIGNIFICANT_DIGITS: Final = 3
+
+_LAYOUT: Final = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)  # where it counts which value
+_WORD_BYTES: Final = 8
+_MAX_PAYLOAD_BYTES: Final = payload_header_size + (_WORD_BYTES + 1) * _LAYOUT.counts_len  # nine bytes hold any count
 
 Nanoseconds = npt.NDArray[np.int64]
 
@@ -20,24 +37,24 @@ Nanoseconds = npt.NDArray[np.int64]
 class Spread(BaseModel):
     """What wrk's "Thread Stats" line says of a sample, in the sample's own unit."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    mean: float
-    stdev: float
-    max: float
-    within_stdev_percent: float
+    mean: Amount
+    stdev: Amount
+    max: Amount
+    within_stdev_percent: Amount
 
 
 class LatencySummary(Spread):
     """Latency in milliseconds. A timed-out request is in it with the time it had waited: at least this long."""
 
-    p50: float
-    p75: float
-    p90: float
-    p95: float
-    p99: float
-    p99_9: float
-    p99_99: float
+    p50: Amount
+    p75: Amount
+    p90: Amount
+    p95: Amount
+    p99: Amount
+    p99_9: Amount
+    p99_99: Amount
 
 
 def spread_of(values: npt.NDArray[np.float64], counts: Nanoseconds | None = None) -> Spread:
@@ -64,22 +81,26 @@ class LatencyHistogram:
     """
 
     def __init__(self) -> None:
-        self._hdr = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)
-        self._counts: Nanoseconds = np.frombuffer(self._hdr.counts, dtype=np.int64)  # a view, not a copy
+        self._counts: Nanoseconds = np.zeros(_LAYOUT.counts_len, dtype=np.int64)
 
     @classmethod
     def decode(cls, encoded: str) -> Self:
-        """The histogram written by :meth:`encode`, or by any HdrHistogram V2 encoder of the same layout."""
+        """The histogram written by :meth:`encode`, or by any HdrHistogram V2 encoder of the same layout.
+
+        Raises ValueError for anything else.
+        """
         histogram = cls()
-        histogram._hdr.decode_and_add(encoded)
+        _decode_into(histogram._counts, encoded)
         return histogram
 
     @classmethod
     def merged(cls, encoded: Iterable[str]) -> Self:
-        """One histogram holding every value of all the encoded ones."""
-        histogram = cls()
+        """One histogram holding every value of all the encoded ones. Raises ValueError as :meth:`decode` does."""
+        histogram, counts = cls(), np.zeros(_LAYOUT.counts_len, dtype=np.int64)
         for text in encoded:
-            histogram._hdr.decode_and_add(text)
+            filled = _decode_into(counts, text).filled
+            histogram._counts[filled] += counts[filled]
+            counts[filled] = 0
         return histogram
 
     def record(self, latencies_ns: Nanoseconds) -> None:
@@ -93,8 +114,12 @@ class LatencyHistogram:
 
     def encode(self) -> str:
         """HdrHistogram's V2 compressed form in base64, which any HdrHistogram library opens."""
-        self._settle()
-        return str(self._hdr.encode().decode("ascii"))
+        hdr = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)
+        np.frombuffer(hdr.counts, dtype=np.int64)[:] = self._counts
+        filled = np.flatnonzero(self._counts)
+        first, last = (int(filled[0]), int(filled[-1])) if filled.size else (-1, -1)
+        hdr.set_internal_tacking_values(first, last, self.total)
+        return str(hdr.encode().decode("ascii"))
 
     @property
     def total(self) -> int:
@@ -108,7 +133,7 @@ class LatencyHistogram:
     def values_ns(self) -> tuple[npt.NDArray[np.float64], Nanoseconds]:
         """The middle of every bucket that holds something, ascending, and how many it holds."""
         indices = np.flatnonzero(self._counts)
-        half_magnitude: int = self._hdr.sub_bucket_half_count_magnitude
+        half_magnitude: int = _LAYOUT.sub_bucket_half_count_magnitude
         bucket = np.maximum((indices >> half_magnitude) - 1, 0)
         lowest = (indices - (bucket << half_magnitude)) << bucket
         return lowest + ((1 << bucket) - 1) / 2, self._counts[indices]
@@ -140,13 +165,43 @@ class LatencyHistogram:
 
     def _indices(self, latencies_ns: Nanoseconds) -> npt.NDArray[np.int64]:
         """Where HdrHistogram counts each value: the same arithmetic as the library's, on a whole array."""
-        half_magnitude: int = self._hdr.sub_bucket_half_count_magnitude
+        half_magnitude: int = _LAYOUT.sub_bucket_half_count_magnitude
         bit_length = np.frexp(latencies_ns.astype(np.float64))[1].astype(np.int64)
         bucket = np.maximum(bit_length - (half_magnitude + 1), 0)
         return (bucket << half_magnitude) + (latencies_ns >> bucket)
 
-    def _settle(self) -> None:
-        """Tell the library of what was counted behind its back."""
-        filled = np.flatnonzero(self._counts)
-        first, last = (int(filled[0]), int(filled[-1])) if filled.size else (-1, -1)
-        self._hdr.set_internal_tacking_values(first, last, self.total)
+
+def totals_of(encoded: Iterable[str]) -> list[int]:
+    """Return how many latencies each of the encoded histograms holds. Raises ValueError as decoding does."""
+    counts = np.empty(_LAYOUT.counts_len, dtype=np.int64)  # of nobody's
+    return [_decode_into(counts, text).total for text in encoded]
+
+
+class _Decoded(NamedTuple):
+    """How many latencies there were, and where they were counted."""
+
+    total: int
+    filled: slice
+
+
+def _decode_into(counts: Nanoseconds, encoded: str) -> _Decoded:
+    """Set the counts that are more than zero in an encoded histogram, with the library's own decoder but without its
+    search for another layout, and bounded, since a few bytes may come to gigabytes. Raises ValueError."""
+    try:
+        data = b64decode(encoded, validate=True)
+        inflating = zlib.decompressobj()
+        payload = inflating.decompress(data[ext_header_size:], _MAX_PAYLOAD_BYTES)
+        if get_cookie_base(ExternalHeader.from_buffer_copy(data).cookie) != V2_COMPRESSION_COOKIE_BASE:
+            raise ValueError("not compressed as HdrHistogram V2 is")
+        header = PayloadHeader.from_buffer_copy(payload)
+        layout = header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures
+        if header.cookie != get_encoding_cookie() or layout != (LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS):
+            raise ValueError("another encoding or layout")
+        if not inflating.eof or inflating.unused_data:
+            raise ValueError("of another length")
+        told = decode(payload, payload_header_size, counts.ctypes.data, len(counts), _WORD_BYTES)
+    except (ValueError, IndexError, zlib.error) as error:
+        raise ValueError(f"no histogram: {error}") from error
+    if not 0 <= told["total"] <= MAX_COUNT:
+        raise ValueError("no histogram: more in it than can be counted")
+    return _Decoded(told["total"], slice(told["min_nonzero_index"], told["max_nonzero_index"] + 1))

@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from harness.machine.cores import UsableCores
+from harness.ranges import Count, PositiveCount
 
 _CPUS: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
@@ -15,9 +16,9 @@ class Placement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    processes: int = 1
-    generator: tuple[int, ...] = ()
-    server: tuple[int, ...] = ()
+    processes: PositiveCount = 1
+    generator: tuple[Count, ...] = ()
+    server: tuple[Count, ...] = ()
 
 
 def usable_cpus() -> list[int]:

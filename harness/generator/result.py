@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.generator.latency import LatencySummary, Spread
+from harness.ranges import Amount, Count, PositiveAmount
 from harness.text import Printable
 
 
@@ -15,14 +16,14 @@ class _Data(BaseModel):
 class Errors(_Data):
     """Requests that did not end well, each in exactly one count."""
 
-    connect: int = 0  # no connection: refused, unreachable, out of descriptors
-    read: int = 0  # closed or reset before the response was complete
-    write: int = 0  # closed or reset while the request was sent
-    stale: int = 0  # a used connection had ended before the answer began; not sent again, as what is idempotent is
-    timeout: int = 0  # no complete response within the timeout; the connection was replaced
-    status: int = 0  # complete, but not of a status expected; without an expectation, 400 or more
-    body: int = 0  # complete, of a good status, but not the body expected, as far as it was checked
-    protocol: int = 0  # not HTTP/1.1
+    connect: Count = 0  # no connection: refused, unreachable, out of descriptors
+    read: Count = 0  # closed or reset before the response was complete
+    write: Count = 0  # closed or reset while the request was sent
+    stale: Count = 0  # a used connection had ended before the answer began; not sent again, as what is idempotent is
+    timeout: Count = 0  # no complete response within the timeout; the connection was replaced
+    status: Count = 0  # complete, but not of a status expected; without an expectation, 400 or more
+    body: Count = 0  # complete, of a good status, but not the body expected, as far as it was checked
+    protocol: Count = 0  # not HTTP/1.1
 
     @property
     def failed(self) -> int:
@@ -41,11 +42,11 @@ class SendLag(_Data):
     What a request then waited for a free connection is the server's doing and is not in it.
     """
 
-    p50: float
-    p90: float
-    p99: float
-    p99_9: float
-    max: float
+    p50: Amount
+    p90: Amount
+    p99: Amount
+    p99_9: Amount
+    max: Amount
 
 
 class Offered(_Data):
@@ -57,13 +58,13 @@ class Offered(_Data):
 
     kind: Literal["constant", "poisson"]
     is_ramp: bool  # the rate was to change on the way
-    asked_per_s: float  # on the average of the window
-    rate_per_s: float  # due in the window, per second: with poisson, more or less than was asked
-    due: int
-    begun: int
-    dropped: int  # due in the window, but the loop did not come to them before it closed
-    late: int  # taken up more than a tenth of the mean gap, and more than 100 µs, after they were due
-    queued: int  # found no free connection and waited for one, which counts in their latency
+    asked_per_s: Amount  # on the average of the window
+    rate_per_s: Amount  # due in the window, per second: with poisson, more or less than was asked
+    due: Count
+    begun: Count
+    dropped: Count  # due in the window, but the loop did not come to them before it closed
+    late: Count  # taken up more than a tenth of the mean gap, and more than 100 µs, after they were due
+    queued: Count  # found no free connection and waited for one, which counts in their latency
     send_lag_us: SendLag | None = Field(description="None when nothing was due")
 
 
@@ -85,13 +86,13 @@ class Second(_Data):
     """About one second, ending ``end_s`` after the window began; those told before Measuring are of the warm-up."""
 
     event: Literal["second"] = "second"
-    end_s: float
-    requests: int
-    requests_per_s: float
-    errors: int
-    p50_ms: float | None = Field(description="None when no request ended in that second")
-    p99_ms: float | None
-    max_ms: float | None
+    end_s: Amount
+    requests: Count
+    requests_per_s: Amount
+    errors: Count
+    p50_ms: Amount | None = Field(description="None when no request ended in that second")
+    p99_ms: Amount | None
+    max_ms: Amount | None
     histogram: str = Field(description="latencies as in the result's histogram")
 
 
@@ -116,37 +117,39 @@ class LoadResult(_Data):
     event: Literal["result"] = "result"
     url: Printable
     loop: Literal["closed", "open"] = "closed"
-    threads: int
-    connections: int = Field(description="kept open in a closed loop; the most that were allowed in an open one")
-    processes: int = 1
-    cpus: list[int] = Field(default=[], description="where the processes were pinned; empty when they were not")
-    started: int
-    reconnected: int = Field(
+    threads: Count
+    connections: Count = Field(description="kept open in a closed loop; the most that were allowed in an open one")
+    processes: Count = 1
+    cpus: list[Count] = Field(default=[], description="where the processes were pinned; empty when they were not")
+    started: Count
+    reconnected: Count = Field(
         default=0, description="of those started: sent again, since a used connection had ended before the answer began"
     )
-    requests: int
-    ok: int
-    to_check: int = Field(default=0, description="good responses with a body, where one is expected")
-    checked: int = Field(default=0, description="of those, whose body was compared with the expected one")
+    requests: Count
+    ok: Count
+    to_check: Count = Field(default=0, description="good responses with a body, where one is expected")
+    checked: Count = Field(default=0, description="of those, whose body was compared with the expected one")
     errors: Errors
-    protocol_reasons: dict[Printable, int] = Field(default={}, description="what was not HTTP/1.1, and how often")
-    unfinished: int
-    asked_duration_s: float
-    duration_s: float
-    requests_per_s: float
+    protocol_reasons: dict[Printable, Count] = Field(default={}, description="what was not HTTP/1.1, and how often")
+    unfinished: Count
+    asked_duration_s: Amount
+    duration_s: PositiveAmount
+    requests_per_s: Amount
     offered: Offered | None = Field(default=None, description="None in a closed loop")
-    bytes: int
-    bytes_per_s: float
+    bytes: Count
+    bytes_per_s: Amount
     latency_ms: LatencySummary | None = Field(description="None when no request ended in the window")
     service_ms: LatencySummary | None = Field(default=None, description="None when none of them was sent either")
     group_requests_per_s: Spread = Field(description="wrk's Req/Sec: each connection group, every 100 ms")
-    statuses: dict[int, int]
-    workers: dict[Printable, int] = Field(description="responses per X-Worker; empty when the server does not send it")
-    generator_cpu_s: float = Field(description="user and system time of the generator in the window")
-    busy: float | None = Field(
+    statuses: dict[Count, Count]
+    workers: dict[Printable, Count] = Field(
+        description="responses per X-Worker; empty when the server does not send it"
+    )
+    generator_cpu_s: Amount = Field(description="user and system time of the generator in the window")
+    busy: Amount | None = Field(
         default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"
     )
-    stalled_s: float = Field(
+    stalled_s: Amount = Field(
         default=0.0, description="how long a loop was kept from running, stopped or waiting for a core: the longest"
     )
     generator_bound: bool = False

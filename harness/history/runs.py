@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from harness.analysis.across import figures_of
-from harness.analysis.measured import measured
+from harness.analysis.measured import trials_of
 from harness.analysis.metrics import CPU, MEMORY, P50, P99, THROUGHPUT, Metric
 from harness.environment import Environment
 from harness.record import Run, RunFolderError, read_run
@@ -41,7 +41,8 @@ class PastRun:
             began_at = run.info.started_at.astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise RunFolderError(f"{run.path / 'run.json'}: not of a run: started_at: {error}") from error
-        of = {topology.title: measured(run.records, topology.name) for topology in _judged(run.scenario)}
+        titles = {topology.name: topology.title for topology in _judged(run.scenario)}
+        of = {titles[name]: trials for name, trials in trials_of(run.records, titles).items()}
         head = run.info.revisions[-1] if run.info.revisions else None
         return cls(
             name=run.path.name,

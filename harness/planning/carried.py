@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harness.analysis.capacity import Capacity, capacities
-from harness.analysis.comparison import compare_topologies
 from harness.analysis.limits import Limit
-from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers
+from harness.analysis.measured import Measured, are_oversubscribed, median_workers
+from harness.analysis.run import RunAnalysis
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.environment import Environment
 from harness.planning.refused import PlanningError, Refused
@@ -16,7 +16,6 @@ from harness.record import Run
 from harness.scenario import Topology
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.queueing import Service
-from harness.stats.sequential import Looks
 
 MS_PER_S: Final = 1000
 FLOORS: Final = {
@@ -86,7 +85,7 @@ def _searched(run: Run) -> Evidence:
     found = [_kept(capacity) for capacity in of_each]
     return Evidence(
         carried=tuple(each for each in found if isinstance(each, Carried)),
-        families=tuple(scaling_of(run.scenario, run.records, {})),
+        families=tuple(scaling_of(run.scenario, RunAnalysis(run).trials, {})),
         refused=tuple(each for each in found if isinstance(each, Refused)),
         environment=run.environment,
         load="requests that arrive at random",
@@ -130,18 +129,16 @@ def _compared(run: Run) -> Evidence:
             "this run offered a rate: whoever kept up with it carries at least that, and how much more can't be told."
             " Measure without a rate, in a closed loop, or plan from a run of harness capacity"
         )
-    trials = [measured(run.records, topology.name) for topology in scenario.topologies]
-    found = [_found(topology, of) for topology, of in zip(scenario.topologies, trials, strict=True)]
-    comparisons = compare_topologies(scenario, Looks(run.info.looks), run.records)
-    families = scaling_of(scenario, run.records, comparisons)
+    analysis = RunAnalysis(run)
+    found = [_found(topology, analysis.trials[topology.name]) for topology in scenario.topologies]
     return Evidence(
         carried=tuple(each for each in found if isinstance(each, Carried)),
-        families=tuple(families),
+        families=tuple(analysis.scaling),
         refused=tuple(each for each in found if isinstance(each, Refused)),
         environment=run.environment,
         load=f"a closed loop of {scenario.load.connections} connections",
         command=run.info.command,
-        is_proportional=_is_proportional([trial for of in trials for trial in of]),
+        is_proportional=_is_proportional([trial for of in analysis.trials.values() for trial in of]),
     )
 
 

@@ -1,7 +1,14 @@
 """Records: what was planned and measured, on disk before the next trial starts."""
 
 from harness.record.fingerprint import Fingerprint
-from harness.record.folder import RunFolder, RunFolderError, read_fingerprint, read_run
+from harness.record.folder import (
+    RunFolder,
+    RunFolderError,
+    read_fingerprint,
+    read_noise_floor,
+    read_run,
+    write_noise_floor,
+)
 from harness.record.run import Ending, EndReason, NoiseFloor, Program, Run, RunInfo, SkippedTopology
 from harness.record.trial import (
     SCHEMA_VERSION,
@@ -40,5 +47,7 @@ __all__ = [
     "UsageSecond",
     "WorkerCounts",
     "read_fingerprint",
+    "read_noise_floor",
     "read_run",
+    "write_noise_floor",
 ]

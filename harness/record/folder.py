@@ -4,26 +4,30 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from harness.environment import Environment
-from harness.generator.latency import LatencyHistogram
 from harness.plan import PlannedTrial
+from harness.record.files import FileError, check_weight, open_regular, read_json, read_lines
 from harness.record.fingerprint import Fingerprint
-from harness.record.run import Ending, EndReason, Run, RunInfo
+from harness.record.run import Ending, EndReason, NoiseFloor, Run, RunInfo
+from harness.record.soundness import check_measured
 from harness.record.trial import SCHEMA_VERSION, TrialRecord
 from harness.redaction import Redactor
 from harness.scenario import Scenario
 from harness.scenario.secrets import as_written, redactor_of
 
+NOISE: Final = "noise.json"
 RUNS_IN_A_SECOND: Final = 100
 FINGERPRINT: Final = "fingerprint.json"
 MOST_PER_S: Final = 10_000_000
+MAX_LEFT_OUT: Final = 1000  # lines of trials.jsonl: after so many, it is no file of records
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -80,20 +84,29 @@ class RunFolder:
         for record in run.records:
             folder._note_body(record)
         folder._resumed_at = [*(run.ending.resumed_at if run.ending else []), datetime.now(UTC)]
-        trials = run.path / "trials.jsonl"
-        if links := [path.name for path in (trials, folder.logs) if path.is_symlink()]:
-            raise RunFolderError(f"{run.path}: can't be gone on with: {links[0]} is a link to somewhere else")
+        if folder.logs.is_symlink():
+            raise RunFolderError(f"{run.path}: can't be gone on with: {folder.logs} is a link to somewhere else")
         try:
-            with trials.open("ab+") as file:
+            with folder._open_trials() as file:
                 _end_last_record(file)
             (run.path / "ending.json").unlink(missing_ok=True)
+        except FileError as error:
+            raise RunFolderError(f"{run.path}: can't be gone on with: {error}") from error
         except OSError as error:
             raise RunFolderError(f"{run.path}: can't be gone on with: {error.strerror}") from error
         return folder
 
-    def log_path(self, trial: str) -> Path:
-        """Where the server of a trial writes its log."""
-        return self.logs / f"{trial}.log"
+    def make_log(self, trial: str) -> Path:
+        """Return where the server of a trial writes its log: a regular file, in the place of whatever else is there,
+        such as a link to a file of somebody's. Raises RunFolderError."""
+        log = self.logs / f"{trial}.log"
+        try:
+            if log.is_symlink() or (log.exists() and not log.is_file()):
+                log.unlink()
+            os.close(open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+        except (FileError, OSError) as error:
+            raise RunFolderError(f"{log}: can't be written: {error}") from error
+        return log
 
     def body_sha256(self, topology: str) -> str | None:
         """Return the digest of the body that a trial of the topology found to be always the same, if one that
@@ -106,7 +119,7 @@ class RunFolder:
         written = self.redactor.as_written(record)
         line = memoryview(written.model_dump_json().encode() + b"\n")
         try:
-            with (self.path / "trials.jsonl").open("ab", buffering=0) as file:
+            with self._open_trials() as file:
                 before = file.tell()
                 try:
                     while line:
@@ -115,6 +128,8 @@ class RunFolder:
                 except OSError:
                     file.truncate(before)  # a full disk takes a part of it
                     raise
+        except FileError as error:
+            raise RunFolderError(f"{error}; the record of {record.trial} was not written") from error
         except OSError as error:
             raise RunFolderError(
                 f"{self.path}: can't write the record of {record.trial}: {error.strerror}. Those before it are there:"
@@ -122,6 +137,12 @@ class RunFolder:
             ) from error
         self._note_body(record)
         return written
+
+    def _open_trials(self) -> FileIO:
+        descriptor = open_regular(self.path / "trials.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        file = FileIO(descriptor, "ab+")
+        file.seek(0, os.SEEK_END)
+        return file
 
     def _note_body(self, record: TrialRecord) -> None:
         if record.status == "ok" and record.body_sha256 is not None:
@@ -136,26 +157,22 @@ class RunFolder:
             raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error
 
     def _write(self, name: str, data: BaseModel) -> bytes:
-        fields = data.model_dump(mode="json", by_alias=True, context=self.redactor.redact)
-        text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
-        (self.path / name).write_bytes(text.encode())
-        return text.encode()
+        return _write_new(self.path / name, data.model_dump(mode="json", by_alias=True, context=self.redactor.redact))
 
 
 def read_run(path: Path) -> Run:
     """Everything in a run folder that is sound, and what is not. Raises RunFolderError where it is no run at all."""
     try:
-        info = _read(path / "run.json", RunInfo)
-        scenario = _read(path / "scenario.json", Scenario)
-        environment = _read(path / "environment.json", Environment)
-        ending = _read(path / "ending.json", Ending) if (path / "ending.json").exists() else None
-        trials = path / "trials.jsonl"
-        text = trials.read_bytes().decode(errors="replace") if trials.exists() else ""
-        digest = hashlib.sha256((path / "scenario.json").read_bytes()).hexdigest()
+        info, _ = _read(path / "run.json", RunInfo)
+        scenario, scenario_text = _read(path / "scenario.json", Scenario)
+        environment, _ = _read(path / "environment.json", Environment)
+        ending, _ = _read_if_there(path / "ending.json", Ending)
+        _check_fits(path, info, scenario)
+        records, left_out = _sound(_lines(path / "trials.jsonl"), info, scenario)
+    except FileError as error:
+        raise RunFolderError(str(error)) from error
     except OSError as error:
         raise RunFolderError(f"{path}: not a run folder: {error.strerror}: {error.filename}") from error
-    _check_fits(path, info, scenario)
-    records, left_out = _sound(text, info, scenario)
     return Run(
         path=path,
         info=info,
@@ -163,7 +180,7 @@ def read_run(path: Path) -> Run:
         environment=environment,
         records=records,
         left_out=left_out,
-        is_edited=info.scenario_sha256 not in (None, digest),
+        is_edited=info.scenario_sha256 not in (None, hashlib.sha256(scenario_text).hexdigest()),
         ending=ending,
     )
 
@@ -171,31 +188,67 @@ def read_run(path: Path) -> Run:
 def read_fingerprint(run: Path) -> Fingerprint | None:
     """Return what the commands of a run would have run when it began; None of a run that did not record it. Raises
     RunFolderError where what it records of the run folder itself is not so any more."""
-    if not (run / FINGERPRINT).exists():
-        return None
     try:
-        fingerprint = _read(run / FINGERPRINT, Fingerprint)
-        for name, digest in fingerprint.run_folder_sha256.items():
-            if hashlib.sha256((run / name).read_bytes()).hexdigest() != digest:
+        fingerprint, _ = _read_if_there(run / FINGERPRINT, Fingerprint)
+        for name, digest in (fingerprint.run_folder_sha256 if fingerprint else {}).items():
+            if hashlib.sha256(read_json(run / name)).hexdigest() != digest:
                 raise RunFolderError(f"{run}: can't be gone on with: its {name} was changed since it began")
+    except FileError as error:
+        raise RunFolderError(f"{run}: can't be gone on with: {error}") from error
     except OSError as error:
         raise RunFolderError(f"{run}: can't be gone on with: {error.filename}: {error.strerror}") from error
     return fingerprint
 
 
-def _read(path: Path, model: type[Model]) -> Model:
+def _lines(trials: Path) -> Iterator[bytes | None]:
+    """Those of the file; none where there is no such file, as before the first record."""
+    with contextlib.suppress(FileNotFoundError):
+        yield from read_lines(trials)
+
+
+def read_noise_floor(path: Path) -> NoiseFloor:
+    """Return what ``harness aa`` left in a run folder. Raises RunFolderError where it is not there or can't be read."""
     try:
-        data = json.loads(path.read_bytes())
-        version = data.get("schema_version", SCHEMA_VERSION) if isinstance(data, dict) else None
-        if version not in (None, SCHEMA_VERSION):
+        return _read(path / NOISE, NoiseFloor)[0]
+    except (FileError, OSError) as error:
+        raise RunFolderError(f"{path}: no noise floor: {error}") from error
+
+
+def write_noise_floor(path: Path, floor: NoiseFloor) -> None:
+    """Leave it there. Raises RunFolderError."""
+    try:
+        _write_new(path / NOISE, floor.model_dump(mode="json"))
+    except OSError as error:
+        raise RunFolderError(f"{path}: can't write the noise floor: {error.strerror}") from error
+
+
+class _Versioned(BaseModel):
+    """What every file of a run folder may have in common. Without a version, it is of this one."""
+
+    schema_version: object = SCHEMA_VERSION
+
+
+def _read(path: Path, model: type[Model]) -> tuple[Model, bytes]:
+    """Return what the file holds, and its text."""
+    text = read_json(path)
+    try:
+        version = _Versioned.model_validate_json(text).schema_version
+        if version != SCHEMA_VERSION:
             raise RunFolderError(f"{path}: has schema version {version!r:.20}, and this harness reads {SCHEMA_VERSION}")
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(text), text
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "json_invalid":
+            raise RunFolderError(f"{path}: not JSON: {first['msg']}") from error
         where = ".".join(map(str, first["loc"]))
-        raise RunFolderError(f"{path}: not of a run of this version: {where}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{path}: not JSON: {error}") from error
+        raise RunFolderError(f"{path}: not of a run of this version: {where:.200}: {first['msg']:.200}") from error
+
+
+def _read_if_there(path: Path, model: type[Model]) -> tuple[Model, bytes] | tuple[None, bytes]:
+    try:
+        return _read(path, model)
+    except FileNotFoundError:
+        return None, b""
 
 
 def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
@@ -205,55 +258,49 @@ def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
     if not is_paired and sum(baselines) != 1:
         raise RunFolderError(f"{path / 'scenario.json'}: not of a run: it has not exactly one baseline")
     known = {topology.name for topology in scenario.topologies}
+    if len(known) < len(baselines) or len({topology.side is None for topology in scenario.topologies}) > 1:
+        raise RunFolderError(f"{path / 'scenario.json'}: not of a run: two topologies of one name, or one side only")
     if unknown := {planned.topology.name for planned in info.trials} - known:
         raise RunFolderError(f"{path / 'run.json'}: plans {sorted(unknown)[0]}, which scenario.json does not have")
 
 
-def _sound(text: str, info: RunInfo, scenario: Scenario) -> tuple[list[TrialRecord], list[str]]:
+def _sound(lines: Iterable[bytes | None], info: RunInfo, scenario: Scenario) -> tuple[list[TrialRecord], list[str]]:
     """The records that count, and why the other lines don't."""
     planned = {trial.id: trial for trial in info.trials}
     topologies = {topology.name for topology in scenario.topologies}
     records: dict[str, TrialRecord] = {}
-    left_out = []
-    lines = text.split("\n")  # splitlines would cut at more than the end of a record
+    left_out = list[str]()
     for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
         try:
+            if len(left_out) == MAX_LEFT_OUT:
+                left_out.append(f"line {number} and all after it: so many before them are no records")
+                break
             record = _record(line)
             if info.objectives:
                 _check_searched(record, topologies)
             else:
                 _check_planned(record, planned)
-            _check_measured(record)
+            check_measured(record)
             if record.trial in records:
                 raise ValueError(f"{record.trial} a second time")
             records[record.trial] = record
-        except ValueError as error:
+        except (ValueError, FileError) as error:
             left_out.append(f"line {number}: {error}")
     return list(records.values()), left_out
 
 
-def _record(line: str) -> TrialRecord:
+def _record(line: bytes | None) -> TrialRecord:
     """Raises ValueError saying what is wrong with it."""
+    if line is None:
+        raise ValueError("too long for a record")
+    check_weight(line, "a record that")
     try:
         record = TrialRecord.model_validate_json(line)
     except ValidationError as error:
         raise ValueError("no whole record") from error
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"a record of schema version {record.schema_version}")
-    for histogram in _histograms(record):
-        try:
-            LatencyHistogram.decode(histogram)
-        except Exception as error:  # whatever its decoder raises, at zlib's or at struct's hands: it is not sound
-            raise ValueError(f"a histogram of {record.trial} can't be read") from error
     return record
-
-
-def _histograms(record: TrialRecord) -> Iterator[str]:
-    if record.load:
-        yield from (record.load.histogram, record.load.service_histogram)
-        yield from (second.histogram for second in record.load.series)
 
 
 def _check_planned(record: TrialRecord, planned: dict[str, PlannedTrial]) -> None:
@@ -270,13 +317,7 @@ def _check_searched(record: TrialRecord, topologies: set[str]) -> None:
         raise ValueError(f"{record.trial} offered a rate that can't be")
 
 
-def _check_measured(record: TrialRecord) -> None:
-    load = record.load
-    if record.status == "ok" and not (load and load.latency_ms and load.requests_per_s > 0 and record.usage):
-        raise ValueError(f"{record.trial} is called good, and nothing was measured")
-
-
-def _end_last_record(file: BinaryIO) -> None:
+def _end_last_record(file: FileIO) -> None:
     """End the last line, or take it away where it is half-written, as a killed run leaves it: its trial is made again,
     and the next record stands in a line of its own."""
     file.seek(0)
@@ -303,6 +344,14 @@ def _of_topologies(info: RunInfo, scenario: Scenario) -> RunInfo:
     known = {topology.name: topology for topology in scenario.topologies}
     trials = [trial.model_copy(update={"topology": known[trial.topology.name]}) for trial in info.trials]
     return info.model_copy(update={"trials": trials})
+
+
+def _write_new(path: Path, fields: object) -> bytes:
+    """Write them as JSON into a file of its own, and so through no link; return its text."""
+    text = (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
+    with path.open("xb") as file:
+        file.write(text)
+    return text
 
 
 def _point_latest(results: Path, path: Path) -> None:

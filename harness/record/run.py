@@ -1,22 +1,35 @@
 """What was to be done in a run, how it ended, and all of it as reports read it."""
 
-from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.doctor.check import Check
 from harness.environment import Environment
 from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
+from harness.ranges import Amount, Moment, PositiveAmount, PositiveCount
 from harness.record.trial import SCHEMA_VERSION, Data, TrialRecord
 from harness.revisions.revision import Revision
 from harness.scenario import Objective, Scenario
 from harness.scenario.table import NAME
 from harness.text import Printable
 
+MAX_LOOKS: Final = 64  # of 10,000 rounds there are 20
 EndReason = Literal["all rounds", "sure", "out of time", "interrupted"]
+
+
+def _check_ascend(looks: tuple[int, ...]) -> tuple[int, ...]:
+    if any(later <= sooner for sooner, later in pairwise(looks)):
+        raise ValueError("expected numbers of blocks, each more than the one before")
+    return looks
+
+
+LooksAfter = Annotated[
+    tuple[PositiveCount, ...], Field(min_length=1, max_length=MAX_LOOKS), AfterValidator(_check_ascend)
+]
 
 
 class SkippedTopology(Data):
@@ -54,11 +67,11 @@ class NoiseFloor(Data):
     ``scatter_at_equal_pace`` what is left of it between equally many workers, whose pace is known.
     """
 
-    measured_at: datetime
-    rounds: int
-    block_s: float
-    scatter: dict[str, float]
-    scatter_at_equal_pace: dict[str, float] = Field(default_factory=dict)
+    measured_at: Moment
+    rounds: PositiveCount
+    block_s: PositiveAmount
+    scatter: dict[str, Amount]
+    scatter_at_equal_pace: dict[str, Amount] = Field(default_factory=dict)
 
 
 class RunInfo(Data):
@@ -73,10 +86,10 @@ class RunInfo(Data):
 
     schema_version: int = SCHEMA_VERSION
     seed: int
-    started_at: datetime
+    started_at: Moment
     command: Printable
     trials: list[PlannedTrial]
-    looks: tuple[int, ...]
+    looks: LooksAfter
     placement: Placement
     skipped: list[SkippedTopology]
     scenario_sha256: str | None = None
@@ -92,8 +105,8 @@ class Ending(Data):
     with."""
 
     reason: EndReason
-    ended_at: datetime
-    resumed_at: list[datetime] = Field(default_factory=list)
+    ended_at: Moment
+    resumed_at: list[Moment] = Field(default_factory=list)
 
 
 class Run(Data):

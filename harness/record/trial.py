@@ -1,11 +1,13 @@
 """What one trial measured: immutable, versioned."""
 
-from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.generator.result import LoadResult
+from harness.plan import TrialId
+from harness.ranges import Amount, Count, CountDifference, Difference, Moment, PositiveAmount
+from harness.scenario.topology import NumberOfWorkers
 from harness.text import Printable
 
 SCHEMA_VERSION: Final = 3  # of the records and of all else in a run folder
@@ -24,12 +26,12 @@ class ServerProcess(Data):
     """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the name
     of the file that it runs, empty where that can't be read."""
 
-    pid: int
-    born_s: float
+    pid: Count
+    born_s: Amount
     role: Role
     name: Printable
     program: Printable = ""
-    threads: int = 1
+    threads: Count = 1
 
 
 class WorkerCounts(Data):
@@ -42,18 +44,18 @@ class WorkerCounts(Data):
     and ``ended_before`` went.
     """
 
-    ready: int
-    found: int
-    least: int
-    most: int
-    at_end: int
-    started: int = 0
-    ended: dict[Printable, int] = {}
+    ready: Count
+    found: Count
+    least: Count
+    most: Count
+    at_end: Count
+    started: Count = 0
+    ended: dict[Printable, Count] = {}
     crashed: list[Printable] = []
-    untold: int = 0
-    changed_seconds: list[int] = []
-    started_before: int = 0
-    ended_before: int = 0
+    untold: Count = 0
+    changed_seconds: list[Count] = []
+    started_before: Count = 0
+    ended_before: Count = 0
 
     @property
     def is_replacing(self) -> bool:
@@ -76,20 +78,20 @@ class ProcessUsage(Data):
     not tell.
     """
 
-    pid: int
+    pid: Count
     role: Role
     program: Printable = ""
-    user_s: float
-    system_s: float
-    run_delay_s: float | None
-    busiest_thread_s: float | None
-    rss_bytes: int
-    pss_bytes: int | None = None
-    voluntary_switches: int
-    involuntary_switches: int
-    threads: int | None = None
-    busy_threads: int | None = None
-    lived_s: float | None = None
+    user_s: Difference
+    system_s: Difference
+    run_delay_s: Difference | None
+    busiest_thread_s: Difference | None
+    rss_bytes: Count
+    pss_bytes: Count | None = None
+    voluntary_switches: CountDifference
+    involuntary_switches: CountDifference
+    threads: Count | None = None
+    busy_threads: Count | None = None
+    lived_s: Difference | None = None
     ended: bool = False
 
     @property
@@ -101,11 +103,11 @@ class ProcessUsage(Data):
 class CoreUsage(Data):
     """What one core did, in seconds. ``irq_s``, for interrupts, is in ``busy_s``; ``steal_s`` is the hypervisor's."""
 
-    cpu: int
-    busy_s: float
-    irq_s: float
-    idle_s: float
-    steal_s: float
+    cpu: Count
+    busy_s: Difference
+    irq_s: Difference
+    idle_s: Difference
+    steal_s: Difference
 
 
 class MachineUsage(Data):
@@ -118,12 +120,12 @@ class MachineUsage(Data):
     """
 
     cores: list[CoreUsage]
-    pressure_s: float | None
-    listen_overflows: int | None
-    listen_drops: int | None
-    quota_cores: float | None = None
-    throttled_periods: int | None = None
-    throttled_s: float | None = None
+    pressure_s: Difference | None
+    listen_overflows: CountDifference | None
+    listen_drops: CountDifference | None
+    quota_cores: PositiveAmount | None = None
+    throttled_periods: CountDifference | None = None
+    throttled_s: Difference | None = None
 
     @property
     def busy_s(self) -> float:
@@ -147,10 +149,10 @@ class UsageSecond(Data):
     ``reaped_cpu_s`` is the CPU of those that ended, as far as no reading of them has it.
     """
 
-    end_s: float
-    cpu_s: dict[int, float]
-    rss_bytes: dict[int, int]
-    reaped_cpu_s: float = 0.0
+    end_s: Difference
+    cpu_s: dict[Count, Difference]
+    rss_bytes: dict[Count, Count]
+    reaped_cpu_s: Difference = 0.0
 
     @property
     def all_cpu_s(self) -> float:
@@ -168,12 +170,12 @@ class Usage(Data):
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     """
 
-    window_s: float
+    window_s: PositiveAmount
     processes: list[ProcessUsage]
     machine: MachineUsage
-    pace_us: float | None
+    pace_us: PositiveAmount | None
     series: list[UsageSecond]
-    reaped_cpu_s: float = 0.0
+    reaped_cpu_s: Difference = 0.0
     is_cpu_lost: bool = False
 
     @property
@@ -203,24 +205,24 @@ class TrialRecord(Data):
     what a search for the capacity had offered, None for the scenario's own load."""
 
     schema_version: int = SCHEMA_VERSION
-    trial: str
-    block: int
-    position: int
+    trial: TrialId
+    block: Count
+    position: Count
     topology: str
-    workers: int | None
-    rate_per_s: float | None = None
+    workers: NumberOfWorkers | None
+    rate_per_s: Amount | None = None
     status: Status
     reason: Printable | None = None
     log_tail: list[Printable] = []
-    started_at: datetime
-    ready_s: float | None = None
-    body_bytes: int | None = None
+    started_at: Moment
+    ready_s: Amount | None = None
+    body_bytes: Count | None = None
     body_sha256: str | None = None
     processes: list[ServerProcess] = []
     worker_counts: WorkerCounts | None = None
     load: LoadResult | None = None
     usage: Usage | None = None
-    killed: int = 0
+    killed: Count = 0
 
     @property
     def number_of_workers(self) -> int:

@@ -10,10 +10,10 @@ from harness.analysis.metrics import metrics_of
 from harness.analysis.rows import Row
 from harness.record import Run
 from harness.report.changes import figure_text, row_change_text
-from harness.report.findings import Finding, findings
-from harness.report.headline import headline
+from harness.report.findings import Finding
 from harness.report.markdown import noise_text, plan_text, templates
 from harness.report.offer import offer_text, placement_text
+from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 
 MOST_CHARACTERS: Final = 65_536  # that GitHub takes for a comment
@@ -25,11 +25,10 @@ def marker(run: Run) -> str:
     return f"<!-- harness: {run.scenario.name} -->"
 
 
-def render_comment(
-    run: Run, summaries: Sequence[TopologySummary], rows: Sequence[Row], rulings: Sequence[Ruling]
-) -> str:
+def render_comment(report: RunReport) -> str:
     """GitHub's Markdown, short enough for a comment: what does not fit is left out, the least important first."""
-    answer, found, details = headline(run, list(summaries)), findings(run, list(summaries)), _details(run, summaries)
+    run, rows = report.run, report.rows
+    found, details = report.findings, _details(run, report.summaries)
     deciding = [row for row in rows if row.metric is metrics_of(run.scenario.load)[0]]
     text = ""
     for shown, folded, told in (
@@ -38,7 +37,7 @@ def render_comment(
         (rows, [], []),
         (deciding, [], []),
     ):
-        text = _render(run, answer, shown, rulings, folded, told)
+        text = _render(run, report.headline, shown, report.rulings, folded, told)
         if len(text) <= MOST_CHARACTERS:
             return text
     return text[:MOST_CHARACTERS]

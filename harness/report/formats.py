@@ -1,41 +1,21 @@
 """What a run comes to, in the form that was asked for."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
-from harness.analysis.gates import Ruling, rule
-from harness.analysis.rows import Row, rows_of
-from harness.record import Run
 from harness.report.comment import render_comment
 from harness.report.machine import render_csv, render_json, render_junit
-from harness.report.summary import TopologySummary, unsound
+from harness.report.run_report import RunReport
+from harness.report.summary import unsound
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """A run, what it comes to topology by topology, figure by figure, and what its gates say."""
-
-    run: Run
-    summaries: list[TopologySummary]
-    rows: Sequence[Row]
-    rulings: Sequence[Ruling]
-
-    @classmethod
-    def of(cls, run: Run, summaries: list[TopologySummary]) -> Self:
-        """With the gates of the run's own scenario."""
-        rows = rows_of(run)
-        return cls(run, summaries, rows, rule(run.scenario.gate.gates, rows))
-
-
-FORMATS: Final[dict[str, Callable[[Outcome], str]]] = {
-    "github": lambda outcome: render_comment(outcome.run, outcome.summaries, outcome.rows, outcome.rulings),
-    "markdown": lambda outcome: written(outcome.run.path / "report.md"),
-    "html": lambda outcome: written(outcome.run.path / "report.html"),
-    "json": lambda outcome: render_json(outcome.run, outcome.rows, outcome.rulings),
-    "csv": lambda outcome: render_csv(outcome.rows),
-    "junit": lambda outcome: render_junit(outcome.run.scenario, outcome.rulings, unsound(outcome.run)),
+FORMATS: Final[dict[str, Callable[[RunReport], str]]] = {
+    "github": render_comment,
+    "markdown": lambda report: written(report.run.path / "report.md"),
+    "html": lambda report: written(report.run.path / "report.html"),
+    "json": lambda report: render_json(report.run, report.rows, report.rulings),
+    "csv": lambda report: render_csv(report.rows),
+    "junit": lambda report: render_junit(report.run.scenario, report.rulings, unsound(report.run)),
 }
 
 

@@ -1,10 +1,11 @@
 """The answer in a sentence or two: one process or a cluster, and of how many workers."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from harness.analysis.comparison import judge_pair, rules_of
 from harness.analysis.metrics import metrics_of
-from harness.analysis.rows import rows_of
+from harness.analysis.rows import Row
 from harness.record import Run
 from harness.report.changes import answer
 from harness.report.summary import TopologySummary
@@ -27,10 +28,10 @@ IN_AN_OPEN_LOOP: Final = {
 }
 
 
-def headline(run: Run, summaries: list[TopologySummary]) -> str:
+def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) -> str:
     """What to run or, of two commits, whether the newer is slower, as far as this run can tell, in Markdown."""
     if run.scenario.is_of_two_commits:
-        return answer(rows_of(run))
+        return answer(rows)
     measured = [summary for summary in summaries if summary.trials]
     baseline = next((summary for summary in measured if summary.topology.baseline), None)
     others = [summary for summary in measured if summary.ratio is not None]

@@ -6,20 +6,18 @@ from typing import Final
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
-from harness.analysis.gates import rule
 from harness.analysis.metrics import metrics_of
-from harness.analysis.rows import rows_of
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.changes import ruling_text
 from harness.report.documented import documented_rows
 from harness.report.environment import environment_rows
-from harness.report.findings import findings
-from harness.report.headline import headline, ratio_text
+from harness.report.headline import ratio_text
 from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.markup import code, plain
 from harness.report.offer import offer_text, placement_text
 from harness.report.processes import processes_rows
-from harness.report.summary import TopologySummary, is_proportional, scaling, unsound
+from harness.report.run_report import RunReport
+from harness.report.summary import is_proportional, unsound
 from harness.report.verdicts import open_texts, percent_text
 from harness.report.workers import worker_rows
 from harness.stats.estimate import Estimate
@@ -33,27 +31,28 @@ ENDS: Final[dict[EndReason, str]] = {
 }
 
 
-def render(run: Run, summaries: list[TopologySummary], charts: list[str]) -> str:
+def render(report: RunReport, charts: list[str]) -> str:
     """The report as Markdown; ``charts`` are the names of those drawn beside it."""
-    return templates({}).get_template("report.md.j2").render(facts(run, summaries), charts=charts)
+    return templates({}).get_template("report.md.j2").render(facts(report), charts=charts)
 
 
-def facts(run: Run, summaries: list[TopologySummary]) -> dict[str, object]:
+def facts(report: RunReport) -> dict[str, object]:
     """Everything that a report says, by the names that its template has for it."""
+    run, summaries = report.run, report.summaries
     return {
         "run": run,
         "scenario": run.scenario,
         "reference": "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name,
         "question": "did it get slower?" if run.scenario.is_of_two_commits else "one process or a cluster?",
         "environment": run.environment,
-        "headline": headline(run, summaries),
+        "headline": report.headline,
         "offer": offer_text(run.scenario.load),
         "placement": placement_text(run.info.placement, run.scenario, run.environment),
         "summaries": summaries,
         "comparisons": [each for summary in summaries for each in summary.comparisons],
         "is_proportional": is_proportional(summaries),
         "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
-        "scaling": scaling(run, summaries),
+        "scaling": report.scaling,
         "workers": list(worker_rows(summaries)),
         "processes": list(processes_rows(run, summaries)),
         "limits": list(limit_rows(summaries)),
@@ -61,11 +60,11 @@ def facts(run: Run, summaries: list[TopologySummary]) -> dict[str, object]:
         "looks": looks_text(run),
         "noise": noise_text(run),
         "plan": plan_text(run),
-        "findings": findings(run, summaries),
+        "findings": report.findings,
         "unsound": unsound(run),
         "documented": documented_rows(run, summaries),
         "machine": list(environment_rows(run)),
-        "rulings": rule(run.scenario.gate.gates, rows_of(run)),
+        "rulings": report.rulings,
     }
 
 

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.balance import skew_of
-from harness.analysis.comparison import Comparison, Comparisons, compare_topologies, paired
-from harness.analysis.measured import Measured, are_oversubscribed, measured, median_workers, merged_latency
+from harness.analysis.comparison import Comparison, Comparisons, paired
+from harness.analysis.measured import Measured, Trials, are_oversubscribed, median_workers, merged_latency
 from harness.analysis.metrics import CPU, MEMORY
-from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import Errors, Offered
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
 from harness.stats.balance import Skew
 from harness.stats.estimate import Estimate, mean_over_trials, ratio_of
-from harness.stats.sequential import Looks
 from harness.stats.verdict import Verdict
 
 
@@ -29,8 +27,9 @@ class TopologySummary:
     invalid: int
     requests_per_s: Estimate | None = None
     comparisons: tuple[Comparison, ...] = ()  # with the baseline, by every metric, the deciding one first
-    latency_ms: LatencySummary | None = None  # of all the trials' requests together
-    service_ms: LatencySummary | None = None  # the same from when they were sent
+    latencies: LatencyHistogram = field(default_factory=LatencyHistogram)  # of all the trials' requests together
+    latency_ms: LatencySummary | None = None
+    service_ms: LatencySummary | None = None  # of the same from when they were sent
     cpu_ms_per_request: Estimate | None = None
     memory_bytes: float | None = None
     rss_bytes: float | None = None
@@ -97,22 +96,19 @@ class TopologySummary:
         return next((each.ratio for each in self.comparisons if each.metric is CPU), None)
 
 
-def summarise(run: Run) -> list[TopologySummary]:
+def summarise(run: Run, trials: Trials, comparisons: Comparisons) -> list[TopologySummary]:
     """Every topology of the run, in the scenario's order."""
-    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
-    trials = {topology.name: measured(run.records, topology.name) for topology in run.scenario.topologies}
     return [_summary(topology, run, trials, comparisons) for topology in run.scenario.topologies]
 
 
-def _summary(
-    topology: Topology, run: Run, all_trials: dict[str, tuple[Measured, ...]], comparisons: Comparisons
-) -> TopologySummary:
+def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comparisons) -> TopologySummary:
     trials = all_trials[topology.name]
     baseline = next((before for before, after in run.scenario.pairs if after is topology), None)
     statuses = Counter(record.status for record in run.records if record.topology == topology.name)
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
         return TopologySummary(topology, (), failed, invalid)
+    latencies = merged_latency(trials)
     return TopologySummary(
         topology=topology,
         trials=trials,
@@ -120,7 +116,8 @@ def _summary(
         invalid=invalid,
         requests_per_s=mean_over_trials([trial.requests_per_s for trial in trials]),
         comparisons=tuple(each for (name, _), each in comparisons.items() if name == topology.name),
-        latency_ms=merged_latency(trials).summary(),
+        latencies=latencies,
+        latency_ms=latencies.summary(),
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
         memory_bytes=_mean([trial.memory_bytes for trial in trials]),
@@ -141,14 +138,6 @@ def _summary(
 def is_proportional(summaries: Sequence[TopologySummary]) -> bool:
     """Whether their memory is, pages that processes share counted once."""
     return all(trial.is_proportional for summary in summaries for trial in summary.trials)
-
-
-def scaling(run: Run, summaries: Sequence[TopologySummary]) -> list[FamilyScaling]:
-    """Every family of clusters of the run, by the comparisons that its summaries hold."""
-    if run.scenario.is_of_two_commits:  # whose clusters are not compared with each other
-        return []
-    comparisons = {(s.name, each.metric.name): each for s in summaries for each in s.comparisons}
-    return scaling_of(run.scenario, run.records, comparisons)
 
 
 def _memory_ratio(baseline: tuple[Measured, ...], trials: tuple[Measured, ...]) -> Estimate | None:

@@ -1,32 +1,27 @@
 """The end of a comparison at the terminal: a table, the answer, and what to know before relying on it."""
 
-from collections.abc import Sequence
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markdown import Markdown
 from rich.table import Table
 
-from harness.analysis.gates import Ruling
-from harness.record import Run
 from harness.report.changes import ruling_text
-from harness.report.findings import findings
-from harness.report.headline import headline
 from harness.report.limits import usual_limit
 from harness.report.markup import code, plain
+from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 from harness.report.verdicts import verdict_table
 from harness.units import rate_text, size_text
 
 
-def closing(run: Run, summaries: list[TopologySummary], rulings: Sequence[Ruling] = ()) -> Group:
+def closing(report: RunReport) -> Group:
     """What is printed when a comparison has ended."""
-    lines = [headline(run, summaries), ""]
-    lines += [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in rulings]
-    lines += [f"- {finding.what}" for finding in findings(run, summaries)]
-    comparisons = [each for summary in summaries for each in summary.comparisons]
+    lines = [report.headline, ""]
+    lines += [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in report.rulings]
+    lines += [f"- {finding.what}" for finding in report.findings]
+    comparisons = [each for summary in report.summaries for each in summary.comparisons]
     verdicts = [verdict_table(comparisons)] if comparisons else []
-    return Group(summary_table(summaries), *verdicts, Markdown("\n".join(lines)))
+    return Group(summary_table(report.summaries), *verdicts, Markdown("\n".join(lines)))
 
 
 def summary_table(summaries: list[TopologySummary]) -> Table:

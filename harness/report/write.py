@@ -9,20 +9,20 @@ from harness.record import Run, RunFolderError
 from harness.report.charts import write_charts
 from harness.report.html.page import render_html
 from harness.report.markdown import render
-from harness.report.summary import TopologySummary, summarise
+from harness.report.run_report import RunReport
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.wrk import wrk_report
 
 
-def write_reports(run: Run) -> list[TopologySummary]:
+def write_reports(run: Run) -> RunReport:
     """Write report.md, report.html, wrk.txt, both CSV files and the charts into the run's folder; return what they say.
 
     All of them or none: they are made beside the old ones and then take their places. Raises RunFolderError when the
     folder can't be written.
     """
-    summaries = summarise(run)
-    write_together(run.path, lambda fresh: _write_all(run, summaries, fresh))
-    return summaries
+    report = RunReport(run)
+    write_together(run.path, lambda fresh: _write_all(report, fresh))
+    return report
 
 
 def write_together(folder: Path, write: Callable[[Path], None], what: str = "the reports") -> None:
@@ -36,10 +36,11 @@ def write_together(folder: Path, write: Callable[[Path], None], what: str = "the
         raise RunFolderError(f"{folder}: can't write {what}: {error.strerror}") from error
 
 
-def _write_all(run: Run, summaries: list[TopologySummary], folder: Path) -> None:
+def _write_all(report: RunReport, folder: Path) -> None:
+    run, summaries = report.run, report.summaries
     charts = write_charts(run, summaries, folder / "charts")
-    _write(folder / "report.md", render(run, summaries, charts))
-    _write(folder / "report.html", render_html(run, summaries))
+    _write(folder / "report.md", render(report, charts))
+    _write(folder / "report.html", render_html(report))
     _write(folder / "wrk.txt", wrk_report(run))
     _write(folder / "trials.csv", trials_frame(run).to_csv(index=False))
     _write(folder / "summary.csv", summary_frame(summaries).to_csv(index=False))

@@ -17,7 +17,7 @@ from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.placeholders import check_placeholders
 from harness.scenario.table import DurationS, Name, Percent, ScenarioError, Table, Words
 from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
-from harness.text import read_utf8
+from harness.text import Printable, read_utf8
 from harness.units import size_text
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
@@ -42,7 +42,7 @@ class Documented(Table):
     """One published wrk run of a topology of this name; reports set it beside what was measured."""
 
     topology: str
-    heading: str
+    heading: Printable
     requests: int = Field(ge=0)
     duration_s: float = Field(gt=0)
     read_mib: float = Field(ge=0)
@@ -88,7 +88,7 @@ class Scenario(_Comparison):
     base's is that of the head's which follows it."""
 
     load: ScenarioLoad
-    topologies: Annotated[tuple[Topology, ...], Field(strict=False)]
+    topologies: Annotated[tuple[Topology, ...], Field(strict=False, min_length=1)]
 
     @property
     def baseline(self) -> Topology:

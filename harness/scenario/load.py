@@ -28,6 +28,7 @@ from harness.generator.load import (
 from harness.generator.request import IN_A_TARGET, body_text, check_placeholders, fits_header
 from harness.generator.sources import RequestTable, read_data
 from harness.problems import shown
+from harness.ranges import Amount, PositiveAmount
 from harness.scenario.placeholders import fill_variables, variables_in
 from harness.scenario.table import DurationS, Table, Words
 
@@ -49,13 +50,13 @@ class ScenarioLoad(Table):
     requests: Annotated[tuple[Request, ...], Field(strict=False)]
     data: DataTable | None
     arrivals: Arrivals | None
-    connections: int
-    threads: int
+    connections: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
+    threads: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
     keepalive: bool
     processes: Processes
-    warmup_s: float
-    duration_s: float
-    timeout_s: float
+    warmup_s: Amount
+    duration_s: PositiveAmount
+    timeout_s: PositiveAmount
     expect: Expectation
     ready_path: RequestPath | None = None
 

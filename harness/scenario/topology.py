@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from harness.scenario.placeholders import KNOWN_IN_ENV, PlaceholderError, check_placeholders, fill, variables_of
-from harness.scenario.table import Name, Table, Words
+from harness.scenario.table import NAME, Name, Table, Words
 from harness.text import obeys
 
 LOOPBACK: Final = "127.0.0.1"
@@ -69,7 +69,8 @@ VariableNames = Annotated[tuple[VariableName, ...], Field(strict=False)]
 Variables = Annotated[dict[VariableName, str], AfterValidator(_check_variables)]
 
 AsFound = Literal["as found"]
-WorkerNumbers = Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_WORKERS)], ...], Field(strict=False)]
+NumberOfWorkers = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
+WorkerNumbers = Annotated[tuple[NumberOfWorkers, ...], Field(strict=False)]
 
 
 def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
@@ -149,12 +150,12 @@ class Topology(Listening):
     """
 
     name: Name
-    family: str
+    family: str = Field(pattern=NAME)
     command: Command
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
-    workers: int | None = None
+    workers: NumberOfWorkers | None = None
     workers_as_found: bool = False
     baseline: bool = False
     requires: Words = ()

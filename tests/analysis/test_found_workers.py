@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 
 from harness.analysis.balance import skew_of
-from harness.analysis.comparison import are_alike, compare_topologies
-from harness.analysis.measured import Measured, measured, median_workers
+from harness.analysis.comparison import are_alike, compare_trials
+from harness.analysis.measured import Measured, measured, median_workers, trials_of
 from harness.analysis.scaling import scaling_of
 from harness.record import TrialRecord, WorkerCounts
 from harness.scenario import Topology
@@ -62,7 +62,8 @@ def has_price(baseline: Topology, number: int, supervisor: str = "") -> bool:
         for each in records
     ]
     scenario = scenario_of([baseline, ONE, TWO], 3)
-    families = scaling_of(scenario, records, compare_topologies(scenario, ONCE, records))
+    trials = trials_of(records, [each.name for each in scenario.topologies])
+    families = scaling_of(scenario, trials, compare_trials(scenario, ONCE, trials))
     return next(family for family in families if family.family == "cluster-N").price is not None
 
 

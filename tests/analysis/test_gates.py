@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from harness.analysis.gates import Outcome, inapplicable, rule, verdict_on, without_another
 from harness.analysis.metrics import ERRORS, P99, THROUGHPUT, Metric
-from harness.analysis.rows import Row, rows_of
+from harness.analysis.rows import Row
 from harness.record import SkippedTopology
+from harness.report.run_report import RunReport
 from harness.scenario import Gate
 from harness.stats.estimate import Estimate
 from tests.made_runs import LOAD, made_run, record, scenario_of, topology
@@ -107,7 +108,7 @@ def test_what_was_skipped_failed_or_never_counted_is_not_measured(tmp_path: Path
         [record(1, RAW, 100), record(1, TWO, 0, status="failed", reason="it did not start")],
         skipped=[SkippedTopology(name="node", reason="node not found on PATH")],
     )
-    found = {ruling.topology: ruling.outcome for ruling in rule([Gate.parse("throughput < -5%")], rows_of(run))}
+    found = {ruling.topology: ruling.outcome for ruling in rule([Gate.parse("throughput < -5%")], RunReport(run).rows)}
     assert found == {"cluster-2": Outcome.UNMEASURED, "node": Outcome.UNMEASURED}
 
 

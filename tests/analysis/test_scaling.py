@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.analysis.comparison import compare_topologies
+from harness.analysis.comparison import compare_trials
+from harness.analysis.measured import trials_of
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.generator.load import Arrivals
 from harness.scenario import ScenarioLoad, Topology
@@ -29,8 +30,8 @@ def scaled(
         for block, rate in enumerate(of_blocks, start=1)
         if rate
     ]
-    comparisons = compare_topologies(scenario, ONCE, records)
-    return scaling_of(scenario, records, comparisons)
+    trials = trials_of(records, [each.name for each in scenario.topologies])
+    return scaling_of(scenario, trials, compare_trials(scenario, ONCE, trials))
 
 
 LINEAR = [

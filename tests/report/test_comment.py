@@ -13,8 +13,8 @@ from pymarkdown.api import PyMarkdownApi
 
 from harness.record import Run
 from harness.report.comment import MOST_CHARACTERS
-from harness.report.formats import FORMATS, Outcome
-from harness.report.summary import summarise
+from harness.report.formats import FORMATS
+from harness.report.run_report import RunReport
 from harness.report.write import write_reports
 from tests.made_runs import made_run, record, scenario_of
 from tests.two_commits import RAW, TWO, run_of_two_commits
@@ -22,7 +22,7 @@ from tests.two_commits import RAW, TWO, run_of_two_commits
 
 def said(run: Run, form: str = "github") -> str:
     """In this form."""
-    return FORMATS[form](Outcome.of(run, summarise(run)))
+    return FORMATS[form](RunReport(run))
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from harness.report.headline import headline
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from harness.scenario import Topology
 from tests.made_runs import made_run, record, scenario_of, topology
 
@@ -18,7 +17,7 @@ def headline_of(tmp_path: Path, rates: dict[str, list[float]], *topologies: Topo
         record(block, by_name[name], rate) for name, each in rates.items() for block, rate in enumerate(each, start=1)
     ]
     run = made_run(tmp_path, scenario_of(list(topologies), rounds), records)
-    return headline(run, summarise(run))
+    return RunReport(run).headline
 
 
 def test_the_smallest_cluster_that_is_as_good_as_the_best_is_chosen(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,12 @@ from rich.console import Console
 
 from harness.doctor.check import warn
 from harness.record import Run, RunFolderError, SkippedTopology
+from harness.report.formats import FORMATS
 from harness.report.markup import code, plain
-from harness.report.summary import TopologySummary
+from harness.report.run_report import RunReport
 from harness.report.terminal import closing
 from harness.report.write import write_reports
+from harness.revisions import Revision
 from tests.made_runs import environment, made_run, record, scenario_of, topology
 
 EVIL: Final = "<img src=x onerror=alert(1)> [x](http://x) | *b* `c` &lt; \x1b[31m\n# head\n<script>"
@@ -46,14 +49,13 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[TopologySummary]]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
     """With all of its reports, which take their time, and what they say."""
-    run = hostile_run(tmp_path_factory.mktemp("results"))
-    return run, write_reports(run)
+    return write_reports(hostile_run(tmp_path_factory.mktemp("results")))
 
 
-def test_markdown_shows_it_and_obeys_none_of_it(reported: tuple[Run, list[TopologySummary]]) -> None:
-    run, _ = reported
+def test_markdown_shows_it_and_obeys_none_of_it(reported: RunReport) -> None:
+    run = reported.run
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render((run.path / "report.md").read_text())
     assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 9
     for tag in ("<img src=x", "<script", "<em>b", "<code>c", '<a href="http://x"', "<h1>head"):
@@ -62,9 +64,9 @@ def test_markdown_shows_it_and_obeys_none_of_it(reported: tuple[Run, list[Topolo
     assert [row.count("<td") for row in rows] == [2]
 
 
-def test_the_terminal_obeys_none_of_it(reported: tuple[Run, list[TopologySummary]]) -> None:
+def test_the_terminal_obeys_none_of_it(reported: RunReport) -> None:
     console = Console(width=200, force_terminal=True, color_system=None, record=True, file=io.StringIO())
-    console.print(closing(*reported))
+    console.print(closing(reported))
     said = console.export_text(styles=False)
     assert "\x1b[31m" not in said
     assert "<img src=x onerror=alert(1)>" in said
@@ -78,6 +80,36 @@ def test_a_code_span_and_a_sentence_read_as_what_was_written(text: str) -> None:
         children = inline.children or []
         assert "".join(child.content for child in children) == shown.replace("\x1b", "\\x1b")
         assert {child.type for child in children} <= {"text", "text_special", "code_inline"}
+
+
+CALLS: Final = "by @torvalds, fixes #12 and GH-7, a/b#3, see https://a.example/x www.b.example 0123abc me@a.example"
+SEEN_BY_GITHUB: Final = re.compile(r"@\w|#\d|GH-\d|https?://|www\.|\b[0-9a-f]{7,40}\b")
+
+
+def text_outside_code(markdown: str) -> str:
+    """What Markdown shows, less its code spans and fences, in which GitHub looks for nothing."""
+    html = MarkdownIt("commonmark").enable("table").render(markdown)
+    return re.sub(r"<[^>]*>", "", re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("word", CALLS.split())
+@pytest.mark.parametrize("around", ["{}", "({})", "x|{}|y", "*{}*", "`{}", "{}."])
+def test_nothing_that_is_said_calls_somebody_or_links(word: str, around: str) -> None:
+    assert SEEN_BY_GITHUB.search(text_outside_code(plain(around.format(word)))) is None
+
+
+def test_a_comment_calls_nobody_and_links_nowhere(tmp_path: Path) -> None:
+    topologies = scenario_of([topology("www.b.example", baseline=True)], 1).on_two_commits(Path("/a"), Path("/b"))
+    base, head = topologies.topologies
+    revisions = [Revision(ref=f"{side} {CALLS}", commit="f" * 40, subject=CALLS) for side in ("base", "head")]
+    failed = record(1, head, 0, status="failed", reason=CALLS)
+    checks = [warn(CALLS, CALLS, CALLS)]
+    run = made_run(
+        tmp_path, topologies, [record(1, base, 100), failed], command=CALLS, revisions=revisions, checks=checks
+    )
+    comment = FORMATS["github"](RunReport(run))
+    assert comment.count("torvalds") >= 4
+    assert SEEN_BY_GITHUB.search(text_outside_code(comment)) is None
 
 
 def test_spreadsheets_get_no_formula(tmp_path: Path) -> None:

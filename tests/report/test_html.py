@@ -18,7 +18,7 @@ from harness.report.html.charts import throughput, timeline, workers
 from harness.report.html.charts.embed import embedded
 from harness.report.html.page import MOST_BYTES, render_html
 from harness.report.html.policy import content_security_policy
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from harness.server.launch import LOG_TAIL_LINES
 from tests.made_runs import environment, made_run, offered, open_record, record, scenario_of, topology
 from tests.report.html_browser import Opened, launched, opened
@@ -79,7 +79,7 @@ def desk(browser: Browser, file: Path) -> Iterator[Opened]:
 
 def written(run: Run) -> Path:
     path = run.path / "report.html"
-    path.write_text(render_html(run, summarise(run)), encoding="utf-8")
+    path.write_text(render_html(RunReport(run)), encoding="utf-8")
     return path
 
 
@@ -141,7 +141,7 @@ class Scripts(HTMLParser):
 
 
 def test_the_same_run_gives_the_same_page_which_is_small_enough(run: Run, file: Path) -> None:
-    assert render_html(run, summarise(run)) == file.read_text(encoding="utf-8")
+    assert render_html(RunReport(run)) == file.read_text(encoding="utf-8")
     assert file.stat().st_size <= MOST_BYTES == 2_000_000
 
 
@@ -156,7 +156,7 @@ def many(run: Run, unsound: int, sound: int) -> Run:
 
 
 def rendered(run: Run) -> str:
-    page = render_html(run, summarise(run))
+    page = render_html(RunReport(run))
     assert len(page.encode()) <= MOST_BYTES
     return page
 
@@ -183,7 +183,9 @@ def test_of_thousands_of_trials_those_that_failed_come_first_and_what_is_left_ou
 
 
 def test_charts_of_thousands_of_trials_show_some_of_them_and_say_so(run: Run) -> None:
-    summaries = [replace(summary, trials=summary.trials * 1000) for summary in summarise(run) if summary.trials]
+    summaries = [
+        replace(summary, trials=summary.trials * 1000) for summary in RunReport(run).summaries if summary.trials
+    ]
     for draw in (throughput.draw, timeline.draw, workers.draw_cpu):
         chart = draw(run, summaries)
         assert re.search(r"[Oo]ne trial in \d+", chart.about)
@@ -194,7 +196,7 @@ def test_charts_that_leave_no_room_for_trials_are_left_to_the_pictures(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.report.html.page.MOST_BYTES", 500_000)
-    page = render_html(run, summarise(run))
+    page = render_html(RunReport(run))
     assert len(page.encode()) <= 500_000
     assert "as pictures they are in <code>charts/</code>" in page
     assert page.count("<summary>") == len(run.records)

@@ -7,8 +7,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from harness.analysis.rows import rows_of
 from harness.report.comment import chart
+from harness.report.run_report import RunReport
 from tests.two_commits import RAW, run_of_two_commits
 
 MERMAID: Final = Path(__file__).parents[2] / "build" / "mermaid.min.js"  # make test brings it
@@ -30,7 +30,7 @@ def page() -> Iterator[Page]:
 @pytest.mark.parametrize("factor", [0.002, 0.8, 1.0, 120.0])
 def test_it_is_drawn_with_a_bar_for_each_side(page: Page, tmp_path: Path, factor: float) -> None:
     run = run_of_two_commits(tmp_path, {"raw": factor}, rounds=2, topologies=(RAW,))
-    svg = page.evaluate(DRAW, chart(run, rows_of(run)))
+    svg = page.evaluate(DRAW, chart(run, RunReport(run).rows))
     assert svg.startswith("<svg")
     assert svg.count("<rect") >= 2
     assert all(name in svg for name in ("raw base", "raw head", "requests/s of made"))

@@ -11,10 +11,9 @@ from harness.generator.placement import Placement
 from harness.generator.result import Doubt, Errors
 from harness.record import Run, TrialRecord
 from harness.report.charts import CHARTS
-from harness.report.findings import findings
 from harness.report.markdown import render
 from harness.report.offer import offer_text, placement_text
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from harness.scenario import Topology
 from tests.made_runs import LOAD, environment, made_run, offered, open_record, record, scenario_of, topology
 
@@ -44,7 +43,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def text_of(run: Run) -> str:
-    return render(run, summarise(run), list(CHARTS))
+    return render(RunReport(run), list(CHARTS))
 
 
 def rows_of(text: str, header: str) -> dict[str, list[str]]:
@@ -55,7 +54,7 @@ def rows_of(text: str, header: str) -> dict[str, list[str]]:
 
 
 def told(run: Run) -> str:
-    return "\n".join(f"{finding.what} {finding.advice}" for finding in findings(run, summarise(run)))
+    return "\n".join(f"{finding.what} {finding.advice}" for finding in RunReport(run).findings)
 
 
 def test_an_open_loop_is_told_with_what_was_offered_and_achieved(run: Run) -> None:

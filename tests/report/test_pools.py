@@ -5,10 +5,10 @@ from typing import Final
 
 import pytest
 
+from harness.generator.latency import LatencyHistogram
 from harness.record import Role, Run, ServerProcess, TrialRecord, WorkerCounts
-from harness.report.findings import findings
 from harness.report.markdown import render
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from tests.made_runs import made_run, record, scenario_of, topology
 
 POOL: Final = topology("pool", baseline=True).model_copy(update={"workers_as_found": True})
@@ -30,7 +30,7 @@ def run_of(results: Path, *records: TrialRecord) -> Run:
 
 def whats(run: Run) -> str:
     """All findings, a line each."""
-    return "\n".join(f"{finding.what} {finding.advice}" for finding in findings(run, summarise(run)))
+    return "\n".join(f"{finding.what} {finding.advice}" for finding in RunReport(run).findings)
 
 
 def test_workers_that_were_replaced_are_a_finding_with_what_it_cost(tmp_path: Path) -> None:
@@ -58,10 +58,12 @@ def test_workers_that_stayed_are_none(tmp_path: Path) -> None:
 
 def test_the_number_found_is_the_number_told(tmp_path: Path) -> None:
     run = run_of(tmp_path, counted(1), counted(2))
-    summary = summarise(run)[0]
+    summary = RunReport(run).summaries[0]
     assert summary.workers == 2
-    assert summarise(run)[1].is_at_equal_pace is False  # too few rounds, and not for another number of workers
-    assert "| pool | 2 | 100" in render(run, summarise(run), [])
+    assert (
+        RunReport(run).summaries[1].is_at_equal_pace is False
+    )  # too few rounds, and not for another number of workers
+    assert "| pool | 2 | 100" in render(RunReport(run), [])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_processes_are_told_by_role_and_name(role: Role, cell: str, tmp_path: Pa
     ]
     run = run_of(tmp_path, counted(1).model_copy(update={"processes": processes}), counted(2))
     first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
-    row = next(line for line in render(first, summarise(first), []).splitlines() if line.startswith("| pool | 2 ×"))
+    row = next(line for line in render(RunReport(first), []).splitlines() if line.startswith("| pool | 2 ×"))
     assert cell in row
 
 
@@ -84,19 +86,25 @@ def test_processes_of_which_no_program_is_known_have_no_row(tmp_path: Path) -> N
     unread = [ServerProcess(pid=1, born_s=1, role="worker", name="gunicorn")]
     run = run_of(tmp_path, counted(1).model_copy(update={"processes": unread}), counted(2))
     first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
-    assert "gunicorn" not in render(first, summarise(first), [])
+    assert "gunicorn" not in render(RunReport(first), [])
 
 
 def slow(block: int, p99_ms: float, seconds: int, changed: list[int]) -> TrialRecord:
     """A trial that took so long in the seconds in which workers changed, and 1 ms in the others."""
     made = counted(block, started=1, ended={"exit status 0": 1}, changed_seconds=changed)
     assert made.load
+    assert made.usage
     row = made.load.series[0]
     series = [
         row.model_copy(update={"end_s": number + 1.0, "p99_ms": p99_ms if number in changed else 1.0})
         for number in range(seconds)
     ]
-    return made.model_copy(update={"load": made.load.model_copy(update={"series": series})})
+    requests = sum(row.requests for row in series)
+    histogram = LatencyHistogram.merged(row.histogram for row in series).encode()
+    counts = {"requests": requests, "ok": requests, "started": requests, "histogram": histogram}
+    load = made.load.model_copy(update={"series": series, "duration_s": float(seconds), **counts})
+    usage = made.usage.model_copy(update={"series": made.usage.series * seconds})
+    return made.model_copy(update={"load": load, "usage": usage})
 
 
 def test_what_replacement_cost_is_told_where_there_are_seconds_enough(tmp_path: Path) -> None:
@@ -109,7 +117,8 @@ def test_what_replacement_cost_is_told_where_there_are_seconds_enough(tmp_path: 
 def test_requests_that_failed_are_counted_and_bad_trials_are_not(tmp_path: Path) -> None:
     made = counted(1, started=1, ended={"exit status 0": 1})
     assert made.load
-    load = made.load.model_copy(update={"errors": made.load.errors.model_copy(update={"read": 3}), "reconnected": 5})
+    errors = made.load.errors.model_copy(update={"read": 3})
+    load = made.load.model_copy(update={"errors": errors, "reconnected": 5, "started": made.load.started + 3})
     bad = counted(2, started=5, ended={"SIGSEGV": 5}).model_copy(update={"status": "invalid", "reason": "x"})
     said = whats(run_of(tmp_path, made.model_copy(update={"load": load}), bad))
     assert (

@@ -13,10 +13,10 @@ from harness.generator.load import Expectation, Request
 from harness.generator.result import Doubt, Errors
 from harness.record import NoiseFloor, Program, Run, SkippedTopology, read_run
 from harness.report.charts import CHARTS
-from harness.report.formats import FORMATS, Outcome
+from harness.report.formats import FORMATS
 from harness.report.html.page import render_html
 from harness.report.markdown import render
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.report.wrk import wrk_report
@@ -48,8 +48,8 @@ def reported(run: Run) -> Run:
 
 
 def text_of(run: Run) -> str:
-    summaries = summarise(run)
-    return render(run, summaries, list(CHARTS) if any(summary.trials for summary in summaries) else [])
+    report = RunReport(run)
+    return render(report, list(CHARTS) if any(summary.trials for summary in report.summaries) else [])
 
 
 def test_the_programs_that_were_run_are_named_in_every_report(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_the_programs_that_were_run_are_named_in_every_report(tmp_path: Path) ->
     made = made_run(tmp_path, scenario, [record(1, RAW, 100), record(1, TWO, 200)], programs=programs)
     said = ["puma 6.4.0: /opt/bin/puma, a link to /opt/lib/puma", "head: serve (version not asked): /opt/bin/serve"]
     assert all(f"| program | {words} |" in text_of(made) for words in said)
-    assert all(words in render_html(made, summarise(made)) for words in said)
-    told = json.loads(FORMATS["json"](Outcome.of(made, summarise(made))))["programs"]
+    assert all(words in render_html(RunReport(made)) for words in said)
+    told = json.loads(FORMATS["json"](RunReport(made)))["programs"]
     assert [(each["name"], each["version"], each["side"]) for each in told] == [
         ("puma", "6.4.0", None),
         ("serve", None, "head"),
@@ -287,7 +287,7 @@ def test_csv_is_tidy(run: Run, tmp_path: Path) -> None:
     assert list(trials["topology"]) == ["raw"] * 3 + ["cluster-2"] * 3
     assert list(trials["requests_per_s"].dropna()) == [100, 110, 105, 190, 9999]
     assert trials["latency_p99_ms"].isna().tolist() == [False] * 4 + [True, False]
-    (tmp_path / "summary.csv").write_text(summary_frame(summarise(run)).to_csv(index=False))
+    (tmp_path / "summary.csv").write_text(summary_frame(RunReport(run).summaries).to_csv(index=False))
     summary = pd.read_csv(tmp_path / "summary.csv", index_col="topology")
     assert summary.loc["cluster-2", "trials"] == 1
     assert summary.loc["cluster-2", "errors_timeout"] == 3

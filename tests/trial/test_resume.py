@@ -14,8 +14,7 @@ from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
 from harness.preparation import prepare, prepare_again
 from harness.record import Run, RunFolderError, TrialRecord, read_run
-from harness.report.findings import findings
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from harness.scenario import Scenario, ScenarioError, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.server.servers.serving import listen
@@ -318,5 +317,5 @@ def test_links_are_not_written_through(tmp_path: Path, name: str) -> None:
 
 def test_the_report_says_that_it_was_gone_on_with(tmp_path: Path) -> None:
     run = gone_on_with(interrupted(tmp_path, 3))
-    told = [finding.what for finding in findings(run, summarise(run))]
+    told = [finding.what for finding in RunReport(run).findings]
     assert any(what.startswith("The run was interrupted, and gone on with once, the last time ") for what in told)

@@ -9,7 +9,7 @@ from harness.report.capacity.document import render_capacity_json
 from harness.report.capacity.note import render_capacity
 from harness.report.charts.style import house_style, save
 from harness.report.html.page import render_html
-from harness.report.summary import summarise
+from harness.report.run_report import RunReport
 from harness.report.write import write_together
 
 
@@ -32,4 +32,4 @@ def _write_all(run: Run, found: list[Capacity], folder: Path) -> None:
             save(chart.draw(run, drawn), folder / "charts" / "capacity")
     (folder / "capacity.md").write_text(render_capacity(run, found), encoding="utf-8")
     (folder / "capacity.json").write_text(render_capacity_json(run, found), encoding="utf-8")
-    (folder / "report.html").write_text(render_html(run, summarise(run)), encoding="utf-8")
+    (folder / "report.html").write_text(render_html(RunReport(run)), encoding="utf-8")

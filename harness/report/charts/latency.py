@@ -2,7 +2,6 @@
 
 from matplotlib.figure import Figure
 
-from harness.analysis.measured import merged_latency
 from harness.record import Run
 from harness.report.charts.percentiles import draw_percentiles, scale_percentiles
 from harness.report.charts.style import MUTED, figure, look, name_lines
@@ -15,7 +14,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     axes = drawn.add_subplot()
     most = 1
     for index, summary in enumerate(summaries):
-        latencies, style = merged_latency(summary.trials), look(index)
+        latencies, style = summary.latencies, look(index)
         if latencies.total:
             draw_percentiles(
                 axes,

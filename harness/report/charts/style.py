@@ -34,6 +34,7 @@ RC: Final[Any] = {  # Any: matplotlib's stubs ask for a literal type of all its 
     "savefig.bbox": "tight",
     "svg.hashsalt": "harness",  # the same run draws the same bytes
     "svg.fonttype": "none",
+    "text.parse_math": False,  # what others wrote is text, whatever dollars are in it
 }
 
 

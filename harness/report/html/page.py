@@ -23,6 +23,7 @@ from harness.report.html.policy import content_security_policy
 from harness.report.html.room import Told, told
 from harness.report.html.trials import TrialRow, trial_rows
 from harness.report.markdown import facts, templates
+from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 
 MOST_BYTES: Final = 2_000_000  # so that a page can be sent, and opens at once
@@ -41,12 +42,13 @@ class Mark:
     shape: str
 
 
-def render_html(run: Run, summaries: list[TopologySummary]) -> str:
+def render_html(report: RunReport) -> str:
     """The report as one page that needs nothing but itself, of MOST_BYTES at most: charts that leave no room for trials
     are left to the pictures, and of the trials there is as much as fits. What it leaves out, the page says. The
     tables of as many topologies as there may be leave room for some."""
+    run, summaries = report.run, report.summaries
     marks = _marks(summaries)
-    known = facts(run, summaries) | {
+    known = facts(report) | {
         "style": Markup(_asset("report.css")),
         "shades": SHADES,
         "metrics": metrics_of(run.scenario.load),

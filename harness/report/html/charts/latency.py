@@ -9,7 +9,6 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Scatter, Step
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from harness.analysis.measured import merged_latency
 from harness.generator.latency import LatencyHistogram
 from harness.record import Run
 from harness.report.charts.percentiles import DECADE, PercentileLine, percentile_line, percentile_ticks, rarity_of
@@ -25,7 +24,7 @@ POINTS_A_DECADE: Final = 100  # more of them would stand closer than the dots of
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     """A step line a topology, as far as it has requests for."""
-    found = {summary.name: merged_latency(summary.trials) for summary in summaries}
+    found = {summary.name: summary.latencies for summary in summaries}
     lines = {name: percentile_line(latencies) for name, latencies in found.items() if latencies.total}
     most = max([1, *(latencies.total for latencies in found.values())])
     lowest = min((float(line.latency_ms.min()) for line in lines.values()), default=1.0)

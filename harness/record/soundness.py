@@ -1,0 +1,60 @@
+"""Whether a record says what a trial can have measured: its parts fit each other, and its histograms can be read."""
+
+from itertools import pairwise
+
+from harness.generator.latency import totals_of
+from harness.generator.result import LoadResult
+from harness.record.trial import TrialRecord, Usage
+
+
+def check_measured(record: TrialRecord) -> None:
+    """Raise ValueError, saying of which trial, where no trial can have measured this."""
+    load = record.load
+    if record.status == "ok" and not (load and load.latency_ms and load.requests_per_s > 0 and record.usage):
+        raise ValueError(f"{record.trial} is called good, and nothing was measured")
+    if load is None:
+        return
+    try:
+        _check_histograms(load)
+    except ValueError as error:
+        raise ValueError(f"a histogram of {record.trial} can't be read") from error
+    if not (_is_accounted_for(load) and _is_in_order(load) and _is_covered(load, record.usage)):
+        raise ValueError(f"{record.trial} does not add up")
+
+
+def _check_histograms(load: LoadResult) -> None:
+    """Raise ValueError where one can't be read, or does not hold what was counted."""
+    ended = load.requests + load.errors.timeout
+    whole, service, *seconds = totals_of(
+        [load.histogram, load.service_histogram, *(second.histogram for second in load.series)]
+    )
+    if whole != ended or service > ended:
+        raise ValueError("not of as many requests as ended")
+    if any(total < second.requests for total, second in zip(seconds, load.series, strict=True)):
+        raise ValueError("not of as many requests as ended in that second")
+
+
+def _is_accounted_for(load: LoadResult) -> bool:
+    """Return whether every request ended in one way."""
+    offered = load.offered
+    return (
+        load.started == load.ok + load.errors.total + load.unfinished
+        and load.requests == load.ok + load.errors.status + load.errors.body
+        and (load.requests > 0 or load.requests_per_s == 0)
+        and (offered is None or offered.due == offered.begun + offered.dropped)
+    )
+
+
+def _is_in_order(load: LoadResult) -> bool:
+    """Return whether the seconds follow each other within the window, and hold no more than it does."""
+    ends_s = [0.0, *(second.end_s for second in load.series)]
+    return (
+        all(before_s < after_s for before_s, after_s in pairwise(ends_s))
+        and all(end_s < load.duration_s for end_s in ends_s[:-1])
+        and sum(second.requests for second in load.series) <= load.requests
+    )
+
+
+def _is_covered(load: LoadResult, usage: Usage | None) -> bool:
+    """Return whether what was used is known of all seconds that may be left out, which are no more than half."""
+    return usage is None or len(usage.series) >= len(load.series) // 2
