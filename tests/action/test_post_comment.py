@@ -258,8 +258,10 @@ def test_pages_that_do_not_end_are_left(post: Post, github: GitHub) -> None:
 @pytest.mark.parametrize("sent", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"])
 def test_an_answer_that_does_not_end_is_left(post: Post, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr(post_comment, "MOST_S", 0.3)
+    began_s = time.monotonic()
     with trickling(sent) as post.api:
         assert post() == (1, "::error title=harness::No comment: not done within 0.3 s\n")
+    assert time.monotonic() - began_s < 10  # and not by the alarm of the tests, which is the same signal
 
 
 @contextmanager
