@@ -123,7 +123,7 @@ def _doubts_about_code(
             f"{run.path}: can't be gone on with: it was begun by an older harness, which did not record the state of"
             " what its commands run"
         )
-    now = take_fingerprint(run.scenario.topologies, programs)
+    now = redactor.as_written(take_fingerprint(run.scenario.topologies, programs))
     changes = list(before.changes(now))
     if code := [name for name in changes if not WRITTEN_BY_SERVERS.fullmatch(name)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: what its commands run has changed: {_few(code)}")
