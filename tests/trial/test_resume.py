@@ -204,7 +204,7 @@ def served(tmp_path: Path) -> Topology:
     (tmp_path / "service/linked").symlink_to(write(tmp_path / "away/deep/code.py", "code").parents[1])
     env = {"SETTINGS": f"file:{write(tmp_path / 'etc/settings', 'some')}", "PYTHONPATH": f"{tmp_path / 'lib'}:nowhere"}
     command = ("bin/server", "{port}", "--config=conf/app.ini")
-    return RAW.model_copy(update={"command": command, "env": env})
+    return RAW.model_copy(update={"command": command, "env": env, "public_env": tuple(env)})
 
 
 CHANGES: dict[str, str] = {  # file, and how the refusal names it
@@ -228,6 +228,16 @@ def test_other_code_is_refused_wherever_it_is(tmp_path: Path, file: str) -> None
     write(path, "#!/bin/SH\n")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert refusal(run).endswith(f"what its commands run has changed: {CHANGES[file].format(tmp_path)}")
+
+
+def test_code_whose_path_is_not_written_down_is_known_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = write(tmp_path / "plug-ins/one.py", "one")
+    monkeypatch.setenv("PLUG_INS", str(code.parent))
+    run = interrupted(tmp_path / "results", 2, RAW.model_copy(update={"pass_env": ("PLUG_INS",)}), TWO)
+    assert "plug-ins" not in (run.path / "fingerprint.json").read_text()
+    assert len(prepare_again(run, HERE).doubts) == 1
+    code.write_text("two")
+    assert refusal(run).endswith("has changed: (redacted)/one.py")
 
 
 def test_code_that_is_gone_is_refused(tmp_path: Path) -> None:
