@@ -13,6 +13,7 @@ verdict_of() { # exit code
     2) echo usage-error ;;
     3) echo gate-failed ;;
     4) echo inconclusive ;;
+    5) echo not-measured ;;
     130) echo interrupted ;;
     *) echo crashed ;;
     esac

@@ -11,8 +11,8 @@ from harness.revisions import Revision, checkouts, find_revision, snapshot, what
 from harness.scenario import Scenario, ScenarioError
 from harness.text import printable
 
-USUAL_GATES: Final = ("throughput < -5%",)
-USUAL_GATES_OF_A_RATE: Final = ("p99 > +10%",)  # where the requests/s are what was offered
+USUAL_GATES_OF_A_RATE: Final = ("p99 > +10%", "cpu_per_request > +5%", "errors > +0.1%", "memory > +10%")
+USUAL_GATES: Final = ("throughput < -5%", *USUAL_GATES_OF_A_RATE)  # under a rate the requests/s are what was offered
 
 
 def usual_gates(scenario: Scenario) -> tuple[str, ...]:

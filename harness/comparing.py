@@ -108,7 +108,7 @@ def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, au
         if (
             scenario.rounds is None
             and block in looks.after
-            and is_sure(comparisons, scenario.precision, _expected(scenario, records))
+            and is_sure(comparisons, scenario, _expected(scenario, records))
         ):
             return "sure"
     return "all rounds" if scenario.rounds is not None else "out of time"

@@ -98,9 +98,9 @@ class PlainDisplay:
         """One line with what all rounds say so far, by the metric that decides."""
         deciding = metrics_of(self._prepared.scenario.load)[0]
         said = [
-            f"{each.topology} {ratio_text(each.judgement.ratio)} {each.metric.word(each.verdict)}"
+            f"{each.topology} {ratio_text(each.pairs.evidence.estimate)} {each.metric.word(each.verdict)}"
             for each in comparisons.values()
-            if each.metric is deciding and each.ratio.low is not None
+            if each.metric is deciding and each.change.low is not None
         ]
         if said:
             line = f"after {rounds} rounds: {', '.join(said)}"

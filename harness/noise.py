@@ -27,7 +27,11 @@ def against_itself(scenario: Scenario) -> Scenario:
 def noise_floor(run: Run) -> NoiseFloor:
     """What the run of :func:`against_itself` scattered. Raises RunFolderError without two rounds that count."""
     comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
-    pairs = {metric: each.pairs for (_, metric), each in comparisons.items() if len(each.pairs) > 1}
+    pairs = {
+        metric: each.logs
+        for (_, metric), each in comparisons.items()
+        if each.logs and any(each.logs.logs) and len(each.logs) > 1
+    }
     if not pairs:
         raise RunFolderError(f"{run.path}: no noise floor: it takes two rounds in which both trials count")
     rounds = max(record.block for record in run.records)

@@ -104,8 +104,11 @@ def rate_text(rate_per_s: float) -> str:
 
 
 def size_text(size_bytes: float) -> str:
-    """A size with one decimal, in MiB, or in GiB from one of them up."""
-    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"
+    """Return a size with one decimal, in KiB, MiB or GiB; below one KiB in whole bytes."""
+    for unit, one in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size_bytes >= one:
+            return f"{size_bytes / one:.1f} {unit}"
+    return f"{size_bytes:.0f} B"
 
 
 def wrk_time(seconds: float) -> str:

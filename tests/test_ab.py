@@ -61,7 +61,7 @@ def test_a_slower_head_fails_and_is_told_in_a_comment(
     done = ab("--base", "before", "--rounds", "4", "--format", "github")
     assert done.exit_code == 3, done.stderr
     assert done.stdout.startswith("<!-- harness: page -->\n")
-    assert "**Slower.** `raw` slower, requests/s −" in done.stdout
+    assert "**Worse: requests/s" in done.stdout
     assert "with uncommitted changes" in done.stdout
     assert (tmp_path / "summary.md").read_text() == done.stdout
     run = read_run(tmp_path / "results" / "latest")

@@ -51,7 +51,7 @@ def test_a_verdict_has_its_ratio_and_figures(result: harness.Result) -> None:
     assert found.ratio is not None
     assert found.ratio.low is not None
     assert 1.9 < found.ratio.low < found.ratio.value < 2.0
-    assert found.verdict is Verdict.FASTER
+    assert found.verdict is Verdict.BETTER
     assert found.before is not None
     assert found.before.value == pytest.approx(102, rel=0.01)
     assert result.verdict("cluster-2", "errors").after is not None

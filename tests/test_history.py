@@ -107,22 +107,24 @@ def test_each_run_is_compared_with_the_one_before_it(tmp_path: Path) -> None:
     for day, rate_per_s in enumerate([1000, 1001, 700, 1100]):
         on_day(tmp_path, day, rate_per_s)
     rows = history_of(tmp_path).rows
-    assert rows[0].found is None
-    assert [row.found.verdict for row in rows[1:] if row.found] == [
+    assert rows[0].comparison is None
+    assert [row.comparison.verdict for row in rows[1:] if row.comparison] == [
         Verdict.INCONCLUSIVE,
-        Verdict.SLOWER,
-        Verdict.FASTER,
+        Verdict.WORSE,
+        Verdict.BETTER,
     ]
-    assert [row.found.ratio.value for row in rows[1:] if row.found] == pytest.approx([1.001, 0.7, 1100 / 700], abs=1e-3)
+    assert [row.comparison.change.value for row in rows[1:] if row.comparison] == pytest.approx(
+        [1.001, 0.7, 1100 / 700], abs=1e-3
+    )
 
 
-def test_less_cpu_per_request_is_cheaper_and_the_ratio_is_that_of_the_cpu(tmp_path: Path) -> None:
+def test_less_cpu_per_request_is_less_and_the_ratio_is_that_of_the_cpu(tmp_path: Path) -> None:
     on_day(tmp_path, 0, 1000)
     on_day(tmp_path, 1, 2000)
     _, row = history_of(tmp_path, metric="cpu_per_request").rows
-    assert row.found
-    assert row.found.ratio.value == pytest.approx(0.5, abs=0.01)
-    assert re.search(r"0\.50× \(0\.4\d–0\.5\d\) +cheaper", said(tmp_path, "--metric", "cpu_per_request"))
+    assert row.comparison
+    assert row.comparison.change.value == pytest.approx(0.5, abs=0.01)
+    assert re.search(r"0\.50× \(0\.4\d–0\.5\d\) +less", said(tmp_path, "--metric", "cpu_per_request"))
 
 
 def test_figures_that_are_all_the_same_are_equivalent(tmp_path: Path) -> None:
@@ -130,16 +132,16 @@ def test_figures_that_are_all_the_same_are_equivalent(tmp_path: Path) -> None:
     on_day(tmp_path, 0, 1000)
     on_day(tmp_path, 1, 1000)
     _, row = history_of(tmp_path, metric="p99").rows
-    assert row.found
-    assert row.found.verdict is Verdict.EQUIVALENT
+    assert row.comparison
+    assert row.comparison.verdict is Verdict.EQUIVALENT
 
 
 def test_one_round_is_listed_and_nothing_follows_from_it(tmp_path: Path) -> None:
     on_day(tmp_path, 0, 1000)
     on_day(tmp_path, 1, 500, rounds=1)
     _, row = history_of(tmp_path).rows
-    assert row.found
-    assert (row.found.verdict, row.found.ratio.low) == (Verdict.INCONCLUSIVE, None)
+    assert row.comparison
+    assert (row.comparison.verdict, row.comparison.change.low) == (Verdict.INCONCLUSIVE, None)
 
 
 def other_load(scenario: Scenario) -> Scenario:
@@ -168,10 +170,10 @@ def test_what_is_not_alike_is_listed_with_the_reason_and_not_compared(
     on_day(tmp_path, 1, 100, scenario=scenario, machine=machine)
     on_day(tmp_path, 2, 1000)
     first, odd, last = history_of(tmp_path).rows
-    assert (odd.apart, odd.found) == (reason, None)
+    assert (odd.apart, odd.comparison) == (reason, None)
     assert first.apart is None
-    assert last.found
-    assert last.found.ratio.value == pytest.approx(1.0)
+    assert last.comparison
+    assert last.comparison.change.value == pytest.approx(1.0)
     for form in ("text", "markdown", "html"):
         assert reason in " ".join(said(tmp_path, "--format", form).split())
 
@@ -183,8 +185,8 @@ def test_memory_that_was_counted_otherwise_is_not_compared(tmp_path: Path) -> No
     on_day(tmp_path, 2, 1000, pss_bytes=2**23)
     resident, _, last = history_of(tmp_path, metric="memory").rows
     assert resident.apart == "memory counted otherwise"
-    assert last.found
-    assert last.found.ratio.value == pytest.approx(0.5)
+    assert last.comparison
+    assert last.comparison.change.value == pytest.approx(0.5)
     assert [row.apart for row in history_of(tmp_path).rows] == [None] * 3
 
 

@@ -101,6 +101,8 @@ def test_rates_are_grouped(rate: float, text: str) -> None:
 def test_sizes_change_unit_at_a_gibibyte() -> None:
     assert size_text(41.2 * 2**20) == "41.2 MiB"
     assert size_text(23.5 * 2**30) == "23.5 GiB"
+    assert size_text(1536) == "1.5 KiB"
+    assert size_text(100) == "100 B"
 
 
 @pytest.mark.parametrize(

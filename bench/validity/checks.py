@@ -14,7 +14,7 @@ from bench.validity.worlds import METRICS, SCATTER, WORLDS, recorded
 from harness.stats.verdict import Verdict
 from servers.machine_repairman import throughput_per_s
 
-DIFFERENT: Final = (Verdict.FASTER, Verdict.SLOWER)
+DIFFERENT: Final = (Verdict.BETTER, Verdict.WORSE)
 RUNS_SAME, RUNS_SLOWER, RUNS_MUCH_SLOWER, RUNS_SCALING = 6000, 2000, 2000, 500
 SLOWER_BY_5: Final = float(np.log(0.95))
 SLOWER_BY_20: Final = float(np.log(0.80))
@@ -44,7 +44,7 @@ def slower() -> Iterator[Row]:
     """A slowdown of 5 %, within 30 blocks, where the machine scatters by 7 %."""
     for name, world in WORLDS.items():
         outcomes = simulated(world, SLOWER_BY_5, RUNS_SLOWER, seed=2)
-        seen = share(outcomes, "throughput", Verdict.SLOWER)
+        seen = share(outcomes, "throughput", Verdict.WORSE)
         is_asked = world is not recorded  # which scatters as it did
         asked = f"≥ 90 % at a scatter of {SCATTER:.0%}" if is_asked else "–"
         yield Row(f"{name}, 5 % slower: seen in throughput", f"{seen:.1%}", asked, seen >= 0.9 or not is_asked)
@@ -59,7 +59,7 @@ def much_slower() -> Iterator[Row]:
         is_asked = world is not recorded
         asked = f"≤ {MOST_BLOCKS // 2}, half of {MOST_BLOCKS}" if is_asked else "–"
         yield Row(f"{name}, 20 % slower: rounds", f"{blocks:.0f}", asked, blocks <= MOST_BLOCKS / 2 or not is_asked)
-        seen = share(outcomes, "throughput", Verdict.SLOWER)
+        seen = share(outcomes, "throughput", Verdict.WORSE)
         yield Row(f"{name}, 20 % slower: seen in throughput", f"{seen:.1%}", "≥ 90 %", seen >= 0.9)
         yield _coverage(f"{name}, 20 % slower", outcomes, "throughput")
 

@@ -9,12 +9,15 @@ from typing import Final
 import numpy as np
 
 from bench.validity.worlds import METRICS, Differences, World
+from harness.analysis.metrics import METRICS as JUDGED
+from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
-from harness.stats.sequential import ONCE, looks_until
-from harness.stats.verdict import MARGIN, Judgement, Rules, Verdict, judge
+from harness.stats.sequential import ONCE, Looks, looks_until
+from harness.stats.verdict import MARGIN, Judgement, Verdict, judge
 
 PRECISION: Final = 0.03  # what a scenario asks for when it says nothing
 MOST_BLOCKS: Final = 30
+MARGINS: Final = {each.name: each.margin for each in JUDGED if isinstance(each.margin, float)}
 RUNS_AT_A_TIME: Final = 20  # handed to one process: few enough that none is left with much when the others are done
 
 
@@ -29,17 +32,21 @@ class Outcome:
 
 def until_sure(differences: Differences, effect: float) -> Outcome:
     """With ``--rounds auto``: ``differences`` within 30 blocks, all metrics shifted by ``effect`` (a logarithm)."""
-    rules = Rules(MARGIN, looks_until(len(differences)))
-    for n in rules.looks.after:
-        found = _judged(differences, n, effect, rules)
-        if all(each.verdict is not Verdict.INCONCLUSIVE or (each.precision or 1) <= PRECISION for each in found):
+    looks = looks_until(len(differences))
+    for n in looks.after:
+        found = _judged(differences, n, effect, looks)
+        if all(map(_is_sure, found)):
             break
     return _outcome(n, found, effect)
 
 
 def all_rounds(differences: Differences, effect: float) -> Outcome:
     """With a fixed number of rounds."""
-    return _outcome(len(differences), _judged(differences, len(differences), effect, Rules(MARGIN, ONCE)), effect)
+    return _outcome(len(differences), _judged(differences, len(differences), effect, ONCE), effect)
+
+
+def _is_sure(found: Judgement) -> bool:
+    return found.verdict is not Verdict.INCONCLUSIVE or (found.evidence.precision or np.inf) <= PRECISION / MARGIN
 
 
 Judging = Callable[[Differences, float], Outcome]
@@ -68,14 +75,18 @@ def _simulated_once(world: World, effect: float, seed: int, judging: Judging, nu
     return judging(world(np.random.default_rng([seed, number]), MOST_BLOCKS), effect)
 
 
-def _judged(differences: Differences, blocks: int, effect: float, rules: Rules) -> list[Judgement]:
+def _judged(differences: Differences, blocks: int, effect: float, looks: Looks) -> list[Judgement]:
     logs = differences.metrics[:blocks] + effect
     paces = None if differences.paces is None else tuple(differences.paces[:blocks].tolist())
-    pairs = {metric: Paired(tuple(logs[:, column].tolist()), paces) for column, metric in enumerate(METRICS)}
-    return list(judge(pairs, rules).values())
+    evidence = {
+        metric: Ratios(Paired(tuple(logs[:, column].tolist()), paces), MARGINS.get(metric, MARGIN))
+        for column, metric in enumerate(METRICS)
+    }
+    return list(judge(evidence, looks).values())
 
 
 def _outcome(blocks: int, found: Sequence[Judgement], effect: float) -> Outcome:
     truth = float(np.exp(effect))
-    ends = [(each.ratio.low or 0.0, each.ratio.high or np.inf) for each in found]
+    estimates = [each.evidence.estimate for each in found]
+    ends = [(each.low or 0.0, each.high or np.inf) for each in estimates]
     return Outcome(blocks, tuple(each.verdict for each in found), tuple(low <= truth <= high for low, high in ends))

@@ -1,21 +1,32 @@
-"""One metric of one topology in two runs, which share no rounds."""
+"""The metrics of one topology in two runs, which share no rounds."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from harness.analysis.comparison import Pairs
 from harness.analysis.measured import Measured
-from harness.analysis.metrics import Metric
-from harness.stats.unpaired import Unpaired, judge_unpaired
+from harness.analysis.metrics import Metric, Scale
+from harness.stats.evidence import Evidence
+from harness.stats.unpaired import UnpairedDifferences, UnpairedRatios, UnpairedShares
 
 
 def figures_of(trials: Sequence[Measured], metric: Metric) -> tuple[float, ...]:
-    """One a trial, of those that support verdicts; a figure of zero has no ratio and is none."""
-    return tuple(figure for trial in trials if trial.supports_verdicts and (figure := metric.of(trial)))
+    """Return one figure a trial, of those of which it is sound; one of zero has no ratio and is none."""
+    found = [value for trial in trials if metric.is_sound(trial) and (value := metric.of(trial)) is not None]
+    return tuple(value for value in found if metric.scale is not Scale.RATIO or value > 0)
 
 
-def compare_across(before: Sequence[float], after: Sequence[float], metric: Metric, margin: float) -> Unpaired:
-    """The verdict on ``after``, and how many times the figure of ``before`` its own is (at least one trial each)."""
+def set_apart(metric: Metric, before: tuple[float, ...], after: tuple[float, ...], margin: float) -> Pairs:
+    """Return both sides' figures (at least one each) with what they show of a difference."""
+    return Pairs(metric, before, after, _evidence(metric, before, after, margin))
+
+
+def _evidence(metric: Metric, before: tuple[float, ...], after: tuple[float, ...], margin: float) -> Evidence:
+    if metric.scale is Scale.SHARE:
+        good_before, good_after = (tuple(1 - share for share in side) for side in (before, after))
+        return UnpairedShares(good_before, good_after, margin)
+    kind = UnpairedRatios if metric.scale is Scale.RATIO else UnpairedDifferences
     if metric.more_is_better:
-        return judge_unpaired(before, after, margin)
-    found = judge_unpaired(after, before, margin)
-    return replace(found, ratio=found.ratio.inverse())
+        return kind(before, after, margin)
+    if metric.scale is Scale.RATIO:
+        return kind(after, before, margin)
+    return kind(tuple(-value for value in before), tuple(-value for value in after), margin)

@@ -110,7 +110,7 @@ class Capacity:
         return cls(
             topology=topology,
             objectives=tuple(objectives),
-            ceilings=tuple(trial for trial in ceilings if trial.supports_verdicts),
+            ceilings=tuple(trial for trial in ceilings if not trial.is_generator_bound),
             probes=tuple(sorted(probes, key=lambda probe: probe.rate_per_s)),
             left_out=tuple(left_out),
         )

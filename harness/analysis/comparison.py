@@ -1,30 +1,73 @@
 """Every topology against the baseline, by every metric, judged together."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
+from typing import Final
 
 from harness.analysis.measured import Measured, Trials, median_workers, trials_of
-from harness.analysis.metrics import Metric, metrics_of
+from harness.analysis.metrics import Metric, Scale, metrics_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
-from harness.stats.estimate import Estimate, bootstrap_interval
+from harness.stats.estimate import Estimate, bootstrap_interval, difference_of, mean_over_trials, share_over_trials
+from harness.stats.evidence import Differences, Evidence, Ratios, Shares
 from harness.stats.paired import Paired
 from harness.stats.power import rounds_to_settle, smallest_effect
 from harness.stats.sequential import Looks
-from harness.stats.verdict import Judgement, Rules, Verdict, judge
+from harness.stats.verdict import Judgement, Verdict, judge
+
+MAX_EFFECT: Final = 1.0  # a smallest effect that is greater says no more than that nothing could be told
+MIN_ROUNDS: Final = 4  # with fewer, the scatter is hardly known
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The rounds in which both topologies have a sound figure of the metric: the figures ``before``, of the baseline,
+    and ``after``, round by round, and how much better the latter are (greater is better)."""
+
+    metric: Metric
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    evidence: Evidence
+
+    def __len__(self) -> int:
+        return len(self.evidence)
+
+    @cached_property
+    def change(self) -> Estimate:
+        """How many times the baseline's figure or, of a difference, by how much it is greater."""
+        estimate = self.evidence.estimate
+        if self.metric.more_is_better:
+            return estimate
+        return estimate.inverse() if self.metric.scale is Scale.RATIO else estimate.negated()
+
+    @cached_property
+    def figure_before(self) -> Estimate:
+        """The baseline's figure over these rounds."""
+        return mean_of(self.metric, self.before)
+
+    @cached_property
+    def figure_after(self) -> Estimate:
+        """The other's, at equal pace where the change is: so that it is the one before, changed so."""
+        found, before = mean_of(self.metric, self.after), self.figure_before.value
+        if self.metric.scale is Scale.RATIO:
+            return found.times(before * self.change.value / found.value)
+        return replace(found, value=before + self.change.value)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One topology against its baseline by one metric. ``pairs`` are the log-ratios, greater where it is better."""
+    """One topology against its baseline by one metric."""
 
     topology: str
-    metric: Metric
-    pairs: Paired
+    pairs: Pairs
     judgement: Judgement
-    margin: float
+
+    @property
+    def metric(self) -> Metric:
+        """By which they are compared."""
+        return self.pairs.metric
 
     @property
     def verdict(self) -> Verdict:
@@ -32,105 +75,167 @@ class Comparison:
         return self.judgement.verdict
 
     @property
-    def ratio(self) -> Estimate:
-        """How many times the baseline's figure."""
-        return self.judgement.ratio if self.metric.more_is_better else self.judgement.ratio.inverse()
+    def change(self) -> Estimate:
+        """How many times the baseline's figure or, of a difference, by how much it is greater."""
+        return self.pairs.change
 
     @property
     def is_settled(self) -> bool:
         """Whether there is a verdict."""
         return self.verdict is not Verdict.INCONCLUSIVE
 
+    @property
+    def logs(self) -> Paired | None:
+        """The log-ratios, greater where it is better; None of what is compared by differences."""
+        return self.pairs.evidence.pairs if isinstance(self.pairs.evidence, Ratios) else None
+
+    @property
+    def is_at_equal_pace(self) -> bool:
+        """Whether what the cores' own speed does is taken out of the change."""
+        return self.logs is not None and self.logs.is_adjusted
+
     @cached_property
     def bootstrap(self) -> tuple[float, float] | None:
-        """The ends of the ratio's interval by the bootstrap, to check the other by."""
-        ends = bootstrap_interval(self.pairs)
+        """The ends of the ratio's interval by the bootstrap, to check the other by; None of a difference."""
+        ends = bootstrap_interval(self.logs) if self.logs else None
         return ends if ends is None or self.metric.more_is_better else (1 / ends[1], 1 / ends[0])
 
     @property
     def smallest_effect(self) -> float | None:
-        """The least relative difference that so many blocks would have shown nine times out of ten (0.03 is 3 %)."""
-        level = self.judgement.level or self.judgement.last_level
-        return smallest_effect(self.pairs.at_equal_pace, level) if len(self.pairs) > 1 else None
+        """The least relative difference that so many rounds would have shown nine times out of ten (0.03 is 3 %); None
+        where that is more than the whole, or too few rounds can say."""
+        if self.logs is None or len(self.logs) < MIN_ROUNDS:
+            return None
+        found = smallest_effect(self.logs.at_equal_pace, self.judgement.level or self.judgement.last_level)
+        return found if found <= MAX_EFFECT else None
 
     @property
     def more_rounds(self) -> int | None:
-        """How many more blocks would probably settle it; None when that can't be told or is more than a thousand."""
-        if len(self.pairs) < 2:
+        """How many more rounds would probably settle it; None where that can't be told or is more than a thousand."""
+        if self.logs is None or len(self.logs) < MIN_ROUNDS:
             return None
-        return rounds_to_settle(self.pairs.at_equal_pace, self.margin, self.judgement.last_level)
+        margin = self.pairs.evidence.margin
+        return rounds_to_settle(self.logs.at_equal_pace, margin, self.judgement.last_level)
 
 
 Comparisons = Mapping[tuple[str, str], Comparison]  # by the names of topology and metric
 
 
-def rules_of(scenario: Scenario, looks: Looks) -> Rules:
-    """By what a run of the scenario is judged."""
-    return Rules(scenario.margin, looks)
-
-
 def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[TrialRecord]) -> Comparisons:
-    """Every comparison of the records: see :func:`compare_trials`."""
+    """Return every comparison of the records: see :func:`compare_trials`."""
     trials = trials_of(records, [topology.name for topology in scenario.topologies])
     return compare_trials(scenario, looks, trials)
 
 
-def compare_trials(scenario: Scenario, looks: Looks, all_trials: Trials) -> Comparisons:
-    """Every comparison that has at least one block. Trials in which the generator was the limit support none."""
-    pairs: dict[tuple[str, str], Paired] = {}
-    metrics = metrics_of(scenario.load)
+def compare_trials(scenario: Scenario, looks: Looks, trials: Trials) -> Comparisons:
+    """Return every comparison that has at least one round."""
+    pairs: dict[tuple[str, str], Pairs] = {}
     for baseline, topology in scenario.pairs:
-        before, trials = all_trials[baseline.name], all_trials[topology.name]
-        for metric in metrics:
-            if found := paired(before, trials, metric, are_alike(before, trials)):
+        before, after = trials[baseline.name], trials[topology.name]
+        for metric in metrics_of(scenario.load):
+            if found := pair_up(before, after, metric, scenario.margin, are_alike(before, after)):
                 pairs[topology.name, metric.name] = found
-    judgements = judge(pairs, rules_of(scenario, looks))
-    by_name = {metric.name: metric for metric in metrics}
+    judgements = judge({key: each.evidence for key, each in pairs.items()}, looks)
     return {
-        (topology, name): Comparison(topology, by_name[name], pairs[topology, name], judgement, scenario.margin)
+        (topology, name): Comparison(topology, pairs[topology, name], judgement)
         for (topology, name), judgement in judgements.items()
     }
 
 
 def judge_pair(
-    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, rules: Rules
+    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, margin: float, looks: Looks
 ) -> Judgement | None:
-    """The verdict on two topologies of which neither need be the baseline; None when no block holds both."""
-    found = paired(baseline, trials, metric, are_alike=False)
-    return judge({metric.name: found}, rules)[metric.name] if found else None
+    """Return the verdict on two topologies of which neither need be the baseline; None when no round holds both."""
+    found = pair_up(baseline, trials, metric, margin, are_alike=False)
+    return judge({metric.name: found.evidence}, looks)[metric.name] if found else None
 
 
 def are_alike(one: Sequence[Measured], other: Sequence[Measured]) -> bool:
     """Return whether two topologies had equally many workers in their trials, and so keep as many cores busy.
 
-    Then the pace of the cores is none of their own doing.
-
-    Where a core is half of a real one, more workers slow each other down, and that belongs to the comparison.
+    Then the pace of the cores is none of their own doing. Where a core is half of a real one, more workers slow each
+    other down, and that belongs to the comparison.
     """
     return bool(one) and bool(other) and median_workers(one) == median_workers(other)
 
 
-def paired(baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, are_alike: bool) -> Paired | None:
-    """How much better the trials are than those of the baseline, block by block where both count, and between alike
-    ones how much faster the cores were; None when there is no such block."""
-    before = {trial.block: trial for trial in baseline if trial.supports_verdicts}
-    logs, paces = list[float](), list[float]()
-    for trial in sorted(trials, key=lambda trial: trial.block):
-        other = before.get(trial.block)
-        if other is None or not trial.supports_verdicts:
-            continue
-        was, now = metric.of(other), metric.of(trial)
-        if was and now:  # a figure of zero has no ratio
-            logs.append(log(now / was) if metric.more_is_better else log(was / now))
-            if other.pace_us and trial.pace_us:
-                paces.append(log(other.pace_us / trial.pace_us))
-    if not logs:
+def pair_up(
+    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, margin: float, are_alike: bool
+) -> Pairs | None:
+    """Return the rounds in which both have a sound figure of the metric, None where there is none; between ``alike``
+    topologies at equal pace. ``margin`` is what holds where the metric has none of its own."""
+    of_baseline = {trial.block: trial for trial in baseline if metric.is_sound(trial)}
+    both = [
+        (of_baseline[trial.block], trial)
+        for trial in sorted(trials, key=lambda trial: trial.block)
+        if trial.block in of_baseline and metric.is_sound(trial)
+    ]
+    rounds = [
+        (before, was, after, now)
+        for before, after in both
+        if (was := metric.of(before)) is not None and (now := metric.of(after)) is not None
+        if metric.scale is not Scale.RATIO or (was > 0 and now > 0)  # a figure of zero has no ratio
+    ]
+    if not rounds:
         return None
-    return Paired(tuple(logs), tuple(paces) if are_alike and len(paces) == len(logs) else None)
+    figures = [(was, now) for _, was, _, now in rounds]
+    before, after = (tuple(each) for each in zip(*figures, strict=True))
+    kept = margin_of(metric, [trial for trial, *_ in rounds], margin)
+    if metric.scale is Scale.RATIO:
+        paces = _paces([(one, other) for one, _, other, _ in rounds]) if are_alike else None
+        return Pairs(metric, before, after, Ratios(Paired(_gains(metric, before, after, _log_ratio), paces), kept))
+    if metric.scale is Scale.SHARE:
+        good_before, good_after = (tuple(1 - share for share in shares) for shares in (before, after))
+        return Pairs(metric, before, after, Shares(good_before, good_after, kept))
+    return Pairs(metric, before, after, Differences(_gains(metric, before, after, _difference), kept))
 
 
-def is_sure(comparisons: Comparisons, precision: float, expected: int) -> bool:
-    """Whether all ``expected`` comparisons are there, and each has a verdict or is as precise as asked."""
+def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:
+    """Return the metric's mean over trials (at least one figure): geometric where figures are compared by ratios."""
+    if metric.scale is Scale.SHARE:
+        return share_over_trials(figures)
+    if metric.scale is Scale.DIFFERENCE:
+        return difference_of(figures)
+    return mean_over_trials(figures)
+
+
+def is_sure(comparisons: Comparisons, scenario: Scenario, expected: int) -> bool:
+    """Check that all ``expected`` comparisons are there, and each has a verdict or is as precise as the scenario asks:
+    what it says of the metric that decides is asked of the others in proportion to their margins."""
+    enough = scenario.precision / scenario.margin
     return len(comparisons) >= expected and all(
-        each.is_settled or (each.judgement.precision or float("inf")) <= precision for each in comparisons.values()
+        each.is_settled or (each.pairs.evidence.precision or float("inf")) <= enough for each in comparisons.values()
     )
+
+
+def margin_of(metric: Metric, baseline: Sequence[Measured], margin: float) -> float:
+    """Return within what the metric makes no difference, given trials of the baseline; ``margin`` where it has none of
+    its own."""
+    if metric.margin is None:
+        return margin
+    if isinstance(metric.margin, float):
+        return metric.margin
+    return sum(map(metric.margin, baseline)) / len(baseline)
+
+
+def _gains(
+    metric: Metric, before: Sequence[float], after: Sequence[float], by: Callable[[float, float], float]
+) -> tuple[float, ...]:
+    """Return by how much each figure is better than the one before it."""
+    return tuple(
+        by(was, now) if metric.more_is_better else by(now, was) for was, now in zip(before, after, strict=True)
+    )
+
+
+def _log_ratio(was: float, now: float) -> float:
+    return log(now / was)
+
+
+def _difference(was: float, now: float) -> float:
+    return now - was
+
+
+def _paces(rounds: Sequence[tuple[Measured, Measured]]) -> tuple[float, ...] | None:
+    """Return by how much the cores were faster in the second trial of each round; None where one is not known."""
+    known = [log(one.pace_us / other.pace_us) for one, other in rounds if one.pace_us and other.pace_us]
+    return tuple(known) if len(known) == len(rounds) else None

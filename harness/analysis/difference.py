@@ -5,24 +5,37 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from harness.analysis.across import compare_across, figures_of
+from harness.analysis.across import figures_of, set_apart
+from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.measured import Measured, measured
-from harness.analysis.metrics import ERRORS, Metric, metrics_of
-from harness.analysis.rows import Row, figure, shown_metrics
+from harness.analysis.metrics import Metric, metrics_of
+from harness.analysis.rows import Row, figure
 from harness.environment import differences
 from harness.record import Program, Run
+from harness.stats.sequential import ONCE
+from harness.stats.verdict import judge
 
 OF_THE_COMMIT: Final = ("git_commit", "git_changes", "git_dirty")  # which are what is compared
 
 
 def rows_across(base: Run, head: Run) -> list[Row]:
-    """Every figure of every topology of the head, beside that of the same name in the base; and of those that the head
-    does not have, that they were not measured."""
+    """Return every figure of every topology of the head, beside that of the same name in the base; and of those that
+    the head does not have, that they were not measured. All comparisons are judged together."""
+    names = dict.fromkeys(topology.title for run in (head, base) for topology in run.scenario.topologies)
+    trials = {name: _trials_of_both(base, head, name) for name in names}
+    pairs = dict[tuple[str, str], Pairs]()
+    for name, sides in trials.items():
+        for metric in metrics_of(head.scenario.load):
+            figures = [figures_of(side, metric) for side in sides]
+            if all(figures):
+                margin = margin_of(metric, sides[0], head.scenario.margin)
+                pairs[name, metric.name] = set_apart(metric, figures[0], figures[1], margin)
+    judged = judge({key: each.evidence for key, each in pairs.items()}, ONCE)
+    comparisons = {key: Comparison(key[0], pairs[key], judgement) for key, judgement in judged.items()}
     return [
-        _row(name, metric, *_trials_of_both(base, head, name), head.scenario.margin, metric in judged)
-        for judged in [metrics_of(head.scenario.load)]
-        for name in dict.fromkeys(topology.title for run in (head, base) for topology in run.scenario.topologies)
-        for metric in shown_metrics(head.scenario.load)
+        _row(name, metric, *trials[name], comparisons.get((name, metric.name)))
+        for name in names
+        for metric in metrics_of(head.scenario.load)
     ]
 
 
@@ -66,18 +79,14 @@ def _trials_of_both(base: Run, head: Run, title: str) -> tuple[list[Measured], l
 def _trials(run: Run, title: str) -> list[Measured]:
     """Of two commits in one run, those of the head."""
     names = [each.name for each in run.scenario.topologies if each.title == title]
-    return [trial for trial in measured(run.records, names[-1]) if trial.supports_verdicts] if names else []
+    return list(measured(run.records, names[-1])) if names else []
 
 
 def _row(
-    name: str, metric: Metric, before: Sequence[Measured], after: Sequence[Measured], margin: float, is_judged: bool
+    name: str, metric: Metric, before: Sequence[Measured], after: Sequence[Measured], found: Comparison | None
 ) -> Row:
     row = Row(name, "base", metric, figure(before, metric), figure(after, metric))
-    figures = figures_of(before, metric), figures_of(after, metric)
-    if metric is ERRORS or not all(figures):
-        return row
-    found = compare_across(*figures, metric, margin)
-    return replace(row, ratio=found.ratio, verdict=found.verdict if is_judged else None)
+    return replace(row, change=found.change, verdict=found.verdict, comparison=found) if found else row
 
 
 def warnings_of(base: Run, head: Run) -> Iterator[str]:

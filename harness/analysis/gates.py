@@ -3,14 +3,17 @@
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from harness.analysis.rows import Row, shown_metrics
+from harness.analysis.metrics import metrics_of
+from harness.analysis.rows import Row
 from harness.scenario import Gate, Scenario
 from harness.stats.estimate import Estimate
 
 
 class Outcome(enum.Enum):
-    """UNCERTAIN: the interval holds the limit, or there is none. What was not measured never passes."""
+    """UNCERTAIN: the interval holds the limit, or there is none. UNMEASURED: there is no figure. Neither has passed,
+    and neither has failed."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -18,10 +21,13 @@ class Outcome(enum.Enum):
     UNMEASURED = "not measured"
 
 
+WORST_FIRST: Final = (Outcome.FAILED, Outcome.UNMEASURED, Outcome.UNCERTAIN)
+
+
 @dataclass(frozen=True)
 class Ruling:
     """What one gate says of one topology. ``estimate`` is what was held against the limit: a figure or, for a relative
-    one, a ratio; None when there is none."""
+    one, a change; None when there is none."""
 
     gate: Gate
     row: Row
@@ -36,7 +42,7 @@ class Ruling:
 
 def inapplicable(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
     """Why some of them could never be ruled on in a run of the scenario, in words; without this they would pass."""
-    shown = {metric.name for metric in shown_metrics(scenario.load)}
+    shown = {metric.name for metric in metrics_of(scenario.load)}
     reasons = []
     for gate in gates:
         if gate.metric not in shown:
@@ -61,15 +67,15 @@ def rule(gates: Iterable[Gate], rows: Sequence[Row]) -> list[Ruling]:
 
 
 def verdict_on(rulings: Iterable[Ruling], strict: bool) -> Outcome:
-    """The worst of them; what is uncertain counts when it is ``strict``."""
+    """Return the worst of them: a failure, what was not measured, what can't be told. When ``strict``, all but what has
+    passed has failed."""
     found = {ruling.outcome for ruling in rulings}
-    if found & {Outcome.FAILED, Outcome.UNMEASURED}:
-        return Outcome.FAILED
-    return Outcome.UNCERTAIN if strict and Outcome.UNCERTAIN in found else Outcome.PASSED
+    worst = next((each for each in WORST_FIRST if each in found), Outcome.PASSED)
+    return Outcome.FAILED if strict and worst is not Outcome.PASSED else worst
 
 
 def _ruling(gate: Gate, row: Row) -> Ruling:
-    estimate = row.ratio if gate.is_relative else row.after
+    estimate = row.change if gate.is_relative else row.after
     return Ruling(gate, row, estimate, _outcome(gate, estimate, row.metric.more_is_better))
 
 

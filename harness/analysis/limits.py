@@ -178,7 +178,7 @@ def _starved(load: LoadResult, usage: Usage) -> str:
 
 RULES: Final[Sequence[tuple[Limit, Callable[[LoadResult, Usage], str | None]]]] = (
     (Limit.GENERATOR, _doubted),
-    (Limit.GENERATOR, _hogged),
+    (Limit.MACHINE, _hogged),
     (Limit.MACHINE, _stolen),
     (Limit.MACHINE, _throttled),
     (Limit.MACHINE, _disturbed),

@@ -29,6 +29,8 @@ class Measured:
     usage: Usage
     is_proportional: bool = False
     number_of_workers: int = 1  # that were declared or, where nobody did, found
+    ready_s: float | None = None
+    body_bytes: int | None = None
 
     @cached_property
     def steady(self) -> Steady | None:
@@ -71,6 +73,11 @@ class Measured:
         return self._requests / (self.load.duration_s - self._discarded[-1].end_s)
 
     @property
+    def good_per_s(self) -> float:
+        """Good responses per second."""
+        return self.requests_per_s * self.load.good_share
+
+    @property
     def p50_ms(self) -> float | None:
         """Half of the requests took longer; None when none ended."""
         return self.latency_ms.p50 if self.latency_ms else None
@@ -85,6 +92,11 @@ class Measured:
         """CPU of all the server's processes for one completed request."""
         warming_s = self.usage.series[self.discard_s - 1].all_cpu_s if self.discard_s else 0.0
         return (self.usage.cpu_s - warming_s) * MS_PER_S / self._requests
+
+    @property
+    def cpu_ms_per_good(self) -> float | None:
+        """The same for one good response; None where there was none."""
+        return self.cpu_ms_per_request / self.load.good_share if self.load.good_share else None
 
     @property
     def busy_cores(self) -> float:
@@ -122,6 +134,18 @@ class Measured:
         """The latter."""
         return self.usage.rss_bytes
 
+    @property
+    def growth_bytes_per_request(self) -> float | None:
+        """By how much its resident memory grew for each request from the first second of the steady part to the end;
+        None where there is no such time."""
+        rows, requests = (
+            self.usage.series[self.discard_s :],
+            sum(row.requests for row in self._rows[self.discard_s + 1 :]),
+        )
+        if len(rows) < 2 or not requests:
+            return None
+        return (sum(rows[-1].rss_bytes.values()) - sum(rows[0].rss_bytes.values())) / requests
+
     def memory_of(self, process: ProcessUsage) -> int:
         """That of one of its processes, in the same way."""
         return process.pss_bytes if self.is_proportional and process.pss_bytes is not None else process.rss_bytes
@@ -158,9 +182,9 @@ class Measured:
         return limit_of(self.load, self.usage)
 
     @property
-    def supports_verdicts(self) -> bool:
-        """Not when the generator was the limit: then its figures are not about the server."""
-        return self.limiting.limit is not Limit.GENERATOR
+    def is_generator_bound(self) -> bool:
+        """Whether the generator was the limit: then its speed is not about the server."""
+        return self.limiting.limit is Limit.GENERATOR
 
     @property
     def _rows(self) -> list[Second]:
@@ -194,7 +218,15 @@ def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Tria
     is_proportional = all(record.usage.pss_bytes is not None for record in sound if record.usage)
     for record in sound:
         if record.topology in found and record.rate_per_s is None and record.load and record.usage:
-            trial = Measured(record.block, record.load, record.usage, is_proportional, record.number_of_workers)
+            trial = Measured(
+                record.block,
+                record.load,
+                record.usage,
+                is_proportional,
+                record.number_of_workers,
+                record.ready_s,
+                record.body_bytes,
+            )
             found[record.topology].append(trial)
     return {topology: tuple(trials) for topology, trials in found.items()}
 

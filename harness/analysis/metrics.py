@@ -1,43 +1,104 @@
-"""What topologies are compared by."""
+"""What topologies are compared by: each metric with the difference that makes none, and what would make it doubtful."""
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.measured import Measured
+from harness.generator.result import DoubtKind
 from harness.scenario import ScenarioLoad
 from harness.stats.verdict import Verdict
 
 
+class Scale(enum.Enum):
+    """How two figures of a metric are compared: by their ratio or, where they may be zero, by their difference; shares
+    of requests by a permutation test."""
+
+    RATIO = "ratio"
+    DIFFERENCE = "difference"
+    SHARE = "share"
+
+
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a trial. ``of`` gives None where the trial does not have it; ``words`` say a verdict on it."""
+    """One figure of a trial. ``of`` gives None where the trial does not have it.
+
+    Differences within ``margin`` make none: a part of the baseline's figure or, where figures are compared by their
+    difference, one in the metric's unit, which may follow from the baseline's trials; None where the scenario's margin
+    holds. ``doubted_by`` are the doubts about the generator that touch it. ``better`` and ``worse`` say a verdict in
+    the metric's own words.
+    """
 
     name: str
     title: str
     unit: str
     more_is_better: bool
     of: Callable[[Measured], float | None]
-    better: str = "faster"
-    worse: str = "slower"
+    better: str
+    worse: str
+    margin: float | Callable[[Measured], float] | None = None
+    scale: Scale = Scale.RATIO
+    doubted_by: frozenset[DoubtKind] = frozenset()
 
     def word(self, verdict: Verdict) -> str:
-        """The verdict in this metric's word: more CPU per request is not slower, but dearer."""
-        return {Verdict.FASTER: self.better, Verdict.SLOWER: self.worse}.get(verdict, verdict.value)
+        """Return the verdict in this metric's word: more CPU per request is not slower, but more."""
+        return {Verdict.BETTER: self.better, Verdict.WORSE: self.worse}.get(verdict, verdict.value)
+
+    def is_sound(self, trial: Measured) -> bool:
+        """Check that no doubt about the generator touches this figure of the trial."""
+        return not self.doubted_by.intersection(doubt.kind for doubt in trial.load.doubts)
 
 
-THROUGHPUT: Final = Metric("throughput", "requests/s", "/s", True, lambda trial: trial.requests_per_s)
-P50: Final = Metric("p50", "p50", "ms", False, lambda trial: trial.p50_ms)
-P99: Final = Metric("p99", "p99", "ms", False, lambda trial: trial.p99_ms)
-CPU: Final = Metric(
-    "cpu_per_request", "CPU/request", "ms", False, lambda trial: trial.cpu_ms_per_request, "cheaper", "dearer"
+# A generator that is late measures its own lateness, and one that is busy holds a closed loop back. Neither changes
+# what the server pays for a request.
+OF_TIME: Final = frozenset[DoubtKind]({"busy", "stalled", "behind", "lagging"})
+
+MEMORY_MARGIN: Final = 0.05  # also of what it may grow in a whole window
+
+THROUGHPUT: Final = Metric(
+    "throughput",
+    "requests/s",
+    "/s",
+    True,
+    lambda trial: trial.good_per_s,
+    better="faster",
+    worse="slower",
+    doubted_by=OF_TIME,
 )
-MEMORY: Final = Metric("memory", "memory", "B", False, lambda trial: trial.memory_bytes, "smaller", "larger")
+P50: Final = Metric("p50", "p50", "ms", False, lambda trial: trial.p50_ms, "faster", "slower", doubted_by=OF_TIME)
+P99: Final = Metric(
+    "p99", "p99", "ms", False, lambda trial: trial.p99_ms, "faster", "slower", margin=0.1, doubted_by=OF_TIME
+)
+CPU: Final = Metric(
+    "cpu_per_request", "CPU/request", "ms", False, lambda trial: trial.cpu_ms_per_good, better="less", worse="more"
+)
+ERRORS: Final = Metric(
+    "errors", "errors", "", False, lambda trial: trial.error_share, "fewer", "more", margin=0.001, scale=Scale.SHARE
+)
+MEMORY: Final = Metric(
+    "memory", "memory", "B", False, lambda trial: trial.memory_bytes, "less", "more", margin=MEMORY_MARGIN
+)
+GROWTH: Final = Metric(
+    "memory_growth",
+    "memory growth/request",
+    "B",
+    False,
+    lambda trial: trial.growth_bytes_per_request,
+    "less",
+    "more",
+    margin=lambda trial: MEMORY_MARGIN * trial.memory_bytes / max(1.0, trial.load.requests),
+    scale=Scale.DIFFERENCE,
+)
+READY: Final = Metric(
+    "ready", "time until ready", "s", False, lambda trial: trial.ready_s, "sooner", "later", margin=0.25
+)
+BODY: Final = Metric("body", "body size", "B", False, lambda trial: trial.body_bytes, "smaller", "larger", margin=0.01)
 
-ERRORS: Final = Metric("errors", "errors", "", False, lambda trial: trial.error_share)
+METRICS: Final = (THROUGHPUT, P50, P99, CPU, ERRORS, MEMORY, GROWTH, READY, BODY)
 
 
 def metrics_of(load: ScenarioLoad) -> tuple[Metric, ...]:
-    """The primary metrics under this load, the one that decides first. The requests/s of an open loop are what was
-    offered, and p99 decides."""
-    return (P99, P50, CPU) if load.arrivals else (THROUGHPUT, P50, P99, CPU)
+    """Return the metrics that are judged under this load, the one that decides first. The requests/s of an open loop
+    are what was offered, and p99 decides."""
+    return (P99, P50, *METRICS[3:]) if load.arrivals else METRICS

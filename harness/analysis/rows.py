@@ -1,31 +1,44 @@
 """A run as rows: one figure of one topology, beside that of what it is compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.comparison import Comparison, Comparisons, paired
+from harness.analysis.comparison import Comparison, Comparisons, mean_of
 from harness.analysis.measured import Measured, Trials
-from harness.analysis.metrics import ERRORS, MEMORY, Metric, metrics_of
+from harness.analysis.metrics import Metric, Scale, metrics_of
 from harness.record import Run
-from harness.scenario import ScenarioLoad, Topology
-from harness.stats.estimate import Estimate, mean_over_trials, ratio_of, share_over_trials
+from harness.scenario import Topology
+from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Row:
-    """``after`` is the topology's figure, ``before`` its baseline's, both in the metric's unit; ``ratio`` is the one
-    over the other. None is what was not measured, and ``verdict`` also what is told and not judged. A baseline has a
-    row of its own, without another (``baseline`` None)."""
+    """``after`` is the topology's figure, ``before`` its baseline's, both in the metric's unit; ``change`` is the one
+    over the other or, of a metric that is compared by differences, the one less the other.
+
+    All come from the same rounds, so that the one before, changed so, is the one after. None is what was not measured.
+    A baseline has a row of its own, without another (``baseline`` None), over all its trials.
+    """
 
     topology: str
     baseline: str | None
     metric: Metric
     before: Estimate | None
     after: Estimate | None
-    ratio: Estimate | None = None
+    change: Estimate | None = None
     verdict: Verdict | None = None
     comparison: Comparison | None = None
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """The change, where it is a ratio."""
+        return self.change if self.metric.scale is Scale.RATIO else None
+
+    @property
+    def difference(self) -> Estimate | None:
+        """The change, where it is a difference."""
+        return None if self.metric.scale is Scale.RATIO else self.change
 
     @property
     def word(self) -> str:
@@ -33,56 +46,38 @@ class Row:
         return self.metric.word(self.verdict) if self.verdict else ""
 
 
-def shown_metrics(load: ScenarioLoad) -> tuple[Metric, ...]:
-    """Those that are judged, the one that decides first, and then those that are told."""
-    return (*metrics_of(load), MEMORY, ERRORS)
-
-
-def rows_of(run: Run, all_trials: Trials, comparisons: Comparisons) -> list[Row]:
-    """Every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
-    sound = {name: [trial for trial in trials if trial.supports_verdicts] for name, trials in all_trials.items()}
-    metrics, rows = shown_metrics(run.scenario.load), list[Row]()
+def rows_of(run: Run, trials: Trials, comparisons: Comparisons) -> list[Row]:
+    """Return every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
+    metrics, rows = metrics_of(run.scenario.load), list[Row]()
     if not run.scenario.is_of_two_commits:
         baseline = run.scenario.baseline
-        rows += [Row(baseline.title, None, each, None, figure(sound[baseline.name], each)) for each in metrics]
+        rows += [Row(baseline.title, None, each, None, figure(trials[baseline.name], each)) for each in metrics]
     for before, after in run.scenario.pairs:
         for metric in metrics:
-            rows.append(_row(sound, before, after, metric, comparisons.get((after.name, metric.name))))
+            rows.append(_row(trials, before, after, metric, comparisons.get((after.name, metric.name))))
     against = "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name
     return rows + [Row(each.name, against, metric, None, None) for each in run.info.skipped for metric in metrics]
 
 
 def figure(trials: Sequence[Measured], metric: Metric) -> Estimate | None:
-    """The metric over the trials; None where they do not have it."""
-    values = [value for trial in trials if (value := metric.of(trial)) is not None]
-    if not values:
-        return None
-    return share_over_trials(values) if metric is ERRORS else mean_over_trials(values)
+    """Return the metric over those trials of which it is sound; None where there is none."""
+    values = [value for trial in trials if metric.is_sound(trial) and (value := metric.of(trial)) is not None]
+    return mean_of(metric, values) if values else None
 
 
-def _row(
-    sound: Mapping[str, Sequence[Measured]],
-    before: Topology,
-    after: Topology,
-    metric: Metric,
-    comparison: Comparison | None,
-) -> Row:
-    trials = sound[before.name], sound[after.name]
+def _row(trials: Trials, before: Topology, after: Topology, metric: Metric, comparison: Comparison | None) -> Row:
+    baseline = "base" if before.side else before.name
+    if comparison is None:
+        was, now = (figure(trials[each.name], metric) for each in (before, after))
+        return Row(after.title, baseline, metric, was, now)
+    pairs = comparison.pairs
     return Row(
         topology=after.title,
-        baseline="base" if before.side else before.name,
+        baseline=baseline,
         metric=metric,
-        before=figure(trials[0], metric),
-        after=figure(trials[1], metric),
-        ratio=comparison.ratio if comparison else _ratio(*trials, metric),
-        verdict=comparison.verdict if comparison else None,
+        before=pairs.figure_before,
+        after=pairs.figure_after,
+        change=pairs.change,
+        verdict=comparison.verdict,
         comparison=comparison,
     )
-
-
-def _ratio(before: Sequence[Measured], after: Sequence[Measured], metric: Metric) -> Estimate | None:
-    """Of what is told and not judged."""
-    pairs = paired(before, after, metric, are_alike=False)
-    if pairs is None:
-        return None
-    return ratio_of(pairs) if metric.more_is_better else ratio_of(pairs).inverse()

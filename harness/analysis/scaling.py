@@ -72,7 +72,8 @@ def _families(
 def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[Measured]]:
     """Those of the rounds in which all count, round by round; empty where there is no such round."""
     by_block = {
-        workers: {trial.block: trial for trial in found if trial.supports_verdicts} for workers, found in trials.items()
+        workers: {trial.block: trial for trial in found if THROUGHPUT.is_sound(trial)}
+        for workers, found in trials.items()
     }
     common = sorted(set.intersection(*map(set, by_block.values()))) if by_block else []
     return {workers: [found[block] for block in common] for workers, found in by_block.items()} if common else {}

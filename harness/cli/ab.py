@@ -44,8 +44,8 @@ def ab_command(
 ) -> None:
     """Say whether one commit is slower than another: check both out, and measure them in turn, pair by pair.
 
-    Without a gate, it fails when the head serves 5 % fewer requests per second or, under a rate, when its p99 is 10 %
-    longer.
+    Without a gate, it fails when the head serves 5 % fewer requests per second (not under a rate), its p99 is 10 %
+    longer, a request takes 5 % more CPU, it holds 10 % more memory, or 0.1 % more of all requests fail.
     """
     console = form.console()
     overrides = {

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES: Final = (
     "Exit codes: 0 fine; 1 some trials failed or are invalid, none counts, or records were left out; 2 the input can't"
-    " be used, or nothing could be measured with it; 3 a gate failed; 4 with --strict, a gate can't be ruled on for"
-    " certain; 130 interrupted, what was measured is kept and reported."
+    " be used, or nothing could be measured with it; 3 a gate failed; 4 none failed, and what one of them limits can't"
+    " be told; 5 or was not measured; 130 interrupted, what was measured is kept and reported."
 )
 
 
@@ -49,9 +49,9 @@ class Format(StrEnum):
 
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(metavar="LIMIT", help="A gate: 'throughput < -5%', 'p99 < 250ms', 'errors > 0.1%'; repeatable."),
+    typer.Option(metavar="LIMIT", help="A gate: 'throughput < -5%', 'p99 < 250ms', 'errors > +0.1%'; repeatable."),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="What a gate can't rule on for certain ends with 4.")]
+Strict = Annotated[bool, typer.Option("--strict", help="What can't be told or was not measured is a failed gate too.")]
 Form = Annotated[Format, typer.Option("--format", help="What is printed at the end.")]
 
 
@@ -144,7 +144,8 @@ def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
     if run.left_out:
         _say(f"records were left out: {'; '.join(run.left_out[:MOST_TOLD])}{'; …' * (len(run.left_out) > MOST_TOLD)}")
     is_sound = not run.left_out and all(record.status == "ok" for record in run.records)
-    return gate_code(run.scenario, rulings) or (0 if is_sound else 1)
+    code = gate_code(run.scenario, rulings)
+    return code if is_sound or code in (3, 5) else 1
 
 
 def has_answers(run: Run) -> bool:
@@ -166,7 +167,9 @@ def _say(text: str) -> None:
 
 
 def gate_code(scenario: Scenario, rulings: "Sequence[Ruling]") -> int:
-    """0, 3 or 4."""
+    """Return 0, 3, 4 or 5."""
     from harness.analysis.gates import Outcome, verdict_on
 
-    return {Outcome.FAILED: 3, Outcome.UNCERTAIN: 4}.get(verdict_on(rulings, scenario.gate.strict), 0)
+    return {Outcome.FAILED: 3, Outcome.UNCERTAIN: 4, Outcome.UNMEASURED: 5}.get(
+        verdict_on(rulings, scenario.gate.strict), 0
+    )

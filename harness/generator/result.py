@@ -8,6 +8,8 @@ from harness.generator.latency import LatencySummary, Spread
 from harness.ranges import Amount, Count, PositiveAmount
 from harness.text import Printable
 
+DoubtKind = Literal["busy", "stalled", "behind", "lagging"]
+
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -71,7 +73,7 @@ class Offered(_Data):
 class Doubt(_Data):
     """A reason to take the generator, and not the server, for what was measured."""
 
-    kind: Literal["busy", "stalled", "behind", "lagging"]
+    kind: DoubtKind
     what: Printable
     advice: Printable
 
@@ -167,6 +169,11 @@ class LoadResult(_Data):
     def reconnected_share(self) -> float:
         """Requests that were sent again, as a part of all."""
         return self.reconnected / self.started if self.started else 0.0
+
+    @property
+    def good_share(self) -> float:
+        """Good responses, as a part of all that were complete."""
+        return self.ok / self.requests if self.requests else 0.0
 
     @property
     def error_share(self) -> float:

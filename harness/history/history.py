@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
-from harness.analysis.across import compare_across
+from harness.analysis.across import set_apart
+from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.metrics import MEMORY, Metric, metrics_of
 from harness.history.alike import why_apart
 from harness.history.runs import METRICS, PastRun
 from harness.scenario import ScenarioError
 from harness.stats.changes import change_points, levels
 from harness.stats.estimate import Estimate, mean_over_trials
-from harness.stats.unpaired import Unpaired
+from harness.stats.sequential import ONCE
+from harness.stats.verdict import judge
 
 UNMEASURED: Final = "not measured"
 OTHER_MEMORY: Final = "memory counted otherwise"
@@ -20,13 +23,14 @@ OTHER_MEMORY: Final = "memory counted otherwise"
 
 @dataclass(frozen=True)
 class Row:
-    """One run. ``estimate`` is None where nothing was measured, ``apart`` why it is not compared; ``found`` is what it
-    differs by from the compared run before it, of which there is none for the first."""
+    """One run. ``estimate`` is None where nothing was measured, ``apart`` why it is not compared;
+    ``comparison`` is that with the compared run before it, of which there is none for the first. All comparisons of a
+    series are judged together."""
 
     run: PastRun
     estimate: Estimate | None
     apart: str | None = None
-    found: Unpaired | None = None
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -111,19 +115,30 @@ def _history(runs: Sequence[PastRun], topology: str | None, metric: str | None) 
 
 def _rows(runs: Sequence[PastRun], topology: str, metric: Metric) -> Iterator[Row]:
     reference = _reference(runs, topology, metric)
-    before: tuple[float, ...] = ()
+    apart = {run.name: _why_apart(run, reference, topology, metric) for run in runs}
+    comparisons = _compare([run for run in runs if apart[run.name] is None], topology, metric)
     for run in runs:
         figures = run.figures_of(topology, metric)
         estimate = mean_over_trials(figures) if figures else None
-        apart = why_apart(run, reference, topology) or (None if figures else UNMEASURED)
-        if metric is MEMORY and run.is_proportional != reference.is_proportional:
-            apart = apart or OTHER_MEMORY
-        if apart:
-            yield Row(run, estimate, apart)
-            continue
-        found = compare_across(before, figures, metric, run.scenario.margin) if before else None
-        yield Row(run, estimate, found=found)
-        before = figures
+        yield Row(run, estimate, apart[run.name], comparisons.get(run.name))
+
+
+def _why_apart(run: PastRun, reference: PastRun, topology: str, metric: Metric) -> str | None:
+    if why := why_apart(run, reference, topology):
+        return why
+    if not run.figures_of(topology, metric):
+        return UNMEASURED
+    return OTHER_MEMORY if metric is MEMORY and run.is_proportional != reference.is_proportional else None
+
+
+def _compare(runs: Sequence[PastRun], topology: str, metric: Metric) -> dict[str, Comparison]:
+    """Return the comparison of each run with the one before it, by name: a family, whose level they share."""
+    pairs = dict[str, Pairs]()
+    for before, run in pairwise(runs):
+        was, now = (each.figures_of(topology, metric) for each in (before, run))
+        pairs[run.name] = set_apart(metric, was, now, margin_of(metric, (), run.scenario.margin))
+    judgements = judge({name: each.evidence for name, each in pairs.items()}, ONCE)
+    return {name: Comparison(topology, pairs[name], judgement) for name, judgement in judgements.items()}
 
 
 def _reference(runs: Sequence[PastRun], topology: str, metric: Metric) -> PastRun:

@@ -148,7 +148,7 @@ def _is_proportional(trials: Sequence[Measured]) -> bool:
 
 def _found(topology: Topology, trials: Sequence[Measured]) -> Carried | Refused:
     """What it carries, or why that is not known."""
-    telling = [trial for trial in trials if trial.supports_verdicts]
+    telling = [trial for trial in trials if not trial.is_generator_bound]
     if not trials:
         why, advice = "No trial of it counts.", "Look for why in the report of the run, and measure it again."
         return Refused(topology.name, why, advice)

@@ -9,7 +9,7 @@ from harness.analysis.gates import Ruling
 from harness.analysis.metrics import metrics_of
 from harness.analysis.rows import Row
 from harness.record import Run
-from harness.report.changes import figure_text, row_change_text
+from harness.report.changes import row_change_text
 from harness.report.findings import Finding
 from harness.report.markdown import noise_text, plan_text, templates
 from harness.report.offer import offer_text, placement_text
@@ -53,7 +53,7 @@ def _render(
 ) -> str:
     scenario, two = run.scenario, run.scenario.is_of_two_commits
     return (
-        templates({"change": row_change_text, "figure": figure_text})
+        templates({"row_change": row_change_text})
         .get_template("comment.md.j2")
         .render(
             marker=marker(run),

@@ -10,7 +10,8 @@ from rich.table import Table
 from harness.analysis.gates import Ruling
 from harness.analysis.rows import Row
 from harness.record import Run
-from harness.report.changes import answer, figure_text, row_change_text, ruling_text
+from harness.report.answer import answer
+from harness.report.changes import figure_text, row_change_text, ruling_text
 from harness.report.markdown import templates
 from harness.report.markup import code, plain
 
@@ -19,7 +20,7 @@ def render_difference_markdown(
     base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
 ) -> str:
     """GitHub's Markdown, fit for a comment."""
-    found = templates({"change": row_change_text, "figure": figure_text})
+    found = templates({"row_change": row_change_text})
     return found.get_template("difference.md.j2").render(
         base=base, head=head, warnings=warnings, rows=rows, rulings=rulings, answer=answer(rows)
     )

@@ -255,7 +255,7 @@ def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
         f"`{each.topology}` {each.metric.title}"
         for summary in summaries
         for each in summary.comparisons
-        if each.verdict in (Verdict.FASTER, Verdict.SLOWER)
+        if each.verdict in (Verdict.BETTER, Verdict.WORSE)
         and each.bootstrap
         and each.bootstrap[0] <= 1 <= each.bootstrap[1]
     ]

@@ -92,8 +92,11 @@ def _table(history: History) -> Table:
             Text(commit_text(row.run)),
             str(row.estimate.n) if row.estimate else "–",
             figure_text(row.estimate, history.metric),
-            ratio_text(row.found.ratio) if row.found else "",
-            Text(verdict_text(row, history.metric), style=VERDICT_STYLES[row.found.verdict] if row.found else "dim"),
+            ratio_text(row.comparison.change) if row.comparison else "",
+            Text(
+                verdict_text(row, history.metric),
+                style=VERDICT_STYLES[row.comparison.verdict] if row.comparison else "dim",
+            ),
             style="bold" if is_change else "",
         )
     return table
@@ -118,7 +121,7 @@ def commit_text(run: PastRun) -> str:
 
 def verdict_text(row: Row, metric: Metric) -> str:
     """In the metric's word, or why there is none."""
-    return metric.word(row.found.verdict) if row.found else row.apart or "the first"
+    return metric.word(row.comparison.verdict) if row.comparison else row.apart or "the first"
 
 
 def column_title(metric: Metric) -> str:

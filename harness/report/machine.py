@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
-from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from pydantic import BaseModel
 
 from harness.analysis.gates import Outcome, Ruling, verdict_on
@@ -38,7 +38,8 @@ class Figure(BaseModel):
 
 
 class Change(BaseModel):
-    """One figure of one topology beside its baseline's, in ``unit``; ``ratio`` is the one over the other."""
+    """One figure of one topology beside its baseline's, in ``unit``; ``ratio`` is the one over the other or, of a
+    metric that may be zero, ``difference`` the one less the other."""
 
     topology: str
     baseline: str | None
@@ -47,6 +48,7 @@ class Change(BaseModel):
     before: Figure | None
     after: Figure | None
     ratio: Figure | None
+    difference: Figure | None
     verdict: str | None
 
 
@@ -139,7 +141,8 @@ def _change(row: Row) -> Change:
         before=Figure.of(row.before),
         after=Figure.of(row.after),
         ratio=Figure.of(row.ratio),
-        verdict=row.verdict.value if row.verdict else None,
+        difference=Figure.of(row.difference),
+        verdict=row.word or None,
     )
 
 
@@ -150,16 +153,18 @@ def render_csv(rows: Sequence[Row]) -> str:
     return safe_frame(rows_of_text).to_csv(index=False)
 
 
+_RESULTS: Final = {Outcome.FAILED: Failure, Outcome.UNMEASURED: Error, Outcome.UNCERTAIN: Skipped}
+
+
 def render_junit(scenario: Scenario, rulings: Sequence[Ruling], unsound: Sequence[TrialRecord] = ()) -> str:
     """A test case for each gate on each topology, and one for each trial that does not count."""
     suite = TestSuite(f"harness.{scenario.name}")
     for ruling in rulings:
         case = TestCase(f"{ruling.topology}: {ruling.gate.text}", classname=suite.name)
         said = ruling_text(ruling).replace("**", "")
-        if ruling.outcome in (Outcome.FAILED, Outcome.UNMEASURED):
-            case.result = [Failure(said)]
-        elif ruling.outcome is Outcome.UNCERTAIN:
-            case.result = [Failure(said) if scenario.gate.strict else Skipped(said)]
+        if ruling.outcome is not Outcome.PASSED:
+            kind = Failure if scenario.gate.strict else _RESULTS[ruling.outcome]
+            case.result = [kind(said)]
         suite.add_testcase(case)
     for record in unsound:
         case = TestCase(record.trial, classname=suite.name)

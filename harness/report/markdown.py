@@ -6,9 +6,9 @@ from typing import Final
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
-from harness.analysis.metrics import metrics_of
+from harness.analysis.metrics import ERRORS, metrics_of
 from harness.record import EndReason, NoiseFloor, Run
-from harness.report.changes import ruling_text
+from harness.report.changes import change_text, figure_text, ruling_text
 from harness.report.documented import documented_rows
 from harness.report.environment import environment_rows
 from harness.report.headline import ratio_text
@@ -50,6 +50,8 @@ def facts(report: RunReport) -> dict[str, object]:
         "placement": placement_text(run.info.placement, run.scenario, run.environment),
         "summaries": summaries,
         "comparisons": [each for summary in summaries for each in summary.comparisons],
+        "rows": report.rows,
+        "margins": margins_text(run),
         "is_proportional": is_proportional(summaries),
         "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
         "scaling": report.scaling,
@@ -93,9 +95,21 @@ def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
         "decimals": decimals_text,
         "limit": limit_text,
         "ruling": ruling_text,
+        "shown": figure_text,
+        "change": lambda change, metric: change_text(metric, change),
         **filters,
     }
     return found
+
+
+def margins_text(run: Run) -> str:
+    """Return within what each metric makes no difference, in words."""
+    margins = {metric.title: metric.margin or run.scenario.margin for metric in metrics_of(run.scenario.load)}
+    return ", ".join(
+        f"{title} ±{percent_text(margin)}{' of all requests' if title == ERRORS.title else ''}"
+        for title, margin in margins.items()
+        if isinstance(margin, float)
+    )
 
 
 def looks_text(run: Run) -> str:
@@ -149,8 +163,10 @@ def rate_interval_text(rate: Estimate, unit: str = "") -> str:
     return f"{value} ({rate_text(rate.low)}–{rate_text(rate.high)})"
 
 
-def interval_text(estimate: Estimate, decimals: int = 0) -> str:
-    """``1,530 (1,498–1,562)``; without the interval when there is none."""
+def interval_text(estimate: Estimate | None, decimals: int = 0) -> str:
+    """Return ``1,530 (1,498–1,562)``; without the interval when there is none, a dash without either."""
+    if estimate is None:
+        return "–"
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:,.{decimals}f}"
     return f"{estimate.value:,.{decimals}f} ({estimate.low:,.{decimals}f}–{estimate.high:,.{decimals}f})"

@@ -34,7 +34,7 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
             scatter, at_equal_pace = floor.scatter[metric.name], floor.scatter_at_equal_pace.get(metric.name)
             table.add_row(
                 metric.title,
-                ratio_text(comparison.ratio),
+                ratio_text(comparison.change),
                 "–" if at_equal_pace is None else percent_text(at_equal_pace),
                 percent_text(scatter),
                 *detectable_texts(floor, scatter),

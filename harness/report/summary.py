@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.balance import skew_of
-from harness.analysis.comparison import Comparison, Comparisons, paired
+from harness.analysis.comparison import Comparison, Comparisons
 from harness.analysis.measured import Measured, Trials, are_oversubscribed, median_workers, merged_latency
-from harness.analysis.metrics import CPU, MEMORY
+from harness.analysis.metrics import CPU, MEMORY, P99, THROUGHPUT, Metric
 from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import Errors, Offered
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
 from harness.stats.balance import Skew
-from harness.stats.estimate import Estimate, mean_over_trials, ratio_of
+from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.verdict import Verdict
 
 
@@ -33,7 +33,6 @@ class TopologySummary:
     cpu_ms_per_request: Estimate | None = None
     memory_bytes: float | None = None
     rss_bytes: float | None = None
-    memory_ratio: Estimate | None = None  # to the baseline's; None for the baseline itself
     server_cores: float | None = None  # busy on average
     generator_cores: float | None = None
     offers: tuple[Offered, ...] = ()  # of each trial; none in a closed loop
@@ -56,19 +55,20 @@ class TopologySummary:
 
     @property
     def ratio(self) -> Estimate | None:
-        """How many times as fast as the baseline, by the metric that decides; None for the baseline itself."""
-        return self.comparisons[0].judgement.ratio if self.comparisons else None
+        """How many times as fast as the baseline, by the metric that decides; None for the baseline itself, and where
+        no round tells."""
+        return self.comparisons[0].pairs.evidence.estimate if self._is_decided else None
 
     @property
     def verdict(self) -> Verdict | None:
         """On the metric that decides."""
-        return self.comparisons[0].verdict if self.comparisons else None
+        return self.comparisons[0].verdict if self._is_decided else None
 
     @property
     def verdict_text(self) -> str:
         """The verdict in a word or two, also where there is none."""
         if self.verdict is not None:
-            return self.verdict.value
+            return self.comparisons[0].metric.word(self.verdict)
         if not self.trials:
             return "not measured"
         return "baseline" if self.topology.baseline else "no verdict"
@@ -76,7 +76,7 @@ class TopologySummary:
     @property
     def is_at_equal_pace(self) -> bool:
         """Whether what the cores' own speed does is taken out of its ratios."""
-        return any(each.pairs.is_adjusted for each in self.comparisons)
+        return any(each.is_at_equal_pace for each in self.comparisons)
 
     @property
     def error_share(self) -> float:
@@ -93,7 +93,24 @@ class TopologySummary:
     @property
     def cpu_ratio(self) -> Estimate | None:
         """CPU per request, as a multiple of the baseline's."""
-        return next((each.ratio for each in self.comparisons if each.metric is CPU), None)
+        return self._change(CPU)
+
+    @property
+    def memory_ratio(self) -> Estimate | None:
+        """Memory, as a multiple of the baseline's."""
+        return self._change(MEMORY)
+
+    def comparison(self, metric: Metric) -> Comparison | None:
+        """Return that by the metric; None for the baseline itself, and where no round tells."""
+        return next((each for each in self.comparisons if each.metric is metric), None)
+
+    @property
+    def _is_decided(self) -> bool:
+        return bool(self.comparisons) and self.comparisons[0].metric in (THROUGHPUT, P99)
+
+    def _change(self, metric: Metric) -> Estimate | None:
+        found = self.comparison(metric)
+        return found.change if found else None
 
 
 def summarise(run: Run, trials: Trials, comparisons: Comparisons) -> list[TopologySummary]:
@@ -103,7 +120,6 @@ def summarise(run: Run, trials: Trials, comparisons: Comparisons) -> list[Topolo
 
 def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comparisons) -> TopologySummary:
     trials = all_trials[topology.name]
-    baseline = next((before for before, after in run.scenario.pairs if after is topology), None)
     statuses = Counter(record.status for record in run.records if record.topology == topology.name)
     failed, invalid = statuses["failed"], statuses["invalid"]
     if not trials:
@@ -114,15 +130,14 @@ def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comp
         trials=trials,
         failed=failed,
         invalid=invalid,
-        requests_per_s=mean_over_trials([trial.requests_per_s for trial in trials]),
+        requests_per_s=mean_over_trials([trial.good_per_s for trial in trials]),
         comparisons=tuple(each for (name, _), each in comparisons.items() if name == topology.name),
         latencies=latencies,
         latency_ms=latencies.summary(),
         service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
-        cpu_ms_per_request=mean_over_trials([trial.cpu_ms_per_request for trial in trials]),
+        cpu_ms_per_request=_cpu(trials),
         memory_bytes=_mean([trial.memory_bytes for trial in trials]),
         rss_bytes=_mean([trial.rss_bytes for trial in trials]),
-        memory_ratio=None if baseline is None else _memory_ratio(all_trials[baseline.name], trials),
         server_cores=_mean([trial.busy_cores for trial in trials]),
         generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
@@ -140,13 +155,14 @@ def is_proportional(summaries: Sequence[TopologySummary]) -> bool:
     return all(trial.is_proportional for summary in summaries for trial in summary.trials)
 
 
-def _memory_ratio(baseline: tuple[Measured, ...], trials: tuple[Measured, ...]) -> Estimate | None:
-    pairs = paired(baseline, trials, MEMORY, are_alike=False)
-    return ratio_of(pairs).inverse() if pairs else None
-
-
 def _sum_errors(errors: Sequence[Errors]) -> Errors:
     return Errors(**{field: sum(getattr(each, field) for each in errors) for field in Errors.model_fields})
+
+
+def _cpu(trials: Sequence[Measured]) -> Estimate | None:
+    """Return the CPU per good response, of the trials that had one."""
+    known = [cpu_ms for trial in trials if (cpu_ms := trial.cpu_ms_per_good) is not None]
+    return mean_over_trials(known) if known else None
 
 
 def _mean(values: Sequence[float]) -> float:

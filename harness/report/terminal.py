@@ -36,14 +36,14 @@ def summary_table(summaries: list[TopologySummary]) -> Table:
 
 
 def _cells(summary: TopologySummary) -> list[str]:
-    if not (summary.requests_per_s and summary.latency_ms and summary.cpu_ms_per_request):
+    if not (summary.requests_per_s and summary.latency_ms):
         return [summary.name, "not measured", *["–"] * 6]
     return [
         summary.name,
         rate_text(summary.requests_per_s.value),
         _short(summary.latency_ms.p50),
         _short(summary.latency_ms.p99),
-        f"{summary.cpu_ms_per_request.value:.2f}",
+        f"{summary.cpu_ms_per_request.value:.2f}" if summary.cpu_ms_per_request else "–",
         size_text(summary.memory_bytes or 0),
         f"{summary.errors.total:,}",
         usual_limit(summary).value.removesuffix("-bound"),

@@ -7,12 +7,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from harness.analysis.comparison import Comparison
-from harness.report.headline import ratio_text
+from harness.report.changes import change_text
 from harness.stats.verdict import Verdict
 
 VERDICT_STYLES: Final = {
-    Verdict.FASTER: "green",
-    Verdict.SLOWER: "red",
+    Verdict.BETTER: "green",
+    Verdict.WORSE: "red",
     Verdict.EQUIVALENT: "cyan",
     Verdict.INCONCLUSIVE: "yellow",
 }
@@ -23,19 +23,19 @@ def verdict_table(comparisons: Iterable[Comparison]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("topology", overflow="fold")  # the one that gives way where the terminal is narrow
     table.add_column("metric", no_wrap=True)
-    table.add_column("× baseline", justify="right", no_wrap=True)
+    table.add_column("change", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    for column in ("could see", "to go"):  # of what is still open, the latter in rounds
+    for column in ("detectable", "rounds left"):  # of what can't be told yet
         table.add_column(column, justify="right", no_wrap=True, style="dim")
     shown = ""
     for each in comparisons:
         table.add_row(
             each.topology if each.topology != shown else "",
             each.metric.title,
-            ratio_text(each.ratio),
+            change_text(each.metric, each.change),
             f"[{VERDICT_STYLES[each.verdict]}]{each.metric.word(each.verdict)}[/]",
-            str(each.ratio.n),
+            str(each.change.n),
             *open_texts(each),
         )
         shown = each.topology

@@ -59,7 +59,8 @@ class _Comparison(Table):
     the variables of the caller that ``prepare_pass_env`` names; no server gets them.
 
     With ``rounds`` None, which a file has as "auto", rounds are added until every verdict is settled or its interval is
-    within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference. Workers that are
+    within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference. More workers are
+    recommended where twice as many serve at least ``worth`` more. Workers that are
     replaced within the window, as a server's own settings would have it, are what it does in production too; unless
     ``workers_may_change``, such a trial does not count.
     """
@@ -68,6 +69,7 @@ class _Comparison(Table):
     rounds: Rounds = None
     precision: Percent = 0.03
     margin: Percent = 0.02
+    worth: Percent = 0.1
     max_time_s: DurationS = Field(default=600.0, alias="max_time", gt=0)
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
     workers_may_change: bool = True

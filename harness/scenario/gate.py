@@ -1,15 +1,15 @@
-"""The limits that a run must keep to: ``throughput < -5%``, ``p99 > +10%``, ``p99 < 250ms``, ``errors > 0.1%``."""
+"""The limits that a run must keep to: ``throughput < -5%``, ``p99 > +10%``, ``p99 < 250ms``, ``errors > +0.1%``."""
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Final, Literal, Self, get_args
+from typing import Final, Literal, Self, get_args
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from harness.scenario.table import Table, Words
 from harness.units import parse_duration_s, parse_percent, parse_rate_per_s, parse_size_bytes
 
-Limited = Literal["throughput", "p50", "p99", "cpu_per_request", "memory", "errors"]
+Limited = Literal["throughput", "p50", "p99", "cpu_per_request", "errors", "memory", "memory_growth", "ready", "body"]
 
 _EXPRESSION: Final = re.compile(r"(?P<metric>\w+)\s*(?:<=?|>=?)\s*(?P<limit>\S.*)", re.ASCII)
 _RELATIVE: Final = re.compile(r"(?P<sign>[+-])\s*(?P<percent>.*%)")
@@ -26,19 +26,23 @@ _ABSOLUTE: Final[dict[Limited, Callable[[str], float]]] = {
     "p50": _ms,
     "p99": _ms,
     "cpu_per_request": _ms,
-    "memory": parse_size_bytes,
     "errors": parse_percent,
+    "memory": parse_size_bytes,
+    "memory_growth": parse_size_bytes,
+    "ready": parse_duration_s,
+    "body": parse_size_bytes,
 }
 
 
 class Gate(Table):
-    """One limit: of a figure in its metric's own unit (requests/s, ms, bytes, a part of one) or, when ``is_relative``,
-    of its ratio to the baseline's (0.95 for ``-5%``). What lies on the worse side of it fails, whether it was written
-    as what fails (``p99 > 250ms``) or as what has to hold (``p99 < 250ms``)."""
+    """One limit: of a figure in its metric's own unit (requests/s, ms, s, bytes, a part of one) or, when
+    ``is_relative``, of its ratio to the baseline's (0.95 for ``-5%``); of errors, of how many more of all requests they
+    are than the baseline's (0.001 for ``+0.1%``). What lies on the worse side of it fails, whether it was written as
+    what fails (``p99 > 250ms``) or as what has to hold (``p99 < 250ms``)."""
 
     text: str
     metric: Limited
-    limit: Annotated[float, Field(ge=0)]
+    limit: float
     is_relative: bool
 
     @classmethod
@@ -50,7 +54,9 @@ class Gate(Table):
         metric, limit = match["metric"], match["limit"].strip()
         if metric not in _ABSOLUTE:
             raise ValueError(f"expected a limit of {', '.join(get_args(Limited))}, got {text!r:.60}")
-        if metric != "errors" and limit.endswith("%"):
+        if metric == "errors" and limit.startswith(("+", "-")):
+            return cls(text=text.strip(), metric=metric, limit=_change(limit, text), is_relative=True)
+        if metric not in ("errors", "memory_growth") and limit.endswith("%"):
             return cls(text=text.strip(), metric=metric, limit=1 + _change(limit, text), is_relative=True)
         return cls(text=text.strip(), metric=metric, limit=_ABSOLUTE[metric](limit), is_relative=False)
 
@@ -68,7 +74,7 @@ def _change(limit: str, text: str) -> float:
 
 
 class GateTable(Table):
-    """``[gate]``: the limits; with ``strict``, whatever this run can't be certain of fails too."""
+    """``[gate]``: the limits; with ``strict``, what this run can't tell or did not measure fails too."""
 
     fail_on: Words = ()
     strict: bool = False

@@ -27,6 +27,16 @@ class Estimate:
         low, high = (1 / end if end is not None else None for end in (self.high, self.low))
         return Estimate(1 / self.value, low, high, self.n, self.method)
 
+    def negated(self) -> "Estimate":
+        """Return that of a difference, the other way round."""
+        low, high = (-end if end is not None else None for end in (self.high, self.low))
+        return Estimate(-self.value, low, high, self.n, self.method)
+
+    def times(self, factor: float) -> "Estimate":
+        """Return it in other units, so to speak (``factor`` above 0)."""
+        low, high = (end * factor if end is not None else None for end in (self.low, self.high))
+        return Estimate(self.value * factor, low, high, self.n, self.method)
+
 
 def mean_over_trials(values: Sequence[float]) -> Estimate:
     """The geometric mean of one figure per trial (at least one trial) and its 95 % interval.
@@ -48,6 +58,16 @@ def share_over_trials(shares: Sequence[float]) -> Estimate:
         return Estimate(mean, None, None, len(shares), method)
     half = _half_width(shares)
     return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), len(shares), method)
+
+
+def difference_of(values: Sequence[float]) -> Estimate:
+    """Return the mean of the differences to the baseline, one for each round that holds both, with its 95 % paired t
+    interval."""
+    mean, method = float(np.mean(values)), "mean difference within rounds, paired t interval"
+    if len(values) < 2:
+        return Estimate(mean, None, None, len(values), method)
+    half = _half_width(values)
+    return Estimate(mean, mean - half, mean + half, len(values), method)
 
 
 def product_of(one: Estimate, other: Estimate) -> Estimate:

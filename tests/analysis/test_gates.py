@@ -89,15 +89,16 @@ def test_a_gate_never_passes_and_fails_for_the_same_interval(one: float, other: 
     assert ruling.outcome in at_ends if len(at_ends) == 1 else ruling.outcome is Outcome.UNCERTAIN
 
 
-def test_the_worst_ruling_counts_and_doubt_only_when_strict() -> None:
+def test_the_worst_ruling_counts_and_what_has_not_passed_has_failed_when_strict() -> None:
     gates = [Gate.parse("throughput < -5%")]
     good, doubtful = (row(THROUGHPUT, None, estimate(1.0, low, 1.1)) for low in (0.97, 0.9))
     bad, missing = row(THROUGHPUT, None, estimate(0.5, 0.4, 0.6)), row(THROUGHPUT, None, None)
     assert verdict_on(rule(gates, [good]), strict=True) is Outcome.PASSED
-    assert verdict_on(rule(gates, [good, doubtful]), strict=False) is Outcome.PASSED
-    assert verdict_on(rule(gates, [good, doubtful]), strict=True) is Outcome.UNCERTAIN
-    assert verdict_on(rule(gates, [doubtful, bad]), strict=True) is Outcome.FAILED
-    assert verdict_on(rule(gates, [good, missing]), strict=False) is Outcome.FAILED
+    assert verdict_on(rule(gates, [good, doubtful]), strict=False) is Outcome.UNCERTAIN
+    assert verdict_on(rule(gates, [good, doubtful]), strict=True) is Outcome.FAILED
+    assert verdict_on(rule(gates, [doubtful, bad]), strict=False) is Outcome.FAILED
+    assert verdict_on(rule(gates, [doubtful, missing]), strict=False) is Outcome.UNMEASURED
+    assert verdict_on(rule(gates, [missing]), strict=True) is Outcome.FAILED
     assert verdict_on([], strict=True) is Outcome.PASSED
 
 

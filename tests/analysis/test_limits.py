@@ -116,7 +116,7 @@ CASES: dict[str, tuple[LoadResult, Usage, Limit, str]] = {
     "one connection, open": (open_load(OFFER, connections=1), usage(LAZY), Limit.NOTHING, "offered and served"),
     "doubts come first": (load(doubts=[BUSY_LOOP], connections=1), usage(CROWD, FULL), Limit.GENERATOR, "busy 97%"),
     "a hog beside the generator": (
-        load(), usage(ONE, [0.97, 0.0, 0.0, 1.0]), Limit.GENERATOR, "90% of the generator's own 1 core"
+        load(), usage(ONE, [0.97, 0.0, 0.0, 1.0]), Limit.MACHINE, "90% of the generator's own 1 core"
     ),
     "a little beside the generator": (load(), usage(ONE, [0.97, 0.0, 0.0, 0.45]), Limit.SERVER, "97%"),
     "a hog, no core of its own": (

@@ -51,8 +51,8 @@ def test_efficiency_price_and_laws_of_a_family() -> None:
     assert family.points[1].efficiency is not None
     assert family.points[1].efficiency.value == pytest.approx(0.95, abs=0.005)
     assert family.price is not None
-    assert family.price.ratio.value == pytest.approx(100 / 102, rel=0.01)
-    assert family.price.verdict is not Verdict.FASTER
+    assert family.price.change.value == pytest.approx(100 / 102, rel=0.01)
+    assert family.price.verdict is not Verdict.BETTER
     assert family.laws is not None
     assert family.laws.law in (WhichLaw.CANNOT_TELL, WhichLaw.UNIVERSAL)
     assert family.why_not is None

@@ -53,12 +53,13 @@ def made(scenario: Scenario, seed: int) -> Run:
 def entry(run: Run, seed: int) -> dict[str, object]:
     """What is kept of it."""
     comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    known = {name: each.logs for (_, name), each in comparisons.items() if each.logs}
     return {
         "seed": seed,
         "ended": run.ending.reason if run.ending else None,
         "looks": run.info.looks,
-        "log_ratios": {name: _rounded(each.pairs.logs) for (_, name), each in comparisons.items()},
-        "paces": _rounded(next(iter(comparisons.values())).pairs.paces or ()),
+        "log_ratios": {name: _rounded(logs.logs) for name, logs in known.items()},
+        "paces": _rounded(next(iter(known.values())).paces or ()),
         "verdicts": {name: each.verdict.value for (_, name), each in comparisons.items()},
     }
 

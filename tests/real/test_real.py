@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from harness.analysis.metrics import METRICS
+from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
 from harness.stats.sequential import Looks
-from harness.stats.verdict import MARGIN, Rules, Verdict, judge
+from harness.stats.verdict import MARGIN, Verdict, judge
 
 HERE = Path(__file__).parent
-DIFFERENT = (Verdict.FASTER, Verdict.SLOWER)
+DIFFERENT = (Verdict.BETTER, Verdict.WORSE)
 MOST_FALSE = 2
+MARGINS = {each.name: each.margin for each in METRICS if isinstance(each.margin, float)}
 
 
 def comparisons(kind: str) -> list[dict[str, Any]]:
@@ -22,8 +25,11 @@ def comparisons(kind: str) -> list[dict[str, Any]]:
 
 def verdicts(comparison: dict[str, Any]) -> dict[str, Verdict]:
     paces = tuple(comparison["paces"]) or None
-    pairs = {metric: Paired(tuple(logs), paces) for metric, logs in comparison["log_ratios"].items()}
-    judged = judge(pairs, Rules(MARGIN, Looks(tuple(comparison["looks"]))))
+    evidence = {
+        metric: Ratios(Paired(tuple(logs), paces), MARGINS.get(metric, MARGIN))
+        for metric, logs in comparison["log_ratios"].items()
+    }
+    judged = judge(evidence, Looks(tuple(comparison["looks"])))
     return {metric: judgement.verdict for metric, judgement in judged.items()}
 
 
@@ -39,5 +45,5 @@ def test_a_server_that_is_a_twentieth_slower_is_called_slower() -> None:
     made = comparisons("slower")
     assert len(made) == 10
     found = [verdicts(comparison) for comparison in made]
-    seen = [Verdict.SLOWER in (each["throughput"], each["cpu_per_request"]) for each in found]
+    seen = [Verdict.WORSE in (each["throughput"], each["cpu_per_request"]) for each in found]
     assert sum(seen) >= 9, found

@@ -35,17 +35,20 @@ def test_the_answer_comes_first_and_the_marker_before_it(slower: Run) -> None:
     lines = said(slower).splitlines()
     assert lines[0] == "<!-- harness: made -->"
     answer = next(line for line in lines if line.startswith("**"))
-    assert answer.startswith("**Slower in part.** `raw` slower, requests/s −19")
-    assert "`cluster-2`" in answer
+    assert answer.startswith("**Worse: requests/s (raw), CPU/request (raw).")
+    assert "`raw`: requests/s 1,030/s → 828/s, −19" in answer
 
 
 @pytest.mark.parametrize(
     ("factors", "answer"),
     [
-        ({"raw": 0.8, "cluster-2": 0.7}, "**Slower.**"),
-        ({"raw": 1.3, "cluster-2": 1.2}, "**Faster.**"),
-        ({"raw": 1.0, "cluster-2": 1.0}, "**No difference that matters.**"),
-        ({"raw": 1.3, "cluster-2": 1.0}, "**Faster in part.**"),
+        ({"raw": 0.8, "cluster-2": 0.7}, "**Worse: requests/s, CPU/request. Not"),
+        ({"raw": 1.3, "cluster-2": 1.2}, "**Better: requests/s, CPU/request. Not"),
+        ({"raw": 1.0, "cluster-2": 1.0}, "**No difference that matters in errors, requests/s, p50"),
+        (
+            {"raw": 1.3, "cluster-2": 0.7},
+            "**Worse: requests/s (cluster-2), CPU/request (cluster-2). Better: requests/s (raw)",
+        ),
     ],
 )
 def test_the_answer_is_that_of_the_verdicts(tmp_path: Path, factors: dict[str, float], answer: str) -> None:
@@ -53,17 +56,17 @@ def test_the_answer_is_that_of_the_verdicts(tmp_path: Path, factors: dict[str, f
 
 
 def test_without_an_answer_it_says_what_it_could_have_seen(tmp_path: Path) -> None:
-    text = said(run_of_two_commits(tmp_path, {"raw": 0.97, "cluster-2": 1.0}, rounds=2))
-    assert "**No answer yet.**" in text
-    assert "it would have shown" in text
+    text = said(run_of_two_commits(tmp_path, {"raw": 0.985, "cluster-2": 1.0}, rounds=4))
+    assert "**Can't tell: requests/s (raw)." in text
+    assert "% would have shown)" in text
 
 
 def test_nothing_measured_is_said(tmp_path: Path) -> None:
     compared = run_of_two_commits(tmp_path / "made", {"raw": 1.0, "cluster-2": 1.0}).scenario
     failed = [record(1, each, 0, status="failed", reason="it did not start") for each in compared.topologies]
     text = said(made_run(tmp_path / "failed", compared, failed))
-    assert "**Not measured.** Nothing follows about the change." in text
-    assert "**failed**: not measured" in text
+    assert "**Not measured.**" in text
+    assert "| `throughput < -5%` | raw | not measured |" in text
     assert "xychart" not in text
 
 
@@ -119,7 +122,7 @@ def test_json_has_every_figure_with_its_interval(slower: Run) -> None:
 
 def test_csv_is_flat_with_a_line_for_each_figure(slower: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(said(slower, "csv"))))
-    assert len(rows) == 12
+    assert len(rows) == 18
     assert float(rows[0]["ratio_value"]) == pytest.approx(0.8, rel=0.05)
 
 
@@ -140,7 +143,7 @@ def test_the_report_of_two_commits_asks_their_question(slower: Run) -> None:
     write_reports(slower)
     text = (slower.path / "report.md").read_text()
     assert text.startswith("# made: did it get slower?")
-    assert "× base" in text
+    assert "| raw (head) | requests/s |" in text or "| raw | requests/s | " in text
     assert "| `throughput < -5%` | raw | **failed**: −19" in text
     page = (slower.path / "report.html").read_text()
     assert "<code>throughput &lt; -5%</code> raw <strong>failed</strong>: −19" in page

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
 from harness.stats.power import detectable, effect_size, rounds_to_settle, smallest_effect
 from harness.stats.sequential import ONCE, Looks, looks_until
-from harness.stats.verdict import MARGIN, Rules, Verdict, judge
-
-AT_ONCE = Rules(MARGIN, ONCE)
+from harness.stats.verdict import MARGIN, Verdict, judge
 
 
 def noise(mean: float, scatter: float, n: int, seed: int = 1) -> list[float]:
@@ -21,22 +20,26 @@ def noise(mean: float, scatter: float, n: int, seed: int = 1) -> list[float]:
     return [float(value) for value in mean + scatter * (values - values.mean()) / values.std(ddof=1)]
 
 
-def verdict(logs: Sequence[float], rules: Rules = AT_ONCE) -> Verdict:
-    return judge({"it": Paired(tuple(logs))}, rules)["it"].verdict
+def ratios(logs: Sequence[float], margin: float = MARGIN) -> Ratios:
+    return Ratios(Paired(tuple(logs)), margin)
+
+
+def verdict(logs: Sequence[float], looks: Looks = ONCE, margin: float = MARGIN) -> Verdict:
+    return judge({"it": ratios(logs, margin)}, looks)["it"].verdict
 
 
 @pytest.mark.parametrize(
     ("logs", "expected"),
     [
-        (noise(0.10, 0.02, 5), Verdict.FASTER),
-        (noise(-0.10, 0.02, 5), Verdict.SLOWER),
+        (noise(0.10, 0.02, 5), Verdict.BETTER),
+        (noise(-0.10, 0.02, 5), Verdict.WORSE),
         (noise(0.0, 0.005, 8), Verdict.EQUIVALENT),
         (noise(0.008, 0.005, 12), Verdict.EQUIVALENT),  # there is a difference, and it makes none
         (noise(0.0, 0.1, 8), Verdict.INCONCLUSIVE),
         (noise(0.05, 0.1, 8), Verdict.INCONCLUSIVE),
         ([0.5], Verdict.INCONCLUSIVE),
         ([0.0, 0.0], Verdict.EQUIVALENT),
-        ([0.5, 0.5, 0.5], Verdict.FASTER),
+        ([0.5, 0.5, 0.5], Verdict.BETTER),
     ],
 )
 def test_a_verdict_is_what_the_tests_can_show(logs: list[float], expected: Verdict) -> None:
@@ -45,55 +48,54 @@ def test_a_verdict_is_what_the_tests_can_show(logs: list[float], expected: Verdi
 
 def test_the_margin_decides_what_is_equivalent() -> None:
     logs = noise(0.03, 0.01, 10)
-    assert verdict(logs) is Verdict.FASTER
-    assert verdict(logs, Rules(0.05, ONCE)) is Verdict.EQUIVALENT
+    assert verdict(logs) is Verdict.BETTER
+    assert verdict(logs, margin=0.05) is Verdict.EQUIVALENT
 
 
 def test_each_comparison_pays_for_the_others() -> None:
     """p is about 0.01: enough for one, too much for one of six; and enough again where the others are decided."""
     logs, clear, nothing = noise(0.026, 0.03, 12), noise(0.5, 0.02, 12), noise(0.0, 0.1, 12)
-    assert verdict(logs) is Verdict.FASTER
-    it = Paired(tuple(logs))
-    among_nothing = judge({"it": it} | {f"other {n}": Paired(tuple(nothing)) for n in range(5)}, AT_ONCE)
+    assert verdict(logs) is Verdict.BETTER
+    it = ratios(logs)
+    among_nothing = judge({"it": it} | {f"other {n}": ratios(nothing) for n in range(5)}, ONCE)
     assert among_nothing["it"].verdict is Verdict.INCONCLUSIVE
-    among_clear = judge({"it": it} | {f"other {n}": Paired(tuple(clear)) for n in range(5)}, AT_ONCE)
-    assert among_clear["it"].verdict is Verdict.FASTER
+    among_clear = judge({"it": it} | {f"other {n}": ratios(clear) for n in range(5)}, ONCE)
+    assert among_clear["it"].verdict is Verdict.BETTER
 
 
 def test_looking_early_takes_more_to_be_sure() -> None:
     logs = noise(0.06, 0.03, 5)
-    assert verdict(logs) is Verdict.FASTER
-    assert verdict(logs, Rules(MARGIN, looks_until(30))) is Verdict.INCONCLUSIVE
+    assert verdict(logs) is Verdict.BETTER
+    assert verdict(logs, looks_until(30)) is Verdict.INCONCLUSIVE
 
 
 def test_what_was_shown_at_a_look_stays_shown_unless_all_data_speak_against_it() -> None:
-    rules = Rules(MARGIN, looks_until(30))
+    looks = looks_until(30)
     shown = noise(0.3, 0.02, 7)
-    assert verdict(shown, rules) is Verdict.FASTER
-    assert verdict([*shown, *noise(0.3, 0.4, 3)], rules) is Verdict.FASTER
-    assert verdict([*shown, *noise(-0.3, 0.1, 7)], rules) is Verdict.INCONCLUSIVE
+    assert verdict(shown, looks) is Verdict.BETTER
+    assert verdict([*shown, *noise(0.3, 0.4, 3)], looks) is Verdict.BETTER
+    assert verdict([*shown, *noise(-0.3, 0.1, 7)], looks) is Verdict.INCONCLUSIVE
 
 
 @settings(deadline=None)  # the levels of the looks are computed once
 @given(st.lists(st.floats(-2, 2), min_size=1, max_size=40), st.sampled_from([ONCE, looks_until(12), looks_until(40)]))
 def test_the_other_way_round_the_verdict_is_too(logs: list[float], looks: Looks) -> None:
-    opposite = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
-    rules = Rules(MARGIN, looks)
-    there = verdict(logs, rules)
-    assert verdict([-log for log in logs], rules) is opposite.get(there, there)
+    opposite = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+    there = verdict(logs, looks)
+    assert verdict([-log for log in logs], looks) is opposite.get(there, there)
 
 
 def test_identical_systems_are_hardly_ever_called_different() -> None:
     """200 runs of up to 30 blocks and four comparisons, stopped as soon as all are settled."""
-    dice, rules = np.random.default_rng(8), Rules(MARGIN, looks_until(30))
+    dice, looks = np.random.default_rng(8), looks_until(30)
     wrong = np.zeros(4)
     for _ in range(200):
         logs = dice.normal(0, [0.07, 0.07, 0.15, 0.02], (30, 4))
-        for n in rules.looks.after:
-            found = judge({key: Paired(tuple(logs[:n, key].tolist())) for key in range(4)}, rules)
+        for n in looks.after:
+            found = judge({key: ratios(logs[:n, key].tolist()) for key in range(4)}, looks)
             if all(each.verdict is not Verdict.INCONCLUSIVE for each in found.values()):
                 break
-        wrong += [found[key].verdict in (Verdict.FASTER, Verdict.SLOWER) for key in range(4)]
+        wrong += [found[key].verdict in (Verdict.BETTER, Verdict.WORSE) for key in range(4)]
     assert wrong.max() <= 10  # 2 % would be 4; more than 10 of them happen once in 300
 
 
@@ -101,8 +103,7 @@ def test_the_smallest_effect_is_seen_nine_times_out_of_ten() -> None:
     level, n, scatter = 0.02, 12, 0.07
     effect = np.log1p(detectable(scatter, n, level))
     dice = np.random.default_rng(9)
-    rules = Rules(1e-6, ONCE)
-    seen = sum(verdict(dice.normal(effect, scatter, n).tolist(), rules) is Verdict.FASTER for _ in range(2000))
+    seen = sum(verdict(dice.normal(effect, scatter, n).tolist(), margin=1e-6) is Verdict.BETTER for _ in range(2000))
     assert seen / 2000 == pytest.approx(0.9, abs=0.03)
     assert smallest_effect(noise(0.0, scatter, n), level) == pytest.approx(detectable(scatter, n, level))
     assert effect_size(30, 0.05) < effect_size(10, 0.05)

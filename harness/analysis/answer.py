@@ -1,0 +1,60 @@
+"""What all metrics together say of a change: what got worse, what got better, and what can't be told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.analysis.metrics import BODY, ERRORS, P50, P99
+from harness.analysis.rows import Row
+from harness.stats.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of what was compared, by their verdicts; within each, errors come first.
+
+    Bodies of another size are ``unlike``, which is neither better nor worse: the two sides may not do the same work.
+    Where more requests fail, shorter response times are no better ones, since those of errors are among them: they are
+    ``open``, with what can't be told yet.
+    ``failing`` are the rows of errors where a side has any.
+    """
+
+    unlike: tuple[Row, ...]
+    worse: tuple[Row, ...]
+    better: tuple[Row, ...]
+    open: tuple[Row, ...]
+    same: tuple[Row, ...]
+    unmeasured: tuple[Row, ...]
+    failing: tuple[Row, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "Answer":
+        """Return that of the rows that have a baseline."""
+        compared = sorted((row for row in rows if row.baseline is not None), key=lambda row: row.metric is not ERRORS)
+        fails_more = {row.topology for row in compared if row.metric is ERRORS and row.verdict is Verdict.WORSE}
+        blurred = [
+            row
+            for row in compared
+            if row.topology in fails_more and row.metric in (P50, P99) and row.verdict is Verdict.BETTER
+        ]
+
+        def having(verdict: Verdict | None, body: bool = False) -> tuple[Row, ...]:
+            return tuple(row for row in compared if row.verdict is verdict and (row.metric is BODY) is body)
+
+        return cls(
+            unlike=having(Verdict.WORSE, body=True) + having(Verdict.BETTER, body=True),
+            worse=having(Verdict.WORSE),
+            better=tuple(row for row in having(Verdict.BETTER) if row not in blurred),
+            open=tuple(blurred) + having(Verdict.INCONCLUSIVE) + having(Verdict.INCONCLUSIVE, body=True),
+            same=having(Verdict.EQUIVALENT) + having(Verdict.EQUIVALENT, body=True),
+            unmeasured=having(None) + having(None, body=True),
+            failing=tuple(row for row in compared if row.metric is ERRORS and _is_failing(row)),
+        )
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether anything was compared at all."""
+        return any((self.unlike, self.worse, self.better, self.open, self.same))
+
+
+def _is_failing(row: Row) -> bool:
+    return any(side is not None and side.value > 0 for side in (row.before, row.after))
