@@ -34,8 +34,8 @@ class Activity:
     """What one process was seen to do. ``listens`` and ``serves`` are the places whose listening socket it holds, and
     of which it held accepted connections.
 
-    ``cpu_s``, ``reaped_cpu_s`` (of children that ended) and ``wakes`` (how often it slept and was woken) count since it
-    was first seen.
+    ``cpu_s``, ``reaped_cpu_s`` (of children that ended) and ``wakes`` (how often its main thread slept and was woken)
+    count since it was first seen.
     """
 
     pid: int
@@ -49,6 +49,7 @@ class Activity:
     cpu_s: float = 0.0
     reaped_cpu_s: float = 0.0
     wakes: int = 0
+    most_threads: int = 1
 
 
 def assign_roles(processes: Sequence[Activity], public: Place, declared: int | None = None) -> dict[int, Role]:
@@ -156,12 +157,11 @@ class _Family:
         # others may come to as much as one of many workers, or of those that were born later, but not each time.
         seen = [self.by_pid[pid].looks_served for pid in certain]
         part = JUST_AS_BUSY if sum(seen) >= MIN_SEEN else WELL_AS_BUSY
-        least_a_wake_s = AS_MUCH_A_WAKE * median(self._cpu_a_wake_s(pid) for pid in certain)
         accepting = {
             pid
             for pid in busy & listening
             if self.by_pid[pid].cpu_s >= part * most_s and not self.by_pid[pid].reaped_cpu_s and max(seen) < MIN_LOOKS
-            if self._cpu_a_wake_s(pid) >= least_a_wake_s
+            if not self._does_little_a_wake(pid, certain)
         }
         programs = {self.by_pid[pid].program for pid in certain}
         alike = {pid for pid in busy - listening if self.by_pid[pid].program in programs}
@@ -182,8 +182,14 @@ class _Family:
             if self.by_pid[pid].listens & places and self.by_pid[pid].wakes >= max(MIN_WAKES, came / 2)
         }
 
+    def _does_little_a_wake(self, pid: int, others: set[int]) -> bool:
+        """Whether it uses less each time that it is woken than the others do, which does not depend on when they were
+        born. Where there are threads, nobody counted how often they were."""
+        if any(self.by_pid[each].most_threads > 1 for each in {pid, *others}):
+            return False
+        return self._cpu_a_wake_s(pid) < AS_MUCH_A_WAKE * median(map(self._cpu_a_wake_s, others))
+
     def _cpu_a_wake_s(self, pid: int) -> float:
-        """Return what it used each time that it was woken, at least once, which does not depend on when it was born."""
         return self.by_pid[pid].cpu_s / max(1, self.by_pid[pid].wakes)
 
     def _is_sibling(self, pid: int, others: set[int]) -> bool:

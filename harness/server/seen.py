@@ -23,7 +23,7 @@ class SeenProcess:
         self.listens: set[Place] = set()
         self._serves: Counter[Place] = Counter()  # accepted connections that it held at a time, at most
         self._looks_served = 0
-        self._cpu_s, self._reaped_cpu_s, self._wakes = 0.0, 0.0, 0
+        self._cpu_s, self._reaped_cpu_s, self._wakes, self._most_threads = 0.0, 0.0, 0, 1
         self.count()
         self._first_cpu_s, self._first_reaped_cpu_s, self._first_wakes = (
             (0.0, 0.0, 0) if is_from_birth else (self._cpu_s, self._reaped_cpu_s, self._wakes)
@@ -36,6 +36,7 @@ class SeenProcess:
             self._cpu_s, self._reaped_cpu_s = cpu.user + cpu.system, cpu.children_user + cpu.children_system
             self._wakes = self._process.num_ctx_switches().voluntary
             self._threads = self._process.num_threads()
+            self._most_threads = max(self._most_threads, self._threads)
             self._name = self._process.name().encode(errors="replace").decode()  # the kernel may cut within a character
             self._program = _program(self._process)  # it may have been another before it called exec
 
@@ -59,6 +60,7 @@ class SeenProcess:
             cpu_s=self._cpu_s - self._first_cpu_s,
             reaped_cpu_s=self._reaped_cpu_s - self._first_reaped_cpu_s,
             wakes=self._wakes - self._first_wakes,
+            most_threads=self._most_threads,
         )
 
     def described(self, role: Role) -> ServerProcess:

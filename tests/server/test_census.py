@@ -214,6 +214,8 @@ def test_what_the_processes_of_a_cluster_did_is_seen(log: Path) -> None:
     assert sum(each.wakes for each in workers) > 0
     assert sum(each.cpu_s for each in workers) > 0.0
     assert after.wakes > parent.wakes
+    assert parent.most_threads == 1
+    assert max(each.most_threads for each in workers) > 1  # one for each connection
     assert after.reaped_cpu_s > 0.0
 
 

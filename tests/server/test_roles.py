@@ -25,6 +25,7 @@ def process(
     cpu_s: float = 0.0,
     reaped_cpu_s: float = 0.0,
     wakes: int = 0,
+    most_threads: int = 1,
 ) -> Activity:
     """What one process was seen to do; whoever serves does so in every look."""
     return Activity(
@@ -39,6 +40,7 @@ def process(
         cpu_s=cpu_s,
         reaped_cpu_s=reaped_cpu_s,
         wakes=wakes,
+        most_threads=most_threads,
     )
 
 
@@ -358,6 +360,13 @@ SERVERS: Final = {
         [
             process(10, listens=LISTENS, cpu_s=0.10, wakes=327),
             process(11, 10, listens=LISTENS, cpu_s=0.12, wakes=297),
+        ],
+        {10, 11},
+    ),
+    "a parent that works, whose child has been forked by a thread and waits in another": Seen(
+        [
+            process(10, listens=LISTENS, cpu_s=0.11, wakes=477),
+            process(11, 10, listens=LISTENS, cpu_s=0.09, wakes=4, most_threads=2),
         ],
         {10, 11},
     ),

@@ -1,6 +1,7 @@
-"""One worker that forks another when more requests are there at once than readiness asks, as pools do."""
+"""One worker that has its parent fork another when more requests are there at once than readiness asks, as pools do."""
 
 import os
+import signal
 import threading
 from typing import Final
 
@@ -10,21 +11,29 @@ MOST: Final = 8  # at once for one worker
 TOGETHER_S: Final = 3.0  # the longest that a request waits for others
 
 if __name__ == "__main__":
-    asked = options()
-    listener = listen(asked.port)
+    listener = listen(options().port)
+    (hears, asks), (is_told, tells) = os.pipe(), os.pipe()
     places = threading.BoundedSemaphore(MOST)
+    growing = threading.Lock()  # taken once, for ever
     has_grown = threading.Event()
 
     def answer() -> bytes:
-        """Fork once, where there is no place for the request."""
+        """Where there is no place for the request, ask for another worker; wait until it is there."""
+        if has_grown.is_set():
+            return response()
         if places.acquire(blocking=False):
             has_grown.wait(TOGETHER_S)
             places.release()
-        elif not has_grown.is_set():
+        elif growing.acquire(blocking=False):
+            os.write(asks, b"x")
+            os.read(is_told, 1)
             has_grown.set()
-            if os.fork() == 0:
-                threading.Thread(target=serve, args=(listener,)).start()
-                threading.Event().wait()
         return response()
 
-    serve(listener, answer)
+    if os.fork() == 0:
+        serve(listener, answer)
+    os.read(hears, 1)
+    if os.fork() == 0:
+        serve(listener, response)
+    os.write(tells, b"x")
+    signal.pause()
