@@ -96,8 +96,6 @@ class Exchange:
         self._expect = load.expect
         self._unfinished: dict[Connection, Callable[[Connection], None]] = {}  # and how to go on with it
         self._more = self.new_alarm()  # rings for them: epoll tells nothing of what OpenSSL holds
-        self._poll = select.poll()  # of epoll itself, which takes nothing from it
-        self._poll.register(self.epoll.fileno(), select.POLLIN)
 
     def new_alarm(self) -> Alarm:
         """An alarm that wakes the poll, and nothing else happens."""
@@ -105,10 +103,6 @@ class Exchange:
         bell.left = ALARM
         self.by_fd[alarm.fd] = bell
         return alarm
-
-    def has_events(self) -> bool:
-        """Whether there is anything to serve."""
-        return bool(self._poll.poll(0))
 
     # Opening and closing ------------------------------------------------------------------------------------
 

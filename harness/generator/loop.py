@@ -110,7 +110,7 @@ class LoadLoop:
             self._closed.start(connection, now_ns)
             now_ns = time.monotonic_ns()
             until_ns = begin_ns + for_ns * number // self._load.connections
-            if until_ns <= now_ns and number % MOST_OPENED == 0 and self._exchange.has_events():
+            if until_ns <= now_ns and number % MOST_OPENED == 0:
                 until_ns = now_ns + min(now_ns - served_ns, MOST_SERVED_NS)
             if until_ns > now_ns:
                 now_ns = served_ns = self._turn(until_ns)

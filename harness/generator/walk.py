@@ -10,14 +10,14 @@ from harness.units import NS_PER_MS
 
 SLICE_NS: Final = NS_PER_MS  # of work between two looks at what is to be served
 MOST_LOOKED_AT: Final = 512  # at once, which takes 30 µs
-SERVED_FOR_ONE: Final = 7  # times as long as a slice took is served after it, where there is anything to serve
+SERVED_FOR_ONE: Final = 7  # times as long as a slice took is served after it
 
 
 class Walk:
     """Visits every connection that takes part, and begins anew every ``period_ns``. ``due_ns`` is when to go on.
 
-    Where many need something at once, as when a server stalls and all requests time out, what is to be served has
-    seven eighths of the time: or opening the connections again would keep the others waiting until they time out too.
+    Where many need something at once, as when all requests time out, serving has seven eighths of the time: or opening
+    the connections again would keep the others, and a server that shares the machine, waiting until they time out too.
     """
 
     def __init__(self, exchange: Exchange, period_ns: int) -> None:
@@ -37,7 +37,7 @@ class Walk:
             if is_over:
                 self._at, self.due_ns = 0, max(now_ns, self._began_ns + self._period_ns)
                 return now_ns
-        self.due_ns = now_ns + (SERVED_FOR_ONE * (now_ns - begin_ns) if self._exchange.has_events() else 0)
+        self.due_ns = now_ns + SERVED_FOR_ONE * (now_ns - begin_ns)
         return now_ns
 
     def _step(self, now_ns: int) -> bool:

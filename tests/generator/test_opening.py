@@ -37,7 +37,6 @@ def test_those_that_are_open_are_served_before_more_are_opened(
         return now_ns
 
     monkeypatch.setattr(loop, "_turn", turn)
-    monkeypatch.setattr(loop._exchange, "has_events", lambda: True)
     loop._open_connections(0, 0)
     assert served_with == [MOST_OPENED, 2 * MOST_OPENED, 3 * MOST_OPENED]
     assert loop._closed.in_flight == number

@@ -33,24 +33,23 @@ class Needy:
         self.now_ns += COST_NS
 
 
-def walk_of(needy: Needy, monkeypatch: pytest.MonkeyPatch, busy: bool) -> Walk:
-    """A walk over them, where there is always, or never, something to serve."""
+def walk_of(needy: Needy, monkeypatch: pytest.MonkeyPatch) -> Walk:
+    """A walk over them."""
     monkeypatch.setattr(walk, "time", SimpleNamespace(monotonic_ns=lambda: needy.now_ns))
-    exchange: Any = SimpleNamespace(policy=needy, has_events=lambda: busy)
+    exchange: Any = SimpleNamespace(policy=needy)
     return Walk(cast(Exchange, exchange), PERIOD_NS)
 
 
-@pytest.mark.parametrize("busy", [True, False])
-def test_all_are_looked_after_once_a_slice_at_a_time(monkeypatch: pytest.MonkeyPatch, busy: bool) -> None:
+def test_all_are_looked_after_once_a_slice_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     needy = Needy(MANY)
-    walking = walk_of(needy, monkeypatch, busy)
+    walking = walk_of(needy, monkeypatch)
     while len(needy.looked_after) < MANY:
         before_ns, before = needy.now_ns, len(needy.looked_after)
         assert walking.go_on(needy.now_ns) == needy.now_ns
         took_ns = needy.now_ns - before_ns
         assert 0 < took_ns < SLICE_NS + COST_NS
         if len(needy.looked_after) - before >= SLICE_NS // COST_NS:
-            assert walking.due_ns == needy.now_ns + (SERVED_FOR_ONE * took_ns if busy else 0)
+            assert walking.due_ns == needy.now_ns + SERVED_FOR_ONE * took_ns
         needy.now_ns = max(needy.now_ns, walking.due_ns)
     assert needy.looked_after == needy.connections
 
@@ -58,7 +57,7 @@ def test_all_are_looked_after_once_a_slice_at_a_time(monkeypatch: pytest.MonkeyP
 def test_the_next_walk_begins_a_period_after_the_last_began(monkeypatch: pytest.MonkeyPatch) -> None:
     needy = Needy(3)
     needy.now_ns = 5
-    walking = walk_of(needy, monkeypatch, busy=True)
+    walking = walk_of(needy, monkeypatch)
     walking.go_on(needy.now_ns)
     assert needy.looked_after == needy.connections
     assert walking.due_ns == 5 + PERIOD_NS
