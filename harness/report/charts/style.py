@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.report.summary import TopologySummary
+
+MOST_MARKS: Final = 2000  # of trials in a chart: beyond them it would weigh more than it tells
 
 # Okabe and Ito's colours, safe for the colour-blind, ordered so that neighbours differ in lightness too.
 COLOURS: Final = ("#000000", "#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#8C8C00")
@@ -102,3 +105,13 @@ def top_for(values: Iterable[float], ends: Iterable[float | None]) -> float:
 def width_for(summaries: list[TopologySummary]) -> float:
     """Wide enough (inches) for each topology to have a column of its own."""
     return max(7.5, 1.0 + 0.75 * len(summaries))
+
+
+def times_over(marks: int, most: int) -> int:
+    """One in how many may be drawn, and evenly, where there are more of them than the most."""
+    return max(1, ceil(marks / most))
+
+
+def trials_text(one_in: int) -> str:
+    """Return what a mark stands for, where one in so many is drawn."""
+    return "one trial" if one_in == 1 else f"one trial in {one_in:,}"

@@ -4,7 +4,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from harness.record import Run
-from harness.report.charts.style import figure, look, name_ticks, top_for, width_for
+from harness.report.charts.style import (
+    MOST_MARKS,
+    figure,
+    look,
+    name_ticks,
+    times_over,
+    top_for,
+    trials_text,
+    width_for,
+)
 from harness.report.summary import TopologySummary
 
 APART = 0.16  # between a topology's dots and its interval, in columns
@@ -13,11 +22,13 @@ APART = 0.16  # between a topology's dots and its interval, in columns
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """One column a topology."""
     intervals = "; bar: mean and its 95 % interval" if any(len(summary.trials) > 1 for summary in summaries) else ""
-    drawn = figure(f"{run.scenario.name}: throughput (dot: one trial{intervals})", width_for(summaries))
+    one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_MARKS)
+    title = f"{run.scenario.name}: throughput (dot: {trials_text(one_in)}{intervals})"
+    drawn = figure(title, width_for(summaries))
     axes = drawn.add_subplot()
     for column, summary in enumerate(summaries):
         estimate, style = summary.requests_per_s, look(column)
-        rates = [trial.load.requests_per_s for trial in summary.trials]
+        rates = [trial.load.requests_per_s for trial in summary.trials[::one_in]]
         spread = np.linspace(-0.06, 0.06, len(rates)) if len(rates) > 1 else [0.0]
         axes.plot(
             column - APART + np.asarray(spread), rates, style.marker, color=style.colour, alpha=0.55, markersize=5

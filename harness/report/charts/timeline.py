@@ -1,26 +1,32 @@
 """Throughput and p99 latency second by second: each trial faintly, the median of the trials on top."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from harness.analysis.measured import SHORTEST_S
 from harness.generator.result import Second
 from harness.record import Run
-from harness.report.charts.style import figure, look, name_lines
+from harness.report.charts.style import figure, look, name_lines, times_over, trials_text
 from harness.report.summary import TopologySummary
+
+MOST_LINES: Final = 200  # of trials in a panel: more of them are a smear
 
 Curve = tuple[list[float], list[float]]  # the middle of each row (seconds), and its value
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """Two panels over the same seconds of the measured window."""
-    drawn = figure(f"{run.scenario.name}: over time (faint: one trial, bold: median of the trials)", height_in=5.5)
+    one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_LINES)
+    title = f"{run.scenario.name}: over time (faint: {trials_text(one_in)}, bold: median of the trials)"
+    drawn = figure(title, height_in=5.5)
     above, below = drawn.subplots(2, 1, sharex=True)
-    _panel(above, summaries, lambda second: second.requests_per_s)
-    _panel(below, summaries, lambda second: second.p99_ms)
+    _panel(above, summaries, lambda second: second.requests_per_s, one_in)
+    _panel(below, summaries, lambda second: second.p99_ms, one_in)
     above.set_ylabel("requests/s")
     below.set_ylabel("p99 latency, ms")
     below.set_xlabel("seconds into the measured window")
@@ -29,12 +35,12 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     return drawn
 
 
-def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[[Second], float | None]) -> None:
+def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[[Second], float | None], one_in: int) -> None:
     for index, summary in enumerate(summaries):
         style = look(index)
         curves = [curve(trial.load.series, metric) for trial in summary.trials]
-        for middles_s, values in curves:
-            axes.plot(middles_s, values, color=style.colour, alpha=0.25, linewidth=0.9)
+        lines = [np.column_stack(each) for each in curves[::one_in]]
+        axes.add_collection(LineCollection(lines, colors=style.colour, alpha=0.25, linewidths=0.9))
         middles_s, values = median_curve(curves)
         if middles_s:
             axes.plot(
@@ -48,6 +54,7 @@ def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[[Secon
                 linewidth=2,
                 label=summary.name,
             )
+    axes.autoscale_view()
     axes.set_ylim(bottom=0)
 
 

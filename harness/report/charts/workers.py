@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from harness.analysis.measured import Measured
 from harness.record import ProcessUsage, Run
-from harness.report.charts.style import figure, look, name_ticks, width_for
+from harness.report.charts.style import MOST_MARKS, figure, look, name_ticks, times_over, trials_text, width_for
 from harness.report.summary import TopologySummary, is_proportional
 
 GROUP_WIDTH = 0.8
@@ -18,11 +18,12 @@ Metric = Callable[[Measured, ProcessUsage], float | None]
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """A bar for each worker of each topology, the busiest first: the mean over trials; a dot is one trial."""
-    title = f"{run.scenario.name}: CPU and memory per worker, busiest first (dot: one trial)"
+    one_in = times_over(sum(len(trial.workers) for summary in summaries for trial in summary.trials), MOST_MARKS)
+    title = f"{run.scenario.name}: CPU and memory per worker, busiest first (dot: {trials_text(one_in)})"
     drawn = figure(title, width_for(summaries), height_in=5.5)
     above, below = drawn.subplots(2, 1, sharex=True)
-    _panel(above, summaries, cpu_cores)
-    _panel(below, summaries, memory_mib)
+    _panel(above, summaries, cpu_cores, one_in)
+    _panel(below, summaries, memory_mib, one_in)
     above.set_ylabel("CPU, cores")
     below.set_ylabel(memory_label(summaries))
     name_ticks(below, summaries)
@@ -55,14 +56,15 @@ def by_rank(summary: TopologySummary, metric: Metric) -> dict[int, list[float]]:
     return ranked
 
 
-def _panel(axes: Axes, summaries: list[TopologySummary], metric: Metric) -> None:
+def _panel(axes: Axes, summaries: list[TopologySummary], metric: Metric, one_in: int) -> None:
     for column, summary in enumerate(summaries):
         ranked = by_rank(summary, metric)
         width, style = GROUP_WIDTH / max(len(ranked), 1), look(column)
         for rank, values in ranked.items():
             at = column - GROUP_WIDTH / 2 + (rank + 0.5) * width
             axes.bar(at, sum(values) / len(values), width * 0.85, color=style.colour, alpha=0.45, linewidth=0)
-            axes.plot([at] * len(values), values, ".", color=style.colour, markersize=4)
+            dots = values[::one_in]
+            axes.plot([at] * len(dots), dots, ".", color=style.colour, markersize=4)
 
 
 def _values(trial: Measured, metric: Metric) -> list[float | None]:

@@ -34,14 +34,12 @@ def told(trials: Iterable[TrialRow], html: Callable[[TrialRow, bool], Markup], r
     whole: set[str] = set()
     for group, is_whole in product((unsound, sound), (False, True)):
         for name, row in group.items():
-            if room_bytes < LEAST_BYTES:
+            if room_bytes < LEAST_BYTES or (is_whole and name not in found):
                 break
-            if is_whole and name not in found:
-                continue
             made = html(row, is_whole)
             more_bytes = _size(made) - _size(found.get(name, ""))
             if more_bytes > room_bytes:
-                continue
+                break  # and not one of thousands is tried that would not fit either
             found[name] = made
             room_bytes -= more_bytes
             if is_whole:

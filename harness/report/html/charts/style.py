@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -74,7 +73,6 @@ THEME: Final = Theme(
 )
 ROW_PX: Final = 58
 AXIS_PX: Final = 90  # for the tools above and the labels below
-MOST_MARKS: Final = 2000  # of trials in a chart: beyond them the page would weigh more than it tells
 
 
 Drawn: TypeAlias = "GlyphRenderer[Any]"  # generic in its stub only
@@ -148,11 +146,6 @@ def source_of(rows: Iterable[Mapping[str, object]]) -> ColumnDataSource:
 def _column(values: list[Any]) -> list[Any] | npt.NDArray[np.float32]:
     """Numbers as exact as a screen shows them, which is what they weigh in the page."""
     return values if isinstance(values[0], str) else np.array(values, dtype=np.float32)
-
-
-def times_over(marks: int, most: int) -> int:
-    """One in how many may be drawn, and evenly, where there are more of them than the most."""
-    return max(1, ceil(marks / most))
 
 
 def drawn_text(one_in: int) -> str:

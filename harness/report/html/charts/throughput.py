@@ -9,12 +9,11 @@ from bokeh.plotting import figure
 
 from harness.analysis.measured import Measured
 from harness.record import Run
-from harness.report.charts.style import top_for
+from harness.report.charts.style import MOST_MARKS, times_over, top_for
 from harness.report.html.charts.style import (
     FONT,
     FONT_SIZE,
     GROUPED,
-    MOST_MARKS,
     Chart,
     Drawn,
     drawn_text,
@@ -22,7 +21,6 @@ from harness.report.html.charts.style import (
     looks,
     rows_plot,
     source_of,
-    times_over,
 )
 from harness.report.html.palette import INK
 from harness.report.markdown import interval_text

@@ -16,14 +16,14 @@ from bokeh.plotting import figure
 
 from harness.generator.result import Second
 from harness.record import Run
-from harness.report.charts.timeline import Curve, curve, marked_every, median_curve
-from harness.report.html.charts.style import GROUPED, Chart, Drawn, hovering, looks, plot, times_over
+from harness.report.charts.style import times_over
+from harness.report.charts.timeline import MOST_LINES, Curve, curve, marked_every, median_curve
+from harness.report.html.charts.style import GROUPED, Chart, Drawn, hovering, looks, plot
 from harness.report.summary import TopologySummary
 from harness.units import ms_text, rate_text
 
 HEIGHT_PX: Final = 210
 LEFT_PX: Final = 68  # so that both panels begin at the same place
-MOST_LINES: Final = 200  # of trials in a panel: more of them are a smear
 MOST_POINTS: Final = 4000  # of them together: beyond them the page would weigh more than it tells
 
 

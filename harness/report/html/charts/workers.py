@@ -6,9 +6,9 @@ from bokeh.models import HBar, Range1d, Scatter
 from bokeh.plotting import figure
 
 from harness.record import Run
+from harness.report.charts.style import MOST_MARKS, times_over
 from harness.report.charts.workers import GROUP_WIDTH, Metric, by_rank, cpu_cores, memory_label, memory_mib
 from harness.report.html.charts.style import (
-    MOST_MARKS,
     Chart,
     Drawn,
     drawn_text,
@@ -16,7 +16,6 @@ from harness.report.html.charts.style import (
     looks,
     rows_plot,
     source_of,
-    times_over,
 )
 from harness.report.summary import TopologySummary
 
