@@ -1,11 +1,13 @@
 """Two runs beside each other, in Markdown and for the terminal."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
 
 from harness.analysis.gates import Ruling
 from harness.analysis.rows import Row
@@ -29,13 +31,14 @@ def render_difference_markdown(
 def difference_lines(warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]) -> Group:
     """A row for each figure, and then what follows."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("topology", overflow="fold")
-    for column in ("metric", "base", "head", "change", "verdict"):
-        table.add_column(column, justify="left" if column in ("metric", "verdict") else "right", no_wrap=True)
-    for row in rows:
-        change = row_change_text(row).partition(" (")[0]  # the interval would not fit 80 columns
-        cells = figure_text(row, row.before), figure_text(row, row.after), change, row.word
-        table.add_row(plain(row.topology), row.metric.title, *cells)
+    for column in ("", "base", "head", "change", "verdict"):
+        table.add_column(column, justify="left" if column in ("", "verdict") else "right", no_wrap=True)
+    for topology, group in groupby(rows, key=lambda row: row.topology):
+        table.add_row(Text(topology, style="bold"))
+        for row in group:
+            change = row_change_text(row).partition(" (")[0]  # the interval would not fit 80 columns
+            cells = figure_text(row, row.before), figure_text(row, row.after), change, row.word
+            table.add_row(f" {row.metric.title}", *cells)
     said = [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in rulings]
     said += [f"- {plain(warning)}" for warning in warnings]
     return Group(table, Markdown("\n".join([answer(rows), "", *said])))

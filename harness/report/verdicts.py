@@ -1,10 +1,12 @@
 """The verdicts, a line each: what was compared, by how much it differs, how sure that is and what would settle it."""
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from harness.analysis.comparison import Comparison
 from harness.report.changes import change_text
@@ -19,26 +21,24 @@ VERDICT_STYLES: Final = {
 
 
 def verdict_table(comparisons: Iterable[Comparison]) -> Table:
-    """For the terminal: every comparison, topology by topology."""
+    """Return every comparison for the terminal, below the name of its topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("topology", overflow="fold")  # the one that gives way where the terminal is narrow
-    table.add_column("metric", no_wrap=True)
-    table.add_column("change", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("change", justify="right")  # the one that gives way where the terminal is narrow
     table.add_column("verdict", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     for column in ("detectable", "rounds left"):  # of what can't be told yet
         table.add_column(column, justify="right", no_wrap=True, style="dim")
-    shown = ""
-    for each in comparisons:
-        table.add_row(
-            each.topology if each.topology != shown else "",
-            each.metric.title,
-            change_text(each.metric, each.change),
-            f"[{VERDICT_STYLES[each.verdict]}]{each.metric.word(each.verdict)}[/]",
-            str(each.change.n),
-            *open_texts(each),
-        )
-        shown = each.topology
+    for topology, group in groupby(comparisons, key=lambda each: each.topology):
+        table.add_row(Text(topology, style="bold"))
+        for each in group:
+            table.add_row(
+                f" {each.metric.title}",
+                change_text(each.metric, each.change),
+                Text(each.metric.word(each.verdict), style=VERDICT_STYLES[each.verdict]),
+                str(each.change.n),
+                *open_texts(each),
+            )
     return table
 
 
