@@ -12,6 +12,8 @@ def check_measured(record: TrialRecord) -> None:
     load = record.load
     if record.status == "ok" and not (load and load.latency_ms and load.requests_per_s > 0 and record.usage):
         raise ValueError(f"{record.trial} is called good, and nothing was measured")
+    if record.usage is not None and record.usage.window_s == 0:
+        raise ValueError(f"{record.trial} has a window of no length")
     if load is None:
         return
     try:

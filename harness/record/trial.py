@@ -170,7 +170,7 @@ class Usage(Data):
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     """
 
-    window_s: PositiveAmount
+    window_s: Amount
     processes: list[ProcessUsage]
     machine: MachineUsage
     pace_us: PositiveAmount | None

@@ -69,9 +69,15 @@ def test_a_broken_limit_fails_the_last_step_after_all_else_is_done(job: Job, git
     assert TOKEN not in job.log + (job.folder / "env").read_text()
 
 
+def test_what_can_not_be_told_is_a_warning(job: Job) -> None:
+    assert job.run("exit 4", scenario=SCENARIO) == 0
+    assert job.outputs["verdict"] == "inconclusive"
+    assert "::warning title=harness::inconclusive (exit code 4)" in job.log
+
+
 @pytest.mark.parametrize(
     ("code", "verdict"),
-    [(1, "run-failed"), (2, "usage-error"), (4, "inconclusive"), (130, "interrupted"), (137, "crashed")],
+    [(1, "run-failed"), (2, "usage-error"), (5, "not-measured"), (130, "interrupted"), (137, "crashed")],
 )
 def test_how_it_ended_is_told_in_a_word_and_by_the_same_exit_code(job: Job, code: int, verdict: str) -> None:
     assert job.run(f"exit {code}", scenario=SCENARIO) == code

@@ -57,7 +57,7 @@ def test_the_answer_is_that_of_the_verdicts(tmp_path: Path, factors: dict[str, f
 
 def test_without_an_answer_it_says_what_it_could_have_seen(tmp_path: Path) -> None:
     text = said(run_of_two_commits(tmp_path, {"raw": 0.985, "cluster-2": 1.0}, rounds=4))
-    assert "**Can't tell: requests/s (raw)." in text
+    assert "**Can't tell: requests/s (raw), CPU/request (raw)." in text
     assert "% would have shown)" in text
 
 

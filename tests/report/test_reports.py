@@ -90,7 +90,7 @@ def test_charts_are_pictures_with_something_in_them(reported: Run) -> None:
 def test_what_is_invalid_or_failed_is_shown_and_not_averaged_in(run: Run) -> None:
     text = text_of(run)
     assert "9,999" not in text
-    assert re.search(r"\| cluster-2 \| 2 \| 190 \|.* 1 of 3 \|", text)
+    assert re.search(r"\| cluster-2 \| 2 \| 188 \|.* 1 of 3 \|", text)
     assert "**r02-cluster-2**, failed: the server exited with 3 \\| \\<script\\>" in text
     assert "worker 11 ended during the trial" in text
     assert "2 of 6 trials failed or are invalid" in text

@@ -36,7 +36,7 @@ def write_chart(result: LoadResult, path: Path) -> None:
 
 def draw(result: LoadResult) -> Figure:
     """Response time and, of an open loop, service time; what weakens them stands below in words."""
-    drawn = figure(_shortened(result.url).replace("$", r"\$"), height_in=4.5)  # a bare $ would begin a formula
+    drawn = figure(_shortened(result.url), height_in=4.5)
     axes = drawn.add_subplot()
     curves = _curves(result)
     for index, (name, histogram) in enumerate(curves.items()):
