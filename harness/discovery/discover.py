@@ -103,10 +103,11 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
 def count_workers(server: Server, page: Question, declared: int | None) -> int:
     """Return how many processes work when many requests come at once, if they may be sent again and again."""
     until_s = time.monotonic() + WATCHED_S
-    with Census(server, declared) as census, census.looking():
-        while page.is_safe and time.monotonic() < until_s:
-            ask_at_once(page, AT_ONCE)
-        return len(workers_of(census.alive()))
+    with Census(server, declared) as census:
+        with census.looking():
+            while page.is_safe and time.monotonic() < until_s:
+                ask_at_once(page, AT_ONCE)
+        return len(workers_of(census.alive()))  # once nobody else is looking, who may have begun with one that is new
 
 
 def _first_that_works(
