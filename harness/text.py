@@ -9,6 +9,8 @@ from pydantic import AfterValidator, PlainSerializer, SerializationInfo
 def printable(text: str) -> str:
     """The text with everything that a terminal would obey, or that turns the order of what is shown, written out:
     ``\\x1b`` for an escape. Line ends are written out too."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 from harness.stats.paired import Paired, Running, effect_of
 
 CONFIDENCE: Final = 0.95
+MOST_AT_ONCE: Final = 2**19  # of the numbers that are resampled: what fits the caches, whatever there is of memory
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
         vectorized=True,
         confidence_level=CONFIDENCE,
         method="percentile",
+        batch=max(1, MOST_AT_ONCE // len(pairs)),
         rng=np.random.default_rng(0),
     )
     return float(np.exp(found.confidence_interval.low)), float(np.exp(found.confidence_interval.high))
