@@ -257,6 +257,8 @@ class Exchange:
         """Read a response that is followed until there is no more for now, or as much as one turn has time for."""
         sock = connection.sock
         for _ in range(MOST_READS):
+            if connection.left not in FOLLOWED:
+                break
             piece_bytes = _piece_bytes(connection)
             try:
                 data = connection.recv(piece_bytes)
@@ -266,14 +268,12 @@ class Exchange:
                 self.lose(connection)
                 return
             self.read(connection, data)
-            if connection.sock is not sock:
+            if connection.sock is not sock or (data and len(data) < piece_bytes and not connection.tls):
                 return
-            if connection.left not in FOLLOWED:
-                self.ask_again(connection)
-                return
-            if data and len(data) < piece_bytes and not connection.tls:
-                return
-        self._go_on_later(connection, self.read_on)
+        if connection.left in FOLLOWED:
+            self._go_on_later(connection, self.read_on)
+        else:
+            self.ask_again(connection)
 
     def _go_on_later(self, connection: Connection, step: Callable[[Connection], None]) -> None:
         """Take that step when others have had their turn."""

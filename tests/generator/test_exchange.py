@@ -223,3 +223,16 @@ def test_what_was_to_be_gone_on_with_is_not_on_another_connection(wired: Wired, 
         peer.sendall(SMALL)
         wire.turn()
     assert wire.watcher.told == ["opened", "opened", "answered"]
+
+
+def test_a_body_that_is_skipped_is_not_read(wired: Wired) -> None:
+    """As when the first read ends within a large response that is new."""
+    wire = wired()
+    wire.send()
+    wire.peer.sendall(sized(b"0123456789" * 5000))
+    wire.exchange.read(wire.connection, wire.connection.recv(500))
+    left_bytes = wire.connection.left
+    assert left_bytes > 0
+    wire.exchange.read_on(wire.connection)
+    assert wire.connection.left == left_bytes
+    assert len(wire.connection.recv(100_000)) == left_bytes
