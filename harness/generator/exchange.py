@@ -94,6 +94,7 @@ class Exchange:
         self._ledger = ledger
         self._keepalive = load.keepalive
         self._expect = load.expect
+        self._nobody = Connection(ledger.groups[0])  # which is closed, whatever is told of it
         self._unfinished: dict[Connection, Callable[[Connection], None]] = {}  # and how to go on with it
         self._more = self.new_alarm()  # rings for them: epoll tells nothing of what OpenSSL holds
 
@@ -118,7 +119,9 @@ class Exchange:
 
     def close(self, connection: Connection) -> None:
         """Close without a word to anybody; what was on the connection has been counted."""
-        self.by_fd.pop(connection.fd, None)
+        if self.by_fd.get(connection.fd) is connection:
+            # What epoll told of it may still be to come in the batch that is served: another's turn can end it.
+            self.by_fd[connection.fd] = self._nobody
         self._unfinished.pop(connection, None)
         connection.close()
 

@@ -225,6 +225,16 @@ def test_what_was_to_be_gone_on_with_is_not_on_another_connection(wired: Wired, 
     assert wire.watcher.told == ["opened", "opened", "answered"]
 
 
+def test_what_is_told_of_a_connection_that_another_turn_has_closed_is_nobodys(wired: Wired) -> None:
+    """As when one that is gone on with ends while what epoll told of it is still to be served."""
+    wire = wired()
+    fd = wire.connection.fd
+    wire.exchange.close(wire.connection)
+    for event in (select.EPOLLIN, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLERR):
+        wire.exchange.advance(wire.exchange.by_fd[fd], event)
+    assert wire.watcher.told == ["opened"]
+
+
 def test_a_body_that_is_skipped_is_not_read(wired: Wired) -> None:
     """As when the first read ends within a large response that is new."""
     wire = wired()
