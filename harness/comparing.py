@@ -10,7 +10,6 @@ from typing import Protocol
 from harness import rounds
 from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
 from harness.analysis.measured import measured
-from harness.analysis.metrics import metrics_of
 from harness.doctor.checkup import checkup
 from harness.environment import describe_environment
 from harness.lock import alone
@@ -119,7 +118,6 @@ def _would_overrun(scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
     return rounds > 0 and elapsed_s * (rounds + 1) / rounds > scenario.max_time_s
 
 
-def _expected(scenario: Scenario, records: list[TrialRecord]) -> int:
-    """How many comparisons there are to be, without the topologies that never came to a result."""
-    others = [other for _, other in scenario.pairs if measured(records, other.name)]
-    return len(metrics_of(scenario.load)) * len(others)
+def _expected(scenario: Scenario, records: list[TrialRecord]) -> list[str]:
+    """Return which topologies are to be compared, without those that never came to a result."""
+    return [other.name for _, other in scenario.pairs if measured(records, other.name)]

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 import harness
+from harness.commits import USUAL_GATES
 from harness.stats.verdict import Verdict
 from tests.made_runs import made_run, record, scenario_of, topology
 from tests.revisions.repository import with_server
@@ -84,7 +85,7 @@ def test_two_commits_are_measured_and_asked_for_by_the_names_of_the_scenario(
     assert (found.path / "report.html").exists()
     assert [revision.ref for revision in found.run.info.revisions] == ["main", "working tree"]
     assert found.run.info.command == "harness ab page.toml --base main --seed 1"
-    assert [ruling.gate.text for ruling in found.rulings] == ["throughput < -5%"]
+    assert [ruling.gate.text for ruling in found.rulings] == list(USUAL_GATES)
     assert repository.worktrees() == 1
 
 

@@ -1,6 +1,6 @@
 """Every topology against the baseline, by every metric, judged together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
@@ -199,11 +199,11 @@ def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:
     return mean_over_trials(figures)
 
 
-def is_sure(comparisons: Comparisons, scenario: Scenario, expected: int) -> bool:
-    """Check that all ``expected`` comparisons are there, and each has a verdict or is as precise as the scenario asks:
-    what it says of the metric that decides is asked of the others in proportion to their margins."""
-    enough = scenario.precision / scenario.margin
-    return len(comparisons) >= expected and all(
+def is_sure(comparisons: Comparisons, scenario: Scenario, expected: Collection[str]) -> bool:
+    """Check that all ``expected`` topologies are compared by the metric that decides, and each comparison has a verdict
+    or is as precise as the scenario asks for that metric, and for the others in proportion to their margins."""
+    enough, deciding = scenario.precision / scenario.margin, metrics_of(scenario.load)[0].name
+    return all((topology, deciding) in comparisons for topology in expected) and all(
         each.is_settled or (each.pairs.evidence.precision or float("inf")) <= enough for each in comparisons.values()
     )
 

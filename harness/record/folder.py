@@ -104,8 +104,10 @@ class RunFolder:
             if log.is_symlink() or (log.exists() and not log.is_file()):
                 log.unlink()
             os.close(open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-        except (FileError, OSError) as error:
-            raise RunFolderError(f"{log}: can't be written: {error}") from error
+        except FileError as error:
+            raise RunFolderError(f"{error}; the server of {trial} can't write its log there") from error
+        except OSError as error:
+            raise self._cannot_write(f"the log of {trial}", error) from error
         return log
 
     def body_sha256(self, topology: str) -> str | None:
@@ -131,12 +133,15 @@ class RunFolder:
         except FileError as error:
             raise RunFolderError(f"{error}; the record of {record.trial} was not written") from error
         except OSError as error:
-            raise RunFolderError(
-                f"{self.path}: can't write the record of {record.trial}: {error.strerror}. Those before it are there:"
-                f" go on with harness resume {self.path}"
-            ) from error
+            raise self._cannot_write(f"the record of {record.trial}", error) from error
         self._note_body(record)
         return written
+
+    def _cannot_write(self, what: str, error: OSError) -> RunFolderError:
+        return RunFolderError(
+            f"{self.path}: can't write {what}: {error.strerror}. The records before it are there: go on with harness"
+            f" resume {self.path}"
+        )
 
     def _open_trials(self) -> FileIO:
         descriptor = open_regular(self.path / "trials.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND)
