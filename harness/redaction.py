@@ -55,7 +55,7 @@ TOKEN_SHAPES: Final[dict[str, str]] = {
     "platform.openai.com, docs.anthropic.com, API keys": r"\bsk-[\w-]{20,}",
     "api.slack.com, Token types; Incoming webhooks": r"\bxox[a-z]-[\w-]{10,}|hooks\.slack\.com/services/([\w/]+)",
     "docs.npmjs.com, Access tokens": r"\bnpm_\w{36}",
-    "pypi.org, API tokens": r"\bpypi-[\w-]{32,}",
+    "Python package index, API tokens": r"\bpypi-[\w-]{32,}",
     "docs.sendgrid.com, API keys": r"\bSG\.[\w-]{16,}\.[\w-]{16,}",
     "docs.digitalocean.com, Tokens": r"\bdo[opr]_v1_[0-9a-f]{64}",
     "huggingface.co, User access tokens": r"\bhf_[A-Za-z0-9]{30,}",
