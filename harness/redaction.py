@@ -54,7 +54,7 @@ TOKEN_SHAPES: Final[dict[str, str]] = {
     "docs.stripe.com, API keys": r"\b(?:(?:sk|rk|pk)_(?:live|test)_\w{16,}|whsec_\w{16,})",
     "platform.openai.com, docs.anthropic.com, API keys": r"\bsk-[\w-]{20,}",
     "api.slack.com, Token types; Incoming webhooks": r"\bxox[a-z]-[\w-]{10,}|hooks\.slack\.com/services/([\w/]+)",
-    "docs.npmjs.com, Access tokens": r"\bnpm_\w{36}",
+    "npm documentation, Access tokens": r"\bnpm_\w{36}",
     "Python package index, API tokens": r"\bpypi-[\w-]{32,}",
     "docs.sendgrid.com, API keys": r"\bSG\.[\w-]{16,}\.[\w-]{16,}",
     "docs.digitalocean.com, Tokens": r"\bdo[opr]_v1_[0-9a-f]{64}",
