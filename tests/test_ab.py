@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def test_a_slower_head_fails_and_is_told_in_a_comment(
     done = ab("--base", "before", "--rounds", "4", "--format", "github")
     assert done.exit_code == 3, done.stderr
     assert done.stdout.startswith("<!-- harness: page -->\n")
-    assert "**Worse: requests/s" in done.stdout
+    assert re.search(r"^\*\*Worse: .*(requests/s|CPU/request)", done.stdout, re.MULTILINE)
     assert "with uncommitted changes" in done.stdout
     assert (tmp_path / "summary.md").read_text() == done.stdout
     run = read_run(tmp_path / "results" / "latest")
@@ -76,8 +77,9 @@ def test_a_slower_head_fails_and_is_told_in_a_comment(
 @pytest.mark.alone
 def test_the_same_commit_is_no_slower(repository: Repository, tmp_path: Path, ab: Callable[..., Result]) -> None:
     done = ab("--base", "before", "--head", "main")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code in (0, 4, 5), done.output  # a few rounds may not tell
     assert "failed" not in done.stdout
+    assert "Worse" not in done.stdout
     assert_clean(repository, tmp_path)
 
 
