@@ -348,12 +348,22 @@ def test_names_that_files_have_hold_no_secret(tmp_path: Path, monkeypatch: pytes
     for text in (
         TOPOLOGY.replace('"raw"', '"raw-hunter22"') + "env = { A = '{env:TOKEN}' }",
         TOPOLOGY.replace('"raw"', '"raw-sesame1"') + "env = { GEHEIM = 'sesame1' }",
+        TOPOLOGY.replace('"raw"', '"raw-opensesame"') + "env = { A_KEY = '', PASSWORD = 'opensesame' }",
         TOPOLOGY.replace('"raw"', '"ghp_' + "a1" * 18 + '"'),
     ):
         with pytest.raises(ScenarioError, match=r"^topology (raw-)?\(redacted\): expected a name without what is not"):
             prepare(loaded(tmp_path, text), 1)
     short = TOPOLOGY.replace('"raw"', '"server-8080"') + 'env = { A = "server", SECRET = "8080", PIN = "raw" }'
     assert prepare(loaded(tmp_path, short), 1).scenario.baseline.name == "server-8080"
+
+
+def test_a_word_that_a_topology_is_called_by_is_no_secret(tmp_path: Path) -> None:
+    text = (
+        TOPOLOGY.replace('"raw"', '"by-least_connections"') + 'env = { BALANCE = "least_connections", B = "otherwise" }'
+    )
+    scenario = prepare(loaded(tmp_path, text), 1).scenario
+    redacted = redactor_of(scenario).redact("least_connections or otherwise, leastwise")
+    assert redacted == "least_connections or (redacted), leastwise"
 
 
 def test_all_missing_variables_are_told_before_anything_is_started(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ HARMLESS_HEADERS: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 AT_ONCE: Final = 1000  # rows
+_WORDS: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)*", re.IGNORECASE)
 _SCHEME: Final = r"(?i:basic|bearer|token)?\s*"
 
 
@@ -114,8 +115,9 @@ def is_public_header(name: str, value: str, columns: Sequence[str] = ()) -> bool
 
 def _secrets(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[str]:
     """Give all that must not be written."""
+    names = [scenario.name, *(topology.name for topology in scenario.topologies)]
     for topology in scenario.topologies:
-        yield from _secrets_of(topology, environ)
+        yield from _secrets_of(topology, environ, names)
     load = scenario.load
     columns = load.data.columns if load.data else ()
     for name in variables_of_load(load):
@@ -130,12 +132,12 @@ def _secrets(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[str]:
             yield from (cell for name, cell in zip(load.data.columns, row, strict=True) if sounds_secret(name))
 
 
-def _secrets_of(topology: Topology, environ: Mapping[str, str]) -> Iterator[str]:
+def _secrets_of(topology: Topology, environ: Mapping[str, str], names: Sequence[str]) -> Iterator[str]:
     for name in variables_of_topology(topology):
         yield environ.get(name, "")
     for name, value in topology.env.items():
         yield from secrets_in(value)
-        if not is_public_variable(name, value, topology.public_env):
+        if not is_public_variable(name, value, topology.public_env) and not _is_told(name, value, names):
             yield from literals_of(value)
     for name in topology.pass_env:
         value = environ.get(name, "")
@@ -144,6 +146,13 @@ def _secrets_of(topology: Topology, environ: Mapping[str, str]) -> Iterator[str]
     for before, word in zip(("", *topology.command), topology.command, strict=False):
         yield secret_of_word(word, before)
         yield from secrets_in(word)
+
+
+def _is_told(variable: str, value: str, names: Sequence[str]) -> bool:
+    """Whether nothing but words stands in the value of a variable that sounds like no secret, and the scenario or a
+    topology is called by it: ``php-fpm-ondemand``, with ``PM = "ondemand"``."""
+    is_plain = not sounds_secret(variable) and _WORDS.fullmatch(value) is not None
+    return is_plain and any(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", name) for name in names)
 
 
 def _parts_of(header: str) -> Iterator[str]:
