@@ -76,6 +76,7 @@ validity: $(READY) ## check how often verdicts are right, by simulation, and lim
 
 bench: $(READY) ## CPU per request of the load generator beside wrk and others (12 minutes)
 	$(BIN)/python -m bench.peers
+	$(BIN)/python -m bench.crowds
 
 clean: ## remove what make made, but no results
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -62,14 +62,14 @@ def chosen(only: str | None) -> list[Tool]:
     return [tool for tool in TOOLS if tool.name in names]
 
 
-def check_machine() -> None:
-    """End with one message where the bench can't run, and allow for many connections, here and in what is started."""
+def check_machine(descriptors: int) -> None:
+    """End with one message where the bench can't run, and allow for so many files, here and in what is started."""
     missing = [program for program in ("nginx", "taskset") if shutil.which(program) is None]
     if missing or UsableCores.here().count < 2:
         sys.exit(f"the bench needs two cores and {' and '.join(missing) or 'nginx and taskset'}")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < DESCRIPTORS:
-        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft < descriptors:
+        wanted = descriptors if hard == resource.RLIM_INFINITY else min(descriptors, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
@@ -80,7 +80,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The Markdown file.")] = Path("results/bench/peers.md"),
 ) -> None:
     """Measure, print a table for each target, and write them all to one file."""
-    check_machine()
+    check_machine(DESCRIPTORS)
     console = Console()
     environment = describe_environment()
     tools = [tool for tool in chosen(only) if tool.installed]

@@ -17,20 +17,21 @@ from typing import Final
 
 from bench.sleeper import SLEEP_S
 
-HOST: Final = "127.0.0.1"
+HOSTS: Final = ("127.0.0.1", "127.0.0.2")  # who can connect from one address alone has twice the ports
+HOST: Final = HOSTS[0]
 SERVER_CORE: Final = "0"
 BODIES_BYTES: Final = (12, 77_000)
 FEW, MANY = 40, 1000  # connections
 
 # The backlog lets all connections be opened at once; with a shorter one, some are only opened a second later.
 NGINX_CONF: Final = """
-daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 16384; }}
+daemon off; worker_processes {workers}; worker_rlimit_nofile 20000; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 19900; }}
 http {{
   access_log off; default_type text/plain; keepalive_requests 1000000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen {host}:{port} backlog=4096; root {folder}; }}
+  server {{ {listens} root {folder}; }}
 }}
 """
 
@@ -58,13 +59,14 @@ def running_targets() -> Iterator[list[Target]]:
 
 
 @contextmanager
-def nginx() -> Iterator[str]:
-    """The URL of one nginx process with a file for each body."""
+def nginx(workers: int = 1) -> Iterator[str]:
+    """The URL of nginx with a file for each body. Workers share the core, and the connections evenly."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # the worker is not root
-        (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, host=HOST, port=port))
+        listens = " ".join(f"listen {host}:{port} backlog=4096 reuseport;" for host in HOSTS)
+        (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, listens=listens, workers=workers))
         for size_bytes in BODIES_BYTES:
             (folder / f"{size_bytes}.txt").write_bytes(b"x" * size_bytes)
         with _pinned(["nginx", "-p", name, "-c", str(folder / "nginx.conf")], port):

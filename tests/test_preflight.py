@@ -60,7 +60,8 @@ def test_too_few_open_files_are_told_before_the_run_and_fail_the_trials(tmp_path
     assert warning < first_trial
     reasons = {record.reason for record in read_run(tmp_path / "latest").records}
     assert reasons == {
-        "1000 connections need 1064 open files in a process, and the system allows 200 (ulimit -Hn)",
+        "1000 connections need 1064 open files in a process, and the system allows 200 (ulimit -Hn): allow more, or"
+        " give it 8 processes",
     }
 
 

@@ -25,10 +25,10 @@ class BodyCheck:
         """Whether anything is expected of bodies that has to be looked for in them."""
         return self._sha256 is not None or self._is_found is not None
 
-    def reader(self, method: str) -> ResponseReader:
-        """A reader by which a response can be judged."""
+    def reader(self, method: str, only_whole: bool = False) -> ResponseReader:
+        """A reader by which a response can be judged, or only one that comes all at once."""
         kept_bytes = MOST_SEARCHED_BYTES if self._is_found else 0
-        return ResponseReader(method, hashing=self._sha256 is not None, keep_bytes=kept_bytes)
+        return ResponseReader(method, self._sha256 is not None, kept_bytes, only_whole)
 
     def is_right(self, reader: ResponseReader) -> bool:
         """Judge the body of a complete response that was followed by a reader made here."""

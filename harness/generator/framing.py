@@ -154,16 +154,17 @@ class ResponseReader:
 
     ``feed`` takes what arrived and says whether the response is complete; ``end`` says so of a closed connection.
     Interim (1xx) responses are passed over. The body is counted, and hashed when ``hashing``; of it ``body_start``
-    holds the first ``keep_bytes``.
+    holds the first ``keep_bytes``. With ``only_whole`` it is looked at if it comes all at once, and else only counted.
     """
 
-    def __init__(self, method: str, hashing: bool, keep_bytes: int = 0) -> None:
+    def __init__(self, method: str, hashing: bool, keep_bytes: int = 0, only_whole: bool = False) -> None:
         self.head: Head | None = None
         self.hashing = hashing
         self.received_bytes = 0
         self.body_bytes = 0
         self.body_start = bytearray()
         self._keep_bytes = keep_bytes
+        self._only_whole = only_whole
         self._method = method
         self._pending = b""
         self._body_left = 0
@@ -183,6 +184,12 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes; True when the response is complete. Raises ProtocolError on anything else."""
+        is_complete = self._feed(data)
+        if self._only_whole and not is_complete:
+            self.hashing, self._keep_bytes, self._digest = False, 0, None
+        return is_complete
+
+    def _feed(self, data: bytes) -> bool:
         self.received_bytes += len(data)
         if self.head is not None:
             return self._feed_body(data)

@@ -38,6 +38,11 @@ class Ledger:
         return self.window.end_second(now_ns, self.tally.errors().total)
 
     @property
+    def compares_wholes(self) -> bool:
+        """Whether a response that comes all at once, and is not known byte for byte, is to be looked at."""
+        return self._body_check.is_needed
+
+    @property
     def to_check(self) -> int:
         """Good responses whose body could be compared with the expected one; none without an expectation."""
         return self.tally.with_body if self._body_check.is_needed else 0
@@ -47,8 +52,9 @@ class Ledger:
         return self._body_check.reader(method)
 
     def reader(self, method: str) -> ResponseReader:
-        """A reader for any other response that must be followed: its body is compared only where every body is."""
-        return self._body_check.reader(method) if self._expect.every else ResponseReader(method, hashing=False)
+        """A reader for any other response that must be followed: its body is compared where it comes all at once, or
+        where every body is."""
+        return self._body_check.reader(method, only_whole=not self._expect.every)
 
     def knows(self, head: Head, connections: list[Connection]) -> Head | None:
         """The one copy of this head on which all responses that begin with it are counted; None if not to be kept."""

@@ -1,5 +1,6 @@
 """The generator seen from the process that asks for it: started, listened to, stopped."""
 
+import math
 import os
 import resource
 import subprocess
@@ -174,6 +175,13 @@ class Generator:
             process.end()
 
 
+def _advise_processes(load: Load, connections_each: int) -> str:
+    """What to do where a process can have so many connections."""
+    if connections_each < 1:
+        return "allow more"
+    return f"allow more, or give it {math.ceil(load.connections / connections_each)} processes"
+
+
 def _check_descriptors(load: Load, processes: int) -> None:
     """Raise GeneratorError when the system does not allow as many open files as the load needs."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -181,5 +189,5 @@ def _check_descriptors(load: Load, processes: int) -> None:
     if most != resource.RLIM_INFINITY and needed > most:
         raise GeneratorError(
             f"{load.connections} connections need {needed} open files in a process, and the system allows {most}"
-            " (ulimit -Hn)"
+            f" (ulimit -Hn): {_advise_processes(load, most - SPARE_DESCRIPTORS)}"
         )

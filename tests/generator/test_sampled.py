@@ -3,9 +3,9 @@
 import hashlib
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 from typing import Final
 
 import pytest
@@ -59,7 +59,7 @@ def body_in_halves(body: bytes) -> Answer:
 
 
 def in_chunks(body: bytes) -> Answer:
-    return whole(chunked([body[:50], body[50:]]))
+    return whole(chunked([body[:20], body[20:50]]))
 
 
 def chunks_in_halves(body: bytes) -> Answer:
@@ -67,8 +67,12 @@ def chunks_in_halves(body: bytes) -> Answer:
     return Answer(cut(message, [len(message) // 2]), wait=pause)
 
 
-KINDS: Final = [of_one_piece, of_many_pieces, slow, head_first, body_in_halves, in_chunks, chunks_in_halves]
-any_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+IN_ONE_PIECE: Final = [of_one_piece, in_chunks]
+IN_PIECES: Final = [of_many_pieces, slow, head_first, body_in_halves, chunks_in_halves]
+
+
+def any_of(kinds: Sequence[Callable[[bytes], Answer]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("kind", kinds, ids=lambda kind: kind.__name__)
 
 
 def sampled(script: Iterable[Answer], **changes: object) -> LoadResult:
@@ -84,7 +88,19 @@ def assert_some_were_compared(result: LoadResult) -> None:
     assert CONNECTIONS < result.checked < result.requests
 
 
-@any_kind
+@any_of(IN_ONE_PIECE)
+@pytest.mark.parametrize("loop", [CLOSED, {"arrivals": Arrivals(rate_per_s=2_000)}], ids=LOOPS)
+def test_each_wrong_body_that_comes_at_once_is_found(kind: Callable[[bytes], Answer], loop: dict[str, object]) -> None:
+    """Though it differs from the right ones in its body alone, and one in fifty is wrong."""
+    expect = Expectation(body_sha256=hashlib.sha256(BODY[:50]).hexdigest(), every=False)
+    script = cycle([kind(WRONG), *repeat(kind(BODY), 49)])
+    result = sampled(script, expect=expect, **loop)
+    assert result.requests > 500
+    assert abs(result.errors.body - result.requests / 50) <= CONNECTIONS
+    assert result.checked == result.to_check == result.requests
+
+
+@any_of(IN_PIECES)
 @any_loop
 def test_wrong_bodies_are_found_in_every_state(kind: Callable[[bytes], Answer], loop: dict[str, object]) -> None:
     result = sampled(repeat(kind(WRONG)), **loop)
