@@ -90,7 +90,9 @@ def contention(load: LoadResult, usage: Usage) -> float:
 
 
 def _doubted(load: LoadResult, usage: Usage) -> str | None:
-    return load.doubts[0].what.removesuffix(".") if load.doubts else None
+    """A miscounted one is doubtful, but limited by nothing."""
+    told = [doubt.what for doubt in load.doubts if doubt.kind != "miscounted"]
+    return told[0].removesuffix(".") if told else None
 
 
 def _hogged(load: LoadResult, usage: Usage) -> str | None:

@@ -53,6 +53,7 @@ class Metric:
 # A generator that is late measures its own lateness, and one that is busy holds a closed loop back. Neither changes
 # what the server pays for a request.
 OF_TIME: Final = frozenset[DoubtKind]({"busy", "stalled", "behind", "lagging"})
+OF_LATENCY: Final = OF_TIME | frozenset[DoubtKind]({"miscounted"})
 
 MEMORY_MARGIN: Final = 0.05  # also of what it may grow in a whole window
 
@@ -66,9 +67,9 @@ THROUGHPUT: Final = Metric(
     worse="slower",
     doubted_by=OF_TIME,
 )
-P50: Final = Metric("p50", "p50", "ms", False, lambda trial: trial.p50_ms, "faster", "slower", doubted_by=OF_TIME)
+P50: Final = Metric("p50", "p50", "ms", False, lambda trial: trial.p50_ms, "faster", "slower", doubted_by=OF_LATENCY)
 P99: Final = Metric(
-    "p99", "p99", "ms", False, lambda trial: trial.p99_ms, "faster", "slower", margin=0.1, doubted_by=OF_TIME
+    "p99", "p99", "ms", False, lambda trial: trial.p99_ms, "faster", "slower", margin=0.1, doubted_by=OF_LATENCY
 )
 CPU: Final = Metric(
     "cpu_per_request", "CPU/request", "ms", False, lambda trial: trial.cpu_ms_per_good, better="less", worse="more"

@@ -61,6 +61,10 @@ class ClosedLoop:
         if connection.left == CLOSED:
             self.start(connection, now_ns)
 
+    def age_ns(self, now_ns: int) -> int:
+        """How long the requests that are on their way have been, together (ns)."""
+        return sum(now_ns - connection.due_ns for connection in self.connections if connection.left != CLOSED)
+
     @property
     def in_flight(self) -> int:
         """Requests that were started and have not ended."""

@@ -10,6 +10,7 @@ MOST_BUSY: Final = 0.9  # share of the window
 MOST_STALLED: Final = 0.05  # share of the window
 MOST_DROPPED: Final = 0.01  # share of the requests due
 MOST_LAG_OF_GAP: Final = 0.1
+MOST_MISCOUNTED: Final = 0.02  # of the connections
 MORE_ROOM: Final = (
     "Give it more processes (--processes, or processes in a scenario) or cores of its own (--cpus), or offer less."
 )
@@ -22,10 +23,11 @@ def late_after_ns(gap_ns: float) -> float:
     return max(float(LEAST_LAG_NS), MOST_LAG_OF_GAP * gap_ns)
 
 
-def doubts(busy: float | None, stalled: float, offered: Offered | None) -> list[Doubt]:
+def doubts(busy: float | None, stalled: float, offered: Offered | None, occupied: float | None = None) -> list[Doubt]:
     """Every reason to call a result generator-bound; none of them is the server's doing.
 
-    ``busy`` and ``stalled`` are shares of the window. A loop may be kept from running and yet have time to rest, when
+    ``busy`` and ``stalled`` are shares of the window; ``occupied`` is how many requests were on their way at a time, as
+    a part of the connections, each of which had one. A loop may be kept from running and yet have time to rest, when
     the server waits for it meanwhile. One that is stopped does not even wait for a core, and in a closed loop nothing
     comes due: only that it is late for its chores tells.
     """
@@ -34,6 +36,7 @@ def doubts(busy: float | None, stalled: float, offered: Offered | None) -> list[
         *_stalled(stalled),
         *(_behind(offered) if offered else ()),
         *(_lagging(offered) if offered else ()),
+        *(_miscounted(occupied) if occupied is not None else ()),
     ]
 
 
@@ -77,4 +80,16 @@ def _lagging(offered: Offered) -> Iterator[Doubt]:
                 f" ({most_us:,.0f} µs would pass), which is in the response times."
             ),
             advice="Look for what else runs on the generator's core; give it one of its own (--cpus), or offer less.",
+        )
+
+
+def _miscounted(occupied: float) -> Iterator[Doubt]:
+    if abs(occupied - 1) > MOST_MISCOUNTED:
+        yield Doubt(
+            kind="miscounted",
+            what=(
+                f"mean response time × requests/s is {occupied:.1%} of the connections, each of which had a request at"
+                " all times (Little's law): a response time, or a request, is miscounted."
+            ),
+            advice="Believe no response time of it, and report this with the run: it is a fault of the harness.",
         )

@@ -66,6 +66,7 @@ class LoadLoop:
         self._check_next = 0
         self._chores_due_ns = 0
         self._stalled_ns = 0
+        self._age_ns = 0  # of the requests that were on their way when the window opened
         self._stopped = False
 
     def run(self, begin_ns: int) -> Part:
@@ -279,6 +280,7 @@ class LoadLoop:
         """Forget the warm-up; the requests in flight are the first of the window. Returns when it began (ns)."""
         begin_ns = time.monotonic_ns()
         self._stalled_ns = 0
+        self._age_ns = self._closed.age_ns(begin_ns)
         self._ledger.open_window(self._exchange.policy.in_flight, begin_ns, self._load.duration_s)
         if self._open:
             self._open.open_window()
@@ -299,6 +301,7 @@ class LoadLoop:
             errors=tally.errors(),
             protocol_reasons=dict(tally.protocol),
             unfinished=self._exchange.policy.in_flight,
+            aged_s=self._aged_s(end_ns),
             bytes=tally.bytes,
             statuses=dict(sorted(tally.statuses.items())),
             workers=dict(sorted(tally.workers.items())),
@@ -312,6 +315,14 @@ class LoadLoop:
             histogram=window.response.encode(),
             service_histogram=window.service.encode(),
         )
+
+    def _aged_s(self, end_ns: int) -> float | None:
+        """How much older those on their way are than those were as the window opened, together. None where a connection
+        may have had no request for a while: in an open loop, after failures, before all were opened."""
+        errors = self._ledger.tally.errors()
+        if self._open or errors.failed or errors.timeout or len(self._closed.connections) < self._load.connections:
+            return None
+        return (self._closed.age_ns(end_ns) - self._age_ns) / NS_PER_S
 
 
 def _rehearse() -> None:

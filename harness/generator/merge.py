@@ -12,7 +12,7 @@ from harness.generator.latency import LatencyHistogram, spread_of
 from harness.generator.load import Load
 from harness.generator.part import Part, PartEvent, PartOffered, PartSecond
 from harness.generator.result import Errors, Event, LoadResult, Measured, Measuring, Offered, Second, SendLag
-from harness.units import NS_PER_MS, NS_PER_US
+from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 Key = TypeVar("Key", int, str)
 
@@ -77,7 +77,10 @@ def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: S
     offered = _offered(load, [part.offered for part in parts if part.offered], duration_s)
     busy = max((part.busy for part in parts if part.busy is not None), default=None)
     stalled_s = max(part.stalled_s for part in parts)
-    found = doubts(busy, stalled_s / duration_s, offered)
+    errors = _errors([part.errors for part in parts])
+    latency_ms = histogram.summary()
+    occupied = _occupied(load, parts, latency_ms.mean * histogram.total * NS_PER_MS / NS_PER_S) if latency_ms else None
+    found = doubts(busy, stalled_s / duration_s, offered, occupied)
     return LoadResult(
         url=load.url,
         loop="open" if load.arrivals else "closed",
@@ -91,16 +94,17 @@ def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: S
         ok=sum(part.ok for part in parts),
         to_check=sum(part.to_check for part in parts),
         checked=sum(part.checked for part in parts),
-        errors=_errors([part.errors for part in parts]),
+        errors=errors,
         protocol_reasons=_counts([part.protocol_reasons for part in parts]),
         unfinished=sum(part.unfinished for part in parts),
+        in_flight=None if occupied is None else occupied * load.connections,
         asked_duration_s=load.duration_s,
         duration_s=duration_s,
         requests_per_s=sum(part.requests / part.duration_s for part in parts),
         offered=offered,
         bytes=size_bytes,
         bytes_per_s=sum(part.bytes / part.duration_s for part in parts),
-        latency_ms=histogram.summary(),
+        latency_ms=latency_ms,
         service_ms=service.summary(),
         group_requests_per_s=spread_of(np.array([rate for part in parts for rate in part.group_rates_per_s])),
         statuses=_counts([part.statuses for part in parts]),
@@ -133,6 +137,20 @@ def _offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Off
         queued=sum(part.queued for part in parts),
         send_lag_us=_send_lag(lag) if lag.total else None,
     )
+
+
+def _occupied(load: Load, parts: Sequence[Part], ended_s: float) -> float | None:
+    """How many requests were on their way at a time, as a part of the connections, from how long those that ended took
+    together (seconds); None where a connection may have had none.
+
+    Source: J. D. C. Little, A Proof for the Queuing Formula L = λW (1961); of those that the window cuts in two, what
+    was outside of it is left out.
+    """
+    aged_s = [part.aged_s for part in parts if part.aged_s is not None]
+    if len(aged_s) < len(parts):
+        return None
+    pairs = zip(load.shares(len(parts)), parts, strict=True)
+    return max(0.0, ended_s + sum(aged_s)) / sum(share.connections * part.duration_s for share, part in pairs)
 
 
 def _send_lag(lag: LatencyHistogram) -> SendLag:

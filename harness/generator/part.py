@@ -58,6 +58,7 @@ class Part(_Data):
     errors: Errors
     protocol_reasons: dict[str, int]
     unfinished: int
+    aged_s: float | None  # how much older those on their way were at the end, together, than those at the beginning
     bytes: int
     statuses: dict[int, int]
     workers: dict[str, int]

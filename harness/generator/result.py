@@ -8,7 +8,7 @@ from harness.generator.latency import LatencySummary, Spread
 from harness.ranges import Amount, Count, PositiveAmount
 from harness.text import Printable
 
-DoubtKind = Literal["busy", "stalled", "behind", "lagging"]
+DoubtKind = Literal["busy", "stalled", "behind", "lagging", "miscounted"]
 
 
 class _Data(BaseModel):
@@ -77,6 +77,11 @@ class Doubt(_Data):
     what: Printable
     advice: Printable
 
+    @property
+    def title(self) -> str:
+        """What the result is called for it."""
+        return "miscounted" if self.kind == "miscounted" else "generator-bound"
+
 
 class Measuring(_Data):
     """The warm-up is over and the measured window has begun."""
@@ -134,6 +139,11 @@ class LoadResult(_Data):
     errors: Errors
     protocol_reasons: dict[Printable, Count] = Field(default={}, description="what was not HTTP/1.1, and how often")
     unfinished: Count
+    in_flight: Amount | None = Field(
+        default=None,
+        description="requests on their way at a time, by their response times (Little's law): as many as connections;"
+        " None in an open loop, and where requests failed or timed out",
+    )
     asked_duration_s: Amount
     duration_s: PositiveAmount
     requests_per_s: Amount

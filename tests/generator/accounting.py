@@ -31,6 +31,8 @@ def assert_adds_up(result: LoadResult) -> None:
     assert sum(result.statuses.values()) == result.requests
     assert sum(second.requests for second in result.series) == result.requests
     assert sum(second.errors for second in result.series) == errors.total
+    if result.in_flight is not None:
+        assert abs(result.in_flight - result.connections) <= 0.02 * result.connections
     assert LatencyHistogram.decode(result.histogram).total == result.requests + errors.timeout
 
 

@@ -1,15 +1,24 @@
 """When a result speaks of the generator rather than of the server."""
 
+from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
 from harness.generator.doubts import doubts, late_after_ns
 from harness.generator.effort import SCHEDSTAT, Effort
+from harness.generator.latency import LatencyHistogram, Nanoseconds
 from harness.generator.result import Offered, SendLag
 from harness.units import NS_PER_MS, NS_PER_US
+from tests.generator.answers import whole
+from tests.generator.forked import forked_loop
+from tests.generator.loads import short_load
+from tests.generator.messages import sized
+from tests.generator.scripted_server import ScriptedServer
 
 SLOW = 100.0  # requests/s: a gap of 10 ms, so that a lag of 1 ms passes
+record = LatencyHistogram.record
 QUICK = 100_000.0  # a gap of 10 µs, so that a lag of 100 µs passes
 
 
@@ -57,6 +66,31 @@ def offered(rate_per_s: float = SLOW, dropped: int = 0, p99_us: float | None = 2
 )
 def test_what_is_doubted(busy: float | None, stalled: float, load: Offered | None, kinds: list[str]) -> None:
     assert [doubt.kind for doubt in doubts(busy, stalled, load)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("occupied", "kinds"), [(None, []), (1.0, []), (1.019, []), (1.021, ["miscounted"]), (0.979, ["miscounted"])]
+)
+def test_response_times_and_rate_that_do_not_make_the_connections_are_doubted(
+    occupied: float | None, kinds: list[str]
+) -> None:
+    assert [doubt.kind for doubt in doubts(0.5, 0.0, None, occupied)] == kinds
+
+
+def record_too_short(histogram: LatencyHistogram, latencies_ns: Nanoseconds) -> None:
+    """A fault: a tenth of each latency is lost."""
+    record(histogram, latencies_ns - latencies_ns // 10)
+
+
+@pytest.mark.parametrize(("recorder", "kinds"), [(record, []), (record_too_short, ["miscounted"])])
+def test_response_times_that_are_recorded_wrongly_are_found(
+    recorder: Callable[[LatencyHistogram, Nanoseconds], None], kinds: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LatencyHistogram, "record", recorder)
+    with forked_loop() as offer, ScriptedServer(repeat(whole(sized(b"hello")))) as server:
+        result = offer(short_load(server.port, warmup_s=0.1, duration_s=0.2, connections=8))
+    assert [doubt.kind for doubt in result.doubts if doubt.kind == "miscounted"] == kinds
+    assert (result.in_flight == pytest.approx(8, rel=0.02)) is not bool(kinds)
 
 
 def test_nothing_due_is_no_reason_for_doubt() -> None:

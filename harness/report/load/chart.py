@@ -92,4 +92,4 @@ def _warnings(result: LoadResult) -> Iterator[str]:
     if result.errors.timeout:
         yield f"{result.errors.timeout:,} requests timed out: drawn at the time they had waited, a lower bound."
     for doubt in result.doubts:
-        yield from textwrap.wrap(f"generator-bound: {doubt.what}", LINE)
+        yield from textwrap.wrap(f"{doubt.title}: {doubt.what}", LINE)

@@ -158,4 +158,4 @@ def _cpus(cpus: list[int]) -> str:
 
 def _doubts(result: LoadResult) -> Iterator[str]:
     for doubt in result.doubts:
-        yield f"generator-bound: {doubt.what} {doubt.advice}"
+        yield f"{doubt.title}: {doubt.what} {doubt.advice}"
