@@ -66,7 +66,7 @@ class LoadLoop:
         self._check_next = 0
         self._chores_due_ns = 0
         self._stalled_ns = 0
-        self._age_ns = 0  # of the requests that were on their way when the window opened
+        self._age_ns: int | None = None  # of the requests on their way when the window opened, one on each connection
         self._stopped = False
 
     def run(self, begin_ns: int) -> Part:
@@ -280,8 +280,10 @@ class LoadLoop:
         """Forget the warm-up; the requests in flight are the first of the window. Returns when it began (ns)."""
         begin_ns = time.monotonic_ns()
         self._stalled_ns = 0
-        self._age_ns = self._closed.age_ns(begin_ns)
-        self._ledger.open_window(self._exchange.policy.in_flight, begin_ns, self._load.duration_s)
+        in_flight = self._exchange.policy.in_flight
+        is_full = self._open is None and in_flight == self._load.connections
+        self._age_ns = self._closed.age_ns(begin_ns) if is_full else None
+        self._ledger.open_window(in_flight, begin_ns, self._load.duration_s)
         if self._open:
             self._open.open_window()
         return begin_ns
@@ -318,9 +320,9 @@ class LoadLoop:
 
     def _aged_s(self, end_ns: int) -> float | None:
         """How much older those on their way are than those were as the window opened, together. None where a connection
-        may have had no request for a while: in an open loop, after failures, before all were opened."""
+        may have had no request for a while: in an open loop, and after failures."""
         errors = self._ledger.tally.errors()
-        if self._open or errors.failed or errors.timeout or len(self._closed.connections) < self._load.connections:
+        if self._age_ns is None or errors.failed or errors.timeout:
             return None
         return (self._closed.age_ns(end_ns) - self._age_ns) / NS_PER_S
 

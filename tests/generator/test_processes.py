@@ -187,6 +187,7 @@ def test_processes_begin_together(rows: tuple[Run, int]) -> None:
     ("warmup_s", "arrivals"),
     [
         pytest.param(0.0, None, id="in the window"),
+        pytest.param(LONG_S, None, id="before all connections are opened"),
         pytest.param(LONG_S, Arrivals(rate_per_s=RATE_PER_S), id="in the warm-up of an open loop"),
     ],
 )
@@ -194,7 +195,7 @@ def test_stopping_ends_all(server: ScriptedServer, warmup_s: float, arrivals: Ar
     load = short_load(server.port, connections=CONNECTIONS, warmup_s=warmup_s, duration_s=LONG_S, arrivals=arrivals)
     with Generator(PROCESSES) as generator:
         generator.begin(load)
-        wait_until(lambda: server.connections >= (1 if arrivals else PROCESSES))
+        wait_until(lambda: server.connections >= (1 if arrivals or warmup_s else PROCESSES))
         generator.stop()
         events = [event for event in generator.events() if event]
     assert [type(event) for event in events if not isinstance(event, Second)] == [Measuring, Measured, LoadResult]

@@ -8,6 +8,7 @@ import pytest
 
 from harness.generator.latency import LatencyHistogram
 from harness.generator.result import Errors
+from harness.generator.walk import Walk
 from harness.units import NS_PER_S
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, whole
@@ -60,3 +61,25 @@ def test_a_stall_on_one_connection_leaves_the_others_alone() -> None:
     assert result.errors == Errors(timeout=1)
     assert result.ok > 0
     assert server.connections == result.connections + 1
+
+
+def rest(walk: Walk, now_ns: int) -> int:
+    """Leave all connections as they are."""
+    walk.due_ns = now_ns + 60 * NS_PER_S
+    return now_ns
+
+
+def test_connections_to_be_opened_again_as_the_window_begins_are_not_miscounted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first two answers come too late, in the warm-up, and in the window there is no error."""
+    monkeypatch.setattr(Walk, "go_on", rest)
+    late = Answer((SMALL,), wait=partial(time.sleep, 1.5 * TIMEOUT_S))
+    with forked_loop() as offer, ScriptedServer(chain(repeat(late, 2), repeat(whole(SMALL)))) as server:
+        result = offer(
+            short_load(server.port, connections=4, timeout_s=TIMEOUT_S, warmup_s=3 * TIMEOUT_S, duration_s=0.1)
+        )
+    assert result.errors == Errors()
+    assert result.unfinished == 2
+    assert result.in_flight is None
+    assert "miscounted" not in [doubt.kind for doubt in result.doubts]
