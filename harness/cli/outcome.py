@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -136,16 +136,23 @@ def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
         return 130
     if not any(record.load for record in run.records):
         reasons = dict.fromkeys(f"{record.topology}: {record.reason}" for record in run.records)
-        _say("nothing could be measured: " + "; ".join(reasons))
+        _say(f"nothing could be measured: {'; '.join([*reasons, *_left_out(run)]) or 'no trial was made'}")
         return 2
     if not has_answers(run):
         _say(why_nothing_counts(run.records))
         return 1
-    if run.left_out:
-        _say(f"records were left out: {'; '.join(run.left_out[:MOST_TOLD])}{'; …' * (len(run.left_out) > MOST_TOLD)}")
+    for line in _left_out(run):
+        _say(line)
     is_sound = not run.left_out and all(record.status == "ok" for record in run.records)
     code = gate_code(run.scenario, rulings)
     return code if is_sound or code in (3, 5) else 1
+
+
+def _left_out(run: Run) -> Iterator[str]:
+    """A line on the records that were left out, if any were."""
+    if run.left_out:
+        more = "; …" if len(run.left_out) > MOST_TOLD else ""
+        yield f"records were left out: {'; '.join(run.left_out[:MOST_TOLD])}{more}"
 
 
 def has_answers(run: Run) -> bool:

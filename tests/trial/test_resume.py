@@ -304,6 +304,10 @@ def test_a_run_whose_records_were_left_out_does_not_end_well(
     trials.write_text(trials.read_text() + "{}\n")
     assert exit_code(read_run(run.path)) == 1
     assert "records were left out: line 9: no whole record" in capsys.readouterr().err
+    trials.write_text("{}\n")
+    assert exit_code(read_run(run.path)) == 2
+    told = "nothing could be measured: records were left out: line 1: no whole record\n"
+    assert capsys.readouterr().err.endswith(told)
 
 
 def test_a_fixed_port_that_is_taken_is_told_before_anything_is_touched(tmp_path: Path) -> None:
