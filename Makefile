@@ -4,8 +4,6 @@ CONSTRAINTS ?= constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-MERMAID_VERSION := 12.3.0
-MERMAID := build/mermaid.min.js
 
 .DEFAULT_GOAL := help
 .PHONY: help setup compare test test-comparing test-others servers lint format fuzz soak truth foresight validity bench clean
@@ -24,23 +22,17 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 compare: $(READY) ## compare one process with clusters: make compare [SCENARIO=file]
 	$(BIN)/harness compare $(SCENARIO)
 
-# What draws Mermaid's charts at GitHub; the tests see that it draws ours.
-$(MERMAID):
-	mkdir -p $(@D)
-	npm pack --silent --pack-destination $(@D) mermaid@$(MERMAID_VERSION) >/dev/null
-	tar -xzf $(@D)/mermaid-$(MERMAID_VERSION).tgz --directory $(@D) --strip-components=2 --touch package/dist/mermaid.min.js
-
 marked = $$(grep --recursive --files-with-matches --include='test_*.py' mark.$(1) tests)
 
 # Four at a time keep two cores busy, since most tests wait for servers; of those that compare, a machine allows one.
-test: $(READY) $(MERMAID) ## run the tests: those that measure alone, the others four at a time
+test: $(READY) ## run the tests: those that measure alone, the others four at a time
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-comparing test-others
 	$(BIN)/pytest -m alone $(call marked,alone)
 
 test-comparing: $(READY)
 	$(BIN)/pytest -m "compares and not alone" $(call marked,compares)
 
-test-others: $(READY) $(MERMAID)
+test-others: $(READY)
 	$(BIN)/pytest -m "not compares and not alone and not servers" --numprocesses=3 --dist=loadfile
 
 servers: $(READY) ## measure the servers that people run, and write docs/servers.md (ten minutes)

@@ -1,23 +1,22 @@
-"""The comment under a pull request: the answer, one table, and everything else folded."""
+"""The comment under a pull request: the answer, what became of the gates, one picture, and everything else folded."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
-
-from harness.analysis.gates import Ruling
+from harness.analysis.gates import Outcome, Ruling
 from harness.analysis.metrics import metrics_of
 from harness.analysis.rows import Row
 from harness.record import Run
 from harness.report.changes import row_change_text
 from harness.report.findings import Finding
+from harness.report.intervals import draw_changes, sort_worst_first
 from harness.report.markdown import noise_text, plan_text, templates
+from harness.report.markup import code, plain
 from harness.report.offer import offer_text, placement_text
 from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 
 MOST_CHARACTERS: Final = 65_536  # that GitHub takes for a comment
-MOST_BARS: Final = 12
 
 
 def marker(run: Run) -> str:
@@ -64,9 +63,10 @@ def _render(
             answer=answer,
             before="base" if two else scenario.baseline.name,
             after="head" if two else "the other",
-            rows=rows,
-            rulings=rulings,
-            chart=chart(run, rows),
+            rows=sort_worst_first(rows),
+            passed=list(_passed(rulings)),
+            others=[each for each in rulings if each.outcome is not Outcome.PASSED],
+            picture=draw_changes(rows),
             noise=noise_text(run),
             findings=found,
             details=details,
@@ -84,33 +84,10 @@ def _details(run: Run, summaries: Sequence[TopologySummary]) -> Iterator[tuple[s
         yield after.title, [by_name[before.name], by_name[after.name]]
 
 
-def chart(run: Run, rows: Sequence[Row]) -> str:
-    """The deciding metric as a bar chart of Mermaid's (xychart-beta), which GitHub draws; empty without figures."""
-    metric = metrics_of(run.scenario.load)[0]
-    bars = list(_bars(run, [row for row in rows if row.metric is metric]))[:MOST_BARS]
-    if not bars:
-        return ""
-    names = ", ".join(f'"{name}"' for name, _ in bars)
-    most = 1.1 * max(value for _, value in bars)
-    return "\n".join(
-        [
-            "xychart-beta",
-            f'    title "{metric.title} of {run.scenario.name}"',
-            f"    x-axis [{names}]",
-            f'    y-axis "{metric.title}{", ms" if metric.unit == "ms" else ""}" 0 --> {_number(most)}',
-            f"    bar [{', '.join(_number(value) for _, value in bars)}]",
-        ]
-    )
-
-
-def _number(value: float) -> str:
-    """Four digits, and never with an exponent, which Mermaid does not read."""
-    return str(np.format_float_positional(value, precision=4, fractional=False, trim="-"))
-
-
-def _bars(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
-    for row in rows:
-        if run.scenario.is_of_two_commits and row.before:
-            yield f"{row.topology} base", row.before.value
-        if row.after:
-            yield f"{row.topology} head" if run.scenario.is_of_two_commits else row.topology, row.after.value
+def _passed(rulings: Sequence[Ruling]) -> Iterator[str]:
+    """Each gate that some topology passed, with their names where it is not all."""
+    for gate in dict.fromkeys(ruling.gate.text for ruling in rulings):
+        those = [ruling for ruling in rulings if ruling.gate.text == gate]
+        names = [plain(ruling.topology) for ruling in those if ruling.outcome is Outcome.PASSED]
+        if names:
+            yield code(gate) if len(names) == len(those) else f"{code(gate)} ({', '.join(names)})"

@@ -1,0 +1,89 @@
+"""Changes and their intervals drawn in text, for a comment: GitHub colours a ``diff`` by the first character of each
+line."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from harness.analysis.metrics import Scale
+from harness.analysis.rows import Row
+from harness.report.changes import figure_text, row_change_text
+from harness.stats.estimate import Estimate
+from harness.stats.verdict import Verdict
+
+HALF: Final = 12  # characters of the axis on either side of no change
+REACHES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # of the axis, as changes; what is beyond is cut off
+ROOM: Final = 0.9  # of the axis, in which all changes are
+MOST_LINES: Final = 24
+WORST_FIRST: Final = (Verdict.WORSE, Verdict.BETTER, Verdict.INCONCLUSIVE, Verdict.EQUIVALENT, None)
+COLOURS: Final = {Verdict.WORSE: "-", Verdict.BETTER: "+", Verdict.INCONCLUSIVE: "!"}  # red, green, orange
+
+
+def sort_worst_first(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that compare, what got worse first, then what got better, then what this run can't tell."""
+    compared = [row for row in rows if row.baseline is not None]
+    return sorted(compared, key=lambda row: WORST_FIRST.index(row.verdict))
+
+
+def draw_changes(rows: Sequence[Row]) -> str:
+    """Return a line for each change, with its interval on one axis for all; empty where nothing was compared.
+
+    The share of errors and the growth of memory, whose changes are differences, have no place on an axis of ratios.
+    """
+    shown = [row for row in sort_worst_first(rows) if row.change is not None]
+    if not shown:
+        return ""
+    reach, are_several = _reach(shown), len({row.topology for row in shown}) > 1
+    cells = [list(_cells(row, reach, are_several)) for row in shown[:MOST_LINES]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        f"{COLOURS.get(row.verdict, ' ') if row.verdict else ' '} {_aligned(each, widths)}".rstrip()
+        for row, each in zip(shown, cells, strict=False)
+    ]
+    left = 2 + sum(widths[:-1]) + 2 * (len(widths) - 1)
+    more = [f"  … and {len(shown) - MOST_LINES} more"] if len(shown) > MOST_LINES else []
+    return "\n".join([f"{' ' * left}{_axis(reach)}", *lines, *more])
+
+
+def _reach(rows: Sequence[Row]) -> float:
+    """The least that holds all changes but those that none holds, which shall not hide the others."""
+    changes = [abs(row.ratio.value - 1) for row in rows if row.ratio]
+    most = max((change for change in changes if change <= REACHES[-1]), default=0.0)
+    return next((reach for reach in REACHES if most <= ROOM * reach), REACHES[-1])
+
+
+def _cells(row: Row, reach: float, names_topology: bool) -> Iterator[str]:
+    yield f"{row.topology} {row.metric.title}" if names_topology else row.metric.title
+    yield f"{figure_text(row, row.before)} → {figure_text(row, row.after)}"
+    yield row_change_text(row).partition(" (")[0]
+    yield _bar(row.change, reach) if row.change and row.metric.scale is Scale.RATIO else ""
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, figures, change, bar = cells
+    return "  ".join([name.ljust(widths[0]), figures.ljust(widths[1]), change.rjust(widths[2]), bar])
+
+
+def _axis(reach: float) -> str:
+    least, most = f"−{reach:.0%}", f"+{reach:.0%}"
+    return f"{least.ljust(HALF)}0{most.rjust(HALF)}"
+
+
+def _bar(change: Estimate, reach: float) -> str:
+    """``··├─●─┤···│····``: a dot at the change between the ends of its interval, and a line at no change."""
+
+    def place(ratio: float) -> int:
+        return round(HALF + max(-1.0, min(1.0, (ratio - 1) / reach)) * HALF)
+
+    bar = ["·"] * (2 * HALF + 1)
+    low, high = (change.value if end is None else end for end in (change.low, change.high))
+    for at in range(place(low), place(high) + 1):
+        bar[at] = "─"
+    bar[HALF] = "┼" if bar[HALF] == "─" else "│"
+    if place(low) < place(high):
+        bar[place(low)], bar[place(high)] = "├", "┤"
+    bar[place(change.value)] = "●"
+    if high > 1 + reach:
+        bar[-1] = "›"
+    if low < 1 - reach:
+        bar[0] = "‹"
+    return "".join(bar)
