@@ -237,5 +237,5 @@ def _state(file: "os.DirEntry[str]") -> str:
 
 def _name(path: Path) -> str:
     """As it is told: from the working folder, where it is in it."""
-    whole = os.path.normpath(path)
-    return printable(os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole)
+    whole, working = os.path.normpath(path), os.path.join(os.getcwd(), "")
+    return printable((whole[len(working) :] or ".") if os.path.join(whole, "").startswith(working) else whole)
