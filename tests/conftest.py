@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -24,3 +25,12 @@ settings.load_profile("same")
 def _bodies_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each trial waits a second to see whether bodies tell the time, which only the tests of that need."""
     monkeypatch.setattr("harness.server.probing.APART_S", 0.0)
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Reports without charts and page, which take seconds to draw: tests of the reports do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.report.write.write_charts", lambda *_: [])
+        patch.setattr("harness.report.write.render_html", lambda _: "")
+        yield

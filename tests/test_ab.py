@@ -20,7 +20,7 @@ from tests.interrupts import heeding_interrupts
 from tests.revisions.repository import SERVER, Repository, with_server
 from tests.server.polling import PATIENCE_S, wait_until
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.usefixtures("undrawn")]
 
 HARNESS: Final = [sys.executable, "-m", "harness"]
 

@@ -11,7 +11,7 @@ from harness.stats.verdict import Verdict
 from tests.made_runs import made_run, record, scenario_of, topology
 from tests.revisions.repository import with_server
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.usefixtures("undrawn")]
 
 pytest_plugins = ["pytester"]
 
@@ -41,7 +41,7 @@ command = ["{harness_python}", "-m", "http.server", "{port}", "--bind", "{host}"
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> harness.Result:
+def result(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> harness.Result:
     """Cluster-2 at twice the speed."""
     records = [record(block, each, rate) for block in (1, 2, 3) for each, rate in ((RAW, 100 + block), (TWO, 200))]
     return harness.read(made_run(tmp_path_factory.mktemp("results"), scenario_of([RAW, TWO], 3), records).path)

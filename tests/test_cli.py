@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from harness.cli import app
 from tests.interrupts import heeding_interrupts
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.usefixtures("undrawn")]
 
 HARNESS = [sys.executable, "-m", "harness"]
 TWICE = """
