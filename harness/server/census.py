@@ -13,6 +13,7 @@ from typing import Final, Self
 
 import psutil
 
+from harness.generator.load import Target
 from harness.record import Role, ServerProcess, WorkerCounts
 from harness.server.exits import exit_text, was_asked
 from harness.server.guarded import ServerError
@@ -229,10 +230,19 @@ def listeners(server: Server) -> tuple[bool, list[str]]:
 
 
 def _look(server: Server) -> tuple[bool, set[int | None]]:
+    if not _is_listened_at(server.target):
+        return False, set()
     before = _pids(server)
     pids = listening_pids(server.target)
     own = before | _pids(server)
     return bool(pids & own), pids - own
+
+
+def _is_listened_at(target: Target) -> bool:
+    """Return whether anybody may listen there. Whose a socket is takes thirty times as long to find out, and is asked
+    again and again while a server starts."""
+    sockets = _read_sockets().values()
+    return target.unix_socket is not None or any(each.listens and each.place == target.port for each in sockets)
 
 
 def _pids(server: Server) -> set[int]:
