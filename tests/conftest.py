@@ -1,5 +1,6 @@
 """Settings of the whole suite, and of the many processes that it starts."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,16 @@ sys.dont_write_bytecode = False
 
 # A pool of threads on all cores, which NumPy makes as it is imported, and SciPy another, spins for 0.1 s.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# Finding thousands of tests makes no garbage, and all that there is of them then stays.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, among what the tests make."""
+    gc.freeze()
+    gc.enable()
+
 
 # The same examples each time: what a change broke is told from what nobody had tried before. ``make fuzz`` looks
 # longer, and in another place each time. Neither asks how long an example takes, which the machine decides.
