@@ -21,8 +21,8 @@ from tests.generator.messages import chunked, cut_every, head_of, sized
 from tests.generator.scripted_server import Answer, ScriptedServer
 
 CONNECTIONS: Final = 4  # of a short load
-CLOSED: Final[dict[str, object]] = {"duration_s": 0.2}
-OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=100), "duration_s": 0.4}
+CLOSED: Final[dict[str, object]] = {"duration_s": 0.1}
+OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=200), "duration_s": 0.2}
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 
 RIGHT: Final = b"0123456789"

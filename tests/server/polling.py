@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 PATIENCE_S: Final = 20.0
-POLL_S: Final = 0.02
+POLL_S: Final = 0.05
 
 Found = TypeVar("Found")
 

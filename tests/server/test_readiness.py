@@ -22,7 +22,7 @@ from tests.server.polling import PATIENCE_S
 from tests.server.servers.serving import BODY, listen
 from tests.server.topologies import SERVERS, prefork, small, topology
 
-SHORT_S: Final = 1.0
+SHORT_S: Final = 0.5
 APART_S: Final = probing.APART_S
 GET: Final = Request()
 POST: Final = Request(method="POST", path="/orders")
@@ -138,9 +138,10 @@ def test_a_server_that_warms_up_is_waited_for(log: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "status"), [("302", 302), ("401", 401), ("404", 404)])
 def test_the_status_that_is_expected_is_a_good_one(kind: str, status: int, log: Path) -> None:
-    ready(odd(kind), log, expect=Expectation(statuses=(200, status)))
-    with pytest.raises(ServerError, match=f"GET / is answered with status {status}$"):
-        ready(odd(kind), log, expect=Expectation(statuses=(204,)), timeout_s=1.5)
+    with Server(odd(kind), log) as server:
+        ready_on(server, expect=Expectation(statuses=(200, status)))
+        with pytest.raises(ServerError, match=f"GET / is answered with status {status}$"):
+            ready_on(server, expect=Expectation(statuses=(204,)), timeout_s=SHORT_S)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +152,10 @@ def test_the_status_that_is_expected_is_a_good_one(kind: str, status: int, log: 
     ],
 )
 def test_the_body_that_is_expected_is_a_good_one(expect: Expectation, words: str, log: Path) -> None:
-    ready(small("page"), log, expect=Expectation(body_bytes=12, body_sha256=hashlib.sha256(BODY).hexdigest()))
-    with pytest.raises(ServerError, match=words):
-        ready(small("page"), log, expect=expect, timeout_s=1.5)
+    with Server(small("page"), log) as server:
+        ready_on(server, expect=Expectation(body_bytes=12, body_sha256=hashlib.sha256(BODY).hexdigest()))
+        with pytest.raises(ServerError, match=words):
+            ready_on(server, expect=expect, timeout_s=SHORT_S)
 
 
 @pytest.mark.parametrize("kind", ["close", "chunked"])

@@ -121,10 +121,9 @@ def comparing(tmp_path: Path) -> Iterator[Comparison]:
     [
         (signal.SIGKILL, -signal.SIGKILL),
         (signal.SIGTERM, -signal.SIGTERM),
-        (signal.SIGHUP, -signal.SIGHUP),
         (signal.SIGINT, 130),
     ],
-    ids=["SIGKILL", "SIGTERM", "SIGHUP", "SIGINT"],
+    ids=["SIGKILL", "SIGTERM", "SIGINT"],
 )
 def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
     signum: int, code: int, tmp_path: Path, family: Family

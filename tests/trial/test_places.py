@@ -37,25 +37,18 @@ def test_a_server_behind_tls_is_measured(log: Path, tmp_path: Path) -> None:
     assert record.load.url.startswith("https://127.0.0.1:")
 
 
-def test_a_server_on_a_unix_socket_is_measured(log: Path) -> None:
-    assert_measured(try_out(topology(*PAGE, "--uds", "{unix_socket}"), log))
-
-
-@pytest.mark.parametrize("host", ["::1", "localhost", "0.0.0.0"])
-def test_a_server_on_another_address_is_measured(host: str, log: Path) -> None:
+def test_a_server_on_another_address_is_measured(log: Path) -> None:
     words = (*PAGE, "--host", "{host}", "--port", "{port}")
-    assert_measured(try_out(topology(*words).model_copy(update={"host": host}), log))
+    assert_measured(try_out(topology(*words).model_copy(update={"host": "localhost"}), log))
 
 
 @pytest.mark.parametrize(
     "server",
     [
         small("odd", "--kind", "time"),
-        small("odd", "--kind", "gzip"),
-        small("odd", "--kind", "token"),
         small("odd", "--kind", "pid", "--workers", "{workers}", workers=2),
     ],
-    ids=["time", "gzip", "token", "pid"],
+    ids=["time", "pid"],
 )
 def test_bodies_that_differ_rightly_are_no_objection(
     server: Topology, log: Path, monkeypatch: pytest.MonkeyPatch
