@@ -201,6 +201,11 @@ def test_a_run_without_a_trial_that_counts_or_with_an_edited_scenario_is_not_com
     assert [row.estimate is None for row in rows].count(True) == 1
 
 
+def test_a_scenario_of_which_nothing_was_measured_is_listed(tmp_path: Path) -> None:
+    made_run(tmp_path, SCENARIO, [record(1, RAW, 0, status="failed", reason="it ended")])
+    assert "not measured" in " ".join(said(tmp_path).split())
+
+
 def test_trials_in_which_the_generator_was_the_limit_are_in_no_figure(tmp_path: Path) -> None:
     doubt = Doubt(kind="busy", what="the loop was busy.", advice="Use more processes.")
     bound = record(3, RAW, 1)

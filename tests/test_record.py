@@ -95,6 +95,27 @@ def test_an_edited_record_is_left_out_by_line_and_costs_no_other(tmp_path: Path,
     assert again.left_out == [f"line 1: {why}"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"busy_s":0.0625', '"busy_s":1e-308'),  # of which a quotient overflows
+        ('"busy_s":0.0625', '"busy_s":1e308'),
+        ('"duration_s":1.0', '"duration_s":0'),
+        ('"rss_bytes":33554432', f'"rss_bytes":{10**400}'),
+        ('"pid":10', '"pid":-1'),
+    ],
+)
+def test_figures_that_nothing_can_have_measured_are_left_out(tmp_path: Path, old: str, new: str) -> None:
+    assert changed(two_records(tmp_path), (old, new)).left_out == ["line 1: no whole record"]
+
+
+def test_a_machine_without_cores_is_left_out(tmp_path: Path) -> None:
+    run = two_records(tmp_path)
+    trials = run.path / "trials.jsonl"
+    trials.write_text(re.sub(r'"cores":\[[^]]*\]', '"cores":[]', trials.read_text(), count=1))
+    assert read_run(run.path).left_out == ["line 1: no whole record"]
+
+
 def test_a_repeated_record_counts_once(tmp_path: Path) -> None:
     run = two_records(tmp_path)
     trials = run.path / "trials.jsonl"

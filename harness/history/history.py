@@ -67,7 +67,7 @@ class History:
     def changes(self) -> list[Change]:
         """Where the level changed."""
         runs, at = self.compared, change_points(self.figures)
-        heights = levels(self.figures, at)
+        heights = levels(self.figures, at) if at else []
         return [
             Change(runs[index - 1], runs[index], was, now)
             for index, was, now in zip(at, heights, heights[1:], strict=False)

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.generator.result import LoadResult
 from harness.plan import TrialId
@@ -119,7 +119,7 @@ class MachineUsage(Data):
     all that were turned away by one. None where the kernel does not tell.
     """
 
-    cores: list[CoreUsage]
+    cores: list[CoreUsage] = Field(min_length=1)
     pressure_s: Difference | None
     listen_overflows: CountDifference | None
     listen_drops: CountDifference | None

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 from scipy.special import stdtrit
 
-from harness.stats.estimate import CONFIDENCE, Estimate
+from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_log
 
 NEAR: Final = 1.15  # as a ratio of rates
 LEAST_NEAR: Final = 4  # probes, for an interval
@@ -109,7 +109,7 @@ def _estimate(rates: Floats, requests: Floats, bad: Floats, allowed: float) -> E
     best, method = logarithm(rates, requests, bad), "isotonic regression, bootstrap over probes, t interval"
     near = int(np.sum(np.abs(np.log(rates) - best) <= np.log(NEAR)))
     if near < LEAST_NEAR:
-        return Estimate(float(np.exp(best)), None, None, near, method)
+        return Estimate(ratio_of_log(best), None, None, near, method)
     resampled = bootstrap(
         (rates, requests, bad),
         logarithm,
@@ -120,5 +120,5 @@ def _estimate(rates: Floats, requests: Floats, bad: Floats, allowed: float) -> E
         rng=np.random.default_rng(0),
     )
     half = float(stdtrit(near - 2, (1 + CONFIDENCE) / 2) * resampled.standard_error)
-    value, low, high = (float(np.exp(end)) for end in (best, best - half, best + half))
+    value, low, high = map(ratio_of_log, (best, best - half, best + half))
     return Estimate(value, low, high, near, method)

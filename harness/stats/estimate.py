@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 from harness.stats.paired import Paired, Running, effect_of
 
 CONFIDENCE: Final = 0.95
+MOST_LOG: Final = 300.0  # of a ratio: figures of two trials may be so far apart that an interval knows no number
 MOST_AT_ONCE: Final = 2**19  # of the numbers that are resampled: what fits the caches, whatever there is of memory
 
 
@@ -79,7 +80,7 @@ def product_of(one: Estimate, other: Estimate) -> Estimate:
         return Estimate(value, None, None, n, method)
     below = np.hypot(np.log(one.value / one.low), np.log(other.value / other.low))
     above = np.hypot(np.log(one.high / one.value), np.log(other.high / other.value))
-    return Estimate(value, float(value * np.exp(-below)), float(value * np.exp(above)), n, method)
+    return Estimate(value, value * ratio_of_log(-below), value * ratio_of_log(above), n, method)
 
 
 def ratio_of_logs(logs: Sequence[float]) -> Estimate:
@@ -97,8 +98,13 @@ def ratio_of(pairs: Paired) -> Estimate:
         return ratio_of_logs(pairs.logs)
     running = Running.of(pairs)
     effect, half = running.effects[-1], running.errors[-1] * stdtrit(running.freedom[-1], (1 + CONFIDENCE) / 2)
-    value, low, high = (float(np.exp(end)) for end in (effect, effect - half, effect + half))
+    value, low, high = map(ratio_of_log, (effect, effect - half, effect + half))
     return Estimate(value, low, high, len(pairs), "mean log-ratio within blocks at equal pace, analysis of covariance")
+
+
+def ratio_of_log(log: float) -> float:
+    """Return the ratio that has the logarithm, as far as numbers go."""
+    return float(np.exp(np.clip(log, -MOST_LOG, MOST_LOG)))
 
 
 def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
@@ -119,16 +125,16 @@ def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
         batch=max(1, MOST_AT_ONCE // len(pairs)),
         rng=np.random.default_rng(0),
     )
-    return float(np.exp(found.confidence_interval.low)), float(np.exp(found.confidence_interval.high))
+    return ratio_of_log(found.confidence_interval.low), ratio_of_log(found.confidence_interval.high)
 
 
 def _exponential(logs: Sequence[float], method: str) -> Estimate:
     """The mean of the logarithms and its t interval, taken back from logarithms."""
     mean = float(np.mean(logs))
     if len(logs) < 2:
-        return Estimate(float(np.exp(mean)), None, None, len(logs), method)
+        return Estimate(ratio_of_log(mean), None, None, len(logs), method)
     half = _half_width(logs)
-    return Estimate(float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half)), len(logs), method)
+    return Estimate(ratio_of_log(mean), ratio_of_log(mean - half), ratio_of_log(mean + half), len(logs), method)
 
 
 def _half_width(values: Sequence[float]) -> float:

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from scipy.optimize import least_squares, nnls
 from scipy.special import fdtrc, fdtri, stdtrit
 
-from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_logs
+from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_log, ratio_of_logs
 
 LEAST_COUNTS: Final = 3  # different numbers of workers: λ, σ and κ are three unknowns
 LEAST_BLOCKS: Final = 2
@@ -124,9 +124,8 @@ class Fit:
         curve = np.log(_speedup(region, np.array([workers]))[:, 0])
         best, low, high = _spread(curve - np.log(_speedup(region, self._table.workers)).mean(axis=1))
         value = float(self._table.logs.mean()) + best
-        return self._estimate(
-            np.exp(value), np.exp(value - np.hypot(best - low, half)), np.exp(value + np.hypot(high - best, half))
-        )
+        ends = value - np.hypot(best - low, half), value + np.hypot(high - best, half)
+        return self._estimate(*map(ratio_of_log, (value, *ends)))
 
     @classmethod
     def of(cls, table: "_Table", law: Law) -> Self:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from harness.stats.estimate import CONFIDENCE, Estimate
+from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_log
 from harness.stats.evidence import permutation_p
 
 
@@ -33,10 +33,9 @@ class UnpairedRatios:
     @cached_property
     def estimate(self) -> Estimate:
         """The ratio of the geometric means."""
-        found = self._welch.estimate
-        low, high = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
-        value = float(np.exp(found.value))
-        return Estimate(value, low, high, found.n, "ratio of geometric means, Welch's t interval of logarithms")
+        found, method = self._welch.estimate, "ratio of geometric means, Welch's t interval of logarithms"
+        low, high = (None if end is None else ratio_of_log(end) for end in (found.low, found.high))
+        return Estimate(ratio_of_log(found.value), low, high, found.n, method)
 
     @property
     def precision(self) -> float | None:

@@ -1,10 +1,19 @@
 """Estimates: checked against SciPy's own tests, and by simulation."""
 
+from math import inf
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.estimate import Estimate, bootstrap_interval, mean_over_trials, product_of, ratio_of_logs
+from harness.stats.estimate import (
+    Estimate,
+    bootstrap_interval,
+    mean_over_trials,
+    product_of,
+    ratio_of,
+    ratio_of_logs,
+)
 from harness.stats.paired import Paired
 
 
@@ -89,3 +98,13 @@ def test_the_bootstrap_agrees_with_t_where_noise_is_normal_and_there_is_much_of_
     assert bootstrap_interval(Paired(tuple(logs))) == ends
     assert bootstrap_interval(Paired((0.1,))) is None
     assert bootstrap_interval(Paired((0.1, 0.1))) is None
+
+
+@pytest.mark.parametrize("log_ratio", [100.0, 1e3, 1e-300, 0.0])
+def test_figures_however_far_apart_have_an_interval_of_numbers(log_ratio: float) -> None:
+    pairs = Paired((log_ratio, -log_ratio))
+    for estimate in (ratio_of_logs(pairs.logs), ratio_of(pairs), ratio_of(Paired(pairs.logs * 5, (1e-4, 0.0) * 5))):
+        for each in (estimate, estimate.inverse()):
+            assert each.low is not None
+            assert each.high is not None
+            assert 0 < each.low <= each.value <= each.high < inf
