@@ -18,6 +18,7 @@ from harness.report.offer import offer_text, placement_text
 from harness.report.processes import processes_rows
 from harness.report.run_report import RunReport
 from harness.report.summary import is_proportional, unsound
+from harness.report.unsound import with_room
 from harness.report.verdicts import open_texts, percent_text
 from harness.report.workers import worker_rows
 from harness.stats.estimate import Estimate
@@ -63,7 +64,7 @@ def facts(report: RunReport) -> dict[str, object]:
         "noise": noise_text(run),
         "plan": plan_text(run),
         "findings": report.findings,
-        "unsound": unsound(run),
+        "unsound": with_room(unsound(run)),
         "documented": documented_rows(run, summaries),
         "machine": list(environment_rows(run)),
         "rulings": report.rulings,

@@ -13,6 +13,7 @@ from rich.console import Console
 from harness.doctor.check import warn
 from harness.record import Run, RunFolderError, SkippedTopology
 from harness.report.formats import FORMATS
+from harness.report.markdown import render
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
 from harness.report.terminal import closing
@@ -144,3 +145,16 @@ def test_a_link_in_the_place_of_the_charts_is_refused(run: Run, tmp_path: Path) 
         write_reports(run)
     assert list(elsewhere.iterdir()) == []
     assert not list(run.path.glob(".reports-*"))
+
+
+def test_however_much_is_said_of_trials_that_do_not_count_a_report_has_room_for_so_much(tmp_path: Path) -> None:
+    reasons = ["short", "x" * 1_000_000, *("y" * 60_000 for _ in range(6))]
+    failed = [
+        record(block, RAW, 0, status="failed", reason=reason).model_copy(update={"log_tail": ["z" * 1000] * 10})
+        for block, reason in enumerate(reasons, start=1)
+    ]
+    report = render(RunReport(made_run(tmp_path, scenario_of([RAW], len(failed)), failed)), [])
+    assert "failed: short" in report
+    assert "r02-raw" not in report
+    assert "- 5 more, for which there is no room here, are in `trials.csv`." in report
+    assert len(report) < 250_000
