@@ -52,8 +52,9 @@ format: $(READY) ## put the code into the common style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-fuzz: $(READY) ## try hostile servers for longer than the tests do
+fuzz: $(READY) ## try hostile servers and edited run folders for longer than the tests do
 	$(BIN)/pytest tests/generator/test_hostile.py tests/generator/test_framing.py --hypothesis-profile=fuzz --timeout=3600
+	$(BIN)/python -m tests.report.campaign
 
 soak: $(READY) ## 208 trials in a row with faults drawn at random, and 100 comparisons struck anywhere (half an hour)
 	$(BIN)/python -m tests.soak
