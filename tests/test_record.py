@@ -103,6 +103,8 @@ def test_an_edited_record_is_left_out_by_line_and_costs_no_other(tmp_path: Path,
         ('"duration_s":1.0', '"duration_s":0'),
         ('"rss_bytes":33554432', f'"rss_bytes":{10**400}'),
         ('"pid":10', '"pid":-1'),
+        ('"p50_ms":1.5', '"p50_ms":0'),  # a request takes time
+        ('"latency_ms":{"mean":', '"latency_ms":{"mean":0.0,"was":'),
     ],
 )
 def test_figures_that_nothing_can_have_measured_are_left_out(tmp_path: Path, old: str, new: str) -> None:

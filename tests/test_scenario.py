@@ -220,7 +220,7 @@ def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
         ('rounds = "5"' + SMALLEST, "rounds: expected a number of rounds or 'auto', got '5': write rounds = 5"),
         (
             "precision = 3" + SMALLEST,
-            "precision: expected more than 0% and less than 100%, such as '3%', got 3: write '3%'",
+            "precision: expected at least 0.0001% and less than 100%, such as '3%', got 3: write '3%'",
         ),
         ('max_time = "8h 700h"' + SMALLEST, "max_time: expected a duration such as"),
         ('max_time = "170h"' + SMALLEST, "max_time: expected at most seven days, got '170h'"),

@@ -20,7 +20,7 @@ from hdrh.histogram import HdrHistogram
 from pydantic import BaseModel, ConfigDict
 from pyhdrh import decode
 
-from harness.ranges import MAX_COUNT, Amount
+from harness.ranges import MAX_COUNT, Amount, PositiveAmount
 from harness.units import NS_PER_MS
 
 LOWEST_NS: Final = 1
@@ -48,13 +48,15 @@ class Spread(BaseModel):
 class LatencySummary(Spread):
     """Latency in milliseconds. A timed-out request is in it with the time it had waited: at least this long."""
 
-    p50: Amount
-    p75: Amount
-    p90: Amount
-    p95: Amount
-    p99: Amount
-    p99_9: Amount
-    p99_99: Amount
+    mean: PositiveAmount
+    max: PositiveAmount
+    p50: PositiveAmount
+    p75: PositiveAmount
+    p90: PositiveAmount
+    p95: PositiveAmount
+    p99: PositiveAmount
+    p99_9: PositiveAmount
+    p99_99: PositiveAmount
 
 
 def spread_of(values: npt.NDArray[np.float64], counts: Nanoseconds | None = None) -> Spread:

@@ -97,9 +97,9 @@ class Second(_Data):
     requests: Count
     requests_per_s: Amount
     errors: Count
-    p50_ms: Amount | None = Field(description="None when no request ended in that second")
-    p99_ms: Amount | None
-    max_ms: Amount | None
+    p50_ms: PositiveAmount | None = Field(description="None when no request ended in that second")
+    p99_ms: PositiveAmount | None
+    max_ms: PositiveAmount | None
     histogram: str = Field(description="latencies as in the result's histogram")
 
 

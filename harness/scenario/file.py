@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from harness.generator.sources import RequestTable
 from harness.problems import expected, key_of, reason, shown
+from harness.ranges import Amount, Count, PositiveAmount
 from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
@@ -43,15 +44,15 @@ class Documented(Table):
 
     topology: str
     heading: Printable
-    requests: int = Field(ge=0)
-    duration_s: float = Field(gt=0)
-    read_mib: float = Field(ge=0)
-    requests_per_s: float = Field(gt=0)
-    transfer_mib_per_s: float = Field(ge=0)
-    latency_mean_ms: float = Field(ge=0)
-    latency_stdev_ms: float = Field(ge=0)
-    latency_max_ms: float = Field(ge=0)
-    timeouts: int = Field(ge=0)
+    requests: Count
+    duration_s: PositiveAmount
+    read_mib: Amount
+    requests_per_s: PositiveAmount
+    transfer_mib_per_s: Amount
+    latency_mean_ms: Amount
+    latency_stdev_ms: Amount
+    latency_max_ms: Amount
+    timeouts: Count
 
 
 class _Comparison(Table):

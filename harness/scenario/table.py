@@ -9,6 +9,7 @@ from harness.text import obeys
 from harness.units import parse_duration_s, parse_percent
 
 MOST_S: Final = 7 * 24 * 3600.0
+LEAST_SHARE: Final = 1e-6  # which no measurement could tell from 0
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # also the name of files
 
 
@@ -25,9 +26,9 @@ def _duration_s(value: object) -> object:
 
 def _share(value: object) -> object:
     share = parse_percent(value) if isinstance(value, str) else value
-    if isinstance(share, int | float) and not 0 < share < 1:
+    if isinstance(share, int | float) and not LEAST_SHARE <= share < 1:
         meant = f": write '{value}%'" if not isinstance(value, str) and 1 <= share < 100 else ""
-        raise ValueError(f"expected more than 0% and less than 100%, such as '3%', got {shown(value)}{meant}")
+        raise ValueError(f"expected at least 0.0001% and less than 100%, such as '3%', got {shown(value)}{meant}")
     return share
 
 

@@ -9,6 +9,7 @@ from harness.comparing import compare
 from harness.generator.load import Arrivals
 from harness.preparation import prepare
 from harness.record import NoiseFloor, Program, SkippedTopology
+from harness.scenario.file import Documented
 from tests.changed_runs import RAW, Made, clusters_of, run_of
 from tests.made_runs import BEGAN, made_run, offered, open_record, scenario_of, topology
 from tests.server.topologies import prefork, small
@@ -45,6 +46,19 @@ def _offered(results: Path) -> Path:
     """Make up an open loop, and what a run may know besides: noise, programs, what was skipped, a trial that failed."""
     two = topology("cluster-2", workers=2)
     compared = scenario_of([RAW, two], 3)
+    published = Documented(
+        topology="raw",
+        heading="published",
+        requests=1000,
+        duration_s=10.0,
+        read_mib=1.0,
+        requests_per_s=100.0,
+        transfer_mib_per_s=0.1,
+        latency_mean_ms=1.0,
+        latency_stdev_ms=0.1,
+        latency_max_ms=3.0,
+        timeouts=0,
+    )
     load = compared.load.model_copy(update={"arrivals": Arrivals(rate_per_s=500.0)})
     records = [
         open_record(block, each, offered(500, dropped=2, late=3, queued=4)) for block in (1, 2) for each in (RAW, two)
@@ -54,7 +68,7 @@ def _offered(results: Path) -> Path:
     )
     return made_run(
         results,
-        compared.model_copy(update={"load": load}),
+        compared.model_copy(update={"load": load, "documented": (published,)}),
         [records[0], failed, *records[1:]],
         skipped=[SkippedTopology(name="third", reason="it is not here")],
         noise=NoiseFloor(

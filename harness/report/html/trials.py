@@ -52,13 +52,14 @@ def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
     if record.usage is None:
         return
     served = record.load.workers if record.load else {}
+    total = sum(served.values())
     for process in sorted(record.usage.processes, key=lambda each: (each.role != "worker", -each.cpu_s)):
-        requests = served.get(str(process.pid), 0) if served and process.role == "worker" else None
+        requests = served.get(str(process.pid), 0) if total and process.role == "worker" else None
         yield ProcessRow(
             pid=process.pid,
             role=process.role,
             requests=requests,
-            share=None if requests is None else requests / sum(served.values()),
+            share=None if requests is None else requests / total,
             cpu_cores=_cores(process, record.usage.window_s),
             threads=process.threads,
             busy_threads=process.busy_threads,
