@@ -203,7 +203,7 @@ def _reason_against(record: TrialRecord, objectives: Sequence[Objective]) -> str
 
 
 def _without_small_lag(load: LoadResult, objectives: Sequence[Objective]) -> LoadResult:
-    """Without the doubt that the generator was late, where that is little beside what users are promised: how late it
+    """Without the doubt that the generator was late, where that is little beside the objectives: how late it
     was is in their response times, and spoils the spacing of requests that arrive at random no further."""
     limits_ms = [objective.limit_ms for objective in objectives if objective.limit_ms is not None]
     lag = load.offered.send_lag_us if load.offered else None

@@ -1,4 +1,4 @@
-"""Two runs side by side, topology by topology: the weak form of a comparison, of what was not measured in turn."""
+"""Two runs side by side, topology by topology: for what was not measured in turn."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""The search for the highest rate at which a topology keeps what users are promised."""
+"""The search for the highest rate at which a topology keeps the objectives."""

@@ -1,4 +1,4 @@
-"""The verb that finds out how much each topology carries while what users are promised is kept."""
+"""The verb that finds out how much each topology carries while the objectives are kept."""
 
 from pathlib import Path
 from typing import Annotated

@@ -18,7 +18,8 @@ def diff_command(
     strict: Strict = False,
     form: Form = Format.TEXT,
 ) -> None:
-    """Set two runs beside each other, topology by topology: the weak form of harness ab, for what is there already.
+    """Set two runs beside each other, topology by topology. What the machine did in between is in the difference:
+    harness ab measures two commits side by side.
 
     Runs of different loads are refused; of different machines, what differs is told.
     """

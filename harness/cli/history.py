@@ -27,7 +27,8 @@ def history_command(
 ) -> None:
     """List all runs, oldest first: each against the one before it, and where the level changed.
 
-    A weak form of comparison, since every run was made at another time: harness ab measures two commits side by side.
+    Every run was made at another time, and what the machine did in between is in the difference: harness ab measures
+    two commits side by side.
     """
     with usage_errors():
         # SciPy, more than a second of imports that the other verbs need not wait for.

@@ -27,8 +27,8 @@ def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers:
         raise BeyondDataError(_no_law(family, members))
     if family.laws.law is WhichLaw.NEITHER:
         raise BeyondDataError(
-            f"Neither Amdahl's law nor the Universal Scalability Law fits {_listed(fitted)} workers, so nothing follows"
-            f" for {workers}."
+            f"Neither Amdahl's law nor the Universal Scalability Law fits {_listed(fitted)} workers, so nothing is said"
+            f" of {workers}."
         )
     if workers > MOST_TIMES * max(fitted):
         raise BeyondDataError(

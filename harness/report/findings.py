@@ -15,7 +15,7 @@ from harness.stats.verdict import Verdict
 from harness.units import duration_text
 
 NOT_THE_SERVER: Final = {
-    Limit.GENERATOR: "Nothing about the server follows from them, and they support no verdict.",
+    Limit.GENERATOR: "Their throughput and response times are judged nowhere; their CPU, memory and errors are.",
     Limit.MACHINE: "Their figures are those of the machine as much as of the server.",
     Limit.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons
@@ -130,7 +130,7 @@ def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comp
         trials=trials,
         failed=failed,
         invalid=invalid,
-        requests_per_s=mean_over_trials([trial.good_per_s for trial in trials]),
+        requests_per_s=_throughput(trials),
         comparisons=tuple(each for (name, _), each in comparisons.items() if name == topology.name),
         latencies=latencies,
         latency_ms=latencies.summary(),
@@ -157,6 +157,15 @@ def is_proportional(summaries: Sequence[TopologySummary]) -> bool:
 
 def _sum_errors(errors: Sequence[Errors]) -> Errors:
     return Errors(**{field: sum(getattr(each, field) for each in errors) for field in Errors.model_fields})
+
+
+def _throughput(trials: Sequence[Measured]) -> Estimate:
+    """Return the good responses/s of the trials whose generator is not doubted; where all are, of them all, and without
+    an interval."""
+    if sound := [trial.good_per_s for trial in trials if THROUGHPUT.is_sound(trial)]:
+        return mean_over_trials(sound)
+    doubted = mean_over_trials([trial.good_per_s for trial in trials])
+    return replace(doubted, low=None, high=None)
 
 
 def _cpu(trials: Sequence[Measured]) -> Estimate | None:

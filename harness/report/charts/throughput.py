@@ -1,8 +1,10 @@
-"""Requests/s of each topology: every trial as a dot, beside the mean and its interval."""
+"""Good responses/s of each topology: every trial as a dot, hollow where the generator is doubted, beside the mean of
+those that count and its interval."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from harness.analysis.metrics import THROUGHPUT
 from harness.record import Run
 from harness.report.charts.style import (
     MOST_MARKS,
@@ -23,16 +25,26 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """One column a topology."""
     intervals = "; bar: mean and its 95 % interval" if any(len(summary.trials) > 1 for summary in summaries) else ""
     one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_MARKS)
-    title = f"{run.scenario.name}: throughput (dot: {trials_text(one_in)}{intervals})"
+    is_doubted = any(not THROUGHPUT.is_sound(trial) for summary in summaries for trial in summary.trials)
+    doubted = "\nhollow: left out of the mean, the generator was late" if is_doubted else ""
+    title = f"{run.scenario.name}: throughput (dot: {trials_text(one_in)}{intervals}){doubted}"
     drawn = figure(title, width_for(summaries))
     axes = drawn.add_subplot()
     for column, summary in enumerate(summaries):
         estimate, style = summary.requests_per_s, look(column)
-        rates = [trial.load.requests_per_s for trial in summary.trials[::one_in]]
-        spread = np.linspace(-0.06, 0.06, len(rates)) if len(rates) > 1 else [0.0]
-        axes.plot(
-            column - APART + np.asarray(spread), rates, style.marker, color=style.colour, alpha=0.55, markersize=5
-        )
+        trials = summary.trials[::one_in]
+        places = column - APART + (np.linspace(-0.06, 0.06, len(trials)) if len(trials) > 1 else np.zeros(len(trials)))
+        for is_sound, fill in ((True, style.colour), (False, "none")):
+            drawn_ones = [each for each in zip(places, trials, strict=True) if THROUGHPUT.is_sound(each[1]) is is_sound]
+            axes.plot(
+                [place for place, _ in drawn_ones],
+                [trial.good_per_s for _, trial in drawn_ones],
+                style.marker,
+                color=style.colour,
+                markerfacecolor=fill,
+                alpha=0.55,
+                markersize=5,
+            )
         if estimate is None:
             continue
         if estimate.low is not None and estimate.high is not None:
@@ -49,7 +61,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
         )
     name_ticks(axes, summaries)
     axes.set_xlim(-0.6, len(summaries) - 0.3)
-    every = [trial.load.requests_per_s for summary in summaries for trial in summary.trials]
+    every = [trial.good_per_s for summary in summaries for trial in summary.trials]
     axes.set_ylim(0, top_for(every, [s.requests_per_s.high for s in summaries if s.requests_per_s]))
-    axes.set_ylabel("requests/s")
+    axes.set_ylabel("good responses/s")
     return drawn

@@ -1,4 +1,5 @@
-"""Requests/s of each topology: every trial as a mark, above the mean and its interval."""
+"""Good responses/s of each topology: every trial as a mark, hollow where the generator is doubted, above the mean of
+those that count and its interval."""
 
 from typing import Final
 
@@ -8,6 +9,7 @@ from bokeh.models import NumeralTickFormatter, Range1d, Scatter, Segment, Text
 from bokeh.plotting import figure
 
 from harness.analysis.measured import Measured
+from harness.analysis.metrics import THROUGHPUT
 from harness.record import Run
 from harness.report.charts.style import MOST_MARKS, times_over, top_for
 from harness.report.html.charts.style import (
@@ -34,9 +36,9 @@ SPREAD: Final = 0.08  # of the marks, so that those of equal trials are both see
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     """One row a topology."""
-    every = [trial.load.requests_per_s for summary in summaries for trial in summary.trials]
+    every = [trial.good_per_s for summary in summaries for trial in summary.trials]
     top = top_for(every, [s.requests_per_s.high for s in summaries if s.requests_per_s])
-    made = rows_plot(summaries, x_range=Range1d(start=0, end=top), x_axis_label="requests/s")
+    made = rows_plot(summaries, x_range=Range1d(start=0, end=top), x_axis_label="good responses/s")
     made.xaxis.formatter = NumeralTickFormatter(format=GROUPED)
     one_in = times_over(len(every), MOST_MARKS)
     trials = [_trials(made, row, summary, one_in) for row, summary in enumerate(summaries)]
@@ -45,10 +47,12 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
         for row, summary in enumerate(summaries)
         if summary.requests_per_s
     ]
-    hovering(made, trials, ["round", "requests/s", "p50", "p99"])
+    hovering(made, trials, ["round", "good responses/s", "p50", "p99", "generator"])
     hovering(made, means, ["mean", "trials"])
     intervals = any(len(summary.trials) > 1 for summary in summaries)
     about = "A mark is one trial; below them the mean" + (" and its 95 % interval." if intervals else ".")
+    if any(not THROUGHPUT.is_sound(trial) for summary in summaries for trial in summary.trials):
+        about += " A hollow one is left out of the mean: the generator was late."
     return Chart("Throughput", about + drawn_text(one_in), made)
 
 
@@ -65,7 +69,7 @@ def _trials(made: figure, row: int, summary: TopologySummary, one_in: int) -> Dr
         size=7,
         fill_color=style.colour,
         line_color=style.colour,
-        fill_alpha=0.55,
+        fill_alpha="fill",
         line_alpha=0.55,
     )
     return made.add_glyph(source, glyph, name=summary.name)
@@ -74,11 +78,13 @@ def _trials(made: figure, row: int, summary: TopologySummary, one_in: int) -> Dr
 def _told(trial: Measured) -> dict[str, object]:
     load = trial.load
     return {
-        "x": load.requests_per_s,
+        "x": trial.good_per_s,
+        "fill": 0.55 if THROUGHPUT.is_sound(trial) else 0.0,
         "round": trial.block,
-        "requests/s": rate_text(load.requests_per_s),
+        "good responses/s": rate_text(trial.good_per_s),
         "p50": ms_text(load.latency_ms.p50) if load.latency_ms else "–",
         "p99": ms_text(load.latency_ms.p99) if load.latency_ms else "–",
+        "generator": "kept up" if THROUGHPUT.is_sound(trial) else "was late: left out",
     }
 
 
