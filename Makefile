@@ -8,6 +8,9 @@ READY := $(VENV)/.ready
 # Where nothing is compiled for keeps, each of the many processes of the tests compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Where nothing is compiled for keeps, each of the many processes of the tests compiles what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup compare test test-comparing test-others servers lint format fuzz soak truth foresight validity bench clean
 
