@@ -91,6 +91,9 @@ def _load(rate_per_s: int, p50_ms: float, p99_ms: float, failing: float) -> Load
     slow = round(0.03 * rate_per_s)
     histogram.record(np.full(rate_per_s - slow, p50_ms * 1e6, dtype=np.int64))
     histogram.record(np.full(slow, p99_ms * 1e6, dtype=np.int64))
+    second = histogram.encode()
+    whole = LatencyHistogram.merged([second] * SECONDS)
+    latency_ms, encoded = whole.summary(), whole.encode()
     bad = round(failing * rate_per_s * SECONDS)
     seconds = [
         Second(
@@ -101,11 +104,10 @@ def _load(rate_per_s: int, p50_ms: float, p99_ms: float, failing: float) -> Load
             p50_ms=p50_ms,
             p99_ms=p99_ms,
             max_ms=p99_ms,
-            histogram=histogram.encode(),
+            histogram=second,
         )
         for number in range(1, SECONDS + 1)
     ]
-    whole = LatencyHistogram.merged(second.histogram for second in seconds)
     changes = {
         "requests": rate_per_s * SECONDS,
         "started": rate_per_s * SECONDS,
@@ -114,10 +116,10 @@ def _load(rate_per_s: int, p50_ms: float, p99_ms: float, failing: float) -> Load
         "statuses": {200: rate_per_s * SECONDS - bad, 500: bad},
         "duration_s": float(SECONDS),
         "asked_duration_s": float(SECONDS),
-        "latency_ms": whole.summary(),
-        "service_ms": whole.summary(),
-        "histogram": whole.encode(),
-        "service_histogram": whole.encode(),
+        "latency_ms": latency_ms,
+        "service_ms": latency_ms,
+        "histogram": encoded,
+        "service_histogram": encoded,
         "series": seconds,
     }
     return load_result(rate_per_s).model_copy(update=changes)
