@@ -410,6 +410,13 @@ def test_nothing_measured_is_told_and_a_script_of_others_refused(browser: Browse
         found.said.clear()
 
 
+def test_workers_that_answered_nothing_have_no_share(tmp_path: Path) -> None:
+    made = record(1, RAW, 100)
+    assert made.load is not None
+    idle = made.model_copy(update={"load": made.load.model_copy(update={"workers": {"10": 0}})})
+    assert "r01-raw" in rendered(made_run(tmp_path, scenario_of([RAW], 1), [idle]))
+
+
 def test_a_run_without_a_trial_still_has_a_page(tmp_path: Path) -> None:
     text = written(made_run(tmp_path, scenario_of([RAW], 1), [], ending=None)).read_text(encoding="utf-8")
     assert "No trial was made." in text
