@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.compares
 def test_no_edit_and_no_odd_file_ends_in_a_traceback_or_a_hang_or_takes_all_memory() -> None:
-    command = [sys.executable, "-m", "tests.report.campaign", "12", "8", "1", "measured", "texts"]
+    command = [sys.executable, "-m", "tests.report.campaign", "8", "6", "1", "measured", "texts"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
@@ -28,7 +28,7 @@ def test_no_edit_and_no_odd_file_ends_in_a_traceback_or_a_hang_or_takes_all_memo
 def test_whatever_was_edited_a_run_is_read_and_judged_or_refused(tmp_path: Path) -> None:
     sound = RUNS["commits"](tmp_path / "runs")
     dice = random.Random(1)
-    edits = [*dice.sample(list(odd_files_of(sound)), k=60), *dice.sample(list(edits_of(sound)), k=120)]
+    edits = [*dice.sample(list(odd_files_of(sound)), k=40), *dice.sample(list(edits_of(sound)), k=100)]
     ends = Counter[str]()
     for number, edit in enumerate(edits):
         results = tmp_path / str(number)
