@@ -16,6 +16,7 @@ from tests.report.edits import edits_of
 from tests.report.odd_files import odd_files_of
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.faults
 
 
 @pytest.mark.compares

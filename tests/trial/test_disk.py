@@ -25,6 +25,7 @@ from tests.trial.trials import scenario
 SIZE_KIB: Final = 8192
 pytestmark = [
     pytest.mark.compares,
+    pytest.mark.faults,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk"),
 ]
 

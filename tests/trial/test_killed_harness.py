@@ -21,7 +21,7 @@ from tests.server.family import MARK, Family
 from tests.server.polling import PATIENCE_S, wait_until
 from tests.server.topologies import ROOT, SERVERS
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.faults]
 
 SCENARIO: Final = f"""
 name = "killed"

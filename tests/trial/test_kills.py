@@ -21,6 +21,7 @@ from tests.trial.trials import try_out
 
 GENERATOR: Final = "harness.generator"
 START_S: Final = 2.0  # many times what the small servers need
+pytestmark = pytest.mark.faults
 
 
 def at(phase: Phase, act: Callable[[], object]) -> Watch:

@@ -7,7 +7,7 @@ import pytest
 from tests.server.family import Family
 from tests.soak.soak import soak
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.faults]
 
 
 def test_after_many_faults_nothing_is_lost_and_nothing_left_behind(

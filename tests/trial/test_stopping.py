@@ -17,7 +17,7 @@ from harness.scenario import Scenario, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.trial.test_compare import Silent
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.faults]
 
 FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
 RAW, TWO, DOWN = (
