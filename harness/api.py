@@ -44,7 +44,7 @@ class Result:
 
         Raises KeyError naming what there is when there is no such topology or metric.
         """
-        wanted = metric or metrics_of(self.run.scenario.load)[0].name
+        wanted = metric or metrics_of(self.run.scenario)[0].name
         found = {(row.topology, row.metric.name): row for row in self.rows}
         if (topology, wanted) not in found:
             topologies, metrics = (", ".join(dict.fromkeys(names)) for names in zip(*found, strict=True))

@@ -96,7 +96,7 @@ class PlainDisplay:
 
     def judged(self, rounds: int, comparisons: Comparisons) -> None:
         """One line with what all rounds say so far, by the metric that decides."""
-        deciding = metrics_of(self._prepared.scenario.load)[0]
+        deciding = metrics_of(self._prepared.scenario)[0]
         said = [
             f"{each.topology} {ratio_text(each.pairs.evidence.estimate)} {each.metric.word(each.verdict)}"
             for each in comparisons.values()

@@ -132,7 +132,7 @@ def compare_trials(scenario: Scenario, looks: Looks, trials: Trials) -> Comparis
     pairs: dict[tuple[str, str], Pairs] = {}
     for baseline, topology in scenario.pairs:
         before, after = trials[baseline.name], trials[topology.name]
-        for metric in metrics_of(scenario.load):
+        for metric in metrics_of(scenario):
             if found := pair_up(before, after, metric, scenario.margin, are_alike(before, after)):
                 pairs[topology.name, metric.name] = found
     judgements = judge({key: each.evidence for key, each in pairs.items()}, looks)
@@ -202,7 +202,7 @@ def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:
 def is_sure(comparisons: Comparisons, scenario: Scenario, expected: Collection[str]) -> bool:
     """Check that all ``expected`` topologies are compared by the metric that decides, and each comparison has a verdict
     or is as precise as the scenario asks for that metric, and for the others in proportion to their margins."""
-    enough, deciding = scenario.precision / scenario.margin, metrics_of(scenario.load)[0].name
+    enough, deciding = scenario.precision / scenario.margin, metrics_of(scenario)[0].name
     return all((topology, deciding) in comparisons for topology in expected) and all(
         each.is_settled or (each.pairs.evidence.precision or float("inf")) <= enough for each in comparisons.values()
     )

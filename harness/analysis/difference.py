@@ -25,7 +25,7 @@ def rows_across(base: Run, head: Run) -> list[Row]:
     trials = {name: _trials_of_both(base, head, name) for name in names}
     pairs = dict[tuple[str, str], Pairs]()
     for name, sides in trials.items():
-        for metric in metrics_of(head.scenario.load):
+        for metric in metrics_of(head.scenario):
             figures = [figures_of(side, metric) for side in sides]
             if all(figures):
                 margin = margin_of(metric, sides[0], head.scenario.margin)
@@ -35,7 +35,7 @@ def rows_across(base: Run, head: Run) -> list[Row]:
     return [
         _row(name, metric, *trials[name], comparisons.get((name, metric.name)))
         for name in names
-        for metric in metrics_of(head.scenario.load)
+        for metric in metrics_of(head.scenario)
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.analysis.metrics import metrics_of
+from harness.analysis.metrics import THROUGHPUT
 from harness.analysis.rows import Row
 from harness.scenario import Gate, Scenario
 from harness.stats.estimate import Estimate
@@ -42,12 +42,8 @@ class Ruling:
 
 def inapplicable(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
     """Why some of them could never be ruled on in a run of the scenario, in words; without this they would pass."""
-    shown = {metric.name for metric in metrics_of(scenario.load)}
-    reasons = []
-    for gate in gates:
-        if gate.metric not in shown:
-            reasons.append(f"{gate.text}: under a rate the {gate.metric} is what was offered; limit p99 instead")
-    return reasons
+    offered = [gate for gate in gates if gate.metric == THROUGHPUT.name and scenario.load.arrivals]
+    return [f"{gate.text}: under a rate the throughput is what was offered; limit p99 instead" for gate in offered]
 
 
 def without_another(gates: Iterable[Gate], scenario: Scenario) -> list[str]:

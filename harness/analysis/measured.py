@@ -11,6 +11,7 @@ from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import LoadResult, Second
 from harness.record import ProcessUsage, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
+from harness.units import NS_PER_MS
 
 MS_PER_S: Final = 1000
 SHORTEST_S: Final = 0.5  # the last row of a series is what is left of the window: a shorter one says little
@@ -86,6 +87,11 @@ class Measured:
     def p99_ms(self) -> float | None:
         """One request in a hundred took longer; None when none ended."""
         return self.latency_ms.p99 if self.latency_ms else None
+
+    def percentile_ms(self, percent: float) -> float | None:
+        """So many in a hundred requests took no longer; None when none ended."""
+        histogram = merged_latency([self])
+        return histogram.percentiles_ns([percent])[0] / NS_PER_MS if histogram.total else None
 
     @property
     def cpu_ms_per_request(self) -> float:

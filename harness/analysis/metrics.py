@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.analysis.measured import Measured
 from harness.generator.result import DoubtKind
-from harness.scenario import ScenarioLoad
+from harness.scenario import Scenario
 from harness.stats.verdict import Verdict
 
 
@@ -55,6 +55,7 @@ class Metric:
 OF_TIME: Final = frozenset[DoubtKind]({"busy", "stalled", "behind", "lagging"})
 OF_LATENCY: Final = OF_TIME | frozenset[DoubtKind]({"miscounted"})
 
+TAIL_MARGIN: Final = 0.1  # of percentiles above the median, of which fewer requests tell
 MEMORY_MARGIN: Final = 0.05  # also of what it may grow in a whole window
 
 THROUGHPUT: Final = Metric(
@@ -69,7 +70,7 @@ THROUGHPUT: Final = Metric(
 )
 P50: Final = Metric("p50", "p50", "ms", False, lambda trial: trial.p50_ms, "faster", "slower", doubted_by=OF_LATENCY)
 P99: Final = Metric(
-    "p99", "p99", "ms", False, lambda trial: trial.p99_ms, "faster", "slower", margin=0.1, doubted_by=OF_LATENCY
+    "p99", "p99", "ms", False, lambda trial: trial.p99_ms, "faster", "slower", margin=TAIL_MARGIN, doubted_by=OF_LATENCY
 )
 CPU: Final = Metric(
     "cpu_per_request", "CPU/request", "ms", False, lambda trial: trial.cpu_ms_per_good, better="less", worse="more"
@@ -99,7 +100,25 @@ BODY: Final = Metric("body", "body size", "B", False, lambda trial: trial.body_b
 METRICS: Final = (THROUGHPUT, P50, P99, CPU, ERRORS, MEMORY, GROWTH, READY, BODY)
 
 
-def metrics_of(load: ScenarioLoad) -> tuple[Metric, ...]:
-    """Return the metrics that are judged under this load, the one that decides first. The requests/s of an open loop
-    are what was offered, and p99 decides."""
-    return (P99, P50, *METRICS[3:]) if load.arrivals else METRICS
+def metrics_of(scenario: Scenario) -> tuple[Metric, ...]:
+    """Return the metrics that are judged in a run of the scenario, the one that decides first, and those that its gates
+    limit beside the usual ones last. The requests/s of an open loop are what was offered, and p99 decides."""
+    usual = (P99, P50, *METRICS[3:]) if scenario.load.arrivals else METRICS
+    known = {metric.name for metric in METRICS}
+    limited = {gate.metric: gate.percent for gate in scenario.gate.gates if gate.metric not in known}
+    return (*usual, *(_percentile(name, percent) for name, percent in limited.items() if percent))
+
+
+def _percentile(name: str, percent: float) -> Metric:
+    """Return the metric of any percentile of the latencies."""
+    return Metric(
+        name,
+        name,
+        "ms",
+        False,
+        lambda trial: trial.percentile_ms(percent),
+        better="faster",
+        worse="slower",
+        margin=TAIL_MARGIN if percent > 50 else None,
+        doubted_by=OF_LATENCY,
+    )

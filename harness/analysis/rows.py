@@ -48,7 +48,7 @@ class Row:
 
 def rows_of(run: Run, trials: Trials, comparisons: Comparisons) -> list[Row]:
     """Return every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
-    metrics, rows = metrics_of(run.scenario.load), list[Row]()
+    metrics, rows = metrics_of(run.scenario), list[Row]()
     if not run.scenario.is_of_two_commits:
         baseline = run.scenario.baseline
         rows += [Row(baseline.title, None, each, None, figure(trials[baseline.name], each)) for each in metrics]

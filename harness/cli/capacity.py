@@ -17,7 +17,10 @@ from harness.scenario import Objective, load_scenario
 def capacity_command(
     file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
     slo: Annotated[
-        list[str], typer.Option("--slo", metavar="OBJECTIVE", help="'p99 < 250ms', 'errors < 0.1%'; repeatable.")
+        list[str],
+        typer.Option(
+            "--slo", metavar="OBJECTIVE", help="A percentile or errors: 'p99.9 < 250ms', 'errors < 0.1%'; repeatable."
+        ),
     ],
     precision: Annotated[str, typer.Option(metavar="5%", help="Intervals that are good enough.")] = "5%",
     max_time: Annotated[

@@ -49,7 +49,7 @@ class Format(StrEnum):
 
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(metavar="LIMIT", help="A gate: 'throughput < -5%', 'p99 < 250ms', 'errors > +0.1%'; repeatable."),
+    typer.Option(metavar="LIMIT", help="A gate: 'throughput < -5%', 'p95 < 250ms', 'errors > +0.1%'; repeatable."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="What can't be told or was not measured is a failed gate too.")]
 Form = Annotated[Format, typer.Option("--format", help="What is printed at the end.")]

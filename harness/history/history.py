@@ -109,7 +109,7 @@ def _check_known(kind: str, name: str, known: Iterable[str]) -> None:
 def _history(runs: Sequence[PastRun], topology: str | None, metric: str | None) -> History:
     newest = runs[-1].scenario
     name = topology or newest.baseline.title
-    judged = next((each for each in METRICS if each.name == metric), metrics_of(newest.load)[0])
+    judged = next((each for each in METRICS if each.name == metric), metrics_of(newest)[0])
     return History(newest.name, name, judged, tuple(_rows(runs, name, judged)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from harness.analysis.gates import Outcome, Ruling
-from harness.analysis.metrics import BODY, CPU, ERRORS, GROWTH, MEMORY, P50, P99, READY, THROUGHPUT, Metric, Scale
+from harness.analysis.metrics import Metric, Scale
 from harness.analysis.rows import Row
 from harness.stats.estimate import Estimate
 from harness.units import ms_text, rate_text, size_text
@@ -21,16 +21,12 @@ def _bytes_text(number: float) -> str:
     return f"{'−' if number < 0 else ''}{size_text(abs(number))}"
 
 
-_FIGURES: Final[dict[str, Callable[[float], str]]] = {
-    THROUGHPUT.name: lambda value: f"{rate_text(value)}/s",
-    P50.name: ms_text,
-    P99.name: ms_text,
-    CPU.name: ms_text,
-    ERRORS.name: _share_text,
-    MEMORY.name: size_text,
-    GROWTH.name: _bytes_text,
-    READY.name: lambda value: f"{value:.2f} s",
-    BODY.name: size_text,
+_FIGURES: Final[dict[str, Callable[[float], str]]] = {  # by the metric's unit
+    "/s": lambda value: f"{rate_text(value)}/s",
+    "ms": ms_text,
+    "": _share_text,
+    "B": _bytes_text,
+    "s": lambda value: f"{value:.2f} s",
 }
 _WORDS: Final = {
     Outcome.PASSED: "passed",
@@ -42,7 +38,7 @@ _WORDS: Final = {
 
 def figure_text(row: Row, figure: Estimate | None) -> str:
     """Return ``1,234/s`` or ``12.3 ms``."""
-    return NOT_MEASURED if figure is None else _FIGURES[row.metric.name](figure.value)
+    return NOT_MEASURED if figure is None else _FIGURES[row.metric.unit](figure.value)
 
 
 def row_change_text(row: Row) -> str:
@@ -55,7 +51,7 @@ def change_text(metric: Metric, change: Estimate | None) -> str:
     there is none."""
     if change is None:
         return NOT_MEASURED
-    text, unit = (_percent, " %") if metric.scale is Scale.RATIO else _SIGNED[metric.name]
+    text, unit = (_percent, " %") if metric.scale is Scale.RATIO else _SIGNED[metric.scale]
     if change.low is None or change.high is None or change.low == change.high:
         return f"{text(change.value)}{unit}"
     return f"{text(change.value)}{unit} ({text(change.low)} to {text(change.high)}{unit})"
@@ -70,9 +66,9 @@ def _signed(value: float, text: str) -> str:
     return f"{'−' if value < 0 else '+'}{text}" if any(digit in "123456789" for digit in text) else f"±{text}"
 
 
-_SIGNED: Final[dict[str, tuple[Callable[[float], str], str]]] = {
-    ERRORS.name: (lambda part: _signed(part, f"{abs(100 * part):.2f}"), " points"),
-    GROWTH.name: (lambda number: _signed(number, size_text(abs(number))), ""),
+_SIGNED: Final[dict[Scale, tuple[Callable[[float], str], str]]] = {
+    Scale.SHARE: (lambda part: _signed(part, f"{abs(100 * part):.2f}"), " points"),
+    Scale.DIFFERENCE: (lambda number: _signed(number, size_text(abs(number))), ""),
 }
 
 
@@ -86,7 +82,7 @@ def ruling_text(ruling: Ruling) -> str:
 
 
 def _interval_text(metric: Metric, figure: Estimate) -> str:
-    text = _FIGURES[metric.name]
+    text = _FIGURES[metric.unit]
     if figure.low is None or figure.high is None:
         return text(figure.value)
     return f"{text(figure.value)} ({text(figure.low)} to {text(figure.high)})"

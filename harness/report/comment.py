@@ -28,7 +28,7 @@ def render_comment(report: RunReport) -> str:
     """GitHub's Markdown, short enough for a comment: what does not fit is left out, the least important first."""
     run, rows = report.run, report.rows
     found, details = report.findings, _details(run, report.summaries)
-    deciding = [row for row in rows if row.metric is metrics_of(run.scenario.load)[0]]
+    deciding = [row for row in rows if row.metric is metrics_of(run.scenario)[0]]
     text = ""
     for shown, folded, told in (
         (rows, list(details), found),

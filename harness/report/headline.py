@@ -142,7 +142,7 @@ def _more(others: list[TopologySummary]) -> str:
 
 def _against(run: Run, one: TopologySummary, other: TopologySummary) -> Judgement | None:
     """Return ``other`` as compared with ``one``, by the metric that decides."""
-    metric, looks = metrics_of(run.scenario.load)[0], Looks(run.info.looks)
+    metric, looks = metrics_of(run.scenario)[0], Looks(run.info.looks)
     return judge_pair(one.trials, other.trials, metric, run.scenario.margin, looks)
 
 

@@ -105,7 +105,7 @@ def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
 
 def margins_text(run: Run) -> str:
     """Return within what each metric makes no difference, in words."""
-    margins = {metric.title: metric.margin or run.scenario.margin for metric in metrics_of(run.scenario.load)}
+    margins = {metric.title: metric.margin or run.scenario.margin for metric in metrics_of(run.scenario)}
     return ", ".join(
         f"{title} ±{percent_text(margin)}{' of all requests' if title == ERRORS.title else ''}"
         for title, margin in margins.items()
@@ -135,7 +135,7 @@ def noise_text(run: Run) -> str:
         return ""
     return ", ".join(
         f"{_scatter_text(floor, metric.name)} in {metric.title}"
-        for metric in metrics_of(run.scenario.load)
+        for metric in metrics_of(run.scenario)
         if metric.name in floor.scatter
     )
 

@@ -28,9 +28,9 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
     table.add_column("metric", no_wrap=True)
     for column in ("× itself", "equal\npace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
-    for metric in metrics_of(run.scenario.load):
+    for metric in metrics_of(run.scenario):
         if metric.name in floor.scatter:
-            comparison = next(each for each in comparisons.values() if each.metric is metric)
+            comparison = next(each for each in comparisons.values() if each.metric.name == metric.name)
             scatter, at_equal_pace = floor.scatter[metric.name], floor.scatter_at_equal_pace.get(metric.name)
             table.add_row(
                 metric.title,

@@ -1,14 +1,13 @@
 """What users are promised: ``p99 < 250ms``, ``errors < 0.1%``."""
 
-import re
 from typing import Annotated, Final, Self
 
 from pydantic import Field
 
+from harness.scenario.limit import Limit
 from harness.scenario.table import Table
-from harness.units import parse_duration_s, parse_percent
 
-_EXPRESSION: Final = re.compile(r"(?:errors|p(?P<percent>\d{1,2}(?:\.\d{1,4})?))\s*<=?\s*(?P<limit>\S.*)", re.ASCII)
+EXAMPLES: Final = "an objective such as 'p99 < 250ms' or 'errors < 0.1%'"
 
 
 class Objective(Table):
@@ -25,22 +24,26 @@ class Objective(Table):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, with what was expected, when the text is no such objective."""
-        match = _EXPRESSION.fullmatch(text.strip())
-        if match is None:
-            raise ValueError(f"expected an objective such as 'p99 < 250ms' or 'errors < 0.1%', got {text!r:.60}")
-        if match["percent"] is None:
-            allowed, limit_ms = parse_percent(match["limit"]), None
-        else:
-            allowed, limit_ms = 1 - float(match["percent"]) / 100, _ms(match["limit"])
-        if not 0 < allowed < 1:
-            raise ValueError(f"expected something that some requests may break, and not all of them, got {text!r:.60}")
-        return cls(text=text.strip(), limit_ms=limit_ms, allowed=allowed)
+        limit = Limit.parse(text)
+        if reason := _reason_against(limit):
+            raise ValueError(f"expected {EXAMPLES}, {reason}, got {text!r:.60}")
+        if limit.percent is None:
+            return cls(text=limit.text, limit_ms=None, allowed=limit.value)
+        return cls(text=limit.text, limit_ms=limit.value, allowed=1 - limit.percent / 100)
 
 
-def _ms(text: str) -> float:
-    if text[-1:].isdigit():  # seconds elsewhere, which nobody means here
-        raise ValueError(f"expected a duration with its unit, such as '250ms', got {text!r:.60}")
-    duration_ms = parse_duration_s(text) * 1000
-    if not duration_ms:
-        raise ValueError(f"expected a duration above 0, got {text!r:.60}")
-    return duration_ms
+def _reason_against(limit: Limit) -> str | None:
+    """Return why users can't be promised that, as a limit though it may be understood."""
+    if limit.percent is None and limit.figure != "errors":
+        return "of a percentile or of errors"
+    if limit.request is not None:
+        return "of all requests"
+    if limit.is_relative:
+        return "without another to compare with"
+    if not limit.is_upper:
+        return "with < for what has to hold"
+    if limit.percent is not None and not limit.value:
+        return "with a duration above 0"
+    if limit.percent is None and not 0 < limit.value < 1:
+        return "which some requests may break, and not all of them"
+    return None

@@ -10,8 +10,9 @@ from harness.analysis.gates import Outcome, inapplicable, rule, verdict_on, with
 from harness.analysis.metrics import ERRORS, P99, THROUGHPUT, Metric
 from harness.analysis.rows import Row
 from harness.record import SkippedTopology
+from harness.report.machine import render_json, render_junit
 from harness.report.run_report import RunReport
-from harness.scenario import Gate
+from harness.scenario import Gate, GateTable
 from harness.stats.estimate import Estimate
 from tests.made_runs import LOAD, made_run, record, scenario_of, topology
 
@@ -119,7 +120,7 @@ def test_what_was_skipped_failed_or_never_counted_is_not_measured(tmp_path: Path
         ("throughput", "a limit such as"),
         ("throughput < 5%", "a change with its sign"),
         ("throughput < -100%", "a change of more than -100%"),
-        ("speed > 3", "a limit of throughput, p50"),
+        ("speed > 3", "a limit of throughput, a percentile"),
         ("p99 < soon", "a duration"),
         ("p99 < 250", "a duration with its unit"),
         ("memory > lots", "a size"),
@@ -141,3 +142,25 @@ def test_gates_that_could_never_be_ruled_on_are_told() -> None:
     assert "limit p99 instead" in inapplicable(gates, open_loop)[0]
     assert without_another(gates, scenario_of([RAW, TWO], 1)) == []
     assert "nothing to compare raw with" in without_another(gates, scenario_of([RAW], 1))[0]
+
+
+def test_a_gate_on_any_percentile_is_judged_with_the_usual_ones_and_has_a_row(tmp_path: Path) -> None:
+    gate = GateTable(fail_on=("p95 > +10%", "p95 < 1.9ms", "p50 < 1s"))
+    scenario = scenario_of([RAW, TWO], 5).model_copy(update={"gate": gate})
+    records = [record(block, each, 1000 + block) for block in range(1, 6) for each in (RAW, TWO)]
+    report = RunReport(made_run(tmp_path, scenario, records))
+    plain = RunReport(made_run(tmp_path, scenario_of([RAW, TWO], 5), records))
+    assert set(report.comparisons) - set(plain.comparisons) == {("cluster-2", "p95")}
+    assert [row.metric.name for row in report.rows if row.topology == "raw"][-1] == "p95"
+    figure = next(row.after for row in report.rows if row.metric.name == "p95")
+    assert figure is not None
+    assert figure.value == pytest.approx(1.95, rel=0.01)
+    assert {(each.gate.text, each.topology): each.outcome for each in report.rulings} == {
+        ("p95 > +10%", "cluster-2"): Outcome.PASSED,
+        ("p95 < 1.9ms", "raw"): Outcome.FAILED,
+        ("p95 < 1.9ms", "cluster-2"): Outcome.FAILED,
+        ("p50 < 1s", "raw"): Outcome.PASSED,
+        ("p50 < 1s", "cluster-2"): Outcome.PASSED,
+    }
+    assert '"metric": "p95"' in render_json(report.run, report.rows, report.rulings)
+    assert "1.95 ms" in render_junit(scenario, report.rulings)

@@ -51,7 +51,7 @@ def render_html(report: RunReport) -> str:
     known = facts(report) | {
         "style": Markup(_asset("report.css")),
         "shades": SHADES,
-        "metrics": metrics_of(run.scenario.load),
+        "metrics": metrics_of(run.scenario),
         "most_bytes": MOST_BYTES,
         **_found(run),
         "marks": marks,
