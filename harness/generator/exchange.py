@@ -405,6 +405,8 @@ class Exchange:
         self.policy.timed_out(connection, now_ns)
 
     def _give_up(self, connection: Connection, now_ns: int) -> None:
+        """The request on the connection has failed, as is counted."""
+        self._ledger.failed(connection)
         self.close(connection)
         self.policy.closed(connection, now_ns)
 

@@ -49,6 +49,7 @@ class Head:
     worker: str
     total_bytes: int  # head and body together, for a response whose length the head tells
     hits: int = 0
+    is_good: bool = True  # as far as a head tells, once it is known; a request's own figures need it at once
     checked: bool = False  # whether it stands for a whole response whose body was compared with the expected one
 
     @property

@@ -3,6 +3,7 @@
 from harness.generator.bodies import BodyCheck
 from harness.generator.connection import Connection
 from harness.generator.framing import BodyKind, Head, ResponseReader
+from harness.generator.kind import Kind
 from harness.generator.known import KnownResponses
 from harness.generator.load import Load
 from harness.generator.part import PartSecond
@@ -18,8 +19,11 @@ class Ledger:
         self._body_check = BodyCheck(load.expect)
         self.known = KnownResponses()
         self.groups = [Group() for _ in range(load.threads)]
+        self.kinds = (
+            [Kind() for _ in load.kinds] if len(load.kinds) > 1 else []
+        )  # of one there is nothing to tell apart
         self.tally = Tally(load.expect)
-        self.window = Window(self.groups, 0, 0.0)
+        self.window = Window(self.groups, 0, 0.0, self.kinds)
         # Where one method's answers have no body, a head alone does not tell where the response ends.
         methods = {request.method == "HEAD" for request in load.requests}
         self._learns_wholes = load.keepalive and len(methods) == 1
@@ -29,7 +33,7 @@ class Ledger:
         """Forget what was counted so far; the requests in flight are the first of the new window."""
         self.tally.collect(self.known)
         self.tally = Tally(self._expect, started=in_flight)
-        self.window = Window(self.groups, now_ns, duration_s)
+        self.window = Window(self.groups, now_ns, duration_s, self.kinds)
 
     def end_second(self, now_ns: int) -> PartSecond:
         """Close the current row of the window's series."""
@@ -64,6 +68,7 @@ class Ledger:
         if known is None:
             in_flight = (connection.head for connection in connections if connection.left > 0)
             self.tally.collect(self.known.add_head(head, in_flight))
+            head.is_good = self.tally.is_good(head)
             known = head
         return known
 
@@ -76,6 +81,8 @@ class Ledger:
         if has_body and self._expect.body_bytes not in (None, reader.body_bytes):
             good = False
         self.tally.serve(head, reader.received_bytes, body_is_bad=not good)
+        head.is_good = self.tally.is_good(head)
+        self.note(connection, now_ns, good and head.is_good)
         self.tally.checked += compares
         is_whole = reader.received_bytes == len(data) and head.keep_alive and head.body_kind is not BodyKind.UNTIL_CLOSE
         if self._learns_wholes and good and is_whole:
@@ -86,7 +93,24 @@ class Ledger:
         self.tally.timed_out += 1
         self.window.overdue.append(now_ns - connection.due_ns)
         if connection.has_request:
+            if self.kinds:
+                kind = self.kinds[connection.request.kind]
+                kind.waits_ns.append(now_ns - connection.due_ns)
+                kind.timed_out += 1
             self.window.overdue_service.append(now_ns - max(connection.sent_ns, connection.due_ns))
+
+    def failed(self, connection: Connection) -> None:
+        """Note that the request on the connection, which the tally has counted, failed for another reason than time."""
+        if self.kinds:
+            self.kinds[connection.request.kind].failed += 1
+
+    def note(self, connection: Connection, now_ns: int, is_good: bool) -> None:
+        """Note by its kind that the request on the connection got a whole response. The quick path of a closed loop
+        does the same in place."""
+        if self.kinds:
+            kind = self.kinds[connection.request.kind]
+            kind.waits_ns.append(now_ns - connection.due_ns)
+            kind.bad += not is_good
 
     def record(self, connection: Connection, now_ns: int) -> None:
         """Record how long the request on the connection took, which has got its whole response."""

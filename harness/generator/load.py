@@ -113,6 +113,11 @@ class Request(_Data):
     body: bytes = b""
     weight: Weight = 1
 
+    @property
+    def name(self) -> str:
+        """What it is called: as it is written, with its placeholders."""
+        return f"{self.method} {self.path}"
+
 
 class DataTable(_Data):
     """Values that fill the requests, a row for each, from the first again after the last."""
@@ -220,11 +225,13 @@ class Load(_Data):
     once. With ``arrivals`` the loop is open: connections are opened as they are needed, ``connections`` at the most.
 
     ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and the spread of requests/s is
-    taken over the groups. ``seed`` draws the arrivals and the order of the requests.
+    taken over the groups. ``seed`` draws the arrivals and the order of the requests. ``names`` are what the requests
+    are called, one each, where that is not what they say.
     """
 
     target: Target
     requests: tuple[Request, ...] = Field(default=(Request(),), min_length=1)
+    names: tuple[str, ...] = ()
     data: DataTable | None = None
     arrivals: Arrivals | None = None
     connections: int = Field(default=10, ge=1, le=100_000)
@@ -244,12 +251,28 @@ class Load(_Data):
                 f"expected at least as many connections as threads, got {self.connections} connections"
                 f" and {self.threads} threads"
             )
+        if self.names and len(self.names) != len(self.requests):
+            raise ValueError(f"expected a name for each request, got {len(self.names)} for {len(self.requests)}")
         if self.arrivals and self.arrivals.stages and abs(self.arrivals.stages_s - self.duration_s) > 1e-6:
             raise ValueError(
                 f"expected the stages to fill the window, got stages of {self.arrivals.stages_s:g} s"
                 f" and a window of {self.duration_s:g} s"
             )
         return self
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of the requests, each once: those of one name are of one kind."""
+        return tuple(dict.fromkeys(self._names))
+
+    @property
+    def kind_of_each(self) -> tuple[int, ...]:
+        """Of which kind each of the requests is."""
+        return tuple(map(self.kinds.index, self._names))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.names or tuple(request.name for request in self.requests)
 
     @property
     def url(self) -> str:

@@ -139,6 +139,7 @@ class LoadLoop:
         exchange, ledger, open_loop, policy = self._exchange, self._ledger, self._open, self._exchange.policy
         poll, clock, by_fd, batch = exchange.epoll.poll, time.monotonic_ns, exchange.by_fd, BATCH
         known_head, known_whole = ledger.known.heads.get, ledger.known.wholes.get
+        record_at, note, kinds = ledger.record, ledger.note, ledger.kinds
         next_request, fixed, first_read = self._requests.__next__, self._fixed, exchange.first_read_bytes
         timeout_ns, head_end, usual_events = exchange.timeout_ns, HEAD_END, USUAL_EVENTS
         sink, discard, trunc = self._sink, DISCARD_BYTES, socket.MSG_TRUNC
@@ -202,13 +203,19 @@ class LoadLoop:
                     continue
                 head.hits += 1
                 if open_loop is not None:
-                    ledger.record(connection, now)
+                    record_at(connection, now)
+                    if fixed is None:
+                        note(connection, now, head.is_good)
                     open_loop.answered(connection, now)
                 else:
                     record = connection.record
                     record(latency)
                     connection.due_ns = now
                     if fixed is None:
+                        if kinds:  # as Ledger.note does, without the call
+                            kind = kinds[connection.request.kind]
+                            kind.waits_ns.append(latency)
+                            kind.bad += not head.is_good
                         connection.request = request = next_request()
                     else:
                         request = fixed
@@ -314,6 +321,7 @@ class LoadLoop:
             busy=effort.busy(duration_s, self._open.pacer.awake_ns / NS_PER_S if self._open else 0.0),
             stalled_s=max(self._stalled_ns / NS_PER_S, effort.waited_s or 0.0),  # late because it waited is both
             last_second=last_second,
+            by_request=[kind.part() for kind in self._ledger.kinds],
             histogram=window.response.encode(),
             service_histogram=window.service.encode(),
         )

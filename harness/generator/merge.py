@@ -10,8 +10,18 @@ from harness.generator.arrivals import mean_rate_per_s
 from harness.generator.doubts import doubts
 from harness.generator.latency import LatencyHistogram, spread_of
 from harness.generator.load import Load
-from harness.generator.part import Part, PartEvent, PartOffered, PartSecond
-from harness.generator.result import Errors, Event, LoadResult, Measured, Measuring, Offered, Second, SendLag
+from harness.generator.part import Part, PartEvent, PartOffered, PartRequest, PartSecond
+from harness.generator.result import (
+    Errors,
+    Event,
+    LoadResult,
+    Measured,
+    Measuring,
+    Offered,
+    RequestResult,
+    Second,
+    SendLag,
+)
 from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 Key = TypeVar("Key", int, str)
@@ -114,9 +124,27 @@ def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: S
         stalled_s=stalled_s,
         generator_bound=bool(found),
         doubts=found,
+        by_request=_by_request(load, [part.by_request for part in parts]),
         series=series,
         histogram=histogram.encode(),
         service_histogram=service.encode(),
+    )
+
+
+def _by_request(load: Load, parts: Sequence[Sequence[PartRequest]]) -> list[RequestResult]:
+    """Every kind, if there are several, over all processes."""
+    return [_kind(name, kinds) for name, kinds in zip(load.kinds, zip(*parts, strict=True), strict=False)]
+
+
+def _kind(name: str, parts: Sequence[PartRequest]) -> RequestResult:
+    histogram = LatencyHistogram.merged(part.histogram for part in parts)
+    return RequestResult(
+        name=name,
+        requests=sum(part.requests for part in parts),
+        ok=sum(part.ok for part in parts),
+        errors=sum(part.errors for part in parts),
+        latency_ms=histogram.summary(),
+        histogram=histogram.encode(),
     )
 
 

@@ -45,6 +45,15 @@ class PartOffered(_Data):
     send_lag_histogram: str
 
 
+class PartRequest(_Data):
+    """One process's requests of one kind; counts as in RequestResult."""
+
+    requests: int
+    ok: int
+    errors: int
+    histogram: str
+
+
 class Part(_Data):
     """One process's window: counts as in LoadResult, histograms encoded."""
 
@@ -69,6 +78,7 @@ class Part(_Data):
     busy: float | None
     stalled_s: float
     last_second: PartSecond
+    by_request: list[PartRequest]
     histogram: str
     service_histogram: str
 

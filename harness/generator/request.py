@@ -30,12 +30,13 @@ Encode = Callable[[str], bytes]
 
 @dataclass(slots=True)
 class Prepared:
-    """One request ready to be sent, head and body; ``size`` in bytes. Not frozen, which would triple what making one
-    costs; nothing changes it."""
+    """One request ready to be sent, head and body; ``size`` in bytes, ``kind`` as in the load's ``kinds``. Not frozen,
+    which would triple what making one costs; nothing changes it."""
 
     data: bytes
     size: int
     method: str
+    kind: int = 0
 
     @property
     def is_idempotent(self) -> bool:
@@ -51,7 +52,8 @@ def prepared_requests(load: Load) -> Iterator[Prepared]:
     :func:`check_placeholders`.
     """
     check_placeholders(load)
-    templates = [_Template(request, load) for request in load.requests]
+    kinds = zip(load.requests, load.kind_of_each, strict=True)
+    templates = [_Template(request, load, kind) for request, kind in kinds]
     if load.data is not None:
         return map(_Template.filled, _chosen(templates, load), _rows(load.data, load))
     return _chosen([template.filled(()) for template in templates], load)
@@ -157,12 +159,12 @@ class _Parts:
 class _Template:
     """A kind of request, as far as it can be made before its row is known."""
 
-    def __init__(self, request: Request, load: Load) -> None:
+    def __init__(self, request: Request, load: Load, kind: int) -> None:
         columns = load.data.columns if load.data else ()
         given = {name.lower() for name in request.headers}
         usual = {"Host": load.target.authority} | ({} if load.keepalive else {"Connection": "close"})
         own = "".join(f"{name}: {value}\r\n" for name, value in usual.items() if name.lower() not in given)
-        self._method = request.method
+        self._method, self._kind = request.method, kind
         self._head = _Parts(f"{request.method} ", (), _latin1, "latin-1")
         self._head += _Parts(request.path, columns, _quoted, "ascii")
         self._head += _Parts(f" HTTP/1.1\r\n{own}", (), _latin1, "latin-1")
@@ -178,7 +180,7 @@ class _Template:
         body = self._body.filled(row)
         end = b"Content-Length: %d\r\n\r\n" % len(body) if self._tells_length else b"\r\n"
         data = self._head.filled(row) + end + body
-        return Prepared(data, len(data), self._method)
+        return Prepared(data, len(data), self._method, self._kind)
 
 
 def _split(text: str, columns: tuple[str, ...]) -> list[str]:

@@ -109,6 +109,20 @@ class Measured(_Data):
     event: Literal["measured"] = "measured"
 
 
+class RequestResult(_Data):
+    """What became of the requests of one kind, in the whole window: counts as in LoadResult.
+
+    Those that failed or timed out before they had a connection to be sent on are of no kind, and in no such row.
+    """
+
+    name: Printable = Field(description="method and path as they are written, with their placeholders")
+    requests: Count
+    ok: Count
+    errors: Count = Field(description="those that did not end well, with a connection; of no kind are those without")
+    latency_ms: LatencySummary | None = Field(description="response times; None when none of them ended")
+    histogram: str = Field(description="latencies as in the result's histogram")
+
+
 class LoadResult(_Data):
     """One measured window.
 
@@ -166,6 +180,9 @@ class LoadResult(_Data):
     )
     generator_bound: bool = False
     doubts: list[Doubt] = Field(default=[], description="why it is generator-bound")
+    by_request: list[RequestResult] = Field(
+        default=[], description="each kind of request, where there are several; requests and ok add up to the result's"
+    )
     series: list[Second]
     histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
     service_histogram: str = Field(description="service times in the same form")

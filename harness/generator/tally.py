@@ -59,6 +59,10 @@ class Tally:
                 self.checked += head.hits if head.checked else 0
                 head.hits = 0
 
+    def is_good(self, head: Head) -> bool:
+        """Whether the responses with this head are good, as far as it tells."""
+        return self.expect.has_good(head.status) and not self._has_wrong_length(head)
+
     def reject(self, reason: str) -> None:
         """Count an answer that is not HTTP/1.1, for this reason."""
         self.protocol[_named(reason, self.protocol, MOST_REASONS)] += 1

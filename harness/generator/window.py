@@ -1,10 +1,12 @@
 """The measured window: latencies bucketed in bulk, rates sampled as wrk does, one row a second."""
 
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
+from harness.generator.kind import Kind
 from harness.generator.latency import LatencyHistogram, Nanoseconds
 from harness.generator.part import PartSecond
 from harness.units import NS_PER_MS, NS_PER_S
@@ -44,7 +46,7 @@ class Window:
     were sent, for those that were; ``send_lag`` how late each request of an open loop was taken up (all ns).
     """
 
-    def __init__(self, groups: list[Group], begin_ns: int, duration_s: float) -> None:
+    def __init__(self, groups: list[Group], begin_ns: int, duration_s: float, kinds: Sequence[Kind] = ()) -> None:
         self.begin_ns = begin_ns
         self.overdue = array("q")
         self.overdue_service = array("q")
@@ -54,6 +56,7 @@ class Window:
         self.lag = LatencyHistogram()
         self.group_rates_per_s = array("d")
         self._groups = groups
+        self._kinds = kinds
         self._counted = [0] * len(groups)  # of each group's requests in the buffers, those in a sample
         self._counted_ns = [begin_ns] * len(groups)
         self._last_row_ns = begin_ns + round(duration_s * NS_PER_S) - SHORTEST_ROW_NS
@@ -64,6 +67,8 @@ class Window:
         self._second_errors = 0
         for group in groups:
             _drained(group.prompt, group.response, group.service)
+        for kind in kinds:
+            kind.reset()
 
     def sample(self, now_ns: int) -> None:
         """Note each group's rate since the last sample; with many latencies in the buffers, empty them too."""
@@ -89,6 +94,8 @@ class Window:
         self.service.record(prompt_ns)
         self.service.record(service_ns)
         self.lag.record(_drained(self.send_lag))
+        for kind in self._kinds:
+            kind.histogram.record(_drained(kind.waits_ns))
 
     def second_is_over(self, now_ns: int) -> bool:
         """Whether a row of the series is due."""

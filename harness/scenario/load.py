@@ -65,7 +65,8 @@ class ScenarioLoad(Table):
         {env:NAME}. Raises ValueError where it has no such variable, or one that can't be sent where it is to stand."""
         fields = {name: getattr(self, name) for name in Load.model_fields if name in type(self).model_fields}
         requests = tuple(_filled(request, self.data, environ) for request in self.requests)
-        return Load(target=target, seed=seed, **fields | {"requests": requests})
+        names = tuple(request.name for request in self.requests)  # without what the variables hold
+        return Load(target=target, seed=seed, **fields | {"requests": requests, "names": names})
 
     def closed(self) -> Self:
         """The same requests without arrivals, over at most as many connections as a closed loop usually has."""

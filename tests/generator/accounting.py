@@ -34,6 +34,19 @@ def assert_adds_up(result: LoadResult) -> None:
     if result.in_flight is not None:
         assert abs(result.in_flight - result.connections) <= 0.02 * result.connections
     assert LatencyHistogram.decode(result.histogram).total == result.requests + errors.timeout
+    if result.by_request:
+        assert_kinds_add_up(result)
+
+
+def assert_kinds_add_up(result: LoadResult) -> None:
+    """Every response is in the row of one kind, and so is every error but of those that had no connection."""
+    kinds, errors = result.by_request, result.errors
+    assert sum(kind.requests for kind in kinds) == result.requests
+    assert sum(kind.ok for kind in kinds) == result.ok
+    assert errors.total - errors.connect - errors.timeout <= sum(kind.errors for kind in kinds) <= errors.total
+    for kind in kinds:
+        timed_out = LatencyHistogram.decode(kind.histogram).total - kind.requests
+        assert 0 <= timed_out <= kind.errors - (kind.requests - kind.ok)
 
 
 def assert_agrees(result: LoadResult, server: ScriptedServer) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.generator.known import MOST_HEADS
+from harness.generator.load import Arrivals, Request
 from harness.generator.process import Generator
 from harness.generator.request import prepared_requests
 from harness.generator.result import Errors, LoadResult
@@ -185,10 +186,16 @@ MIXED = {
 
 
 @settings(max_examples=10, deadline=None)
-@given(names=st.lists(st.sampled_from(sorted(MIXED)), min_size=2, max_size=8), connections=st.integers(1, 6))
-def test_any_mixture_adds_up(names: list[str], connections: int) -> None:
-    changes = {"connections": connections, "threads": 1, "duration_s": 0.25, "timeout_s": 0.1}
-    result, server = play(cycle(MIXED[name] for name in names), **changes)
+@given(
+    names=st.lists(st.sampled_from(sorted(MIXED)), min_size=2, max_size=8),
+    connections=st.integers(1, 6),
+    arrivals=st.sampled_from([None, Arrivals(rate_per_s=400)]),
+)
+def test_any_mixture_adds_up(names: list[str], connections: int, arrivals: Arrivals | None) -> None:
+    """Of requests of several kinds, whatever becomes of each."""
+    requests = (Request(), Request(path="/other"), Request(method="POST", body=b"x"))
+    changes = {"connections": connections, "threads": 1, "duration_s": 0.25, "timeout_s": 0.1, "arrivals": arrivals}
+    result, server = play(cycle(MIXED[name] for name in names), requests=requests, **changes)
     sent = Counter({name: server.sent[MIXED[name]] for name in set(names)})
     assert result.errors.protocol <= sent["garbage"] + sent["surplus"]
     assert result.errors.status <= sent["404"]  # no such bound for time-outs: a pause of the machine makes some

@@ -1,0 +1,35 @@
+"""What became of the requests of one kind, in a load of several."""
+
+from array import array
+
+from harness.generator.latency import LatencyHistogram
+from harness.generator.part import PartRequest
+
+
+class Kind:
+    """``waits_ns`` takes how long each waited since it was due, for its whole response or until it was given up; of
+    those, ``bad`` had a bad response and ``timed_out`` none. ``failed`` are those without a response for another reason
+    than time."""
+
+    __slots__ = ("bad", "failed", "histogram", "timed_out", "waits_ns")
+
+    def __init__(self) -> None:
+        self.waits_ns = array("q")
+        self.histogram = LatencyHistogram()
+        self.bad = self.timed_out = self.failed = 0
+
+    def reset(self) -> None:
+        """Forget everything."""
+        del self.waits_ns[:]
+        self.histogram.reset()
+        self.bad = self.timed_out = self.failed = 0
+
+    def part(self) -> PartRequest:
+        """Return the counts, with an empty buffer."""
+        requests = self.histogram.total - self.timed_out
+        return PartRequest(
+            requests=requests,
+            ok=requests - self.bad,
+            errors=self.bad + self.timed_out + self.failed,
+            histogram=self.histogram.encode(),
+        )
