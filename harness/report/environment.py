@@ -1,9 +1,17 @@
 """Where and when a run was made, in words."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
 
-from harness.record import Run
+from harness.record import Run, RunFolderError, read_fingerprint
 from harness.units import size_text
+
+LOCK_FILES: Final = {  # in which package managers write down each version that they install
+    "Cargo.lock", "Gemfile.lock", "Pipfile.lock", "bun.lock", "composer.lock", "go.sum", "npm-shrinkwrap.json",
+    "package-lock.json", "packages.lock.json", "pnpm-lock.yaml", "poetry.lock", "pylock.toml", "uv.lock", "yarn.lock",
+}  # fmt: skip
+DIGITS: Final = 16  # of a digest, which tell it from any other
 
 
 def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
@@ -16,9 +24,24 @@ def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
     yield "system", f"{found.system}, kernel {found.kernel}"
     for program in run.info.programs:
         yield "program", str(program)
+    yield from _lock_files(run)
     yield "Python of the harness", found.python
-    yield "Node.js", found.node or "not installed"
+    if not run.info.programs:  # an older run, which does not tell what the servers were
+        yield "Node.js", found.node or "not installed"
     yield "packages of the harness", ", ".join(f"{name} {version}" for name, version in found.packages.items())
     changes = " with uncommitted changes" if found.git_dirty else ""
     yield "commit", f"{found.git_commit or 'not in a git repository'}{changes}"
     yield "load average before", ", ".join(f"{load:.2f}" for load in found.load_before)
+
+
+def _lock_files(run: Run) -> Iterator[tuple[str, str]]:
+    """Those in the trees in which the servers ran, as they were when the run began."""
+    try:
+        fingerprint = read_fingerprint(run.path)
+    except RunFolderError:
+        yield "lock files", "not known: fingerprint.json does not belong to this run, or can't be read"
+        return
+    for name, state in sorted(fingerprint.files.items()) if fingerprint else []:
+        path = PurePosixPath(name)
+        if path.name in LOCK_FILES and state.sha256 and "node_modules" not in path.parts:
+            yield "lock file", f"{name}, SHA-256 {state.sha256[:DIGITS]}"
