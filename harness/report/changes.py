@@ -51,10 +51,22 @@ def change_text(metric: Metric, change: Estimate | None) -> str:
     there is none."""
     if change is None:
         return NOT_MEASURED
-    text, unit = (_percent, " %") if metric.scale is Scale.RATIO else _SIGNED[metric.scale]
+    text, unit = _signed_text(metric)
+    between = interval_between(metric, change)
+    return f"{text(change.value)}{unit}{f' ({between}{unit})' if between else ''}"
+
+
+def interval_between(metric: Metric, change: Estimate) -> str:
+    """Return the ends of its interval without the unit, ``−22.1 to −16.6``; empty where there is none."""
     if change.low is None or change.high is None or change.low == change.high:
-        return f"{text(change.value)}{unit}"
-    return f"{text(change.value)}{unit} ({text(change.low)} to {text(change.high)}{unit})"
+        return ""
+    text, _ = _signed_text(metric)
+    return f"{text(change.low)} to {text(change.high)}"
+
+
+def _signed_text(metric: Metric) -> tuple[Callable[[float], str], str]:
+    """How its changes are written, and in which unit."""
+    return (_percent, " %") if metric.scale is Scale.RATIO else _SIGNED[metric.scale]
 
 
 def _percent(ratio: float) -> str:
