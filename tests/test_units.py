@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.units import (
+    decimals_apart,
     duration_text,
     ms_text,
     parse_duration_s,
@@ -132,3 +133,13 @@ def test_sizes_and_counts_read_as_wrk_prints_them() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(30, "30s"), (120, "2m"), (2, "2s")])
 def test_the_asked_duration_reads_as_wrk_announces_it(seconds: float, text: str) -> None:
     assert wrk_whole_time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "decimals"),
+    [(0.98, 1.02, 2), (0.998, 1.004, 3), (0.9996, 1.0004, 4), (1.0, 1.0, 2), (0.9999999, 1.0, 2)],
+)
+def test_the_ends_of_an_interval_are_told_apart_where_that_takes_few_decimals(
+    low: float, high: float, decimals: int
+) -> None:
+    assert decimals_apart(low, high, 2) == decimals

@@ -14,7 +14,7 @@ from harness.report.summary import TopologySummary
 from harness.stats.estimate import Estimate
 from harness.stats.sequential import Looks
 from harness.stats.verdict import Judgement, Verdict
-from harness.units import ms_text, rate_text
+from harness.units import decimals_apart, ms_text, rate_text
 
 IN_A_CLOSED_LOOP: Final = {
     Verdict.WORSE: "serves less",
@@ -208,9 +208,10 @@ def ratio_text(ratio: Estimate) -> str:
     """``1.74× (1.69–1.79)``; without the interval when there is none."""
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}×"
-    low = f"{ratio.low:.2f}" if ratio.low >= 0.01 else "<0.01"
-    high = f"{ratio.high:.2f}" if ratio.high < 100 else ">100"
-    return f"{ratio.value:.2f}× ({low}–{high})"
+    decimals = decimals_apart(ratio.low, ratio.high, 2)
+    low = f"{ratio.low:.{decimals}f}" if ratio.low >= 0.01 else "<0.01"
+    high = f"{ratio.high:.{decimals}f}" if ratio.high < 100 else ">100"
+    return f"{ratio.value:.{decimals}f}× ({low}–{high})"
 
 
 def _rate(summary: TopologySummary) -> str:

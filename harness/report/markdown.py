@@ -22,7 +22,7 @@ from harness.report.unsound import with_room
 from harness.report.verdicts import open_texts, percent_text
 from harness.report.workers import worker_rows
 from harness.stats.estimate import Estimate
-from harness.units import duration_text, ms_text, rate_text, size_text
+from harness.units import decimals_apart, duration_text, ms_text, rate_text, size_text
 
 ENDS: Final[dict[EndReason, str]] = {
     "sure": ", after which every verdict was settled or as precise as asked",
@@ -170,4 +170,5 @@ def interval_text(estimate: Estimate | None, decimals: int = 0) -> str:
         return "–"
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:,.{decimals}f}"
+    decimals = decimals_apart(estimate.low, estimate.high, decimals)
     return f"{estimate.value:,.{decimals}f} ({estimate.low:,.{decimals}f}–{estimate.high:,.{decimals}f})"
