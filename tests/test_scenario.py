@@ -217,6 +217,10 @@ def test_what_is_written_otherwise_than_it_is_read_is_told_with_what_to_write(
         ("connections = 4" + SMALLEST, "connections: unknown key here; it belongs in [load]"),
         ("conections = 4" + SMALLEST, "conections: unknown key; expected one of topology, name"),
         ('fail_on = "p99 < 1s"' + SMALLEST, "fail_on: unknown key here; it belongs in [gate]"),
+        (
+            SMALLEST + '[gate]\nfail_on = ["p99[GET /cart] < 1s"]\n[[load.request]]\n[[load.request]]\npath = "/b"',
+            "gate.fail_on: p99[GET /cart] < 1s: no request of the load is called GET /cart; there are: GET /, GET /b",
+        ),
         ('rounds = "5"' + SMALLEST, "rounds: expected a number of rounds or 'auto', got '5': write rounds = 5"),
         (
             "precision = 3" + SMALLEST,

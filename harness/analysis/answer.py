@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.metrics import BODY, ERRORS, P50, P99
+from harness.analysis.metrics import BODY, ERRORS, Scale
 from harness.analysis.rows import Row
 from harness.stats.verdict import Verdict
 
@@ -30,11 +30,13 @@ class Answer:
     def of(cls, rows: Sequence[Row]) -> "Answer":
         """Return that of the rows that have a baseline."""
         compared = sorted((row for row in rows if row.baseline is not None), key=lambda row: row.metric is not ERRORS)
-        fails_more = {row.topology for row in compared if row.metric is ERRORS and row.verdict is Verdict.WORSE}
+        fails_more = {
+            row.topology for row in compared if row.metric.scale is Scale.SHARE and row.verdict is Verdict.WORSE
+        }
         blurred = [
             row
             for row in compared
-            if row.topology in fails_more and row.metric in (P50, P99) and row.verdict is Verdict.BETTER
+            if row.topology in fails_more and row.metric.is_latency and row.verdict is Verdict.BETTER
         ]
 
         def having(verdict: Verdict | None, body: bool = False) -> tuple[Row, ...]:

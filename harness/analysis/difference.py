@@ -8,7 +8,7 @@ from typing import Final
 from harness.analysis.across import figures_of, set_apart
 from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.measured import Measured, measured
-from harness.analysis.metrics import Metric, metrics_of
+from harness.analysis.metrics import Metric, metrics_of, metrics_of_requests
 from harness.analysis.rows import Row, figure
 from harness.environment import differences
 from harness.record import Program, Run
@@ -36,6 +36,16 @@ def rows_across(base: Run, head: Run) -> list[Row]:
         _row(name, metric, *trials[name], comparisons.get((name, metric.name)))
         for name in names
         for metric in metrics_of(head.scenario)
+    ]
+
+
+def request_rows_across(base: Run, head: Run) -> list[Row]:
+    """Return the figures of the requests of a mix beside those of the base, as far as no gate has them judged."""
+    names = dict.fromkeys(topology.title for run in (head, base) for topology in run.scenario.topologies)
+    return [
+        _row(name, metric, *_trials_of_both(base, head, name), None)
+        for name in names
+        for metric in metrics_of_requests(head.scenario)
     ]
 
 

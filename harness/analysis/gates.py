@@ -40,10 +40,12 @@ class Ruling:
         return self.row.topology
 
 
-def inapplicable(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
-    """Why some of them could never be ruled on in a run of the scenario, in words; without this they would pass."""
-    offered = [gate for gate in gates if gate.metric == THROUGHPUT.name and scenario.load.arrivals]
-    return [f"{gate.text}: under a rate the throughput is what was offered; limit p99 instead" for gate in offered]
+def inapplicable(scenario: Scenario) -> list[str]:
+    """Why some of its gates could never be ruled on in a run of the scenario, in words; without this they would
+    pass."""
+    offered = [gate for gate in scenario.gate.gates if gate.figure == THROUGHPUT.name and scenario.load.arrivals]
+    reasons = [f"{gate.text}: under a rate the throughput is what was offered; limit p99 instead" for gate in offered]
+    return [*reasons, *scenario.gate.misnamed(scenario.load.kinds)]
 
 
 def without_another(gates: Iterable[Gate], scenario: Scenario) -> list[str]:

@@ -7,6 +7,7 @@ from statistics import median_high
 from typing import Final
 
 from harness.analysis.limits import MOST_DEMANDED, Limit, Limiting, contention, free_cores, limit_of, server_demand
+from harness.analysis.requests import RequestFigures
 from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import LoadResult, Second
 from harness.record import ProcessUsage, TrialRecord, Usage
@@ -92,6 +93,11 @@ class Measured:
         """So many in a hundred requests took no longer; None when none ended."""
         histogram = merged_latency([self])
         return histogram.percentiles_ns([percent])[0] / NS_PER_MS if histogram.total else None
+
+    def request(self, name: str) -> RequestFigures | None:
+        """The figures of the request of a mix that is called so; None where there is none."""
+        found = next((each for each in self.load.by_request if each.name == name), None)
+        return RequestFigures(found, self.load, self.requests_per_s) if found else None
 
     @property
     def cpu_ms_per_request(self) -> float:

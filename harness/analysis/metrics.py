@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from harness.analysis.measured import Measured
 from harness.generator.result import DoubtKind
-from harness.scenario import Scenario
+from harness.scenario import Gate, Scenario
 from harness.stats.verdict import Verdict
 
 
@@ -44,6 +44,11 @@ class Metric:
     def word(self, verdict: Verdict) -> str:
         """Return the verdict in this metric's word: more CPU per request is not slower, but more."""
         return {Verdict.BETTER: self.better, Verdict.WORSE: self.worse}.get(verdict, verdict.value)
+
+    @property
+    def is_latency(self) -> bool:
+        """Whether it is a percentile of the latencies."""
+        return self.doubted_by == OF_LATENCY
 
     def is_sound(self, trial: Measured) -> bool:
         """Check that no doubt about the generator touches this figure of the trial."""
@@ -105,20 +110,47 @@ def metrics_of(scenario: Scenario) -> tuple[Metric, ...]:
     limit beside the usual ones last. The requests/s of an open loop are what was offered, and p99 decides."""
     usual = (P99, P50, *METRICS[3:]) if scenario.load.arrivals else METRICS
     known = {metric.name for metric in METRICS}
-    limited = {gate.metric: gate.percent for gate in scenario.gate.gates if gate.metric not in known}
-    return (*usual, *(_percentile(name, percent) for name, percent in limited.items() if percent))
+    limited = {gate.metric: _limited(gate) for gate in scenario.gate.gates if gate.metric not in known}
+    return (*usual, *limited.values())
+
+
+def metrics_of_requests(scenario: Scenario) -> tuple[Metric, ...]:
+    """Return those of each request of a mix that no gate limits: they are shown, and not judged."""
+    requests = scenario.load.kinds if len(scenario.load.kinds) > 1 else ()
+    figures = (P50, P99, ERRORS) if scenario.load.arrivals else (THROUGHPUT, P50, P99, ERRORS)
+    judged = {metric.name for metric in metrics_of(scenario)}
+    found = [_of_request(each, request) for request in requests for each in figures]
+    return tuple(metric for metric in found if metric.name not in judged)
+
+
+def _limited(gate: Gate) -> Metric:
+    """Return the metric that the gate limits, of all requests or of one."""
+    usual = next((metric for metric in METRICS if metric.name == gate.figure), None)
+    metric = usual or _percentile(gate.figure, gate.percent or 0.0)
+    return metric if gate.request is None else _of_request(metric, gate.request, gate.percent)
 
 
 def _percentile(name: str, percent: float) -> Metric:
     """Return the metric of any percentile of the latencies."""
-    return Metric(
-        name,
-        name,
-        "ms",
-        False,
-        lambda trial: trial.percentile_ms(percent),
-        better="faster",
-        worse="slower",
+    return replace(
+        P99,
+        name=name,
+        title=name,
+        of=lambda trial: trial.percentile_ms(percent),
         margin=TAIL_MARGIN if percent > 50 else None,
-        doubted_by=OF_LATENCY,
     )
+
+
+def _of_request(metric: Metric, request: str, percent: float | None = None) -> Metric:
+    """Return the same metric of one request of a mix."""
+    percent = percent or {P50.name: 50.0, P99.name: 99.0}.get(metric.name)
+
+    def of(trial: Measured) -> float | None:
+        figures = trial.request(request)
+        if figures is None:
+            return None
+        if percent is not None:
+            return figures.percentile_ms(percent)
+        return figures.error_share if metric is ERRORS else figures.good_per_s
+
+    return replace(metric, name=f"{metric.name}[{request}]", title=f"{metric.title} of {request}", of=of)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.analysis.comparison import Comparison, Comparisons, mean_of
 from harness.analysis.measured import Measured, Trials
-from harness.analysis.metrics import Metric, Scale, metrics_of
+from harness.analysis.metrics import Metric, Scale, metrics_of, metrics_of_requests
 from harness.record import Run
 from harness.scenario import Topology
 from harness.stats.estimate import Estimate
@@ -48,7 +48,16 @@ class Row:
 
 def rows_of(run: Run, trials: Trials, comparisons: Comparisons) -> list[Row]:
     """Return every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
-    metrics, rows = metrics_of(run.scenario), list[Row]()
+    return _rows(run, trials, comparisons, metrics_of(run.scenario))
+
+
+def request_rows_of(run: Run, trials: Trials) -> list[Row]:
+    """Return the figures of the requests of a mix, as far as no gate has them judged."""
+    return _rows(run, trials, {}, metrics_of_requests(run.scenario))
+
+
+def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[Metric]) -> list[Row]:
+    rows = list[Row]()
     if not run.scenario.is_of_two_commits:
         baseline = run.scenario.baseline
         rows += [Row(baseline.title, None, each, None, figure(trials[baseline.name], each)) for each in metrics]

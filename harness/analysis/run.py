@@ -6,7 +6,7 @@ from functools import cached_property
 from harness.analysis.comparison import Comparisons, compare_trials
 from harness.analysis.gates import Ruling, rule
 from harness.analysis.measured import Trials, trials_of
-from harness.analysis.rows import Row, rows_of
+from harness.analysis.rows import Row, request_rows_of, rows_of
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.record import Run
 from harness.stats.sequential import Looks
@@ -32,6 +32,11 @@ class RunAnalysis:
     def rows(self) -> Sequence[Row]:
         """Every figure of every topology beside that of what it is compared with."""
         return rows_of(self.run, self.trials, self.comparisons)
+
+    @cached_property
+    def request_rows(self) -> Sequence[Row]:
+        """The figures of each request of a mix that are not judged, and so not among the others."""
+        return request_rows_of(self.run, self.trials)
 
     @cached_property
     def rulings(self) -> Sequence[Ruling]:

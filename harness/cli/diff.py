@@ -25,7 +25,7 @@ def diff_command(
     """
     console = form.console()
     with usage_errors():
-        from harness.analysis.difference import rows_across, unlike_loads, warnings_of
+        from harness.analysis.difference import request_rows_across, rows_across, unlike_loads, warnings_of
         from harness.analysis.gates import rule
         from harness.report.difference import difference_lines, render_difference_markdown
         from harness.report.machine import render_csv, render_difference, render_junit
@@ -44,9 +44,10 @@ def diff_command(
         if form is Format.TEXT:
             console.print(difference_lines(warnings, rows, rulings))
         elif form is Format.JSON:
-            typer.echo(render_difference(before, after, warnings, rows, rulings), nl=False)
+            shown = [*rows, *request_rows_across(before, after)]
+            typer.echo(render_difference(before, after, warnings, shown, rulings), nl=False)
         elif form is Format.CSV:
-            typer.echo(render_csv(rows), nl=False)
+            typer.echo(render_csv([*rows, *request_rows_across(before, after)]), nl=False)
         elif form is Format.JUNIT:
             typer.echo(render_junit(scenario, rulings), nl=False)
         elif form is Format.HTML:

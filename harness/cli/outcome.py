@@ -65,10 +65,11 @@ def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, 
     texts = tuple(fail_on or scenario.gate.fail_on or usual)
     if reasons := [reason for text in texts if (reason := _reason_against(text))]:
         raise UsageError("\n".join(reasons))
-    gated = GateTable(fail_on=texts, strict=strict or scenario.gate.strict)
-    if reasons := inapplicable(gated.gates, scenario):
+    table = GateTable(fail_on=texts, strict=strict or scenario.gate.strict)
+    gated = scenario.model_copy(update={"gate": table})
+    if reasons := inapplicable(gated):
         raise UsageError("\n".join(f"--fail-on: {reason}" for reason in reasons))
-    return scenario.model_copy(update={"gate": gated})
+    return gated
 
 
 def check_compared(scenario: Scenario) -> Scenario:

@@ -32,6 +32,10 @@ def _check_histograms(load: LoadResult) -> None:
     )
     if whole != ended or service > ended:
         raise ValueError("not of as many requests as ended")
+    for kind in load.by_request:
+        (total,) = totals_of([kind.histogram])
+        if not kind.requests <= total <= kind.ok + kind.errors:
+            raise ValueError("not of as many requests as ended of one kind")
     if any(total < second.requests for total, second in zip(seconds, load.series, strict=True)):
         raise ValueError("not of as many requests as ended in that second")
 
@@ -43,7 +47,18 @@ def _is_accounted_for(load: LoadResult) -> bool:
         load.started == load.ok + load.errors.total + load.unfinished
         and load.requests == load.ok + load.errors.status + load.errors.body
         and (load.requests > 0 or load.requests_per_s == 0)
+        and (not load.by_request or _is_shared_out(load))
         and (offered is None or offered.due == offered.begun + offered.dropped)
+    )
+
+
+def _is_shared_out(load: LoadResult) -> bool:
+    """Return whether every response is one of a kind."""
+    kinds = load.by_request
+    return (
+        sum(kind.requests for kind in kinds) == load.requests
+        and sum(kind.ok for kind in kinds) == load.ok
+        and sum(kind.errors for kind in kinds) <= load.errors.total
     )
 
 

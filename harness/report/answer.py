@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.analysis.answer import Answer
 from harness.analysis.rows import Row
 from harness.report.changes import change_text, figure_text
+from harness.report.markup import plain
 from harness.stats.verdict import Verdict
 
 
@@ -44,7 +45,8 @@ def _only_in(found: Answer) -> str:
 def _named(rows: Sequence[Row], found: Answer) -> str:
     """Return the metrics, and of which topologies where it is not all of them."""
     titles = dict.fromkeys(row.metric.title for row in rows)
-    return ", ".join(title + _where([row for row in rows if row.metric.title == title], found) for title in titles)
+    of = {title: [row for row in rows if row.metric.title == title] for title in titles}
+    return ", ".join(plain(title) + _where(those, found) for title, those in of.items())
 
 
 def _where(rows: Sequence[Row], found: Answer) -> str:
@@ -70,7 +72,7 @@ def _parts(name: str, found: Answer) -> Iterator[str]:
     for group in (found.unlike, found.worse, found.better, found.open):
         for row in group:
             if row.topology == name:
-                yield f"{row.metric.title} {_changed(row)}{_open(row, found)}"
+                yield f"{plain(row.metric.title)} {_changed(row)}{_open(row, found)}"
 
 
 def _changed(row: Row) -> str:

@@ -38,7 +38,7 @@ def difference_lines(warnings: Sequence[str], rows: Sequence[Row], rulings: Sequ
         for row in group:
             change = row_change_text(row).partition(" (")[0]  # the interval would not fit 80 columns
             cells = figure_text(row, row.before), figure_text(row, row.after), change, row.word
-            table.add_row(f" {row.metric.title}", *cells)
+            table.add_row(Text(f" {row.metric.title}"), *cells)
     said = [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in rulings]
     said += [f"- {plain(warning)}" for warning in warnings]
     return Group(table, Markdown("\n".join([answer(rows), "", *said])))

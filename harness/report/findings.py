@@ -252,7 +252,7 @@ def _open_verdicts(run: Run, summaries: list[TopologySummary]) -> Iterator[Findi
 def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
     """Where an interval that supposes no shape of the noise says something else, outliers decide."""
     doubtful = [
-        f"`{each.topology}` {each.metric.title}"
+        f"`{each.topology}` {plain(each.metric.title)}"
         for summary in summaries
         for each in summary.comparisons
         if each.verdict in (Verdict.BETTER, Verdict.WORSE)

@@ -13,8 +13,8 @@ FORMATS: Final[dict[str, Callable[[RunReport], str]]] = {
     "github": render_comment,
     "markdown": lambda report: written(report.run.path / "report.md"),
     "html": lambda report: written(report.run.path / "report.html"),
-    "json": lambda report: render_json(report.run, report.rows, report.rulings),
-    "csv": lambda report: render_csv(report.rows),
+    "json": lambda report: render_json(report.run, [*report.rows, *report.request_rows], report.rulings),
+    "csv": lambda report: render_csv([*report.rows, *report.request_rows]),
     "junit": lambda report: render_junit(report.run.scenario, report.rulings, unsound(report.run)),
 }
 

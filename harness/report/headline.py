@@ -10,6 +10,7 @@ from harness.analysis.rows import Row
 from harness.record import Run
 from harness.report.answer import answer
 from harness.report.changes import change_text, figure_text
+from harness.report.markup import plain
 from harness.report.summary import TopologySummary
 from harness.stats.estimate import Estimate
 from harness.stats.sequential import Looks
@@ -114,7 +115,7 @@ def _price(rows: Sequence[Row], choice: TopologySummary) -> str:
         if metric in own
     ]
     others = [row for row in own.values() if row.verdict is Verdict.WORSE and row.metric not in (MEMORY, CPU)]
-    parts += [f"and worse: {row.metric.title} {change_text(row.metric, row.change)}" for row in others]
+    parts += [f"and worse: {plain(row.metric.title)} {change_text(row.metric, row.change)}" for row in others]
     return f", for {', '.join(parts)}" if parts else ""
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
-from harness.analysis.metrics import ERRORS, metrics_of
+from harness.analysis.metrics import Scale, metrics_of
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.changes import change_text, figure_text, ruling_text
 from harness.report.documented import documented_rows
@@ -16,6 +16,7 @@ from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.markup import code, plain
 from harness.report.offer import offer_text, placement_text
 from harness.report.processes import processes_rows
+from harness.report.requests import request_rows
 from harness.report.run_report import RunReport
 from harness.report.summary import is_proportional, unsound
 from harness.report.unsound import with_room
@@ -56,6 +57,7 @@ def facts(report: RunReport) -> dict[str, object]:
         "is_proportional": is_proportional(summaries),
         "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
         "scaling": report.scaling,
+        "requests": list(request_rows(summaries)),
         "workers": list(worker_rows(summaries)),
         "processes": list(processes_rows(run, summaries)),
         "limits": list(limit_rows(summaries)),
@@ -105,10 +107,10 @@ def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
 
 def margins_text(run: Run) -> str:
     """Return within what each metric makes no difference, in words."""
-    margins = {metric.title: metric.margin or run.scenario.margin for metric in metrics_of(run.scenario)}
+    margins = [(metric, metric.margin or run.scenario.margin) for metric in metrics_of(run.scenario)]
     return ", ".join(
-        f"{title} ±{percent_text(margin)}{' of all requests' if title == ERRORS.title else ''}"
-        for title, margin in margins.items()
+        f"{plain(metric.title)} ±{percent_text(margin)}{' of all requests' if metric.scale is Scale.SHARE else ''}"
+        for metric, margin in margins
         if isinstance(margin, float)
     )
 
@@ -134,7 +136,7 @@ def noise_text(run: Run) -> str:
     if floor is None:
         return ""
     return ", ".join(
-        f"{_scatter_text(floor, metric.name)} in {metric.title}"
+        f"{_scatter_text(floor, metric.name)} in {plain(metric.title)}"
         for metric in metrics_of(run.scenario)
         if metric.name in floor.scatter
     )

@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
 
 from harness.analysis.comparison import compare_topologies
 from harness.analysis.metrics import metrics_of
@@ -33,7 +34,7 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
             comparison = next(each for each in comparisons.values() if each.metric.name == metric.name)
             scatter, at_equal_pace = floor.scatter[metric.name], floor.scatter_at_equal_pace.get(metric.name)
             table.add_row(
-                metric.title,
+                Text(metric.title),
                 ratio_text(comparison.change),
                 "–" if at_equal_pace is None else percent_text(at_equal_pace),
                 percent_text(scatter),

@@ -32,7 +32,7 @@ def verdict_table(comparisons: Iterable[Comparison]) -> Table:
         table.add_row(Text(topology, style="bold"))
         for each in group:
             table.add_row(
-                f" {each.metric.title}",
+                Text(f" {each.metric.title}"),
                 change_text(each.metric, each.change).partition(" (")[0],
                 interval_between(each.metric, each.change),
                 Text(each.metric.word(each.verdict), style=VERDICT_STYLES[each.verdict]),

@@ -172,9 +172,10 @@ class ScenarioFile(_Comparison):
         if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Comparison.model_fields}
-        return Scenario.model_construct(
-            **common, load=self.load.resolved(folder), topologies=_with_baseline(topologies)
-        )
+        load = self.load.resolved(folder)
+        if reasons := self.gate.misnamed(load.kinds):
+            raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))
+        return Scenario.model_construct(**common, load=load, topologies=_with_baseline(topologies))
 
 
 def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:

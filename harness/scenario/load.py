@@ -83,6 +83,11 @@ class ScenarioLoad(Table):
         return self.model_copy(update={"arrivals": arrivals, "connections": max(self.connections, OPEN_CONNECTIONS)})
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """What its requests are called, each once: as they are written, with their placeholders."""
+        return tuple(dict.fromkeys(request.name for request in self.requests))
+
+    @property
     def is_one_request(self) -> bool:
         """Whether every request is the same, byte for byte."""
         return len(self.requests) == 1 and self.data is None

@@ -138,8 +138,9 @@ def test_gates_that_could_never_be_ruled_on_are_told() -> None:
     rate = LOAD.model_copy(update={"arrivals": True})
     open_loop = scenario_of([RAW, TWO], 1).model_copy(update={"load": rate})
     gates = [Gate.parse("throughput < -5%")]
-    assert inapplicable(gates, scenario_of([RAW, TWO], 1)) == []
-    assert "limit p99 instead" in inapplicable(gates, open_loop)[0]
+    gate = {"gate": GateTable(fail_on=("throughput < -5%",))}
+    assert inapplicable(scenario_of([RAW, TWO], 1).model_copy(update=gate)) == []
+    assert "limit p99 instead" in inapplicable(open_loop.model_copy(update=gate))[0]
     assert without_another(gates, scenario_of([RAW, TWO], 1)) == []
     assert "nothing to compare raw with" in without_another(gates, scenario_of([RAW], 1))[0]
 

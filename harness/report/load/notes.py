@@ -6,6 +6,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.generator.latency import LatencySummary
 from harness.generator.result import LoadResult, Offered, SendLag
@@ -39,10 +40,11 @@ def notes(result: LoadResult) -> list[str]:
         *_processes(result),
         *_doubts(result),
     ]
+    kinds = [*_kinds(result), ""] if result.by_request else []
     if result.offered is None:
         times = _times(result.latency_ms, result.service_ms, None) if result.latency_ms else ()
-        return [*times, *([""] if times else []), _CLOSED, *remarks]
-    return [*_offer(result, result.offered), *(["", *remarks] if remarks else [])]
+        return [*times, *([""] if times else []), *kinds, _CLOSED, *remarks]
+    return [*_offer(result, result.offered), *(["", *kinds, *remarks] if kinds or remarks else [])]
 
 
 def _offer(result: LoadResult, offered: Offered) -> Iterator[str]:
@@ -89,6 +91,17 @@ def _times(response: LatencySummary, service: LatencySummary | None, lag: SendLa
     return _table(rows)
 
 
+def _kinds(result: LoadResult) -> list[str]:
+    """Each request of a mix by itself."""
+    rows = [("request", "requests", "good", "good/s", "p50", "p99", "errors", "")]
+    for kind in result.by_request:
+        of = kind.latency_ms
+        p50, p99 = (wrk_time(of.p50 / MS_PER_S), wrk_time(of.p99 / MS_PER_S)) if of else ("–", "–")
+        good_per_s = rate_text(kind.ok / result.duration_s)
+        rows.append((kind.name, f"{kind.requests:,}", f"{kind.ok:,}", good_per_s, p50, p99, f"{kind.errors:,}", ""))
+    return _table(rows)
+
+
 def _latencies(of: LatencySummary) -> tuple[str, str, str, str, str]:
     p50, p99, p99_9, p99_99, most = (wrk_time(ms / MS_PER_S) for ms in (of.p50, of.p99, of.p99_9, of.p99_99, of.max))
     return p50, p99, p99_9, p99_99, most
@@ -98,9 +111,10 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned columns, numbers between a name and a meaning; no colours even where FORCE_COLOR asks for them."""
     table = Table.grid(padding=(0, 2))
     for column in range(len(rows[0])):
-        table.add_column(justify="left" if column in (0, len(rows[0]) - 1) else "right")
+        is_text = column in (0, len(rows[0]) - 1)
+        table.add_column(justify="left" if is_text else "right", no_wrap=not is_text or column == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     console = Console(file=StringIO(), width=WIDTH, color_system=None)
     with console.capture() as captured:
         console.print(table)

@@ -1,0 +1,50 @@
+"""What became of each request of a mix, topology by topology."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.measured import Measured
+from harness.analysis.requests import RequestFigures
+from harness.generator.latency import LatencyHistogram, LatencySummary
+from harness.report.summary import TopologySummary
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """One request over all trials of one topology; rates are the mean over the trials."""
+
+    topology: str
+    request: str
+    requests: int
+    good_per_s: float
+    latency_ms: LatencySummary | None
+    errors: int
+    error_share: float
+
+
+def request_rows(summaries: Sequence[TopologySummary]) -> Iterator[RequestRow]:
+    """Give the requests of every topology; none where there is but one request."""
+    for summary in summaries:
+        for name in names_of(summary.trials):
+            found = [figures for trial in summary.trials if (figures := trial.request(name))]
+            yield _row(summary.name, name, found)
+
+
+def names_of(trials: Sequence[Measured]) -> list[str]:
+    """Return what the requests of the trials are called, each once."""
+    return list(dict.fromkeys(each.name for trial in trials for each in trial.load.by_request))
+
+
+def _row(topology: str, name: str, found: Sequence[RequestFigures]) -> RequestRow:
+    results = [each.result for each in found]
+    errors = sum(each.errors for each in results)
+    ended = errors + sum(each.ok for each in results)
+    return RequestRow(
+        topology=topology,
+        request=name,
+        requests=sum(each.requests for each in results),
+        good_per_s=sum(each.good_per_s for each in found) / len(found),
+        latency_ms=LatencyHistogram.merged(each.histogram for each in results).summary(),
+        errors=errors,
+        error_share=errors / ended if ended else 0.0,
+    )
