@@ -193,6 +193,7 @@ def test_variables_of_the_caller_are_filled_in_and_written_by_name_alone(
     assert scenario == loaded(tmp_path, text)
     (request,) = scenario.load.at(Target(host="127.0.0.1", port=1), seed=0).requests
     assert request.path == "/x?key=a%20b/%C3%BC&c"
+    assert request.name == "POST /x?key={env:KEY}"
     assert request.headers == {"Authorization": "Bearer hunter22"}
     assert request.body.decode() == '{"a": {"key": "a b/ü&c"}}'
 

@@ -105,6 +105,7 @@ class Request(_Data):
     """One kind of request. Among several kinds each is sent in proportion to its ``weight``.
 
     Where the load has data, ``{name}`` in path, header values and body stands for that column of the next row.
+    ``written`` is what it was called before something was filled in, which may be a secret.
     """
 
     method: Method = "GET"
@@ -112,11 +113,12 @@ class Request(_Data):
     headers: dict[HeaderName, HeaderValue] = {}
     body: bytes = b""
     weight: Weight = 1
+    written: str | None = None
 
     @property
     def name(self) -> str:
-        """What it is called: as it is written, with its placeholders."""
-        return f"{self.method} {self.path}"
+        """What it is called: method and path as they are written, with their placeholders."""
+        return self.written or f"{self.method} {self.path}"
 
 
 class DataTable(_Data):
@@ -225,13 +227,11 @@ class Load(_Data):
     once. With ``arrivals`` the loop is open: connections are opened as they are needed, ``connections`` at the most.
 
     ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and the spread of requests/s is
-    taken over the groups. ``seed`` draws the arrivals and the order of the requests. ``names`` are what the requests
-    are called, one each, where that is not what they say.
+    taken over the groups. ``seed`` draws the arrivals and the order of the requests.
     """
 
     target: Target
     requests: tuple[Request, ...] = Field(default=(Request(),), min_length=1)
-    names: tuple[str, ...] = ()
     data: DataTable | None = None
     arrivals: Arrivals | None = None
     connections: int = Field(default=10, ge=1, le=100_000)
@@ -251,8 +251,6 @@ class Load(_Data):
                 f"expected at least as many connections as threads, got {self.connections} connections"
                 f" and {self.threads} threads"
             )
-        if self.names and len(self.names) != len(self.requests):
-            raise ValueError(f"expected a name for each request, got {len(self.names)} for {len(self.requests)}")
         if self.arrivals and self.arrivals.stages and abs(self.arrivals.stages_s - self.duration_s) > 1e-6:
             raise ValueError(
                 f"expected the stages to fill the window, got stages of {self.arrivals.stages_s:g} s"
@@ -263,16 +261,12 @@ class Load(_Data):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The names of the requests, each once: those of one name are of one kind."""
-        return tuple(dict.fromkeys(self._names))
+        return tuple(dict.fromkeys(request.name for request in self.requests))
 
     @property
     def kind_of_each(self) -> tuple[int, ...]:
         """Of which kind each of the requests is."""
-        return tuple(map(self.kinds.index, self._names))
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.names or tuple(request.name for request in self.requests)
+        return tuple(self.kinds.index(request.name) for request in self.requests)
 
     @property
     def url(self) -> str:

@@ -70,7 +70,8 @@ def first_request(load: Load) -> Request:
 
     headers = {name: filled(value, _latin1, "latin-1") for name, value in request.headers.items()}
     body = _Parts(body_text(request), data.columns, _utf8, "utf-8").filled(data.rows[0])
-    return request.model_copy(update={"path": filled(request.path, _quoted, "ascii"), "headers": headers, "body": body})
+    path = filled(request.path, _quoted, "ascii")
+    return request.model_copy(update={"path": path, "headers": headers, "body": body, "written": request.name})
 
 
 def basic_auth_header(user_password: str) -> str:

@@ -65,8 +65,7 @@ class ScenarioLoad(Table):
         {env:NAME}. Raises ValueError where it has no such variable, or one that can't be sent where it is to stand."""
         fields = {name: getattr(self, name) for name in Load.model_fields if name in type(self).model_fields}
         requests = tuple(_filled(request, self.data, environ) for request in self.requests)
-        names = tuple(request.name for request in self.requests)  # without what the variables hold
-        return Load(target=target, seed=seed, **fields | {"requests": requests, "names": names})
+        return Load(target=target, seed=seed, **fields | {"requests": requests})
 
     def closed(self) -> Self:
         """The same requests without arrivals, over at most as many connections as a closed loop usually has."""
@@ -262,7 +261,7 @@ def _filled(request: Request, data: DataTable | None, environ: Mapping[str, str]
         raise ValueError(f"header {unfit[0]}: expected variables that a header can hold: one line of Latin-1")
     path = fill_variables(request.path, {name: quote(text, safe=IN_A_TARGET) for name, text in environ.items()})
     body = fill_variables(body_text(request), environ).encode("utf-8", "surrogateescape")
-    return request.model_copy(update={"path": path, "headers": headers, "body": body})
+    return request.model_copy(update={"path": path, "headers": headers, "body": body, "written": request.name})
 
 
 def _given(fields: dict[str, object]) -> dict[str, object]:

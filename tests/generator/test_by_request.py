@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from harness.generator.load import Arrivals, DataTable, Expectation, Load, Request
+from harness.generator.load import Arrivals, DataTable, Expectation, Request
 from harness.generator.process import Generator
 from harness.generator.result import Errors, LoadResult, RequestResult
 from tests.generator.accounting import assert_adds_up, play
@@ -98,12 +98,11 @@ def test_requests_are_called_as_they_are_written_and_those_of_one_name_are_one()
     assert set(asked) == {"/small?id=1", "/small?id=2", "/large"}
 
 
-def test_names_that_are_given_are_the_names() -> None:
-    """As where a path holds a secret, which its name must not."""
-    result, _ = measured(REQUESTS[:2], names=("GET /{env:TOKEN}", "GET /b"))
-    assert list(by_name(result)) == ["GET /{env:TOKEN}", "GET /b"]
-    with pytest.raises(ValueError, match="a name for each request"):
-        Load(**short_load(1, requests=REQUESTS[:2]).model_dump(exclude={"names"}), names=("GET /",))
+def test_what_was_filled_in_is_in_no_name() -> None:
+    """As where a path holds a secret."""
+    secret = Request(path="/small?token=hunter22", written="GET /small?token={env:TOKEN}")
+    result, _ = measured((secret, REQUESTS[1]))
+    assert list(by_name(result)) == ["GET /small?token={env:TOKEN}", "GET /large"]
 
 
 def test_one_request_has_no_figures_of_its_own() -> None:
