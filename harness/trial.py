@@ -120,7 +120,7 @@ def _made(
         "processes": processes,
         "worker_counts": counts,
         "load": result,
-        "usage": _with_roles(usage, roles),
+        "usage": _with_roles(usage, roles).model_copy(update={"unloaded_ms": ready.unloaded_ms}),
         "killed": server.killed,
     }
 

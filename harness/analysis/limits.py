@@ -3,9 +3,11 @@
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import wraps
 from typing import Final
 
+from harness.analysis import waiting
+from harness.analysis.global_lock import has_global_lock
 from harness.generator.result import LoadResult
 from harness.record import CoreUsage, ProcessUsage, Usage
 
@@ -21,8 +23,6 @@ ONE_CORE: Final = 1.05  # a little more than one, for what is lost in reading th
 LEAST_CONNECTIONS: Final = 2  # for each worker: with one there is never a request in line behind the one it serves
 MOST_UNSERVED: Final = 0.05  # of the requests due
 MOST_DEMANDED: Final = 1.05  # of the cores: what the workers lose to each other, or the generator, is then about 5 %
-LOCKED: Final = ("python*", "pypy*", "ruby*", "uwsgi*")  # programs whose threads take turns, holding one global lock
-UNLOCKED: Final = "python[0-9].[0-9]*t"  # but those of CPython without it: PEP 703
 
 
 class Limit(enum.Enum):
@@ -31,6 +31,12 @@ class Limit(enum.Enum):
     GENERATOR = "generator-bound"
     MACHINE = "machine-bound"
     SERVER = "server-bound"
+    CONNECTIONS = "connection-bound"
+    PROCESS = "process-bound"
+    ACKS = "ACK-bound"
+    DISK = "disk-bound"
+    LOCKS = "lock-bound"
+    CONCURRENCY = "concurrency-bound"
     STARVED = "starved"
     NOTHING = "kept up"
 
@@ -41,6 +47,10 @@ class Limiting:
 
     limit: Limit
     why: str
+
+
+Rule = Callable[[LoadResult, Usage], str | None]
+"""Says why it holds, or None."""
 
 
 def limit_of(load: LoadResult, usage: Usage) -> Limiting:
@@ -86,7 +96,7 @@ def contention(load: LoadResult, usage: Usage) -> float:
     return _share(server_demand(load, usage) + generator, free_cores(load, usage))
 
 
-# The rules: each says why it holds, or None ----------------------------------------------------------------
+# The rules -------------------------------------------------------------------------------------------------
 
 
 def _doubted(load: LoadResult, usage: Usage) -> str | None:
@@ -171,24 +181,46 @@ def _kept_up(load: LoadResult, usage: Usage) -> str | None:
 
 
 def _starved(load: LoadResult, usage: Usage) -> str:
-    unserved = f", yet {_unserved(load):.0%} of what was due was not served" if load.offered else ""
     return (
-        f"the busiest worker used only {_busiest(load, usage)}{unserved}: too few connections"
+        f"{_time_left(load, usage)}: too few connections"
         f" ({load.connections}), or the server waits for something else than the CPU"
     )
 
 
-RULES: Final[Sequence[tuple[Limit, Callable[[LoadResult, Usage], str | None]]]] = (
+def _with_time_left(rule: Rule) -> Rule:
+    """The rule for workers that could have worked more, and did not keep up."""
+
+    @wraps(rule)
+    def why(load: LoadResult, usage: Usage) -> str | None:
+        is_busy = max((busy.share for busy in _busy_shares(load, usage)), default=0.0) >= LEAST_BUSY
+        told = None if is_busy or _kept_up(load, usage) else rule(load, usage)
+        return None if told is None else f"{_time_left(load, usage)}: {told}"
+
+    return why
+
+
+def _time_left(load: LoadResult, usage: Usage) -> str:
+    unserved = f", yet {_unserved(load):.0%} of what was due was not served" if load.offered else ""
+    return f"the busiest worker used only {_busiest(load, usage)}{unserved}"
+
+
+RULES: Final[Sequence[tuple[Limit, Rule]]] = (
     (Limit.GENERATOR, _doubted),
     (Limit.MACHINE, _hogged),
     (Limit.MACHINE, _stolen),
     (Limit.MACHINE, _throttled),
     (Limit.MACHINE, _disturbed),
     (Limit.MACHINE, _crowded),
-    (Limit.STARVED, _without_queue),
+    (Limit.PROCESS, _with_time_left(waiting.other_process)),
+    (Limit.ACKS, _with_time_left(waiting.delayed_acks)),
+    (Limit.CONNECTIONS, _without_queue),
     (Limit.SERVER, _busy),
     (Limit.SERVER, _one_busy),
     (Limit.NOTHING, _kept_up),
+    (Limit.CONNECTIONS, _with_time_left(waiting.few_connections)),
+    (Limit.DISK, _with_time_left(waiting.disk)),
+    (Limit.LOCKS, _with_time_left(waiting.locks)),
+    (Limit.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
     (Limit.STARVED, _starved),
 )
 
@@ -240,14 +272,10 @@ def _busy_share(worker: ProcessUsage, lived_s: float, cores: float) -> Busy:
     else:
         at_once = one if used <= ONE_CORE else cores
     shares = [used / at_once, (worker.busiest_thread_s or 0.0) / lived_s / one]
-    if _has_global_lock(worker.program):
+    if has_global_lock(worker.program):
         shares.append(used / one)
     share = min(1.0, max(shares))
     return Busy(share, used, at_once, lived_s, worker.busy_threads or 1)
-
-
-def _has_global_lock(program: str) -> bool:
-    return any(fnmatchcase(program, each) for each in LOCKED) and not fnmatchcase(program, UNLOCKED)
 
 
 def _busiest(load: LoadResult, usage: Usage) -> str:

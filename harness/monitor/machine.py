@@ -1,7 +1,7 @@
 """What happens on the machine as a whole, whoever does it: read by psutil, and from /proc what that does not read."""
 
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import psutil
 
@@ -31,12 +31,13 @@ def read_machine(host: Host) -> MachineUsage:
             for cpu, times in zip(_online(), psutil.cpu_times(percpu=True), strict=False)
             if cpu in host.cpus
         ],
-        pressure_s=_pressure_s(host),
+        pressure_s=_pressure_s(host, "cpu"),
         listen_overflows=tcp.get("ListenOverflows"),
         listen_drops=tcp.get("ListenDrops"),
         quota_cores=usable.quota if usable.is_limited else None,
         throttled_periods=stopped.periods if stopped else None,
         throttled_s=stopped.stopped_s if stopped else None,
+        io_pressure_s=_pressure_s(host, "io"),
     )
 
 
@@ -51,6 +52,7 @@ def used_by_machine(first: MachineUsage, last: MachineUsage) -> MachineUsage:
         quota_cores=last.quota_cores,
         throttled_periods=_difference(first.throttled_periods, last.throttled_periods),
         throttled_s=_difference(first.throttled_s, last.throttled_s),
+        io_pressure_s=_difference(first.io_pressure_s, last.io_pressure_s),
     )
 
 
@@ -74,9 +76,9 @@ def _difference(first: Count | None, last: Count | None) -> Count | None:
     return None if first is None or last is None else last - first
 
 
-def _pressure_s(host: Host) -> float | None:
-    """For how long some task waited for a core; None where the kernel does not tell: see its psi.rst."""
-    some, _, _ = (host.text("proc/pressure/cpu") or "").partition("\n")  # missing, or switched off (psi=0)
+def _pressure_s(host: Host, resource: Literal["cpu", "io"]) -> float | None:
+    """For how long some task waited for it; None where the kernel does not tell: see its psi.rst."""
+    some, _, _ = (host.text(f"proc/pressure/{resource}") or "").partition("\n")  # missing, or switched off (psi=0)
     _, is_there, total_us = some.partition("total=")
     return int(total_us) / US_PER_S if is_there else None
 

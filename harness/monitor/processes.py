@@ -20,24 +20,27 @@ TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class ThreadReading:
-    """How long a thread ran, and how long it could have run while it had no core."""
+    """How long a thread ran, how long it could have run while it had no core, and how often it was given one."""
 
     cpu_s: float
     run_delay_s: float
+    timeslices: int = 0
 
     def since(self, before: "ThreadReading | None") -> "ThreadReading":
         """What was added; all of it where there was none before, or another whose id it was given."""
         if before is None or before.cpu_s > self.cpu_s:
             return self
-        return ThreadReading(self.cpu_s - before.cpu_s, self.run_delay_s - before.run_delay_s)
+        return ThreadReading(
+            self.cpu_s - before.cpu_s, self.run_delay_s - before.run_delay_s, self.timeslices - before.timeslices
+        )
 
 
 @dataclass(frozen=True)
 class ProcessReading:
     """Counters of one process. ``threads``, by their ids, are none where the kernel keeps no such statistics;
     ``reaped_s`` is the CPU of children that ended and were waited for, and of their own such children; of children of
-    one that ``ignores_sigchld`` there is no account. One that ``has_ended`` and was not waited for yet, has CPU times
-    and nothing else."""
+    one that ``ignores_sigchld`` there is no account. ``disk_bytes``, read from storage and written to it, is None where
+    the kernel does not tell. One that ``has_ended`` and was not waited for yet, has CPU times and nothing else."""
 
     user_s: float = 0.0
     system_s: float = 0.0
@@ -47,6 +50,7 @@ class ProcessReading:
     involuntary_switches: int = 0
     thread_count: int = 0
     threads: dict[int, ThreadReading] = field(default_factory=dict)
+    disk_bytes: int | None = None
     parent_pid: int = 0
     ignores_sigchld: bool = False
     has_ended: bool = False
@@ -88,6 +92,7 @@ def read_process(process: psutil.Process) -> ProcessReading | None:
                 involuntary_switches=switches.involuntary,
                 thread_count=process.num_threads(),
                 threads=threads,
+                disk_bytes=_read_disk_bytes(process.pid),
                 ignores_sigchld=_ignores_sigchld(process.pid),
             )
     except psutil.NoSuchProcess:
@@ -128,6 +133,8 @@ def used_by_process(
         involuntary_switches=last.involuntary_switches - first.involuntary_switches,
         threads=last.thread_count,
         busy_threads=_busy_threads(threads, cpu_s, last.thread_count) if threads else None,
+        timeslices=sum(thread.timeslices for thread in threads) if threads else None,
+        disk_bytes=None if last.disk_bytes is None else last.disk_bytes - (first.disk_bytes or 0),
         lived_s=lived_s,
         ended=ended,
     )
@@ -142,13 +149,23 @@ def _busy_threads(threads: Sequence[ThreadReading], cpu_s: float, thread_count: 
 
 
 def _read_threads(pid: int) -> dict[int, ThreadReading]:
-    """Time running and time runnable of each thread: see the kernel's sched-stats.rst, which psutil does not read."""
+    """Time running, time runnable and timeslices of each thread, which psutil does not read: see the kernel's
+    sched-stats.rst."""
     threads = {}
     for tid in _thread_ids(pid):
         with contextlib.suppress(OSError):  # the thread has ended since, or the kernel has no such file
-            ran_ns, waited_ns, _ = map(int, _contents(f"/proc/{pid}/task/{tid}/schedstat").split())
-            threads[int(tid)] = ThreadReading(ran_ns / NS_PER_S, waited_ns / NS_PER_S)
+            ran_ns, waited_ns, slices = map(int, _contents(f"/proc/{pid}/task/{tid}/schedstat").split())
+            threads[int(tid)] = ThreadReading(ran_ns / NS_PER_S, waited_ns / NS_PER_S, slices)
     return threads
+
+
+def _read_disk_bytes(pid: int) -> int | None:
+    """What it had storage read and written, not the cache of files; None where it is another user's."""
+    try:
+        counters = _contents(f"/proc/{pid}/io")
+    except OSError:
+        return None
+    return sum(int(word_after(counters, key) or 0) for key in ("read_bytes:", "write_bytes:"))
 
 
 def _ignores_sigchld(pid: int) -> bool:

@@ -19,6 +19,11 @@ from harness.stats.queueing import Service
 
 MS_PER_S: Final = 1000
 FLOORS: Final = {
+    Limit.CONNECTIONS: "the CPU was not the limit, but the number of connections",
+    **dict.fromkeys(
+        (Limit.PROCESS, Limit.ACKS, Limit.DISK, Limit.LOCKS, Limit.CONCURRENCY),
+        "the CPU of its workers was not the limit, but what they waited for",
+    ),
     Limit.STARVED: "the CPU was not the limit, so that connections may have been",
     Limit.MACHINE: "the machine was the limit",
 }

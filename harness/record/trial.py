@@ -74,8 +74,9 @@ class ProcessUsage(Data):
     ``lived_s`` is the part of the window in which it was there; None in records from before that was told, and all of
     it. ``pss_bytes`` is its memory as the window ended, of shared pages its share; ``rss_bytes`` counts all of these.
     ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s`` the
-    CPU of the one that used most, ``busy_threads`` the fewest that together used nearly all. None where the kernel does
-    not tell.
+    CPU of the one that used most, ``busy_threads`` the fewest that together used nearly all. ``timeslices`` counts how
+    often one of them was given a core, ``disk_bytes`` what they had storage read and written. None where the kernel
+    does not tell.
     """
 
     pid: Count
@@ -91,6 +92,8 @@ class ProcessUsage(Data):
     involuntary_switches: CountDifference
     threads: Count | None = None
     busy_threads: Count | None = None
+    timeslices: CountDifference | None = None
+    disk_bytes: CountDifference | None = None
     lived_s: Difference | None = None
     ended: bool = False
 
@@ -111,7 +114,8 @@ class CoreUsage(Data):
 
 
 class MachineUsage(Data):
-    """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``).
+    """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``), or
+    for storage (``io_pressure_s``).
 
     ``quota_cores`` is the CPU time that was allowed, in cores' worth, where that is less than there are cores. It was
     used up in so many ``throttled_periods``, and stopped processes for ``throttled_s``, every core counted for itself.
@@ -126,6 +130,7 @@ class MachineUsage(Data):
     quota_cores: PositiveAmount | None = None
     throttled_periods: CountDifference | None = None
     throttled_s: Difference | None = None
+    io_pressure_s: Difference | None = None
 
     @property
     def busy_s(self) -> float:
@@ -168,6 +173,8 @@ class Usage(Data):
     Where somebody's children ended and nobody waits for them, CPU ``is_cpu_lost``.
     ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
+    ``unloaded_ms`` is how long the quickest answer took before there was any load; None where the load is of several
+    requests, of which one tells little.
     """
 
     window_s: Amount
@@ -177,6 +184,7 @@ class Usage(Data):
     series: list[UsageSecond]
     reaped_cpu_s: Difference = 0.0
     is_cpu_lost: bool = False
+    unloaded_ms: PositiveAmount | None = None
 
     @property
     def cpu_s(self) -> float:

@@ -17,6 +17,15 @@ from harness.units import duration_text
 NOT_THE_SERVER: Final = {
     Limit.GENERATOR: "Their throughput and response times are judged nowhere; their CPU, memory and errors are.",
     Limit.MACHINE: "Their figures are those of the machine as much as of the server.",
+    Limit.CONNECTIONS: "The server had time left, and could have served more at a time: offer more connections.",
+    Limit.PROCESS: "That process is full, not the workers: have more of it, or give it less to do.",
+    Limit.ACKS: "That is the time of a delayed ACK, until which Nagle's algorithm keeps the second of two small writes"
+    " back: set TCP_NODELAY on the server's connections, or have it write head and body at once (buffered writes).",
+    Limit.DISK: "It waits for storage, not for the CPU: write in batches or with fewer fsync, keep what is read in"
+    " memory, or use a faster disk.",
+    Limit.LOCKS: "Its threads wait for each other: hold locks for less time, share less, or have more processes.",
+    Limit.CONCURRENCY: "More threads or workers would serve more at a time, unless a lock or a pool of connections lets"
+    " so few through.",
     Limit.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 

@@ -17,6 +17,7 @@ from harness.server.launch import PortTakenError, Server
 from harness.server.probing import ask_again
 from harness.server.question import Question
 
+MS_PER_S: Final = 1000
 POLL_S: Final = 0.05
 ANSWER_S: Final = 5.0  # the least that one answer is waited for, if there is so much time
 QUIET_S: Final = 0.1
@@ -29,12 +30,14 @@ UNCHANGED_S: Final = 2.0  # when no process came for so long, and it is quiet, t
 @dataclass(frozen=True)
 class Ready:
     """A ready server. ``body_bytes`` is None when no request of the load was sent, and ``body_sha256`` when it is not
-    answered with the same bytes each time, or is not safe to be sent again."""
+    answered with the same bytes each time, or is not safe to be sent again. ``unloaded_ms`` is how long the quickest
+    answer took, if the load is of one request."""
 
     ready_s: float
     census: list[ServerProcess]
     body_bytes: int | None
     body_sha256: str | None
+    unloaded_ms: float | None
 
 
 def wait_until_ready(
@@ -69,6 +72,7 @@ def wait_until_ready(
         census=census,
         body_bytes=answers[0].body_bytes if answers else None,
         body_sha256=digests.pop() if page.is_safe and len(digests) == 1 else None,
+        unloaded_ms=MS_PER_S * min(each.took_s for each in answers) if answers and len(load.requests) == 1 else None,
     )
 
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.analysis.limits import MOST_DEMANDED, RULES, Limit, contention, free_cores, limit_of, server_demand
+from harness.generator.latency import LatencyHistogram
 from harness.generator.result import Doubt, Errors, LoadResult, Offered
 from harness.record import CoreUsage, MachineUsage, ProcessUsage, Usage
 from tests.made_runs import load_result, offered
@@ -34,11 +36,12 @@ def worker(
     program: str = "",
     lived_s: float = 1.0,
     ended: bool = False,
+    **more: Any,
 ) -> ProcessUsage:
     """A worker that ran for this long in one second, unless told otherwise in one thread."""
     return ProcessUsage(
         pid=pid,
-        role="worker",
+        role=more.pop("role", "worker"),
         user_s=cpu_s,
         system_s=0.0,
         run_delay_s=run_delay_s,
@@ -50,6 +53,7 @@ def worker(
         program=program,
         lived_s=lived_s,
         ended=ended,
+        **more,
     )
 
 
@@ -100,6 +104,27 @@ CROWD = [worker(0.75, run_delay_s=0.25, pid=pid) for pid in range(4)]  # on thre
 FULL = [1.0, 1.0, 1.0, GENERATOR_S]
 OFFER = offered(500)
 
+
+def answered_in(low_ms: float, high_ms: float) -> LoadResult:
+    """Half of the answers took so long, spread evenly, and of the others each half as long."""
+    histogram = LatencyHistogram()
+    slow_ns = np.linspace(low_ms * 1e6, high_ms * 1e6, 250)
+    histogram.record(np.concatenate([slow_ns, slow_ns[:240] / 2]).astype(np.int64))
+    return load(latency_ms=histogram.summary(), histogram=histogram.encode())
+
+
+def waiting(
+    unloaded_ms: float | None = None, io_pressure_s: float | None = None, role: str = "", **of_worker: Any
+) -> Usage:
+    """A lazy worker, with a busy process of that role beside it if there is one."""
+    others = [worker(0.97, role=role, program="haproxy")] if role else []
+    found = usage([worker(0.4, **of_worker), *others])
+    machine = found.machine.model_copy(update={"io_pressure_s": io_pressure_s})
+    return found.model_copy(update={"unloaded_ms": unloaded_ms, "machine": machine})
+
+
+KIB = 2**10
+
 CASES: dict[str, tuple[LoadResult, Usage, Limit, str]] = {
     "a saturated worker": (load(), usage(ONE), Limit.SERVER, "the worker used 97% of the CPU"),
     "three busy workers": (load(), usage([worker(0.9)] * 3), Limit.SERVER, "the 3 workers used 90%"),
@@ -109,10 +134,10 @@ CASES: dict[str, tuple[LoadResult, Usage, Limit, str]] = {
     ),
     "nearly busy": (load(), usage([worker(0.84)]), Limit.STARVED, "only 84%"),
     "waits for something else": (load(), usage(LAZY), Limit.STARVED, "waits for something else than the CPU"),
-    "one connection": (load(connections=1), usage(ONE), Limit.STARVED, "1 connection for 1 worker"),
-    "one connection and a lazy worker": (load(connections=1), usage(LAZY), Limit.STARVED, "1 connection"),
+    "one connection": (load(connections=1), usage(ONE), Limit.CONNECTIONS, "1 connection for 1 worker"),
+    "one connection and a lazy worker": (load(connections=1), usage(LAZY), Limit.CONNECTIONS, "1 connection"),
     "two connections": (load(connections=2), usage(ONE), Limit.SERVER, "97%"),
-    "five for three": (load(connections=5), usage([worker(0.9)] * 3), Limit.STARVED, "5 connections for 3 workers"),
+    "five for three": (load(connections=5), usage([worker(0.9)] * 3), Limit.CONNECTIONS, "5 connections for 3 workers"),
     "one connection, open": (open_load(OFFER, connections=1), usage(LAZY), Limit.NOTHING, "offered and served"),
     "doubts come first": (load(doubts=[BUSY_LOOP], connections=1), usage(CROWD, FULL), Limit.GENERATOR, "busy 97%"),
     "a hog beside the generator": (
@@ -213,6 +238,53 @@ CASES: dict[str, tuple[LoadResult, Usage, Limit, str]] = {
     ),
     "timeouts": (open_load(OFFER, errors=Errors(timeout=30)), usage(LAZY), Limit.STARVED, "6% of what was due"),
     "no worker known": (load(), usage([]), Limit.STARVED, "0%"),
+    "a p50 as without load": (
+        load(), waiting(1.2), Limit.CONNECTIONS,
+        "only 40% of the CPU that it can get: with 40 connections the p50 was 1.50 ms, and an answer without load took"
+        " 1.20 ms",
+    ),
+    "a p50 far above": (
+        load(), waiting(0.5, threads=2), Limit.CONCURRENCY,
+        "an answer without load took 0.50 ms, so about 1 of 40 was served at a time, by 2 threads",
+    ),
+    "a p50 neither near nor far": (load(), waiting(0.9), Limit.STARVED, "something else than the CPU"),
+    "a p50 far above, of a busy worker": (
+        load(), usage(ONE).model_copy(update={"unloaded_ms": 0.5}), Limit.SERVER, "97%"
+    ),
+    "delayed ACKs": (
+        answered_in(40, 44), waiting(1.0), Limit.ACKS,
+        "51% of the answers took 38 to 46 ms, and one without load 1.00 ms",
+    ),
+    "answers that take 40 ms": (answered_in(40, 44), waiting(39.0), Limit.CONNECTIONS, "39.0 ms"),
+    "answers of which few take 40 ms": (answered_in(38, 60), waiting(1.0), Limit.CONCURRENCY, "by 1 thread."),
+    "40 ms, without load unknown": (answered_in(40, 44), waiting(), Limit.STARVED, "something else"),
+    "delayed ACKs on one connection": (
+        answered_in(40, 44).model_copy(update={"connections": 1}), waiting(1.0), Limit.ACKS, "51%"
+    ),
+    "in line for 40 ms": (answered_in(40, 44), usage(ONE).model_copy(update={"unloaded_ms": 1.0}), Limit.SERVER, "97%"),
+    "storage": (
+        load(), waiting(0.1, 0.4, disk_bytes=500 * 8 * KIB), Limit.DISK,
+        "8.0 KiB of storage for each request, and somebody waited for storage 40% of the time",
+    ),
+    "storage of others": (load(), waiting(0.1, 0.9, disk_bytes=500), Limit.CONCURRENCY, ""),
+    "storage that hardly anybody waits for": (
+        load(), waiting(0.1, 0.1, disk_bytes=500 * 8 * KIB), Limit.CONCURRENCY, ""
+    ),
+    "storage, waiting unknown": (load(), waiting(disk_bytes=500 * 8 * KIB), Limit.DISK, "8.0 KiB"),
+    "a log, waiting unknown": (load(), waiting(disk_bytes=500 * KIB), Limit.STARVED, "something else"),
+    "threads that wait for each other": (
+        load(), waiting(0.1, timeslices=10_000), Limit.LOCKS, "were woken 20 times for each request"
+    ),
+    "threads that hand requests over": (load(), waiting(0.1, timeslices=2_000), Limit.CONCURRENCY, ""),
+    "a busy front": (
+        load(), waiting(1.2, role="front"), Limit.PROCESS, "the front 10, haproxy, used 97% of one core"
+    ),
+    "a front with time left": (load(), usage([worker(0.4), worker(0.8, role="front")]), Limit.STARVED, "only 40%"),
+    "a front whose threads take turns": (
+        load(), usage([worker(0.4), worker(0.97, busiest_thread_s=0.1, role="front", program="python3.11")]),
+        Limit.PROCESS, "97% of one core",
+    ),
+    "a busy front, kept up": (open_load(OFFER), waiting(role="front"), Limit.NOTHING, "offered and served"),
 }  # fmt: skip
 
 

@@ -17,9 +17,12 @@ WORK_S: Final = 0.002  # of CPU, for the answers of those that work
 Answer = Callable[[], bytes]
 
 
-def options(**defaults: int) -> argparse.Namespace:
-    """``--port`` and one more whole number for each default, from the command line."""
+def options(*kinds: str, **defaults: int) -> argparse.Namespace:
+    """``--port``, one of the ``kinds`` if there are any, and one more whole number for each default, from the command
+    line."""
     parser = argparse.ArgumentParser()
+    if kinds:
+        parser.add_argument("kind", choices=kinds)
     parser.add_argument("--port", type=int, required=True)
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
