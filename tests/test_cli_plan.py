@@ -66,7 +66,7 @@ def test_the_plan_begins_with_the_answer_and_is_written_into_the_folder(tmp_path
         "Take 6 hosts with cluster-4, 4 workers on each, for 8,000/s. At the peak of 12,000/s they use"
     )
     assert "with one lost. That costs 3.00 per hour, 2,190.00 per month. The others need more: cluster-3 7" in text
-    assert "not measured: a closed loop says nothing of waiting" in text
+    assert "not told: a closed loop says nothing of waiting" in text
     written = (run.path / "plan.md").read_text()
     assert written.startswith("# made: what do 8,000/s need?\n\n**Take 6 hosts with `cluster-4`**")
     for heading in ("## What this rests on", "## How to repeat it"):
@@ -76,7 +76,7 @@ def test_the_plan_begins_with_the_answer_and_is_written_into_the_folder(tmp_path
     assert (best["topology"], best["hosts"], best["workers_per_host"]) == ("cluster-4", 6, 4)
     assert best["used_after_loss"] == pytest.approx(12_000 / (5 * best["capacity_per_s"]["low"]))
     assert document["demand"]["peak_factor"] == 1.5
-    assert {each["basis"] for each in document["assumptions"]} == {"measured", "modelled", "given"}
+    assert {each["basis"] for each in document["assumptions"]} == {"measured", "given"}
 
 
 def test_a_single_host_is_one(tmp_path: Path) -> None:

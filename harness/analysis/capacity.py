@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from harness.analysis.limits import Limit, limit_of
 from harness.analysis.measured import Measured, measured
 from harness.generator.latency import LatencyHistogram
@@ -59,6 +62,12 @@ class Probe:
         return LatencyHistogram.decode(self.load.histogram)
 
     @cached_property
+    def _within(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """The response times (ns), ascending, and how many requests took no longer than each: first, than none."""
+        values_ns, counts = self.latencies.values_ns()
+        return values_ns, np.concatenate([[0], np.cumsum(counts)])
+
+    @cached_property
     def shares(self) -> tuple[Share, ...]:
         """Of each objective the requests that broke it."""
         return tuple(map(self._share, self.objectives))
@@ -73,12 +82,20 @@ class Probe:
         return kept and not self.left_in_line
 
     def _share(self, objective: Objective) -> Share:
+        if objective.limit_ms is not None:
+            return self.slower(objective.limit_ms)
         errors, offered = self.load.errors, self.load.offered
         assert offered is not None
         ended = self.latencies.total + errors.failed + offered.dropped
-        if objective.limit_ms is None:
-            return Share(self.rate_per_s, ended, min(ended, errors.total + offered.dropped))
-        slow = self.latencies.above(objective.limit_ms * NS_PER_MS)
+        return Share(self.rate_per_s, ended, min(ended, errors.total + offered.dropped))
+
+    def slower(self, limit_ms: float) -> Share:
+        """Of the requests those that took longer, or were not answered well at all."""
+        errors, offered = self.load.errors, self.load.offered
+        assert offered is not None
+        ended = self.latencies.total + errors.failed + offered.dropped
+        values_ns, within = self._within
+        slow = int(within[-1] - within[np.searchsorted(values_ns, limit_ms * NS_PER_MS, side="right")])
         bad = slow + errors.failed + errors.status + errors.body + offered.dropped
         return Share(self.rate_per_s, ended + self.left_in_line, min(ended, bad) + self.left_in_line)
 

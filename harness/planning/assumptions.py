@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.planning.carried import Carried, Evidence
 from harness.planning.demand import Demand
 from harness.planning.sizing import HOURS_PER_MONTH, Host, Sizing
+from harness.planning.waiting import BUSIEST, MOST_OFF, Expected, Source
 from harness.units import rate_text, size_text
 
 
@@ -31,7 +32,7 @@ def assumptions_of(evidence: Evidence, demand: Demand, host: Host, sizings: Sequ
     return [
         *_figures(evidence, [sizing.carried for sizing in sizings]),
         *_hosts(evidence, demand, host),
-        *_waiting([sizing.carried for sizing in sizings]),
+        *_response_times(sizings),
         *_around(sizings),
     ]
 
@@ -105,15 +106,30 @@ def _quota(evidence: Evidence) -> str:
     return "" if quota is None else f" had by its CPU quota of {quota:.3g}"
 
 
-def _waiting(planned: Sequence[Carried]) -> Iterator[Assumption]:
-    varied = all(each.service for each in planned)
-    service = "as variable as they were measured" if varied else "exponentially distributed"
-    yield Assumption(
-        "Response times at the peak are those of random arrivals and of service times that are"
-        f" {service}, whose mean is what saturates the workers: the lower with one line for all of them (M/M/c,"
-        " Allen–Cunneen), the upper with a line for each (M/G/1, Pollaczek–Khinchine).",
-        Basis.MODELLED,
-    )
+def _response_times(sizings: Sequence[Sizing]) -> Iterator[Assumption]:
+    sources = {each.source for sizing in sizings for each in _expected(sizing)}
+    if Source.MEASURED in sources:
+        yield Assumption(
+            "Response times without a mark lie between those of requests that arrived at random, at lower rates and at"
+            " higher ones.",
+            Basis.MEASURED,
+        )
+    if Source.AT_MOST in sources:
+        yield Assumption(
+            "Response times after ≤ are those at the lowest rate that was offered, which is higher.", Basis.MEASURED
+        )
+    if Source.MODELLED in sources:
+        yield Assumption(
+            "Response times after ~ are those of random arrivals and of service times as variable as they were at low"
+            " load, whose mean is what saturates the workers: with one line for all of them (M/M/c, Allen–Cunneen) or a"
+            f" line for each (M/G/1, Pollaczek–Khinchine), whichever is within {(MOST_OFF - 1) * 100:.0f} % of all that"
+            f" was measured up to {BUSIEST * 100:.0f} % of what is carried.",
+            Basis.MODELLED,
+        )
+
+
+def _expected(sizing: Sizing) -> Iterator[Expected]:
+    yield from filter(None, (sizing.expected_at_peak, sizing.expected_after_loss))
 
 
 def _around(sizings: Sequence[Sizing]) -> Iterator[Assumption]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.limits import Limit
@@ -14,6 +14,7 @@ from harness.environment import Environment
 from harness.planning.refused import PlanningError, Refused
 from harness.record import Run
 from harness.scenario import Topology
+from harness.stats.crossing import Share
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.queueing import Service
 
@@ -29,13 +30,15 @@ FLOORS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Observed:
-    """Response times under a rate that was offered."""
+class Observed(Protocol):
+    """What was seen of the requests at a rate that was offered, as a probe has it."""
 
-    rate_per_s: float
-    p50_ms: float
-    p99_ms: float
+    @property
+    def rate_per_s(self) -> float:
+        """What arrived."""
+
+    def slower(self, limit_ms: float) -> Share:
+        """Return the requests that took longer, among all."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ class Carried:
     an ``objective``, the highest rate that keeps it; None where no rate kept it.
 
     ``workers`` is 1 for a topology that is no cluster. ``service`` is what a request takes at low load, ``observed``
-    the response times at other rates. ``memory_bytes`` is that of all its processes, ``demanded_cores`` what they would
-    have kept busy, had there been enough. ``predicted_from`` are the numbers of workers that a prediction rests on;
-    empty where this was measured. Where the figures are a floor, ``floor`` says why.
+    what was seen at each rate that was offered, lowest first. ``memory_bytes`` is that of all its processes,
+    ``demanded_cores`` what they would have kept busy, had there been enough. ``predicted_from`` are the numbers of
+    workers that a prediction rests on, the last of them those of ``like``; empty where this was measured. Where the
+    figures are a floor, ``floor`` says why.
     """
 
     topology: str
@@ -61,6 +65,7 @@ class Carried:
     service: Service | None = None
     observed: tuple[Observed, ...] = ()
     predicted_from: tuple[int, ...] = ()
+    like: "Carried | None" = None
     floor: str | None = None
 
 
@@ -115,11 +120,7 @@ def _kept(capacity: Capacity) -> Carried | Refused:
         rate=capacity.rate,
         objective=objective,
         service=Service(lowest.mean / MS_PER_S, (lowest.stdev / lowest.mean) ** 2) if lowest else None,
-        observed=tuple(
-            Observed(probe.rate_per_s, probe.load.latency_ms.p50, probe.load.latency_ms.p99)
-            for probe in capacity.probes
-            if probe.load.latency_ms
-        ),
+        observed=capacity.probes,
     )
 
 

@@ -49,6 +49,7 @@ def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers:
         demanded_cores=largest.demanded_cores * saturation.value / largest.saturation.value,
         observed=(),
         predicted_from=tuple(fitted),
+        like=largest,
     )
 
 

@@ -10,20 +10,17 @@ from harness.planning.demand import Demand
 from harness.planning.predicted import predicted
 from harness.planning.refused import BeyondDataError, PlanningError, Refused
 from harness.planning.sizing import Host, Sizing, competes, memory_bytes, sizing_of
-from harness.planning.waiting import Support, support_of
 from harness.units import size_text
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """``sizings`` are all that can carry it, the one to take first; ``support`` is what was seen of the lines in which
-    requests wait."""
+    """``sizings`` are all that can carry it, the one to take first."""
 
     demand: Demand
     host: Host
     sizings: tuple[Sizing, ...]
     refused: tuple[Refused, ...]
-    support: Support
     assumptions: tuple[Assumption, ...]
 
     @property
@@ -51,8 +48,7 @@ def propose(evidence: Evidence, demand: Demand) -> Proposal:
         raise PlanningError("\n".join(_reasons(evidence, demand, refused)))
     sizings = sorted(found, key=lambda sizing: (sizing.hosts, sizing.carried.workers))
     assumptions = assumptions_of(evidence, demand, host, sizings)
-    support = support_of(evidence.carried)
-    return Proposal(demand, host, tuple(sizings), tuple(refused), support, tuple(assumptions))
+    return Proposal(demand, host, tuple(sizings), tuple(refused), tuple(assumptions))
 
 
 def _candidates(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Carried | Refused]:

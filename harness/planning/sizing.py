@@ -8,7 +8,7 @@ from harness.analysis.limits import MOST_DEMANDED
 from harness.environment import Environment
 from harness.planning.carried import Carried
 from harness.planning.demand import Demand
-from harness.planning.waiting import Bracket, bracket_of
+from harness.planning.waiting import Expected, Lines, expected_at, models_held
 from harness.stats.estimate import Estimate
 
 HOURS_PER_MONTH: Final = 730
@@ -37,7 +37,9 @@ class Host:
 class Sizing:
     """One topology, on so many hosts. ``capacity`` is a host's, of which the lower end of the interval, ``careful``, is
     planned with: ``at_target``, ``at_peak`` and ``after_loss`` are the parts of it that are used, the last with as many
-    hosts lost as may be (None when none may). Costs are in the unit that a host's was given in."""
+    hosts lost as may be (None when none may); response times are those ``expected_at_peak`` and
+    ``expected_after_loss``, ``models`` those that hold. Costs are in the unit
+    that a host's was given in."""
 
     carried: Carried
     capacity: Estimate
@@ -49,7 +51,9 @@ class Sizing:
     memory_bytes: float
     idle_cores: int
     cost_per_h: float | None
-    bracket: Bracket | None
+    models: tuple[Lines, ...]
+    expected_at_peak: Expected | None
+    expected_after_loss: Expected | None
 
     @property
     def cost_per_month(self) -> float | None:
@@ -71,7 +75,7 @@ def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
         return None
     peak_per_s, careful_per_s = demand.peak_per_s, carried.rate.low
     hosts = hosts_needed(peak_per_s, careful_per_s, demand.headroom, demand.lose)
-    left = hosts - demand.lose
+    left, models = hosts - demand.lose, models_held(carried)
     return Sizing(
         carried=carried,
         capacity=carried.rate,
@@ -83,7 +87,9 @@ def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
         memory_bytes=memory_bytes(carried),
         idle_cores=max(0, host.cores - carried.workers),
         cost_per_h=None if demand.host_cost_per_h is None else hosts * demand.host_cost_per_h,
-        bracket=bracket_of(carried, peak_per_s / hosts),
+        models=models,
+        expected_at_peak=expected_at(carried, models, peak_per_s / hosts),
+        expected_after_loss=expected_at(carried, models, peak_per_s / left) if demand.lose else None,
     )
 
 

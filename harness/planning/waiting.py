@@ -1,4 +1,4 @@
-"""Response times at a rate that was not offered: between one line for all workers and a line for each."""
+"""Response times on a host: as they were measured, or by a model that what was measured does not contradict."""
 
 import enum
 from collections.abc import Iterator, Sequence
@@ -7,15 +7,30 @@ from math import log
 from typing import Final, Self
 
 from harness.planning.carried import Carried, Observed
+from harness.planning.curve import response_ms
 from harness.stats.queueing import SaturatedError, Service, Waiting, lines_apart, one_line
 
 EXPONENTIAL: Final = 1.0  # squared coefficient of variation, where that of the service times was not measured
-LEAST_BUSY: Final = 0.5  # of the saturation throughput: with less, hardly anybody waits
-LEAST_APART: Final = 1.2  # times: models that differ by less can't be told apart
-CLOSE: Final = 1.25  # times: as near as a model can be expected to come
+MOST_OFF: Final = 1.25  # times: a model that is farther from what was measured is contradicted
+BUSIEST: Final = 0.9  # of what is carried: nearer to saturation a measured p99 is luck
 MS_PER_S: Final = 1000
 P50: Final = 0.5
 P99: Final = 0.99
+
+
+class Source(enum.Enum):
+    """Where response times are from."""
+
+    MEASURED = "measured"  # at rates around it
+    MODELLED = "modelled"
+    AT_MOST = "at most"  # those that were measured at the lowest rate, which is higher
+
+
+class Lines(enum.Enum):
+    """The models: how requests wait for the workers of a host."""
+
+    TOGETHER = "one line for all workers"
+    APART = "a line for each worker"
 
 
 @dataclass(frozen=True)
@@ -30,64 +45,78 @@ class ResponseTimes:
         """From the queue that they are in."""
         return cls(waiting.response_s(P50) * MS_PER_S, waiting.response_s(P99) * MS_PER_S)
 
+    def is_near(self, other: "ResponseTimes") -> bool:
+        """Whether neither contradicts the other."""
+        pairs = (self.p50_ms, other.p50_ms), (self.p99_ms, other.p99_ms)
+        return all(abs(log(one / another)) <= log(MOST_OFF) for one, another in pairs)
+
 
 @dataclass(frozen=True)
-class Bracket:
-    """Response times with one line for all workers of a host, and with a line for each."""
+class Expected:
+    """Response times between two, which are the same but where several models hold."""
 
-    one_line: ResponseTimes
-    lines_apart: ResponseTimes
-
-
-class Support(enum.Enum):
-    """What the measurements say about the two kinds of lines, in a sentence."""
-
-    NOT_MEASURED = "Which it is was not measured: a closed loop says nothing of waiting."
-    TOO_FEW = "Which it is can't be told: no cluster was seen with half of its capacity used, or more."
-    ALIKE = "Which it is can't be told: both models foretell nearly the same."
-    ONE_LINE = "The measurements support one line for all workers."
-    LINES_APART = "The measurements support a line for each worker."
-    BETWEEN = "The measurements lie between the two."
-    NEITHER = "The measurements support neither of the two."
+    least: ResponseTimes
+    most: ResponseTimes
+    source: Source
 
 
-def bracket_of(carried: Carried, rate_per_s: float) -> Bracket | None:
-    """At so many requests/s to one host; None where nothing is known of its service, or it would be saturated."""
+def expected_at(carried: Carried, models: Sequence[Lines], rate_per_s: float) -> Expected | None:
+    """At so many requests/s to one host, with the models that hold; None where neither they nor a measurement tell."""
+    seen = measured_at(carried.observed, rate_per_s)
+    if seen is not None:
+        return Expected(seen, seen, Source.MEASURED)
+    if carried.observed and rate_per_s > carried.observed[0].rate_per_s:
+        return None
+    found = [times for lines in models if (times := modelled_at(carried, lines, rate_per_s))]
+    if found:
+        return Expected(min(found, key=_p99_ms), max(found, key=_p99_ms), Source.MODELLED)
+    lowest = measured_at(carried.observed, carried.observed[0].rate_per_s) if carried.observed else None
+    return Expected(lowest, lowest, Source.AT_MOST) if lowest else None
+
+
+def measured_at(observed: tuple[Observed, ...], rate_per_s: float) -> ResponseTimes | None:
+    """None at a rate beyond those that were offered."""
+    p50_ms, p99_ms = (response_ms(observed, rate_per_s, part) for part in (P50, P99))
+    return None if p50_ms is None or p99_ms is None else ResponseTimes(p50_ms, p99_ms)
+
+
+def modelled_at(carried: Carried, lines: Lines, rate_per_s: float) -> ResponseTimes | None:
+    """None where nothing is known of its service, or it would be saturated."""
     service = service_of(carried)
     if service is None:
         return None
+    queue = one_line if lines is Lines.TOGETHER else lines_apart
     try:
-        lines = (queue(carried.workers, rate_per_s, service) for queue in (one_line, lines_apart))
-        return Bracket(*map(ResponseTimes.of, lines))
+        return ResponseTimes.of(queue(carried.workers, rate_per_s, service))
     except SaturatedError:
         return None
 
 
-def support_of(carried: Sequence[Carried]) -> Support:
-    """By the p99 of clusters that were observed at rates where requests wait."""
-    if not any(each.observed for each in carried):
-        return Support.NOT_MEASURED
-    logs = [pair for each in carried if each.workers > 1 for pair in _beside_models(each)]
-    if not logs:
-        return Support.TOO_FEW
-    over_one, over_apart = (sum(column) / len(logs) for column in zip(*logs, strict=True))
-    if over_one - over_apart < log(LEAST_APART):
-        return Support.ALIKE
-    if min(abs(over_one), abs(over_apart)) <= log(CLOSE):
-        return Support.ONE_LINE if abs(over_one) < abs(over_apart) else Support.LINES_APART
-    return Support.BETWEEN if over_apart < 0 < over_one else Support.NEITHER
+def models_held(carried: Carried) -> tuple[Lines, ...]:
+    """The models that come near to everything that was measured of this one, or of the one that it is foretold from."""
+    seen = carried.like or carried
+    told = list(_told(seen))
+    return tuple(lines for lines in Lines if told and all(_is_held(seen, lines, *each) for each in told))
 
 
-def _beside_models(carried: Carried) -> Iterator[tuple[float, float]]:
-    """How far p99 was above what either model has, as logarithms."""
+def _told(carried: Carried) -> Iterator[tuple[float, ResponseTimes]]:
+    """What was measured at each rate at which it is told well."""
+    if carried.rate is None:
+        return
     for seen in carried.observed:
-        found = bracket_of(carried, seen.rate_per_s) if _is_busy(carried, seen) else None
-        if found is not None:
-            yield log(seen.p99_ms / found.one_line.p99_ms), log(seen.p99_ms / found.lines_apart.p99_ms)
+        if seen.rate_per_s <= BUSIEST * carried.rate.value:
+            times = measured_at(carried.observed, seen.rate_per_s)
+            if times is not None:
+                yield seen.rate_per_s, times
 
 
-def _is_busy(carried: Carried, seen: Observed) -> bool:
-    return carried.saturation is not None and seen.rate_per_s >= LEAST_BUSY * carried.saturation.value
+def _is_held(carried: Carried, lines: Lines, rate_per_s: float, measured: ResponseTimes) -> bool:
+    modelled = modelled_at(carried, lines, rate_per_s)
+    return modelled is not None and modelled.is_near(measured)
+
+
+def _p99_ms(times: ResponseTimes) -> float:
+    return times.p99_ms
 
 
 def service_of(carried: Carried) -> Service | None:

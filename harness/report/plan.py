@@ -9,9 +9,10 @@ from rich.console import Group
 from rich.markdown import Markdown
 from rich.table import Table
 
+from harness.planning.demand import Demand
 from harness.planning.proposal import Proposal
 from harness.planning.sizing import Sizing
-from harness.planning.waiting import Bracket
+from harness.planning.waiting import Expected, Source
 from harness.record import Run
 from harness.report.markdown import rate_interval_text, share_text, templates
 from harness.report.markup import code, plain
@@ -21,6 +22,7 @@ from harness.stats.estimate import Estimate
 from harness.units import ms_text, rate_text
 
 NOT_KNOWN: Final = "–"
+SOURCE_MARKS: Final = {Source.MEASURED: "", Source.AT_MOST: "≤ ", Source.MODELLED: "~"}
 
 
 def write_plan(run: Run, proposal: Proposal, command: str) -> None:
@@ -49,7 +51,8 @@ def render_plan_markdown(run: Run, proposal: Proposal, command: str) -> str:
             question=question(proposal),
             answer=plan_answer(proposal),
             lost=lost_text(proposal),
-            bracket=bracket_text,
+            expected=expected_text,
+            untold=untold_text(proposal),
             command=command,
         )
     )
@@ -71,7 +74,8 @@ def plan_lines(proposal: Proposal) -> Group:
 def _notes(proposal: Proposal) -> Iterator[str]:
     for each in proposal.refused:
         yield f"- Not in question: {plain(each.topology)}. {plain(each.why)} {plain(each.advice)}"
-    yield f"- Response times are between one line for all workers and a line for each. {proposal.support.value}"
+    if untold := untold_text(proposal):
+        yield f"- {untold}"
     for assumption in proposal.assumptions:
         yield f"- *{assumption.basis.value}*: {plain(assumption.what)}"
 
@@ -163,13 +167,36 @@ def cost_text(cost: float | None) -> str:
     return NOT_KNOWN if cost is None else f"{cost:,.2f}"
 
 
-def bracket_text(bracket: Bracket | None, percentile: str) -> str:
-    """``85.1–190 ms``, one figure where both models have the same."""
-    if bracket is None:
+def untold_text(proposal: Proposal) -> str | None:
+    """Why some response times are not told, and how to measure them; None where all are."""
+    untold = [sizing.carried for sizing in proposal.sizings if not is_told(sizing, proposal.demand)]
+    if not untold:
+        return None
+    if not any((each.like or each).observed for each in untold):
+        return (
+            "Response times are not told: a closed loop says nothing of waiting. Measure them, by harness capacity with"
+            ' an objective such as "p99 < 250ms".'
+        )
+    names = ", ".join(code(each.topology) for each in untold)
+    return (
+        f"Response times of {names} are not told: no rates around were offered, and no model comes near to what was"
+        " measured."
+    )
+
+
+def is_told(sizing: Sizing, demand: Demand) -> bool:
+    """Whether its response times are known, at the peak and after a loss."""
+    return sizing.expected_at_peak is not None and (not demand.lose or sizing.expected_after_loss is not None)
+
+
+def expected_text(expected: Expected | None, percentile: str) -> str:
+    """``85.1 ms`` where it was measured, ``≤ 85.1 ms`` below all that was, ``~85.1–190 ms`` by two models that hold."""
+    if expected is None:
         return NOT_KNOWN
-    low, high = (ms_text(getattr(lines, f"{percentile}_ms")) for lines in (bracket.one_line, bracket.lines_apart))
+    low, high = (ms_text(getattr(times, f"{percentile}_ms")) for times in (expected.least, expected.most))
     low_number, unit = low.split()
-    return high if low == high else f"{low_number if high.endswith(f' {unit}') else low}–{high}"
+    both = high if low == high else f"{low_number if high.endswith(f' {unit}') else low}–{high}"
+    return f"{SOURCE_MARKS[expected.source]}{both}"
 
 
 _COLUMNS: Final[dict[str, Callable[[Sizing], str]]] = {
@@ -178,6 +205,6 @@ _COLUMNS: Final[dict[str, Callable[[Sizing], str]]] = {
     "a host\ncarries": lambda sizing: capacity_text(sizing.capacity),
     "at\npeak": lambda sizing: used_text(sizing.at_peak),
     "after\nloss": lambda sizing: used_text(sizing.after_loss),
-    "p99 at\npeak": lambda sizing: bracket_text(sizing.bracket, "p99"),
-    "per\nhour": lambda sizing: cost_text(sizing.cost_per_h),
+    "p99 at\npeak": lambda sizing: expected_text(sizing.expected_at_peak, "p99"),
+    "p99 after\nloss": lambda sizing: expected_text(sizing.expected_after_loss, "p99"),
 }

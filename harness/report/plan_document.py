@@ -8,16 +8,28 @@ from pydantic import BaseModel
 from harness.planning.demand import Demand
 from harness.planning.proposal import Proposal
 from harness.planning.sizing import Sizing
-from harness.planning.waiting import ResponseTimes
+from harness.planning.waiting import Expected, ResponseTimes
 from harness.record import Run
 from harness.report.machine import FORMAT_VERSION, Figure
 from harness.stats.estimate import Estimate
 
 
+class PlannedTimes(BaseModel):
+    """Response times between two, and whether they were ``measured``, are ``modelled``, or ``at most`` so long."""
+
+    least: ResponseTimes
+    most: ResponseTimes
+    source: str
+
+    @classmethod
+    def of(cls, expected: Expected | None) -> Self | None:
+        """None where they are not known."""
+        return cls(least=expected.least, most=expected.most, source=expected.source.value) if expected else None
+
+
 class PlannedTopology(BaseModel):
-    """One topology on its hosts. ``used_*`` are parts of the lower end of ``capacity_per_s``, which is one host's,
-        ``one_line`` and ``lines_apart`` response times at the peak;
-    ``predicted_from`` is empty where it was measured."""
+    """One topology on its hosts. ``used_*`` are parts of the lower end of ``capacity_per_s``, which is one host's;
+    ``predicted_from`` is empty where it was measured, ``models_held`` are those that come near to what was measured."""
 
     topology: str
     workers_per_host: int
@@ -32,15 +44,16 @@ class PlannedTopology(BaseModel):
     memory_per_worker_bytes: Figure | None
     memory_per_host_bytes: float
     idle_cores_per_host: int
-    one_line: ResponseTimes | None
-    lines_apart: ResponseTimes | None
+    models_held: list[str]
+    expected_at_peak: PlannedTimes | None
+    expected_after_loss: PlannedTimes | None
     cost_per_h: float | None
     cost_per_month: float | None
 
     @classmethod
     def of(cls, sizing: Sizing) -> Self:
         """As it was sized."""
-        carried, bracket = sizing.carried, sizing.bracket
+        carried = sizing.carried
         return cls(
             topology=carried.topology,
             workers_per_host=carried.workers,
@@ -55,8 +68,9 @@ class PlannedTopology(BaseModel):
             memory_per_worker_bytes=Figure.of(_of_worker(carried.memory_bytes, carried.workers)),
             memory_per_host_bytes=sizing.memory_bytes,
             idle_cores_per_host=sizing.idle_cores,
-            one_line=bracket.one_line if bracket else None,
-            lines_apart=bracket.lines_apart if bracket else None,
+            models_held=[lines.value for lines in sizing.models],
+            expected_at_peak=PlannedTimes.of(sizing.expected_at_peak),
+            expected_after_loss=PlannedTimes.of(sizing.expected_after_loss),
             cost_per_h=sizing.cost_per_h,
             cost_per_month=sizing.cost_per_month,
         )
@@ -95,7 +109,6 @@ class PlanDocument(BaseModel):
     memory_per_host_bytes: float
     topologies: list[PlannedTopology]
     refused: list[RefusedTopology]
-    waiting: str
     assumptions: list[Assumed]
 
 
@@ -112,7 +125,6 @@ def render_plan_json(run: Run, proposal: Proposal, command: str) -> str:
         refused=[
             RefusedTopology(topology=each.topology, why=each.why, advice=each.advice) for each in proposal.refused
         ],
-        waiting=proposal.support.value,
         assumptions=[Assumed(what=each.what, basis=each.basis.value) for each in proposal.assumptions],
     )
     return document.model_dump_json(indent=2) + "\n"

@@ -50,14 +50,26 @@ class Crossing:
 
 def find_crossing(probes: Sequence[Share], allowed: float) -> Crossing:
     """Where the share of bad requests comes to ``allowed``, between 0 and 1, after at least one probe."""
-    rates = np.array([probe.rate_per_s for probe in probes])
-    requests = np.array([probe.requests + BESIDES for probe in probes])
-    bad = np.array([probe.bad + BESIDES * allowed for probe in probes])
+    rates, requests, bad = _counts(probes, allowed)
     levels = _Levels.of(rates, requests, bad)
     kept, broken = levels.highest_within(allowed), levels.lowest_beyond(allowed)
     if kept is None or broken is None:
         return Crossing(kept, broken, None)
     return Crossing(kept, broken, _estimate(rates, requests, bad, allowed))
+
+
+def share_at(probes: Sequence[Share], rate_per_s: float, allowed: float) -> float:
+    """Return the share of bad requests at a rate, by the line whose crossing is at ``allowed``; below the first level
+    and above the last, theirs."""
+    levels = _Levels.of(*_counts(probes, allowed))
+    return float(np.interp(rate_per_s, levels.middle, levels.shares**0.5) ** 2)
+
+
+def _counts(probes: Sequence[Share], allowed: float) -> tuple[Floats, Floats, Floats]:
+    """Rates, requests and bad ones, with those that each probe counts besides."""
+    rates = np.array([probe.rate_per_s for probe in probes])
+    requests = np.array([probe.requests + BESIDES for probe in probes])
+    return rates, requests, np.array([probe.bad + BESIDES * allowed for probe in probes])
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A queue in place of a server: what probes of it see follows a law that is known, and takes no time."""
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,13 @@ from tests.made_runs import BEGAN, load_result, offered, usage
 
 @dataclass
 class Queue:
-    """One line and exponential service of mean 1/``served_per_s``; arrivals at random, after a warm-up."""
+    """One line for all ``workers``, who together serve ``served_per_s``; service is exponential, or always the same;
+    arrivals are at random, after a warm-up."""
 
     served_per_s: float
     dice: np.random.Generator
+    workers: int = 1
+    is_constant: bool = False
     warmup_s: float = 5.0
     window_s: float = 30.0
 
@@ -53,6 +57,8 @@ class Queue:
         before, after = int(np.sum((came_s <= opens_s) & (went_s > opens_s))), int(np.sum(went_s > closes_s))
         latencies = LatencyHistogram()
         latencies.record(((went_s - came_s)[ended] * NS_PER_S).astype(np.int64))
+        service = LatencyHistogram()
+        service.record((self._services_s(1000) * NS_PER_S).astype(np.int64))
         due = int(np.sum(came_s > opens_s))
         return load_result(rate).model_copy(
             update={
@@ -64,16 +70,24 @@ class Queue:
                 "offered": offered(due).model_copy(update={"rate_per_s": due / self.window_s}),
                 "latency_ms": latencies.summary(),
                 "histogram": latencies.encode(),
+                "service_ms": service.summary(),
+                "service_histogram": service.encode(),
             }
         )
 
     def _times(self, rate: float) -> tuple[np.ndarray, np.ndarray]:
-        """When each request came and went, by Lindley's recursion (Proc. Camb. Phil. Soc. 48, 1952)."""
+        """When each request came and went, by Kiefer and Wolfowitz's recursion (Trans. Am. Math. Soc. 78, 1955)."""
         length_s = self.warmup_s + self.window_s
         came_s = np.sort(self.dice.uniform(0, length_s, self.dice.poisson(rate * length_s)))
-        served_s = np.cumsum(self.dice.exponential(1 / self.served_per_s, len(came_s)))
-        started = np.concatenate([[0.0], served_s[:-1]])
-        return came_s, served_s + np.maximum.accumulate(came_s - started)
+        went_s, free_s = np.empty(len(came_s)), [0.0] * self.workers
+        for index, (came, service) in enumerate(zip(came_s, self._services_s(len(came_s)), strict=True)):
+            went_s[index] = max(came, free_s[0]) + service
+            heapq.heapreplace(free_s, went_s[index])
+        return came_s, went_s
+
+    def _services_s(self, count: int) -> np.ndarray:
+        mean_s = self.workers / self.served_per_s
+        return np.full(count, mean_s) if self.is_constant else self.dice.exponential(mean_s, count)
 
 
 def records(trials: Sequence[PlannedTrial], queue: Queue) -> list[TrialRecord]:

@@ -124,7 +124,6 @@ def test_each_assumption_says_what_it_rests_on() -> None:
         assert part in given
     assert "one process of raw and leaves its other cores idle" in given
     assert "saturated, under a closed loop of 40 connections" in said(found, Basis.MEASURED)
-    assert "M/M/c" in said(found, Basis.MODELLED)
     defaults = propose(EVIDENCE, Demand(target_per_s=500))
     assert "has 8 cores and 16.0 GiB of memory, as the machine that was measured" in said(defaults, Basis.MEASURED)
     assert "the target itself" in said(defaults, Basis.GIVEN)

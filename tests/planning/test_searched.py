@@ -1,52 +1,28 @@
 """A search for the capacity as the basis of a plan."""
 
-import random
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
 
-from harness.analysis.capacity import Capacity
-from harness.capacity.searching import plan_round
-from harness.generator.placement import Placement
 from harness.planning.carried import evidence_of
 from harness.planning.demand import Demand
 from harness.planning.proposal import propose
 from harness.planning.refused import PlanningError
-from harness.record import Run, RunFolder, RunInfo, TrialRecord, read_run
-from harness.scenario import Objective
-from harness.stats.sequential import ONCE
-from tests.capacity.virtual import Queue, records
-from tests.made_runs import BEGAN, environment, scenario_of, topology
+from harness.record import Run
+from tests.capacity.virtual import Queue
+from tests.made_runs import topology
+from tests.planning.searches import searched_run
 
 SERVED_PER_S: Final = {"raw": 200.0, "cluster-2": 390.0}
 TOPOLOGIES: Final = [topology("raw", baseline=True), topology("cluster-2", workers=2)]
 
 
 def searched(results: Path, objective: str, rounds: int) -> Run:
-    """The run folder of a search for so many rounds, on queues that serve so much."""
-    dice, made, objectives = random.Random(1), list[TrialRecord](), [Objective.parse(objective)]
+    """Of one process and of two workers, each like one that is as fast."""
     queues = {name: Queue(rate, np.random.default_rng(1)) for name, rate in SERVED_PER_S.items()}
-    for block in range(1, rounds + 1):
-        found = [Capacity.of(each, made, objectives) for each in TOPOLOGIES]
-        for planned in plan_round(block, found, 0.05, dice):
-            made += records([planned], queues[planned.topology.name])
-    info = RunInfo(
-        seed=1,
-        started_at=BEGAN,
-        command="harness capacity x",
-        trials=[],
-        looks=ONCE.after,
-        placement=Placement(),
-        skipped=[],
-        objectives=objectives,
-    )
-    folder = RunFolder.create(results, info, scenario_of(TOPOLOGIES, 1), environment())
-    for record in made:
-        folder.append(record)
-    folder.end("out of time")
-    return read_run(folder.path)
+    return searched_run(results, TOPOLOGIES, queues, objective, rounds)
 
 
 def test_the_rate_that_keeps_the_objective_is_planned_with(tmp_path: Path) -> None:

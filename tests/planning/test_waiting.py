@@ -1,38 +1,159 @@
-"""Response times between two kinds of lines, and which of them the measurements support."""
+"""Response times of servers whose law is known: as measured, by a model that the probes bear out, or not told."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
+from math import exp, factorial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
+import numpy as np
 import pytest
+from scipy.optimize import brentq
 
-from harness.planning.carried import Carried, Observed
-from harness.planning.waiting import Support, bracket_of, service_of, support_of
+from harness.planning.carried import Carried, evidence_of
+from harness.planning.waiting import (
+    MOST_OFF,
+    Expected,
+    Lines,
+    Source,
+    expected_at,
+    measured_at,
+    modelled_at,
+    models_held,
+    service_of,
+)
 from harness.stats.queueing import Service, lines_apart, one_line
+from tests.capacity.virtual import Queue
+from tests.made_runs import topology
 from tests.planning.evidence import cluster, exactly
+from tests.planning.searches import searched_run
 
-FOUR = cluster(4, exactly(380), exactly(400))
-
-
-def seen(part: float, p99_ms: float) -> Observed:
-    """Under such a part of the saturation throughput."""
-    return Observed(400 * part, 10.0, p99_ms)
+FOUR: Final = cluster(4, exactly(380), exactly(400))
+PER_S: Final = 200.0  # served
 
 
-def between(share: float) -> Carried:
-    """A cluster whose p99 was so far on the way from one line to lines apart, as factors go."""
-    observed = []
-    for part in (0.6, 0.7, 0.8):
-        found = bracket_of(FOUR, 400 * part)
-        assert found is not None
-        observed.append(seen(part, found.one_line.p99_ms ** (1 - share) * found.lines_apart.p99_ms**share))
-    return replace(FOUR, observed=tuple(observed))
+@dataclass(frozen=True)
+class Law:
+    """A server, by Kendall's name."""
+
+    name: str
+    workers: int
+    is_constant: bool
+    objective: str
+
+    def p99_ms(self, rate_per_s: float) -> float:
+        """By its closed form, or that of Erlang for the waits of M/D/1 (Crommelin, 1932)."""
+        if not self.is_constant:
+            return 1000 * one_line(self.workers, rate_per_s, Service(self.workers / PER_S, 1.0)).response_s(0.99)
+        service_s = 1 / PER_S
+        wait_s = brentq(lambda time_s: _waited(rate_per_s, service_s, time_s) - 0.99, 0.0, 30 * service_s)
+        return 1000 * (float(wait_s) + service_s)
 
 
-def test_the_bracket_is_that_of_the_two_queues() -> None:
-    found, service = bracket_of(FOUR, 300), Service(0.01, 1.0)
-    assert found is not None
-    assert found.one_line.p99_ms == pytest.approx(1000 * one_line(4, 300, service).response_s(0.99))
-    assert found.lines_apart.p99_ms == pytest.approx(1000 * lines_apart(4, 300, service).response_s(0.99))
-    assert found.one_line.p50_ms < found.one_line.p99_ms < found.lines_apart.p99_ms
+def _waited(rate_per_s: float, service_s: float, time_s: float) -> float:
+    """The part of the requests that wait no longer than this for M/D/1."""
+    lags = [(each, rate_per_s * (time_s - each * service_s)) for each in range(int(time_s / service_s) + 1)]
+    return (1 - rate_per_s * service_s) * sum((-lag) ** each / factorial(each) * exp(lag) for each, lag in lags)
+
+
+LAWS: Final = (
+    Law("M/M/1", 1, False, "p99 < 115ms"),
+    Law("M/D/1", 1, True, "p99 < 60ms"),
+    Law("M/M/4", 4, False, "p99 < 150ms"),
+)
+
+
+@cache
+def searched(law: Law, seed: int = 1) -> Carried:
+    """What a search found of it."""
+    workers = law.workers if law.workers > 1 else None
+    server = topology(f"server-{law.workers}", workers, baseline=True)
+    queue = Queue(PER_S, np.random.default_rng(seed), law.workers, law.is_constant)
+    with TemporaryDirectory() as folder:
+        (carried,) = evidence_of(searched_run(Path(folder), [server], {server.name: queue}, law.objective, 6)).carried
+    return carried
+
+
+def at(law: Law, part: float) -> tuple[Expected | None, float]:
+    """What is expected at such a part of its capacity, and the rate."""
+    carried = searched(law)
+    assert carried.rate
+    rate_per_s = part * carried.rate.value
+    return expected_at(carried, models_held(carried), rate_per_s), rate_per_s
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.7, 0.9])
+def test_p99_is_within_a_quarter_of_what_it_is_or_not_told(law: Law, part: float) -> None:
+    expected, rate_per_s = at(law, part)
+    truth_ms = law.p99_ms(rate_per_s)
+    assert expected
+    if expected.source is Source.AT_MOST:
+        assert truth_ms < expected.most.p99_ms
+        return
+    for times in (expected.least, expected.most):
+        assert truth_ms / MOST_OFF < times.p99_ms < truth_ms * MOST_OFF
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_between_the_rates_that_were_offered_it_is_measured(law: Law) -> None:
+    for part, source in ((0.9, Source.MEASURED), (0.3, Source.MODELLED)):
+        expected, _ = at(law, part)
+        assert expected
+        assert expected.source is source or (source is Source.MODELLED and expected.source is Source.AT_MOST)
+
+
+def test_at_its_capacity_p99_is_what_the_objective_says() -> None:
+    expected, _ = at(LAWS[0], 1.0)
+    assert expected
+    assert expected.least.p99_ms == pytest.approx(115, rel=0.01)
+
+
+def test_the_lines_that_there_are_not_are_contradicted() -> None:
+    assert models_held(searched(LAWS[2])) == (Lines.TOGETHER,)
+
+
+def test_a_model_of_other_service_is_not_told_and_what_was_measured_is_the_most() -> None:
+    """Exponential service, where it takes always the same."""
+    carried = replace(searched(LAWS[1]), service=None)
+    assert models_held(carried) == ()
+    lowest = carried.observed[0].rate_per_s
+    expected = expected_at(carried, (), lowest / 2)
+    assert expected
+    assert expected.source is Source.AT_MOST
+    assert expected.most == measured_at(carried.observed, lowest)
+
+
+def test_nothing_is_told_beyond_the_highest_rate_that_was_offered() -> None:
+    carried = searched(LAWS[0])
+    highest = carried.observed[-1].rate_per_s
+    assert measured_at(carried.observed, highest * 1.01) is None
+    assert expected_at(carried, tuple(Lines), highest * 1.01) is None
+
+
+def test_a_closed_loop_says_nothing_of_waiting() -> None:
+    assert models_held(FOUR) == ()
+    assert expected_at(FOUR, (), 100) is None
+
+
+def test_what_is_foretold_has_the_models_of_the_one_that_it_is_foretold_from() -> None:
+    carried = searched(LAWS[2])
+    assert carried.saturation
+    more = replace(carried, workers=8, saturation=carried.saturation.times(2), observed=(), like=carried)
+    assert models_held(more) == (Lines.TOGETHER,)
+    expected = expected_at(more, models_held(more), PER_S)
+    assert expected
+    assert expected.source is Source.MODELLED
+
+
+def test_the_models_are_those_of_the_two_queues() -> None:
+    service = Service(0.01, 1.0)
+    together, apart = (modelled_at(FOUR, lines, 300) for lines in Lines)
+    assert together
+    assert apart
+    assert together.p99_ms == pytest.approx(1000 * one_line(4, 300, service).response_s(0.99))
+    assert apart.p99_ms == pytest.approx(1000 * lines_apart(4, 300, service).response_s(0.99))
 
 
 def test_workers_are_saturated_where_they_were_seen_to_be() -> None:
@@ -43,30 +164,6 @@ def test_workers_are_saturated_where_they_were_seen_to_be() -> None:
     assert service_of(replace(FOUR, saturation=None)) is None
 
 
-def test_beyond_saturation_there_is_no_answer() -> None:
-    assert bracket_of(FOUR, 400) is None
-    assert bracket_of(replace(FOUR, saturation=None), 1) is None
-
-
-@pytest.mark.parametrize(
-    ("share", "support"),
-    [
-        (0.0, Support.ONE_LINE),
-        (1.0, Support.LINES_APART),
-        (0.5, Support.BETWEEN),
-        (-1.0, Support.NEITHER),
-        (2.0, Support.NEITHER),
-    ],
-)
-def test_the_lines_that_made_the_figures_are_found_again(share: float, support: Support) -> None:
-    assert support_of([between(share)]) is support
-
-
-def test_a_closed_loop_says_nothing_of_waiting() -> None:
-    assert support_of([FOUR]) is Support.NOT_MEASURED
-
-
-def test_one_worker_and_little_load_do_not_tell() -> None:
-    single = replace(cluster(1, exactly(90), exactly(100)), observed=(Observed(80, 10.0, 200.0),))
-    idle = replace(FOUR, observed=(seen(0.3, 30.0),))
-    assert support_of([single, idle]) is Support.TOO_FEW
+def test_beyond_saturation_no_model_has_an_answer() -> None:
+    assert modelled_at(FOUR, Lines.TOGETHER, 400) is None
+    assert modelled_at(replace(FOUR, saturation=None), Lines.TOGETHER, 1) is None
