@@ -63,18 +63,18 @@ def test_the_plan_begins_with_the_answer_and_is_written_into_the_folder(tmp_path
     ]
     text = joined(said(run, *asked))
     assert text.startswith(
-        "Take 6 hosts with cluster-4, 4 workers on each, for 8,000/s. At the peak of 12,000/s they use"
+        "Take 7 hosts (6 + 1) with cluster-4, 4 workers on each, for 8,000/s. At the peak of 12,000/s they use"
     )
-    assert "with one lost. That costs 3.00 per hour, 2,190.00 per month. The others need more: cluster-3 7" in text
+    assert "with one lost. That costs 3.50 per hour, 2,555.00 per month. The others need more: cluster-3 8" in text
     assert "not told: a closed loop says nothing of waiting" in text
     written = (run.path / "plan.md").read_text()
-    assert written.startswith("# made: what do 8,000/s need?\n\n**Take 6 hosts with `cluster-4`**")
+    assert written.startswith("# made: what do 8,000/s need?\n\n**Take 7 hosts (6 + 1) with `cluster-4`**")
     for heading in ("## What this rests on", "## How to repeat it"):
         assert heading in written
     document = json.loads((run.path / "plan.json").read_text())
     best = document["topologies"][0]
-    assert (best["topology"], best["hosts"], best["workers_per_host"]) == ("cluster-4", 6, 4)
-    assert best["used_after_loss"] == pytest.approx(12_000 / (5 * best["capacity_per_s"]["low"]))
+    assert (best["topology"], best["hosts"], best["workers_per_host"]) == ("cluster-4", 7, 4)
+    assert best["used_after_loss"] == pytest.approx(12_000 / (6 * best["capacity_per_s"]["low"]))
     assert document["demand"]["peak_factor"] == 1.5
     assert {each["basis"] for each in document["assumptions"]} == {"measured", "given"}
 
@@ -106,7 +106,7 @@ def test_a_target_within_one_worker_needs_no_cluster(tmp_path: Path) -> None:
     text = joined(said(measured(tmp_path), "--target", "450/s", "--lose", "1"))
     assert re.match(
         r"One worker of raw carries it: 450/s of [\d,]+/s \([\d,–]+\)\. A cluster is not needed for the rate\."
-        r" Take 2 hosts, so that one may be lost\.",
+        r" Take 2 hosts \(1 \+ 1\), so that one may be lost\.",
         text,
     )
     assert "so that" not in joined(said(measured(tmp_path), "--target", "450/s")).split("•")[0]

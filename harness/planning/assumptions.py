@@ -79,7 +79,9 @@ def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumptio
     )
     if demand.lose:
         hosts = "one host" if demand.lose == 1 else f"{demand.lose} hosts"
-        yield Assumption(f"With {hosts} lost, the others still carry the peak, without that headroom.", Basis.GIVEN)
+        yield Assumption(
+            f"With {hosts} lost, the others carry the peak with that headroom (N + {demand.lose}).", Basis.GIVEN
+        )
     is_given = demand.cores_per_host is not None or demand.memory_per_host_bytes is not None
     yield Assumption(
         f"A host has {host.cores} core{'s' if host.cores > 1 else ''} and {size_text(host.memory_bytes)} of memory"

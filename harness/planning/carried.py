@@ -68,6 +68,11 @@ class Carried:
     like: "Carried | None" = None
     floor: str | None = None
 
+    @property
+    def is_saturation(self) -> bool:
+        """Whether it is no objective that bounds the rate, but the throughput when saturated."""
+        return self.rate is not None and self.rate == self.saturation
+
 
 @dataclass(frozen=True)
 class Evidence:

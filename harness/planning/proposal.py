@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from harness.analysis.scaling import FamilyScaling
 from harness.planning.assumptions import Assumption, assumptions_of
@@ -11,6 +12,12 @@ from harness.planning.predicted import predicted
 from harness.planning.refused import BeyondDataError, PlanningError, Refused
 from harness.planning.sizing import Host, Sizing, competes, memory_bytes, sizing_of
 from harness.units import size_text
+
+LEAST_FREE: Final = 0.05  # of the throughput at saturation: with less, lines are twenty times as long as a service
+SATURATED: Final = (
+    'Measure what keeps an objective, by harness capacity with --slo "p99 < 250ms" or what you promise, or leave'
+    f" {LEAST_FREE:.0%} headroom or more."
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,10 @@ def _judged(carried: Carried, evidence: Evidence, demand: Demand, host: Host) ->
     if carried.rate.low is None:
         why = "A single trial has no interval, whose lower end would be planned with."
         return Refused(carried.topology, why, f"Measure more rounds: {evidence.command}")
+    if carried.is_saturation and demand.headroom < LEAST_FREE:
+        used = f"{1 - demand.headroom:.0%} of its saturation throughput"
+        why = f"With {used} in use, nothing bounds how long requests wait."
+        return Refused(carried.topology, why, SATURATED)
     if competes(carried, host):
         workers = f"{carried.workers} worker{'' if carried.workers == 1 else 's'}"
         why = f"Its {workers} would keep {carried.demanded_cores:.1f} cores busy, and compete for {host.cores}."

@@ -62,11 +62,8 @@ class Sizing:
 
 
 def hosts_needed(peak_per_s: float, careful_per_s: float, headroom: float, lose: int) -> int:
-    """The fewest that keep the headroom at the peak while all are there, and carry it when ``lose`` of them are not."""
-    return max(
-        _at_least(peak_per_s / (careful_per_s * (1 - headroom))),
-        _at_least(peak_per_s / careful_per_s) + lose,
-    )
+    """The fewest that keep the headroom at the peak, and as many besides as may be lost: N + k."""
+    return _at_least(peak_per_s / (careful_per_s * (1 - headroom))) + lose
 
 
 def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:

@@ -102,12 +102,12 @@ def _one_worker(proposal: Proposal) -> str:
         f"**One worker of {code(best.carried.topology)} carries it**: {peak}/s of {capacity}."
         " A cluster is not needed for the rate."
     )
-    return f"{enough} Take {best.hosts} hosts, so that {_lost(lose)} may be lost." if lose else enough
+    return f"{enough} Take {_hosts(best.hosts, lose)}, so that {_lost(lose)} may be lost." if lose else enough
 
 
 def _so_many_hosts(proposal: Proposal) -> str:
     best, demand = proposal.best, proposal.demand
-    hosts, use, carry = f"{best.hosts:,} hosts", "they use", "they carry"
+    hosts, use, carry = _hosts(best.hosts, demand.lose), "they use", "they carry"
     if best.hosts == 1:
         hosts, use, carry = "one host", "it uses", "it carries"
     place = "it" if best.hosts == 1 else "each"
@@ -146,6 +146,11 @@ def _why(proposal: Proposal) -> Iterator[str]:
 def lost_text(proposal: Proposal) -> str:
     """The title of what is used after a loss."""
     return f"with {_lost(proposal.demand.lose)} lost"
+
+
+def _hosts(hosts: int, lose: int) -> str:
+    """``4 hosts (3 + 1)``."""
+    return f"{hosts:,} hosts ({hosts - lose:,} + {lose})" if lose else f"{hosts:,} hosts"
 
 
 def _lost(hosts: int) -> str:

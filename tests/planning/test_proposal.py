@@ -97,6 +97,13 @@ def test_a_single_round_is_no_plan() -> None:
         propose(bare, Demand(target_per_s=10))
 
 
+def test_saturation_is_no_plan() -> None:
+    with pytest.raises(PlanningError, match=r"nothing bounds how long.*harness capacity with --slo"):
+        propose(EVIDENCE, Demand(target_per_s=100, headroom=0.0))
+    kept = replace(EVIDENCE, carried=(cluster(2, exactly(150), exactly(190)),), families=())
+    assert propose(kept, Demand(target_per_s=100, headroom=0.0, workers=(2,))).best.hosts == 1
+
+
 def test_an_objective_that_nothing_keeps_is_told_once() -> None:
     none = replace(EVIDENCE, carried=tuple(cluster(n, None, exactly(usl(n))) for n in (1, 2)), families=())
     with pytest.raises(PlanningError, match=r"^no topology keeps p99 < 250ms at any rate that was offered: more hosts"):
