@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
@@ -12,10 +13,17 @@ MOST_MORE_DECIMALS: Final = 3
 _DURATION_PART: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>us|ms|s|m|h)", re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 _PERCENT: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)
-_RATE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/s)?", re.ASCII)
-_PRICE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/h)?", re.ASCII)
+_RATE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:/(?P<unit>s|min|h))?", re.ASCII)
+_CURRENCY: Final = r"[A-Z]{3}|[$€£¥]"
+_PRICE: Final = re.compile(
+    rf"(?P<before>{_CURRENCY})?\s*(?P<number>\d{{1,9}}(?:\.\d{{1,9}})?)\s*(?P<after>{_CURRENCY})?\s*(?:/(?P<unit>h|month))?",
+    re.ASCII,
+)
 _SIZE: Final = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?P<unit>[kMG]i?B)", re.ASCII)
 _BYTES_PER: Final = {"kB": 1e3, "kiB": 2.0**10, "MB": 1e6, "MiB": 2.0**20, "GB": 1e9, "GiB": 2.0**30}
+HOURS_PER_MONTH: Final = 730
+_SECONDS_PER_RATE: Final = {None: 1, "s": 1, "min": 60, "h": 3600}
+_HOURS_PER_PRICE: Final = {None: 1, "h": 1, "month": HOURS_PER_MONTH}
 _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -58,14 +66,14 @@ def parse_percent(text: str) -> float:
 
 
 def parse_rate_per_s(text: str) -> float:
-    """Requests per second meant by ``text``: 800 by ``800/s`` or ``800``.
+    """Requests per second meant by ``text``: 800 by ``800/s``, ``48000/min`` or ``800``.
 
     Raises ValueError, with what was expected, when the text is no rate.
     """
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"expected a rate such as '800/s', got {text!r:.60}")
-    return float(match["number"])
+        raise ValueError(f"expected a rate such as '800/s' (s, min, h), got {text!r:.60}")
+    return float(match["number"]) / _SECONDS_PER_RATE[match["unit"]]
 
 
 def parse_size_bytes(text: str) -> float:
@@ -79,15 +87,23 @@ def parse_size_bytes(text: str) -> float:
     return float(match["number"]) * _BYTES_PER[match["unit"]]
 
 
-def parse_price_per_h(text: str) -> float:
-    """What an hour costs by ``text``, in whatever unit: 0.34 by ``0.34/h`` or ``0.34``.
+@dataclass(frozen=True)
+class Price:
+    """Of an hour; ``currency`` is None where none was named."""
+
+    per_h: float
+    currency: str | None
+
+
+def parse_price(text: str) -> Price:
+    """What an hour costs by ``text``: 0.34 EUR by ``0.34 EUR/h``, ``EUR 0.34`` or ``248.2 EUR/month``.
 
     Raises ValueError, with what was expected, when the text is no price.
     """
     match = _PRICE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"expected a price such as '0.34/h', got {text!r:.60}")
-    return float(match["number"])
+    if match is None or (match["before"] and match["after"]):
+        raise ValueError(f"expected a price such as '0.34/h' or '250 EUR/month', got {text!r:.60}")
+    return Price(float(match["number"]) / _HOURS_PER_PRICE[match["unit"]], match["before"] or match["after"])
 
 
 def ms_text(milliseconds: float) -> str:
@@ -102,6 +118,12 @@ def rate_text(rate_per_s: float) -> str:
     """Requests per second: whole and grouped from 100 up, with decimals below."""
     decimals = 0 if rate_per_s >= 100 else 1 if rate_per_s >= 10 else 2
     return f"{rate_per_s:,.{decimals}f}"
+
+
+def rate_per_text(rate_per_s: float) -> str:
+    """Return ``800`` as ``800/s``, ``0.5`` as ``30.0/min``, ``0.01`` as ``36.0/h``."""
+    unit = next((unit for unit in ("s", "min") if rate_per_s * _SECONDS_PER_RATE[unit] >= 1), "h")
+    return f"{rate_text(rate_per_s * _SECONDS_PER_RATE[unit])}/{unit}"
 
 
 def size_text(size_bytes: float) -> str:

@@ -84,6 +84,14 @@ def test_a_single_host_is_one(tmp_path: Path) -> None:
     assert text.startswith("Take one host with cluster-4, 4 workers on it, for 2,000/s. At the peak of 2,000/s it uses")
 
 
+def test_costs_are_in_the_currency_and_instances_are_told(tmp_path: Path) -> None:
+    asked = ["--target", "480000/min", "--host-cost", "365 EUR/month", "--workers", "2", "--instances-per-host", "2"]
+    text = joined(said(measured(tmp_path), *asked))
+    assert text.startswith("Take 4 hosts with cluster-2, 2 instances of 2 workers on each, for 8,000/s.")
+    assert "That costs 2.00 EUR per hour, 1,460.00 EUR per month." in text
+    assert "2 × 2" in text
+
+
 def test_each_form_is_printed_alone(tmp_path: Path) -> None:
     run = measured(tmp_path)
     runner = CliRunner()

@@ -5,12 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.units import (
+    Price,
     decimals_apart,
     duration_text,
     ms_text,
     parse_duration_s,
     parse_percent,
-    parse_price_per_h,
+    parse_price,
+    parse_rate_per_s,
+    rate_per_text,
     rate_text,
     size_text,
     wrk_binary,
@@ -60,15 +63,40 @@ def test_what_is_no_percentage_is_refused_with_what_was_expected(text: str) -> N
         parse_percent(text)
 
 
-@pytest.mark.parametrize(("text", "price"), [("0.34/h", 0.34), ("0.34", 0.34), (" 12 /h ", 12)])
+@pytest.mark.parametrize(("text", "price"), [("0.34/h", 0.34), ("0.34", 0.34), (" 12 /h ", 12), ("730/month", 1)])
 def test_prices_are_read(text: str, price: float) -> None:
-    assert parse_price_per_h(text) == pytest.approx(price)
+    assert parse_price(text) == Price(price, None)
 
 
-@pytest.mark.parametrize("text", ["", "/h", "-1/h", "1e3/h", "0.34/s", "$0.34/h", "nan"])
+@pytest.mark.parametrize(
+    ("text", "currency"), [("0.34 EUR/h", "EUR"), ("EUR 0.34", "EUR"), ("$0.34/h", "$"), ("248.2€/month", "€")]
+)
+def test_prices_have_a_currency(text: str, currency: str) -> None:
+    assert parse_price(text) == Price(0.34, currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate_per_s"), [("800", 800), ("800/s", 800), ("48000/min", 800), ("36 /h", 0.01), (" 0.5/s ", 0.5)]
+)
+def test_rates_are_read(text: str, rate_per_s: float) -> None:
+    assert parse_rate_per_s(text) == pytest.approx(rate_per_s)
+
+
+@pytest.mark.parametrize(("rate_per_s", "text"), [(800, "800/s"), (1, "1.00/s"), (0.5, "30.0/min"), (0.01, "36.0/h")])
+def test_rates_below_one_are_told_of_longer_times(rate_per_s: float, text: str) -> None:
+    assert rate_per_text(rate_per_s) == text
+
+
+@pytest.mark.parametrize("text", ["", "/s", "-1/s", "1e3/s", "8/m", "8/day", "8 min", "٣/s", "nan"])
+def test_what_is_no_rate_is_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a rate such as"):
+        parse_rate_per_s(text)
+
+
+@pytest.mark.parametrize("text", ["", "/h", "-1/h", "1e3/h", "0.34/s", "$0.34€/h", "EU 3", "eur 3", "nan"])
 def test_what_is_no_price_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="expected a price such as"):
-        parse_price_per_h(text)
+        parse_price(text)
 
 
 @given(st.integers(min_value=0, max_value=10**6))

@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -15,13 +15,15 @@ from harness.cli.usage import UsageError, usage_errors
 from harness.planning.demand import Demand
 from harness.problems import expected
 from harness.record import read_run
-from harness.units import parse_percent, parse_price_per_h, parse_rate_per_s, parse_size_bytes
+from harness.units import Price, parse_percent, parse_price, parse_rate_per_s, parse_size_bytes
+
+Parsed = TypeVar("Parsed")
 
 
-def _option(parse: Callable[[str], float]) -> Callable[[str], float]:
+def _option(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
     """The parser of an option, which says what was expected."""
 
-    def parsed(text: str) -> float:
+    def parsed(text: str) -> Parsed:
         try:
             return parse(text)
         except ValueError as error:
@@ -50,6 +52,9 @@ def plan_command(
     workers: Annotated[
         str | None, typer.Option(metavar="N,N", show_default="as measured; one a core", help="Workers on a host.")
     ] = None,
+    instances_per_host: Annotated[
+        int | None, typer.Option(metavar="2", show_default="1", help="Such servers that a host runs beside each other.")
+    ] = None,
     cores_per_host: Annotated[
         int | None, typer.Option(metavar="8", show_default="as the measured machine", help="Cores of a host.")
     ] = None,
@@ -63,7 +68,7 @@ def plan_command(
         ),
     ] = None,
     host_cost: Annotated[
-        float | None, typer.Option(parser=_option(parse_price_per_h), metavar="0.34/h", help="What a host costs.")
+        Price | None, typer.Option(parser=_option(parse_price), metavar="0.34€/h", help="What a host costs (h, month).")
     ] = None,
     form: Annotated[Literal["text", "markdown", "json"], typer.Option("--format", help="What is printed.")] = "text",
 ) -> None:
@@ -78,9 +83,11 @@ def plan_command(
         "headroom": headroom,
         "lose": lose,
         "workers": None if workers is None else tuple(part.strip() for part in workers.split(",")),
+        "instances_per_host": instances_per_host,
         "cores_per_host": cores_per_host,
         "memory_per_host_bytes": memory_per_host,
-        "host_cost_per_h": host_cost,
+        "host_cost_per_h": host_cost.per_h if host_cost else None,
+        "currency": host_cost.currency if host_cost else None,
     }
     console = Console(stderr=form != "text")
     command = shlex.join(["harness", *sys.argv[1:]])

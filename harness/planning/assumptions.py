@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from harness.planning.carried import Carried, Evidence
 from harness.planning.demand import Demand
-from harness.planning.sizing import HOURS_PER_MONTH, Host, Sizing
+from harness.planning.sizing import Host, Sizing
 from harness.planning.waiting import BUSIEST, MOST_OFF, Expected, Source
-from harness.units import rate_text, size_text
+from harness.units import HOURS_PER_MONTH, rate_per_text, size_text
 
 
 class Basis(enum.Enum):
@@ -71,7 +71,7 @@ def _prediction(carried: Carried) -> Assumption:
 
 def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumption]:
     times = "the target itself" if demand.peak_factor == 1 else f"{demand.peak_factor:g} times the target"
-    yield Assumption(f"The peak is {rate_text(demand.peak_per_s)}/s, {times}.", Basis.GIVEN)
+    yield Assumption(f"The peak is {rate_per_text(demand.peak_per_s)}, {times}.", Basis.GIVEN)
     yield Assumption(
         "Capacity is counted at the lower end of its interval, of which"
         f" {demand.headroom * 100:.0f} % stay free at the peak.",
@@ -98,9 +98,8 @@ def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumptio
         Basis.MEASURED,
     )
     if demand.host_cost_per_h is not None:
-        yield Assumption(
-            f"A host costs {demand.host_cost_per_h:g} per hour; a month has {HOURS_PER_MONTH} hours.", Basis.GIVEN
-        )
+        cost = f"{demand.host_cost_per_h:g}{f' {demand.currency}' if demand.currency else ''}"
+        yield Assumption(f"A host costs {cost} per hour; a month has {HOURS_PER_MONTH} hours.", Basis.GIVEN)
 
 
 def _quota(evidence: Evidence) -> str:
@@ -142,10 +141,17 @@ def _around(sizings: Sequence[Sizing]) -> Iterator[Assumption]:
     yield Assumption(
         "Hosts share nothing that is a limit, such as a database: twice as many carry twice as much.", Basis.GIVEN
     )
+    if (instances := sizings[0].instances) > 1:
+        yield Assumption(
+            f"Each of the {instances} instances on a host carries what one did alone: how they do beside each other was"
+            " not measured.",
+            Basis.GIVEN,
+        )
     yield Assumption("Users ask for what was asked for in the measurement.", Basis.GIVEN)
-    if single := [sizing.carried.topology for sizing in sizings if not sizing.carried.is_cluster and sizing.idle_cores]:
+    alone = [each for each in sizings if each.instances == 1 and each.idle_cores and not each.carried.is_cluster]
+    if single := [each.carried.topology for each in alone]:
         yield Assumption(
             f"A host runs one process of {', '.join(single)} and leaves its other cores idle. Several of them behind a"
-            " proxy on each host were not measured.",
+            " proxy on each host were not measured; --instances-per-host plans with them.",
             Basis.GIVEN,
         )

@@ -38,7 +38,8 @@ class Proposal:
     @property
     def is_one_worker_enough(self) -> bool:
         """Whether one worker on a single host carries the peak, so that further hosts are for redundancy alone."""
-        return self.best.carried.workers == 1 and self.best.hosts - self.demand.lose <= 1
+        workers = self.best.instances * self.best.carried.workers
+        return workers == 1 and self.best.hosts - self.demand.lose <= 1
 
 
 def propose(evidence: Evidence, demand: Demand) -> Proposal:
@@ -66,7 +67,9 @@ def _candidates(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Carr
     families = {each.family: each for each in evidence.families}
     for name in dict.fromkeys(each.family for each in evidence.carried if each.is_cluster):
         members = [each for each in evidence.carried if each.family == name]
-        wanted = set(demand.workers or (host.cores,)) - {member.workers for member in members}
+        wanted = set(demand.workers or (max(1, host.cores // demand.instances_per_host),)) - {
+            member.workers for member in members
+        }
         for workers in sorted(wanted):
             yield _predicted(families.get(name), members, workers, evidence.command)
 
@@ -94,11 +97,13 @@ def _judged(carried: Carried, evidence: Evidence, demand: Demand, host: Host) ->
         used = f"{1 - demand.headroom:.0%} of its saturation throughput"
         why = f"With {used} in use, nothing bounds how long requests wait."
         return Refused(carried.topology, why, SATURATED)
-    if competes(carried, host):
-        workers = f"{carried.workers} worker{'' if carried.workers == 1 else 's'}"
-        why = f"Its {workers} would keep {carried.demanded_cores:.1f} cores busy, and compete for {host.cores}."
+    instances = demand.instances_per_host
+    if competes(carried, instances, host):
+        total, busy = instances * carried.workers, instances * carried.demanded_cores
+        workers = f"{total} worker{'' if total == 1 else 's'}"
+        why = f"Its {workers} would keep {busy:.1f} cores busy, and compete for {host.cores}."
         return Refused(carried.topology, why, "Plan with hosts that have a core for each worker.")
-    if (needed := memory_bytes(carried)) > host.memory_bytes:
+    if (needed := memory_bytes(carried, instances)) > host.memory_bytes:
         why = f"Its processes need {size_text(needed)} of memory, and a host has {size_text(host.memory_bytes)}."
         return Refused(carried.topology, why, "Take hosts with more memory, or fewer workers.")
     sizing = sizing_of(carried, demand, host)

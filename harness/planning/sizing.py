@@ -10,8 +10,8 @@ from harness.planning.carried import Carried
 from harness.planning.demand import Demand
 from harness.planning.waiting import Expected, Lines, expected_at, models_held
 from harness.stats.estimate import Estimate
+from harness.units import HOURS_PER_MONTH
 
-HOURS_PER_MONTH: Final = 730
 MOST_SHARED: Final = (
     0.5  # of a host's cores, by more workers than these: one in three then finds neither of two free (M/M/2)
 )
@@ -35,13 +35,14 @@ class Host:
 
 @dataclass(frozen=True)
 class Sizing:
-    """One topology, on so many hosts. ``capacity`` is a host's, of which the lower end of the interval, ``careful``, is
-    planned with: ``at_target``, ``at_peak`` and ``after_loss`` are the parts of it that are used, the last with as many
-    hosts lost as may be (None when none may); response times are those ``expected_at_peak`` and
-    ``expected_after_loss``, ``models`` those that hold. Costs are in the unit
-    that a host's was given in."""
+    """One topology, on so many hosts, ``instances`` of it on each. ``capacity`` is a host's, of which the lower end of
+    the interval, ``careful``, is planned with: ``at_target``, ``at_peak`` and ``after_loss`` are the parts of it that
+    are used, the last with as many hosts lost as may be (None when none may). Response times are those
+    ``expected_at_peak`` and ``expected_after_loss``, ``models`` those that hold. Costs are in the unit that a host's
+    was given in."""
 
     carried: Carried
+    instances: int
     capacity: Estimate
     careful_per_s: float
     hosts: int
@@ -70,36 +71,38 @@ def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
     """None where there is no interval, or nothing that may be carried."""
     if carried.rate is None or not carried.rate.low:
         return None
-    peak_per_s, careful_per_s = demand.peak_per_s, carried.rate.low
+    instances = demand.instances_per_host
+    peak_per_s, careful_per_s = demand.peak_per_s, instances * carried.rate.low
     hosts = hosts_needed(peak_per_s, careful_per_s, demand.headroom, demand.lose)
     left, models = hosts - demand.lose, models_held(carried)
     return Sizing(
         carried=carried,
-        capacity=carried.rate,
+        instances=instances,
+        capacity=carried.rate.times(instances),
         careful_per_s=careful_per_s,
         hosts=hosts,
         at_target=demand.target_per_s / (hosts * careful_per_s),
         at_peak=peak_per_s / (hosts * careful_per_s),
         after_loss=peak_per_s / (left * careful_per_s) if demand.lose else None,
-        memory_bytes=memory_bytes(carried),
-        idle_cores=max(0, host.cores - carried.workers),
+        memory_bytes=memory_bytes(carried, instances),
+        idle_cores=max(0, host.cores - instances * carried.workers),
         cost_per_h=None if demand.host_cost_per_h is None else hosts * demand.host_cost_per_h,
         models=models,
-        expected_at_peak=expected_at(carried, models, peak_per_s / hosts),
-        expected_after_loss=expected_at(carried, models, peak_per_s / left) if demand.lose else None,
+        expected_at_peak=expected_at(carried, models, peak_per_s / (hosts * instances)),
+        expected_after_loss=expected_at(carried, models, peak_per_s / (left * instances)) if demand.lose else None,
     )
 
 
-def competes(carried: Carried, host: Host) -> bool:
-    """Whether it would get less CPU on such hosts than where it was measured: it wants more cores than there are, or
-    more workers than these would often wait for each other, though on the average there is a core for each."""
-    most = MOST_DEMANDED if carried.workers <= host.cores else MOST_SHARED
-    return carried.demanded_cores > most * host.cores
+def competes(carried: Carried, instances: int, host: Host) -> bool:
+    """Whether they would get less CPU on such hosts than where it was measured: they want more cores than there are,
+    or more workers than these would often wait for each other, though on the average there is a core for each."""
+    most = MOST_DEMANDED if instances * carried.workers <= host.cores else MOST_SHARED
+    return instances * carried.demanded_cores > most * host.cores
 
 
-def memory_bytes(carried: Carried) -> float:
+def memory_bytes(carried: Carried, instances: int) -> float:
     """Of all the server's processes on a host, by the upper end of the interval where there is one."""
-    return carried.memory_bytes.high or carried.memory_bytes.value
+    return instances * (carried.memory_bytes.high or carried.memory_bytes.value)
 
 
 def _at_least(hosts: float) -> int:

@@ -19,7 +19,7 @@ from harness.report.markup import code, plain
 from harness.report.plan_document import render_plan_json
 from harness.report.write import write_together
 from harness.stats.estimate import Estimate
-from harness.units import ms_text, rate_text
+from harness.units import ms_text, rate_per_text
 
 NOT_KNOWN: Final = "–"
 SOURCE_MARKS: Final = {Source.MEASURED: "", Source.AT_MOST: "≤ ", Source.MODELLED: "~"}
@@ -41,7 +41,12 @@ def write_plan(run: Run, proposal: Proposal, command: str) -> None:
 
 def render_plan_markdown(run: Run, proposal: Proposal, command: str) -> str:
     """GitHub's Markdown; ``command`` makes it again."""
-    filters: dict[str, Callable[..., str]] = {"capacity": capacity_text, "used": used_text, "cost": cost_text}
+    filters: dict[str, Callable[..., str]] = {
+        "capacity": capacity_text,
+        "used": used_text,
+        "cost": cost_text,
+        "workers": workers_text,
+    }
     return (
         templates(filters)
         .get_template("plan.md.j2")
@@ -82,14 +87,14 @@ def _notes(proposal: Proposal) -> Iterator[str]:
 
 def question(proposal: Proposal) -> str:
     """What was asked."""
-    return f"what do {rate_text(proposal.demand.target_per_s)}/s need?"
+    return f"what do {rate_per_text(proposal.demand.target_per_s)} need?"
 
 
 def plan_answer(proposal: Proposal) -> str:
     """In two or three sentences, in Markdown."""
     sentences = [_one_worker(proposal) if proposal.is_one_worker_enough else _so_many_hosts(proposal)]
     sentences += _foretold(proposal.best)
-    sentences += _cost(proposal.best)
+    sentences += _cost(proposal)
     if not proposal.is_one_worker_enough:
         sentences += _why(proposal)
     return " ".join(sentences)
@@ -97,9 +102,9 @@ def plan_answer(proposal: Proposal) -> str:
 
 def _one_worker(proposal: Proposal) -> str:
     best, lose = proposal.best, proposal.demand.lose
-    peak, capacity = rate_text(proposal.demand.peak_per_s), capacity_text(best.capacity)
+    peak, capacity = rate_per_text(proposal.demand.peak_per_s), capacity_text(best.capacity)
     enough = (
-        f"**One worker of {code(best.carried.topology)} carries it**: {peak}/s of {capacity}."
+        f"**One worker of {code(best.carried.topology)} carries it**: {peak} of {capacity}."
         " A cluster is not needed for the rate."
     )
     return f"{enough} Take {_hosts(best.hosts, lose)}, so that {_lost(lose)} may be lost." if lose else enough
@@ -111,11 +116,19 @@ def _so_many_hosts(proposal: Proposal) -> str:
     if best.hosts == 1:
         hosts, use, carry = "one host", "it uses", "it carries"
     place = "it" if best.hosts == 1 else "each"
-    workers = f", {best.carried.workers} workers on {place}," if best.carried.workers > 1 else ""
-    peak = f"At the peak of {rate_text(demand.peak_per_s)}/s"
+    workers = f", {_on_each(best)} on {place}," if best.instances * best.carried.workers > 1 else ""
+    peak = f"At the peak of {rate_per_text(demand.peak_per_s)}"
     loss = f", and {share_text(best.after_loss)} with {_lost(demand.lose)} lost" if best.after_loss else ""
-    needed = f"**Take {hosts} with {code(best.carried.topology)}**{workers} for {rate_text(demand.target_per_s)}/s."
+    if best.expected_after_loss:
+        loss += f" (p99 {expected_text(best.expected_after_loss, 'p99')})"
+    needed = f"**Take {hosts} with {code(best.carried.topology)}**{workers} for {rate_per_text(demand.target_per_s)}."
     return f"{needed} {peak} {use} {share_text(best.at_peak)} of what {carry} at least{loss}."
+
+
+def _on_each(sizing: Sizing) -> str:
+    """``4 workers``, ``2 instances of 4 workers``."""
+    workers = f"{sizing.carried.workers} workers" if sizing.carried.workers > 1 else "1 worker"
+    return f"{sizing.instances} instances of {workers}" if sizing.instances > 1 else workers
 
 
 def _foretold(best: Sizing) -> Iterator[str]:
@@ -124,9 +137,11 @@ def _foretold(best: Sizing) -> Iterator[str]:
         yield f"It was not measured: {capacity_text(best.capacity)} a host is foretold from {sizes} workers."
 
 
-def _cost(best: Sizing) -> Iterator[str]:
+def _cost(proposal: Proposal) -> Iterator[str]:
+    best, currency = proposal.best, proposal.demand.currency
     if best.cost_per_h is not None:
-        yield f"That costs {cost_text(best.cost_per_h)} per hour, {cost_text(best.cost_per_month)} per month."
+        per_h, per_month = (cost_text(cost, currency) for cost in (best.cost_per_h, best.cost_per_month))
+        yield f"That costs {per_h} per hour, {per_month} per month."
 
 
 def _why(proposal: Proposal) -> Iterator[str]:
@@ -167,9 +182,9 @@ def used_text(part: float | None) -> str:
     return NOT_KNOWN if part is None else share_text(part)
 
 
-def cost_text(cost: float | None) -> str:
-    """``0.68``, in whatever unit it was given."""
-    return NOT_KNOWN if cost is None else f"{cost:,.2f}"
+def cost_text(cost: float | None, currency: str | None) -> str:
+    """``0.68 EUR``."""
+    return NOT_KNOWN if cost is None else f"{cost:,.2f}{f' {currency}' if currency else ''}"
 
 
 def untold_text(proposal: Proposal) -> str | None:
@@ -204,12 +219,16 @@ def expected_text(expected: Expected | None, percentile: str) -> str:
     return f"{SOURCE_MARKS[expected.source]}{both}"
 
 
+def workers_text(sizing: Sizing) -> str:
+    """``4``, or of several instances ``2 × 4``."""
+    return f"{sizing.instances} × {sizing.carried.workers}" if sizing.instances > 1 else str(sizing.carried.workers)
+
+
 _COLUMNS: Final[dict[str, Callable[[Sizing], str]]] = {
     "hosts": lambda sizing: f"{sizing.hosts:,}",
-    "workers": lambda sizing: str(sizing.carried.workers),
+    "workers": workers_text,
     "a host\ncarries": lambda sizing: capacity_text(sizing.capacity),
     "at\npeak": lambda sizing: used_text(sizing.at_peak),
     "after\nloss": lambda sizing: used_text(sizing.after_loss),
     "p99 at\npeak": lambda sizing: expected_text(sizing.expected_at_peak, "p99"),
-    "p99 after\nloss": lambda sizing: expected_text(sizing.expected_after_loss, "p99"),
 }

@@ -33,6 +33,7 @@ class PlannedTopology(BaseModel):
 
     topology: str
     workers_per_host: int
+    instances_per_host: int
     hosts: int
     capacity_per_s: Figure | None
     saturation_per_s: Figure | None
@@ -56,7 +57,8 @@ class PlannedTopology(BaseModel):
         carried = sizing.carried
         return cls(
             topology=carried.topology,
-            workers_per_host=carried.workers,
+            workers_per_host=sizing.instances * carried.workers,
+            instances_per_host=sizing.instances,
             hosts=sizing.hosts,
             capacity_per_s=Figure.of(sizing.capacity),
             saturation_per_s=Figure.of(carried.saturation),

@@ -77,6 +77,17 @@ def test_a_worker_that_kept_several_cores_busy_needs_as_many() -> None:
         propose(threaded, Demand(target_per_s=50, cores_per_host=2))
 
 
+def test_instances_share_the_cores_of_a_host() -> None:
+    demand = Demand(target_per_s=500, cores_per_host=4, workers=(2,), instances_per_host=2)
+    found = propose(EVIDENCE, demand)
+    assert set(sizes(found)) == {"cluster-2"}
+    assert "Each of the 2 instances on a host carries what one did alone" in said(found, Basis.GIVEN)
+    with pytest.raises(PlanningError, match=r"Its 6 workers would keep 5\.4 cores busy, and compete for 4"):
+        propose(EVIDENCE, demand.model_copy(update={"instances_per_host": 3}))
+    filled = propose(EVIDENCE, demand.model_copy(update={"workers": (), "cores_per_host": 16}))
+    assert filled.best.carried.topology == "cluster-8"
+
+
 def test_more_workers_than_cores_need_twice_what_they_keep_busy() -> None:
     some = evidence(RATES, busy=0.2, cores=8)
     assert set(sizes(propose(some, Demand(target_per_s=50, cores_per_host=2, workers=(4,))))) == {"cluster-4"}

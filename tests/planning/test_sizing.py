@@ -67,6 +67,14 @@ def test_the_lower_end_is_planned_with_and_everything_is_counted_against_it() ->
     assert sizing.memory_bytes == 5 * 2**25
 
 
+def test_instances_on_a_host_carry_as_many_times_as_much() -> None:
+    demand = Demand(target_per_s=800, instances_per_host=2)
+    sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, Host(8, 2.0**34))
+    assert sizing
+    assert (sizing.hosts, sizing.careful_per_s, sizing.idle_cores) == (1, 1200, 0)
+    assert sizing.memory_bytes == 2 * 5 * 2**25
+
+
 def test_without_an_interval_there_is_no_size() -> None:
     rate = exactly(700)
     bare = cluster(4, type(rate)(700, None, None, 1, "made"))
