@@ -140,6 +140,11 @@ class LatencyHistogram:
         lowest = (indices - (bucket << half_magnitude)) << bucket
         return lowest + ((1 << bucket) - 1) / 2, self._counts[indices]
 
+    def above(self, limit_ns: float) -> int:
+        """How many took longer, exact to the histogram's three digits."""
+        values, counts = self.values_ns()
+        return int(counts[values > limit_ns].sum())
+
     def percentiles_ns(self, percents: Iterable[float]) -> list[float]:
         """The latency at or below which each percentage of the recorded ones lies, by nearest rank. Not when empty."""
         values, counts = self.values_ns()
