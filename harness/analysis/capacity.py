@@ -16,11 +16,12 @@ from harness.generator.result import LoadResult
 from harness.record import Run, TrialRecord
 from harness.scenario import Objective, Topology
 from harness.stats.crossing import Crossing, Share, find_crossing
-from harness.stats.estimate import Estimate, mean_over_trials
+from harness.stats.estimate import Estimate, mean_over_trials, product_of
 from harness.units import NS_PER_MS
 
 LINE_ERRORS: Final = 3  # standard deviations of a line's length, by which it may differ at the ends of a window
 LEAST_ACHIEVED: Final = 0.99  # of what was offered
+SATURATED: Final = 0.95  # of what was offered: who answers less, while the line grows, is as fast as it can be
 MOST_LAG: Final = 0.05  # of the time that users are promised, by which one request in a hundred may be sent late
 US_PER_MS: Final = 1000
 
@@ -55,6 +56,11 @@ class Probe:
         before, after = self.load.started - self.load.offered.begun, self.load.unfinished
         least = max(LINE_ERRORS * math.sqrt(after + before), (1 - LEAST_ACHIEVED) * self.load.offered.due)
         return after - before if after - before > least else 0
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether so much more was offered than was answered that the rate of the answers is the server's own."""
+        return self.left_in_line > 0 and self.achieved < SATURATED
 
     @cached_property
     def latencies(self) -> LatencyHistogram:
@@ -102,9 +108,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Of one topology: ``saturation`` is its throughput in a closed loop, ``ceilings`` the trials it was measured in,
-    ``probes`` the rates that were offered, lowest first; ``left_out`` says of each trial that does not count why.
-    ``crossings`` are where each of the ``objectives`` is broken."""
+    """Of one topology: ``saturation`` is its throughput when there is always more to do, ``ceilings`` the trials in a
+    closed loop, ``probes`` the rates that were offered, lowest first; ``left_out`` says of each trial that does not
+    count why. ``crossings`` are where each of the ``objectives`` is broken."""
 
     topology: Topology
     objectives: tuple[Objective, ...]
@@ -134,9 +140,10 @@ class Capacity:
 
     @cached_property
     def saturation(self) -> Estimate | None:
-        """Requests/s in a closed loop; None where no such trial counts."""
+        """Requests/s in a closed loop, and of the probes that offered more; None where no closed loop counts."""
         rates = [trial.requests_per_s for trial in self.ceilings]
-        return mean_over_trials(rates) if rates else None
+        full = [probe.achieved * probe.rate_per_s for probe in self.probes if probe.is_saturated]
+        return mean_over_trials([*rates, *full]) if rates else None
 
     @cached_property
     def crossings(self) -> tuple[Crossing, ...]:
@@ -183,11 +190,16 @@ class Capacity:
         )
 
     @property
-    def price(self) -> float | None:
-        """The price of the objective: the part of the saturation throughput that keeping it costs."""
+    def price(self) -> Estimate | None:
+        """The price of the objective: the part of the saturation throughput that keeping it costs. Its interval is that
+        of two figures that are estimated independently, and does not reach below nothing."""
         if self.rate is None or self.saturation is None:
             return None
-        return 1 - self.rate.value / self.saturation.value
+        if self.rate == self.saturation:
+            return Estimate(0.0, None, None, self.rate.n, "full before an objective is broken")
+        kept = product_of(self.rate, self.saturation.inverse())
+        low, high = (None if end is None else max(0.0, 1 - end) for end in (kept.high, kept.low))
+        return Estimate(1 - kept.value, low, high, kept.n, kept.method)
 
     @property
     def knee(self) -> Probe | None:

@@ -101,6 +101,27 @@ def test_what_is_never_broken_carries_what_a_closed_loop_gets_through_and_no_mor
     assert max(probe.rate_per_s for probe in found.probes) >= BEYOND * SERVED_PER_S * 0.95
 
 
+def test_saturation_is_that_of_the_closed_loop_and_of_the_probes_that_offered_more() -> None:
+    found = last(queue(5, window_s=5.0), [Objective.parse("errors < 1%")], most_probes=60)
+    full = [probe for probe in found.probes if probe.is_saturated]
+    assert full
+    assert min(probe.rate_per_s for probe in full) > SERVED_PER_S
+    assert found.saturation
+    assert found.saturation.n == len(found.ceilings) + len(full)
+    assert found.saturation.value == pytest.approx(SERVED_PER_S, rel=0.05)
+
+
+def test_the_price_of_the_objective_has_an_interval_that_holds_it() -> None:
+    found, truth = last(queue(1), [P99]), 1 - queue(0).rate_with(0.115, 0.01) / SERVED_PER_S
+    assert found.price
+    assert found.price.low is not None
+    assert found.price.high is not None
+    assert 0 <= found.price.low < truth < found.price.high
+    unbroken = last(queue(5, window_s=5.0), [Objective.parse("errors < 1%")], most_probes=60)
+    assert unbroken.price
+    assert unbroken.price.value == 0
+
+
 def test_a_topology_whose_closed_loop_never_counts_is_given_up() -> None:
     made: list[TrialRecord] = []
     for block in range(1, 10):

@@ -45,7 +45,7 @@ class TopologyCapacity(BaseModel):
     workers: int | None
     capacity_per_s: Figure | None
     saturation_per_s: Figure | None
-    price_of_objective: float | None
+    price_of_objective: Figure | None
     binding: str | None
     unkept: str | None
     knee_per_s: float | None
@@ -60,7 +60,7 @@ class TopologyCapacity(BaseModel):
             workers=found.topology.workers,
             capacity_per_s=Figure.of(found.rate),
             saturation_per_s=Figure.of(found.saturation),
-            price_of_objective=found.price,
+            price_of_objective=Figure.of(found.price),
             binding=found.binding.text if found.binding else None,
             unkept=found.unkept.text if found.unkept else None,
             knee_per_s=found.knee.rate_per_s if found.knee else None,

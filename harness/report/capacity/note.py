@@ -34,6 +34,7 @@ def render_capacity(run: Run, found: list[Capacity]) -> str:
         "rate": rate_interval,
         "offered": rate_text,
         "share": share_text,
+        "price": price_text,
         "broken": broken_text,
         "ms": ms_text,
     }
@@ -62,9 +63,12 @@ def capacity_lines(run: Run, found: list[Capacity]) -> Group:
     for title in ("carries/s", "saturates at/s", "price", "broken first"):
         table.add_column(title, justify="right", no_wrap=True)
     for each in found:
-        price = NOT_KNOWN if each.price is None else share_text(each.price)
         table.add_row(
-            each.topology.name, rate_interval(each.rate), rate_interval(each.saturation), price, broken_first(each)
+            each.topology.name,
+            rate_interval(each.rate),
+            rate_interval(each.saturation),
+            price_text(each.price),
+            broken_first(each),
         )
     return Group(table, Markdown("\n".join(f"- {answer}" for answer in answers(run, found))))
 
@@ -118,6 +122,15 @@ def objectives_text(objectives: list[Objective]) -> str:
 def rate_interval(rate: Estimate | None) -> str:
     """Requests/s with the interval."""
     return NOT_KNOWN if rate is None else rate_interval_text(rate)
+
+
+def price_text(price: Estimate | None) -> str:
+    """``31 % (3–52)``."""
+    if price is None:
+        return NOT_KNOWN
+    if price.low is None or price.high is None:
+        return share_text(price.value)
+    return f"{share_text(price.value)} ({price.low * 100:.0f}–{price.high * 100:.0f})"
 
 
 def broken_first(found: Capacity) -> str:

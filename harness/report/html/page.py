@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.analysis.capacity import capacities
 from harness.analysis.metrics import metrics_of
 from harness.record import Run
-from harness.report.capacity.note import answers, broken_first, rate_interval
+from harness.report.capacity.note import answers, broken_first, price_text, rate_interval
 from harness.report.charts.style import COLOURS
 from harness.report.html.charts import draw_charts
 from harness.report.html.charts.embed import embedded
@@ -132,7 +132,13 @@ def _blocks(text: str) -> Markup:
 
 
 TEMPLATES: Final = templates(
-    {"markdown": _inline, "markdown_blocks": _blocks, "carried": rate_interval, "broken_first": broken_first}
+    {
+        "markdown": _inline,
+        "markdown_blocks": _blocks,
+        "carried": rate_interval,
+        "price": price_text,
+        "broken_first": broken_first,
+    }
 )
 PAGE: Final = TEMPLATES.get_template("report.html.j2")
 TRIAL: Final = TEMPLATES.get_template("trial.html.j2")
