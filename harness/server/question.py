@@ -27,13 +27,28 @@ class Question:
 
     @classmethod
     def of_load(cls, load: Load) -> Self:
-        """Return the first safe request of the load as a question. Where none is safe, return the first one, filled
-        from the last row of data, to which the load comes last."""
-        if safe := [request for request in load.requests if request.method in SAFE_METHODS]:
-            asked = first_request(load.model_copy(update={"requests": (safe[0],)}))
-        else:
-            data = load.data and load.data.model_copy(update={"rows": load.data.rows[-1:]})
-            asked = first_request(load.model_copy(update={"data": data}))
+        """Return the first safe request of the load as a question; where none is safe, the first one."""
+        return cls._of_request(_first_to_ask(load), load)
+
+    @classmethod
+    def of_others(cls, load: Load) -> tuple[Self, ...]:
+        """Return the other requests of the load as questions, in the order in which they are written."""
+        first = _first_to_ask(load)
+        return tuple(cls._of_request(request, load) for request in load.requests if request is not first)
+
+    @classmethod
+    def of_mix(cls, load: Load) -> tuple[Self, ...]:
+        """Return every request of the load as a question, where there are several."""
+        return tuple(cls._of_request(request, load) for request in load.requests if len(load.requests) > 1)
+
+    @classmethod
+    def _of_request(cls, request: Request, load: Load) -> Self:
+        """Return a request as a question. One that is not safe is filled from the last row of data, to which the load
+        comes last."""
+        data = load.data
+        if data is not None and request.method not in SAFE_METHODS:
+            data = data.model_copy(update={"rows": data.rows[-1:]})
+        asked = first_request(load.model_copy(update={"requests": (request,), "data": data}))
         is_compared = len(load.requests) == 1 and load.data is None and load.expect.wants_same_body
         return cls(_with(load, asked), load.expect, is_compared)
 
@@ -58,11 +73,19 @@ class Question:
         return next(prepared_requests(self.load))
 
     def objection(self, answer: Answer) -> str:
-        """Return what is wrong with the answer; empty when it is good. Without a status expected, it has to be 2xx."""
-        text = self.text
+        """Return what is wrong with the answer of a server that may not be ready; empty when it is good. Without a
+        status expected, it has to be 2xx."""
+        is_good = answer.status in self.expect.statuses if self.expect.statuses else 200 <= answer.status < 300
+        return self._objection(self.text, answer, is_good)
+
+    def objection_of_load(self, answer: Answer) -> str:
+        """Return for what the load would count the answer as an error; empty when it would not."""
+        return self._objection(self.request.name, answer, self.expect.has_good(answer.status))
+
+    def _objection(self, text: str, answer: Answer, is_good: bool) -> str:
         if answer.end != "whole":
             return f"{text} {answer.unfinished}"
-        if not (answer.status in self.expect.statuses if self.expect.statuses else 200 <= answer.status < 300):
+        if not is_good:
             return f"{text} is answered with status {answer.status}"
         if answer.head.body_kind is BodyKind.NONE:
             return ""
@@ -71,6 +94,11 @@ class Question:
         if self.expect.body_sha256 not in (None, answer.body_sha256):
             return f"{text} is answered with another body than the one that is expected, of {answer.body_bytes:,} bytes"
         return ""
+
+
+def _first_to_ask(load: Load) -> Request:
+    """Return the first request that is safe or, where none is, the first."""
+    return next((request for request in load.requests if request.method in SAFE_METHODS), load.requests[0])
 
 
 def _with(load: Load, request: Request) -> Load:

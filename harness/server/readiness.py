@@ -14,6 +14,7 @@ from harness.record import ServerProcess
 from harness.server.census import listeners, take_census, workers_of
 from harness.server.guarded import ServerError
 from harness.server.launch import PortTakenError, Server
+from harness.server.mix import ask_each
 from harness.server.probing import ask_again
 from harness.server.question import Question
 
@@ -48,11 +49,12 @@ def wait_until_ready(
     ready_path: str | None = None,
     known_body: str | None = None,
 ) -> Ready:
-    """Wait for a good answer by a process of the server, and then, without asking, for its workers.
+    """Wait for a good answer by a process of the server, and then, without asking, for its workers. Then ask every
+    other request of a mix once.
 
     Workers that never come are no failure: how many there are is in the census. Raises ServerError, saying what was
     still missing, when the server exits, does not speak HTTP, is a stranger, gives a request that can't be sent again
-    no good answer, or is not ready after ``timeout_s``.
+    or one of a mix no good answer, or is not ready after ``timeout_s``.
     """
     began_s = time.monotonic()
     page = Question.of_load(load)
@@ -66,6 +68,8 @@ def wait_until_ready(
     if page.is_safe:
         expected = max(len(workers_of(census)), workers or 1)
         answers += ask_again(page, answers, answered_s, expected, known_body)
+    others = Question.of_others(load) if ready_path is None else Question.of_mix(load)
+    ask_each(others, max(began_s + timeout_s, time.monotonic() + ANSWER_S))
     digests = {each.body_sha256 for each in answers}
     return Ready(
         ready_s=complete_s - began_s,

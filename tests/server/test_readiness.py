@@ -1,6 +1,7 @@
 """A server that is ready is described; one that is not is told why."""
 
 import hashlib
+import json
 import os
 import socket
 import sys
@@ -174,9 +175,8 @@ def test_a_request_that_is_not_safe_is_sent_once(log: Path) -> None:
         assert asked_for(server.port, "/") == b"1"
 
 
-def test_a_request_that_is_not_safe_is_not_sent_where_another_is(log: Path) -> None:
+def test_a_request_that_is_not_safe_is_not_sent_where_another_path_tells(log: Path) -> None:
     with Server(odd("unique"), log) as server:
-        ready_on(server, POST, GET)
         ready_on(server, POST, ready_path="/health")
         assert asked_for(server.port, "/") == b"0"
 
@@ -210,6 +210,52 @@ def test_a_stream_is_refused(ready_path: str | None, log: Path, monkeypatch: pyt
     words = r"^GET / sends an answer without end \([\d,]+ bytes in .* s so far\): .* choose another path$"
     with pytest.raises(ServerError, match=words):
         ready(odd("stream"), log, ready_path=ready_path, timeout_s=1.5)
+
+
+# Each of a mix --------------------------------------------------------------------------------------------------
+
+
+def asked_of(port: int) -> dict[str, int]:
+    """How often the server was asked for what."""
+    asked = json.loads(asked_for(port, "/asked"))
+    assert isinstance(asked, dict)
+    return asked
+
+
+@pytest.mark.parametrize("ready_path", [None, "/health"])
+def test_each_request_of_a_mix_is_asked_and_what_is_not_safe_once(ready_path: str | None, log: Path) -> None:
+    once = Request(method="POST", path="/once")
+    with Server(small("mixed"), log) as server:
+        ready_on(server, once, GET, Request(path="/moved"), Request(method="POST", path="/a"), ready_path=ready_path)
+        asked = asked_of(server.port)
+    assert asked.keys() >= {"GET /", "GET /moved"}
+    assert (asked["POST /once"], asked["POST /a"]) == (1, 1)
+
+
+def test_what_is_not_safe_is_asked_once_where_nothing_is(log: Path) -> None:
+    with Server(small("mixed"), log) as server:
+        ready_on(server, Request(method="POST", path="/once"), Request(method="POST", path="/a"))
+        assert asked_of(server.port) == {"POST /once": 1, "POST /a": 1}
+
+
+def test_every_request_of_a_mix_that_is_answered_badly_is_told_by_its_name_and_status(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "ANSWER_S", SHORT_S)
+    missing, silent = Request(path="/missing", written="GET /{id}"), Request(method="POST", path="/silent")
+    words = r"^before the load, GET /\{id\} is answered with status 404; no answer to POST /silent: timed out; what is"
+    with pytest.raises(ServerError, match=words):
+        ready(small("mixed"), log, GET, missing, silent, timeout_s=3 * SHORT_S)
+
+
+def test_a_status_that_is_expected_is_no_objection(log: Path) -> None:
+    ready(small("mixed"), log, GET, Request(path="/missing"), expect=Expectation(statuses=(200, 404)))
+
+
+def test_a_body_that_is_not_expected_of_one_of_a_mix_is_told(log: Path) -> None:
+    expect = Expectation(body_bytes=len(BODY))
+    with pytest.raises(ServerError, match=r"^before the load, GET /asked is answered with \d+ bytes, not with 12"):
+        ready(small("mixed"), log, Request(path="/another"), Request(path="/asked"), expect=expect)
 
 
 # Workers --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from harness.clocks import Clocks
-from harness.generator.load import Expectation
+from harness.generator.load import Expectation, Request
 from harness.generator.placement import Placement
 from harness.plan import PlannedTrial
 from harness.record import TrialRecord
@@ -189,6 +189,30 @@ def test_a_body_that_changes_rightly_is_what_the_scenario_expects(
         assert record.status == "invalid"
         assert record.reason is not None
         assert record.reason.startswith(f"{record.load.errors.body} bodies were not as expected; no request got")
+
+
+MIX = (Request(path="/a"), Request(method="POST", path="/b", body=b"x"), Request(path="/missing"))
+
+
+def test_each_request_of_a_mix_has_its_figures_in_the_record(log: Path) -> None:
+    record = of_a_mix(MIX[:2], log)
+    assert_good(record)
+    assert record.load is not None
+    assert [kind.name for kind in record.load.by_request] == ["GET /a", "POST /b"]
+
+
+def test_a_mix_of_which_one_request_is_answered_badly_is_not_measured(log: Path) -> None:
+    record = of_a_mix(MIX, log)
+    assert (record.status, record.load) == ("failed", None)
+    assert record.reason is not None
+    assert record.reason.startswith("before the load, GET /missing is answered with status 404")
+
+
+def of_a_mix(requests: tuple[Request, ...], log: Path) -> TrialRecord:
+    planned = PlannedTrial(id="r01-01-test", block=1, position=1, seed=1, topology=small("mixed"))
+    made = scenario(planned.topology)
+    load = made.load.model_copy(update={"requests": requests})
+    return run_trial(planned, made.model_copy(update={"load": load}), Placement(), log, ignore)
 
 
 def test_a_stranger_on_the_port_makes_the_record_invalid(family: Family, log: Path) -> None:
