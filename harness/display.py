@@ -57,11 +57,12 @@ class LastWords:
         self._told: set[str] = set()
 
     def print_after(self, record: TrialRecord, console: Console) -> None:
-        """Print the last lines of the log of a failed trial."""
+        """Print what the log of a failed trial says of it, and where that is."""
         if record.status != "failed" or record.topology in self._told:
             return
         self._told.add(record.topology)
-        for line in record.log_tail[-LAST_LINES:]:
+        where = [f"(from {record.log} in the run folder)"] if record.log_tail else []
+        for line in [*record.log_tail[-LAST_LINES:], *where]:
             console.print(f"    {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 

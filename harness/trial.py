@@ -21,7 +21,7 @@ from harness.record import Role, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.census import Census, listeners
 from harness.server.guarded import ServerError
-from harness.server.launch import PortTakenError, Server, log_tail
+from harness.server.launch import PortTakenError, Server, log_tail, said_of_failure
 from harness.server.readiness import Ready, wait_until_ready
 from harness.server.staffing import objections
 
@@ -74,7 +74,7 @@ def run_trial(
     try:
         made = _on_a_free_port(planned, scenario, placement, log, watch, known_body)
     except (ServerError, GeneratorError) as error:
-        return record.model_copy(update={"reason": str(error), "log_tail": log_tail(log)})
+        return record.model_copy(update={"reason": str(error), "log_tail": said_of_failure(log)})
     tail = log_tail(log) if made["reason"] else []
     return record.model_copy(update={"status": "invalid" if made["reason"] else "ok", "log_tail": tail} | made)
 

@@ -40,7 +40,9 @@ def print_ends(display: Callable[[Console], Display], *records: TrialRecord) -> 
 def test_the_last_words_of_a_server_that_failed_are_told_once(display: Callable[[Console], Display]) -> None:
     first, *words, second = print_ends(display, FAILED, FAILED)
     assert "failed: the server exited with 3" in first
-    assert words == [f"    {line}" for line in FAILED.log_tail[-LAST_LINES:]]
+    *last, where = words
+    assert last == [f"    {line}" for line in FAILED.log_tail[-LAST_LINES:]]
+    assert where == "    (from logs/r01-raw.log in the run folder)"
     assert "failed: the server exited with 3" in second
 
 

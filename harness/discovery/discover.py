@@ -22,7 +22,7 @@ from harness.scenario.placeholders import fill_variables
 from harness.scenario.topology import TopologyTable, placeholders_of
 from harness.server.census import Census, workers_of
 from harness.server.guarded import ServerError
-from harness.server.launch import Server, log_tail, what_is_missing
+from harness.server.launch import Server, said_of_failure, what_is_missing
 from harness.server.probing import ask_at_once
 from harness.server.question import Question
 from harness.server.readiness import Ready, wait_until_ready
@@ -157,5 +157,5 @@ def _running(topology: Topology, log: Path, when: str = "") -> Iterator[Server]:
         with Server(topology, log) as server:
             yield server
     except ServerError as error:
-        tail = log_tail(log)
-        raise DiscoveryError("\n".join([f"{when}{error}", *(["It wrote:", *tail] if tail else [])])) from error
+        said = said_of_failure(log)
+        raise DiscoveryError("\n".join([f"{when}{error}", *(["It wrote:", *said] if said else [])])) from error

@@ -18,7 +18,7 @@ from harness.record.files import FileError, check_weight, open_regular, read_jso
 from harness.record.fingerprint import Fingerprint
 from harness.record.run import Ending, EndReason, NoiseFloor, Run, RunInfo
 from harness.record.soundness import check_measured
-from harness.record.trial import SCHEMA_VERSION, TrialRecord
+from harness.record.trial import LOGS, SCHEMA_VERSION, TrialRecord
 from harness.redaction import Redactor
 from harness.scenario import Scenario
 from harness.scenario.secrets import as_written, redactor_of
@@ -43,7 +43,7 @@ class RunFolder:
     def __init__(self, path: Path, redactor: Redactor) -> None:
         self.path = path
         self.redactor = redactor
-        self.logs = path / "logs"
+        self.logs = path / LOGS
         self._resumed_at: list[datetime] = []
         self._bodies: dict[str, str] = {}  # their digests, by topology
 

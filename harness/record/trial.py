@@ -10,6 +10,7 @@ from harness.ranges import Amount, Count, CountDifference, Difference, Moment, P
 from harness.scenario.topology import NumberOfWorkers
 from harness.text import Printable
 
+LOGS: Final = "logs"  # the folder of them
 SCHEMA_VERSION: Final = 3  # of the records and of all else in a run folder
 
 Role = Literal["worker", "front", "supervisor", "helper"]
@@ -210,7 +211,8 @@ class Usage(Data):
 
 class TrialRecord(Data):
     """One trial. ``load`` and ``usage`` are None when the trial failed before they were measured; ``rate_per_s`` is
-    what a search for the capacity had offered, None for the scenario's own load."""
+    what a search for the capacity had offered, None for the scenario's own load. ``log_tail`` is what its server wrote
+    of why the trial does not count: the first exception of one that failed, or else its last lines."""
 
     schema_version: int = SCHEMA_VERSION
     trial: TrialId
@@ -231,6 +233,11 @@ class TrialRecord(Data):
     load: LoadResult | None = None
     usage: Usage | None = None
     killed: Count = 0
+
+    @property
+    def log(self) -> str:
+        """Where its server wrote, within the run folder."""
+        return f"{LOGS}/{self.trial}.log"
 
     @property
     def number_of_workers(self) -> int:

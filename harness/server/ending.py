@@ -69,9 +69,9 @@ CAUSES: Final = tuple(
 )
 
 
-def why_it_ended(code: int, command: Sequence[str], guardian_pid: int, log: Sequence[str]) -> str:
-    """Return what became of a server whose launched process ended with this exit code (of a signal, negative); ``log``
-    are its last lines."""
+def why_it_ended(code: int, command: Sequence[str], guardian_pid: int, said: Sequence[str]) -> str:
+    """Return what became of a server whose launched process ended with this exit code (of a signal, negative); ``said``
+    is what it wrote of that."""
     if code < 0:
         return f"the server was killed by signal {-code}"
     left = _names_of(guardian_pid)
@@ -85,7 +85,7 @@ def why_it_ended(code: int, command: Sequence[str], guardian_pid: int, log: Sequ
     if code == 0:
         known = _in_the_foreground(_programs_in(command))
         return "the server exited with 0" + (f"; start it in the foreground, {known}" if known else "")
-    advice = _advice(log)
+    advice = _advice(said)
     return f"the server exited with {code}" + (f": {advice}" if advice else "")
 
 
@@ -128,8 +128,8 @@ def _in_the_foreground(names: Iterable[str]) -> str | None:
     return next((how for name in names for known, how in FOREGROUND.items() if known.fullmatch(name)), None)
 
 
-def _advice(log: Sequence[str]) -> str | None:
-    text = "\n".join(log)
+def _advice(said: Sequence[str]) -> str | None:
+    text = "\n".join(said)
     for pattern, advice in CAUSES:
         if match := pattern.search(text):
             return advice.format(*match.groups())

@@ -23,6 +23,7 @@ from harness.server.lineage import children_of, descendants_of, state_of
 
 PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)
 POLL_S: Final = 0.002
+DROPPED: Final = "bytes of this log were dropped"  # after how many, in the place of these
 LOOK_S: Final = 0.1  # between two looks at the log, and at the processes at least
 PAUSES: Final = 500  # as long as a look at the processes takes: it costs no more than that part of a core
 MOST_PAUSE_S: Final = 0.5
@@ -168,7 +169,7 @@ class Guard:
             if (size := os.fstat(self._log).st_size) > self._most_log_bytes:
                 last = os.pread(self._log, KEPT_LOG_BYTES, size - KEPT_LOG_BYTES)
                 os.ftruncate(self._log, 0)
-                os.write(self._log, f"harness: {size - len(last):,} bytes of this log were dropped\n".encode() + last)
+                os.write(self._log, f"harness: {size - len(last):,} {DROPPED}\n".encode() + last)
 
 
 class Watch:

@@ -15,9 +15,12 @@ from harness.scenario import Topology
 from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server.ending import why_it_ended
+from harness.server.first_exception import first_exception
 from harness.server.guarded import Guarded, ServerError
+from harness.server.guardian import DROPPED
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of unix(7)
+LOG_HEAD_BYTES: Final = 64 * 1024
 LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
 PYTHONS: Final = ("python3", "python")
@@ -121,6 +124,23 @@ def log_tail(log: Path) -> list[str]:
         return []
 
 
+def said_of_failure(log: Path) -> list[str]:
+    """What a server that failed wrote of it: the first exception in its log, or its last lines where there is none."""
+    return first_exception(_log_head(log)) or log_tail(log)
+
+
+def _log_head(log: Path) -> list[str]:
+    """The first lines that a server wrote, as far as they are there, each of them whole."""
+    try:
+        with log.open("rb") as file:
+            head = file.read(LOG_HEAD_BYTES + 1)
+    except FileNotFoundError:
+        return []
+    lines = head.decode(errors="replace").splitlines()
+    begin = 2 if lines and lines[0].endswith(DROPPED) else 0
+    return lines[begin:-1] if len(head) > LOG_HEAD_BYTES else lines[begin:]
+
+
 def free_port(host: str = LOOPBACK) -> int:
     """Return a port of this host that nothing listened on a moment ago; who listens later is checked later."""
     with bindable_socket(host) as sock:
@@ -176,7 +196,7 @@ class Server(Guarded):
         """Raise ServerError when the launched process has ended, with what that was and what to do about it."""
         code = self.returncode()
         if code is not None:
-            raise ServerError(why_it_ended(code, self._command, self.guardian_pid, log_tail(self._log)))
+            raise ServerError(why_it_ended(code, self._command, self.guardian_pid, said_of_failure(self._log)))
 
 
 def _needs_fresh_socket(topology: Topology) -> bool:
