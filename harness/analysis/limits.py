@@ -49,6 +49,14 @@ class Limiting:
     why: str
 
 
+@dataclass(frozen=True)
+class Disturbance:
+    """What the machine did, and what to do about it."""
+
+    what: str
+    advice: str
+
+
 Rule = Callable[[LoadResult, Usage], str | None]
 """Says why it holds, or None."""
 
@@ -68,6 +76,12 @@ def limit_of(load: LoadResult, usage: Usage) -> Limiting:
     if overflows:
         why = f"{why}; {overflows:,} attempts to connect found a listen queue full"
     return Limiting(limit, f"{why}.")
+
+
+def disturbance(load: LoadResult, usage: Usage) -> Disturbance | None:
+    """What others did to a trial, whatever else was said of it; None when that was little."""
+    found = ((rule(load, usage), advice) for rule, advice in DISTURBANCES)
+    return next((Disturbance(what, advice) for what, advice in found if what is not None), None)
 
 
 def free_cores(load: LoadResult, usage: Usage) -> float:
@@ -109,7 +123,9 @@ def _hogged(load: LoadResult, usage: Usage) -> str | None:
     """Others on cores that were to be the generator's own; when it has none, they show among all others."""
     own = [core for core in usage.machine.cores if core.cpu in load.cpus]
     others = _others(own, load.generator_cpu_s)
-    return f"others used {others:.0%} of the generator's own {_cores(own)}" if others > MOST_HOGGED else None
+    if others <= MOST_HOGGED:
+        return None
+    return f"others used {others:.0%} of the generator's own {_cores(own)}{_named_others(usage, load.cpus)}"
 
 
 def _stolen(load: LoadResult, usage: Usage) -> str | None:
@@ -132,7 +148,8 @@ def _disturbed(load: LoadResult, usage: Usage) -> str | None:
     others = _share(_others(cores, usage.cpu_s + load.generator_cpu_s) - (1 - missed), missed)
     if others <= MOST_OTHERS:
         return None
-    return f"others than the server and the generator used {others:.0%} of the {_cores(cores)}"
+    named = _named_others(usage, [core.cpu for core in cores])
+    return f"others than the server and the generator used {others:.0%} of the {_cores(cores)}{named}"
 
 
 def _crowded(load: LoadResult, usage: Usage) -> str | None:
@@ -222,6 +239,13 @@ RULES: Final[Sequence[tuple[Limit, Rule]]] = (
     (Limit.LOCKS, _with_time_left(waiting.locks)),
     (Limit.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
     (Limit.STARVED, _starved),
+)
+
+DISTURBANCES: Final[Sequence[tuple[Rule, str]]] = (
+    (_hogged, "End them, keep them off the generator's cores, or measure on a machine of its own"),
+    (_stolen, "Measure on a machine that others have no part of"),
+    (_throttled, "Raise the quota, or measure where there is none"),
+    (_disturbed, "End them, or measure on a machine of its own"),
 )
 
 # The figures -----------------------------------------------------------------------------------------------
@@ -326,6 +350,16 @@ def _others(cores: Sequence[CoreUsage], known_s: float) -> float:
     Less the time for interrupts: some kernels count it as that of the process that was interrupted, some do not.
     """
     return _share(sum(core.busy_s - core.irq_s for core in cores) - known_s, _time_s(cores))
+
+
+def _named_others(usage: Usage, cpus: Sequence[int]) -> str:
+    """Who ran on these cores last, as far as single ones used much: of those that came and went nobody tells."""
+    named = [
+        f"{other.name} (process {other.pid}) {_share(other.cpu_s, usage.window_s):.0%} of one"
+        for other in usage.others
+        if other.cpu in cpus
+    ]
+    return f": {', '.join(named)}" if named else ""
 
 
 def _unserved(load: LoadResult) -> float:

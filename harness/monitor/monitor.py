@@ -1,20 +1,25 @@
 """The window between two readings of the server's processes and of the machine."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import harmonic_mean
+from typing import Final
 
 import psutil
 
 from harness.machine.host import Host
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.machine import read_machine, used_by_machine
+from harness.monitor.others import Stat, busiest_others, read_all
 from harness.monitor.pace import Pace
 from harness.monitor.processes import ProcessReading, read_pss_bytes, used_by_process
 from harness.record import ProcessUsage, ServerProcess, Usage, UsageSecond
 from harness.units import NS_PER_US
+
+LEAST_OTHER_CORES: Final = 0.05  # that another process used of which is told
 
 
 @dataclass
@@ -55,6 +60,7 @@ class Monitor:
         self._is_cpu_lost = False
         self._series: list[UsageSecond] = []
         self._begin_s = self._end_s = _boot_s()
+        self._first_stats: dict[int, Stat] = {}
 
     def begin(self) -> None:
         """The measured window begins now."""
@@ -65,6 +71,7 @@ class Monitor:
         self._new_pace_ns()  # of the warm-up
         self._pace_ns = []
         self._watch()
+        self._first_stats = read_all()
 
     def sample(self) -> None:
         """Add a row to the series; the last one before :meth:`usage` ends the window."""
@@ -82,14 +89,17 @@ class Monitor:
     def usage(self) -> Usage:
         """What was used between :meth:`begin` and the last :meth:`sample`. Reads the memory too: call it before much
         can have changed."""
+        window_s = self._end_s - self._begin_s
+        others = busiest_others(self._first_stats, read_all(), os.getpid(), LEAST_OTHER_CORES * window_s)
         return Usage(
-            window_s=self._end_s - self._begin_s,
+            window_s=window_s,
             processes=[self._used(process, watched) for process, watched in self._watched.items()],
             reaped_cpu_s=self._reaped_cpu_s,
             is_cpu_lost=self._is_cpu_lost,
             machine=used_by_machine(self._first_machine, self._last_machine),
             pace_us=harmonic_mean(self._pace_ns) / NS_PER_US if self._pace_ns else None,
             series=self._series,
+            others=others,
         )
 
     def _used(self, process: psutil.Process, watched: Watched) -> ProcessUsage:

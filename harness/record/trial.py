@@ -149,6 +149,15 @@ class MachineUsage(Data):
         return sum(core.steal_s for core in self.cores)
 
 
+class OtherProcess(Data):
+    """A process that is not the run's, what it used in the window, and the core on which it ran last."""
+
+    pid: Count
+    name: Printable
+    cpu_s: Difference
+    cpu: Count
+
+
 class UsageSecond(Data):
     """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window.
 
@@ -175,7 +184,7 @@ class Usage(Data):
     ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
     were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
     ``unloaded_ms`` is how long the quickest answer took before there was any load; None where the load is of several
-    requests, of which one tells little.
+    requests, of which one tells little. ``others`` are the busiest of all other processes, as far as they used much.
     """
 
     window_s: Amount
@@ -186,6 +195,7 @@ class Usage(Data):
     reaped_cpu_s: Difference = 0.0
     is_cpu_lost: bool = False
     unloaded_ms: PositiveAmount | None = None
+    others: list[OtherProcess] = []
 
     @property
     def cpu_s(self) -> float:

@@ -5,6 +5,7 @@ from math import log2
 from typing import Final
 
 from harness.analysis.comparison import judge_pair
+from harness.analysis.limits import disturbance
 from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of
 from harness.analysis.rows import Row
 from harness.record import Run
@@ -34,8 +35,22 @@ IN_AN_OPEN_LOOP: Final = {
 def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) -> str:
     """Return what to run or, of two commits, what changed, as far as this run can tell, in Markdown."""
     if run.scenario.is_of_two_commits:
-        return answer(rows)
-    return " ".join([*_errors(rows), _recommendation(run, summaries, rows)])
+        return " ".join([*_disturbed(run, rows), answer(rows)])
+    return " ".join([*_disturbed(run, rows), *_errors(rows), _recommendation(run, summaries, rows)])
+
+
+def _disturbed(run: Run, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield that it is the machine, where nothing can be told of the speed and most of the trials were disturbed."""
+    deciding = metrics_of(run.scenario.load)[0]
+    if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in rows if row.metric is deciding):
+        return
+    measured = [disturbance(record.load, record.usage) for record in run.records if record.load and record.usage]
+    found = [each for each in measured if each is not None]
+    if 2 * len(found) > len(measured):
+        yield (
+            f"**The machine was disturbed**, so that nothing can be told of the speed: in {len(found)} of"
+            f" {len(measured)} trials, for instance, {plain(found[0].what)}. {found[0].advice}, and run it again."
+        )
 
 
 def _errors(rows: Sequence[Row]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from harness.record import OtherProcess, TrialRecord
 from harness.report.run_report import RunReport
 from harness.scenario import Topology
 from tests.made_runs import made_run, record, scenario_of, topology
@@ -62,3 +63,46 @@ def test_one_round_is_not_an_answer(tmp_path: Path) -> None:
 
 def test_without_a_baseline_there_is_nothing_to_say(tmp_path: Path) -> None:
     assert "nothing to compare with" in headline_of(tmp_path, {"cluster-2": [200, 201]}, RAW, TWO)
+
+
+def disturbed_headline(tmp_path: Path, rates: dict[str, list[float]], disturbed: int) -> str:
+    """Of a run in so many trials of which another process had half of the cores."""
+    records = [
+        record(block, RAW if name == "raw" else TWO, rate)
+        for name, each in rates.items()
+        for block, rate in enumerate(each, start=1)
+    ]
+    made = made_run(
+        tmp_path,
+        scenario_of([RAW, TWO], len(rates["raw"])),
+        [*map(with_a_stranger, records[:disturbed]), *records[disturbed:]],
+    )
+    return RunReport(made).headline
+
+
+def with_a_stranger(record: TrialRecord) -> TrialRecord:
+    """The same, with a process beside it that used four of eight cores."""
+    assert record.usage
+    machine = record.usage.machine
+    cores = [core.model_copy(update={"busy_s": core.busy_s + 0.5, "idle_s": 0.0}) for core in machine.cores]
+    others = [OtherProcess(pid=4711, name="cc1_plus", cpu_s=4.0, cpu=1)]
+    usage = {"machine": machine.model_copy(update={"cores": cores}), "others": others}
+    return record.model_copy(update={"usage": record.usage.model_copy(update=usage)})
+
+
+NOISY: dict[str, list[float]] = {"raw": [100, 101, 99], "cluster-2": [80, 160, 110]}
+
+
+def test_where_nothing_can_be_told_for_the_machine_that_is_said_first(tmp_path: Path) -> None:
+    text = disturbed_headline(tmp_path, NOISY, 4)
+    assert text.startswith("**The machine was disturbed**, so that nothing can be told of the speed: in 4 of 6 trials")
+    assert "of the 8 cores: cc1\\_plus (process 4711) 400% of one. End them, or measure on a machine of its own" in text
+    assert "**No answer yet**" in text
+
+
+def test_nothing_is_said_of_the_machine_where_something_can_be_told_or_few_trials_were_disturbed(
+    tmp_path: Path,
+) -> None:
+    told: dict[str, list[float]] = {"raw": [100, 101, 99, 100], "cluster-2": [180, 182, 178, 181]}
+    assert disturbed_headline(tmp_path / "told", told, 8).startswith("**Run `cluster-2`**")
+    assert disturbed_headline(tmp_path / "few", NOISY, 3).startswith("**No answer yet**")
