@@ -96,11 +96,31 @@ def test_a_step_is_found_at_its_commit_and_told_in_every_form(tmp_path: Path) ->
     assert max(map(len, text.splitlines())) <= 80
     assert [line.split()[1] for line in text.splitlines() if "◆" in line] == ["2026-01-08"]
     assert re.search(r"[▁▂▃▄▅▆▇█]{12}", text)
-    for form in ("markdown", "html"):
+    for form, marks in (("markdown", 3), ("html", 2)):
         written = said(tmp_path, "--format", form)
         assert re.search(sentence, written.replace("`", ""))  # GitHub would make a link of a commit
-        assert written.count("◆ ") == 2  # the row, and what the sign means
+        assert written.count("◆ ") == marks  # of the row, of its bar in Markdown, and what the sign means
         assert "harness ab" in written
+
+
+def test_the_series_is_drawn_from_zero_in_every_form(tmp_path: Path) -> None:
+    on_day(tmp_path, 0, 1000)
+    on_day(tmp_path, 1, 500)
+    assert re.search(r"█[▄▅] from 0", said(tmp_path))
+    bars = [line.count("█") for line in said(tmp_path, "--format", "markdown").splitlines() if "█" in line]
+    assert bars == [40, 20]
+    page = said(tmp_path, "--format", "html")
+    heights = [240 - float(y) for y in re.findall(r'cy="([\d.]+)"', page)]
+    assert heights[1] / heights[0] == pytest.approx(0.5, abs=0.01)
+    assert "from 0 to 1,0" in page
+
+
+def test_runs_lead_to_their_pages_where_there_are_any(tmp_path: Path) -> None:
+    with_page, _ = on_day(tmp_path, 0, 1000), on_day(tmp_path, 1, 1000)
+    page = with_page.path / "report.html"
+    page.touch()
+    assert said(tmp_path, "--format", "html").count(f'<a href="{page}">') == 1
+    assert said(tmp_path, "--format", "markdown").count(f"](<{page}>)") == 1
 
 
 def test_each_run_is_compared_with_the_one_before_it(tmp_path: Path) -> None:

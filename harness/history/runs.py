@@ -21,7 +21,7 @@ class PastRun:
     """One run. ``figures`` are those of each trial that supports verdicts, by the names of topology and metric.
 
     Of a run of two commits it is the head that counts, under the names that the topologies have in the scenario. Memory
-    ``is_proportional`` (PSS), or else resident.
+    ``is_proportional`` (PSS), or else resident. ``report`` is the page of it, if there is one.
     """
 
     name: str
@@ -33,6 +33,7 @@ class PastRun:
     environment: Environment
     figures: Mapping[tuple[str, str], tuple[float, ...]]
     is_proportional: bool = False
+    report: Path | None = None
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -56,6 +57,7 @@ class PastRun:
                 (title, metric.name): figures_of(trials, metric) for title, trials in of.items() for metric in METRICS
             },
             is_proportional=all(trial.is_proportional for trials in of.values() for trial in trials),
+            report=page if (page := run.path / "report.html").is_file() else None,
         )
 
     def figures_of(self, topology: str, metric: Metric) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from typing import Final
+from urllib.parse import quote
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -18,6 +19,7 @@ from harness.analysis.metrics import Metric
 from harness.history.history import Change, History, Row
 from harness.history.runs import PastRun
 from harness.report.headline import ratio_text
+from harness.report.history_chart import bar, compared, marks, top
 from harness.report.markdown import interval_text, templates
 from harness.report.verdicts import VERDICT_STYLES
 from harness.stats.changes import LEAST_FIGURES
@@ -38,7 +40,9 @@ def history_text(histories: Sequence[History], unread: Sequence[str]) -> Group:
     """For the terminal, within 80 columns."""
     parts: list[Text | Table] = []
     for history in histories:
-        line = Text.assemble(f"{printable(history.scenario)}: ", (subject(history), "bold"), f"  {sparkline(history)}")
+        line = Text.assemble(
+            f"{printable(history.scenario)}: ", (subject(history), "bold"), f"  {sparkline(history)} from 0"
+        )
         parts += [line, _table(history), *(Text(told) for told in told_changes(history)), Text()]
     parts.append(Text(CAVEAT))
     parts += [Text(f"Not read: {printable(reason)}", style="yellow") for reason in unread]
@@ -58,9 +62,12 @@ def history_html(histories: Sequence[History], unread: Sequence[str]) -> str:
 
 
 def _render(template: str, histories: Sequence[History], unread: Sequence[str], **more: str) -> str:
-    filters: dict[str, Callable[..., str]] = {
+    filters: dict[str, Callable[..., object]] = {
         "subject": subject,
-        "sparkline": sparkline,
+        "bars": bars,
+        "scale": scale_text,
+        "marks": marks,
+        "link": link_of,
         "commit": commit_text,
         "figure": figure_text,
         "column": column_title,
@@ -108,8 +115,32 @@ def subject(history: History) -> str:
 
 
 def sparkline(history: History) -> str:
-    """The compared runs, oldest first; the lowest of them is the lowest block."""
-    return str(sparklines(history.figures)[0])
+    """The compared runs, oldest first; the lowest block is zero."""
+    return str(sparklines(history.figures, minimum=0)[0])
+
+
+def bars(history: History) -> str:
+    """A line for each compared run, oldest first."""
+    rows = compared(history)
+    highest = max(history.figures)
+    commits = [commit_text(row.run) for row in rows]
+    width = max(map(len, commits))
+    return "\n".join(
+        f"{MARK if history.is_change(row) else ' '} {row.run.began_at:%Y-%m-%d} {commit:<{width}} {bar(value, highest)}"
+        for row, commit, value in zip(rows, commits, history.figures, strict=True)
+    )
+
+
+def scale_text(history: History) -> str:
+    """``from 0 to 1,555 /s``, as the picture goes."""
+    scale, unit = _unit(history.metric)
+    highest = top(history) / scale
+    return f"from 0 to {highest:,.{_decimals(highest)}f} {unit}".rstrip()
+
+
+def link_of(run: PastRun) -> str | None:
+    """Where its page is, from where the command was run."""
+    return quote(run.report.as_posix()) if run.report else None
 
 
 def commit_text(run: PastRun) -> str:
