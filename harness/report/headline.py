@@ -41,7 +41,7 @@ def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) ->
 
 def _disturbed(run: Run, rows: Sequence[Row]) -> Iterator[str]:
     """Yield that it is the machine, where nothing can be told of the speed and most of the trials were disturbed."""
-    deciding = metrics_of(run.scenario.load)[0]
+    deciding = metrics_of(run.scenario)[0]
     if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in rows if row.metric is deciding):
         return
     measured = [disturbance(record.load, record.usage) for record in run.records if record.load and record.usage]
