@@ -51,9 +51,14 @@ def change_text(metric: Metric, change: Estimate | None) -> str:
     there is none."""
     if change is None:
         return NOT_MEASURED
+    between, (_, unit) = interval_between(metric, change), _signed_text(metric)
+    return f"{change_value_text(metric, change)}{f' ({between}{unit})' if between else ''}"
+
+
+def change_value_text(metric: Metric, change: Estimate) -> str:
+    """Return it without its interval: ``−19.4 %``."""
     text, unit = _signed_text(metric)
-    between = interval_between(metric, change)
-    return f"{text(change.value)}{unit}{f' ({between}{unit})' if between else ''}"
+    return f"{text(change.value)}{unit}"
 
 
 def interval_between(metric: Metric, change: Estimate) -> str:

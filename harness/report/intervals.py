@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.analysis.metrics import Scale
 from harness.analysis.rows import Row
-from harness.report.changes import figure_text, row_change_text
+from harness.report.changes import change_value_text, figure_text
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
 
@@ -15,7 +15,11 @@ REACHES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # of the axis, as changes; what is 
 ROOM: Final = 0.9  # of the axis, in which all changes are
 MOST_LINES: Final = 24
 WORST_FIRST: Final = (Verdict.WORSE, Verdict.BETTER, Verdict.INCONCLUSIVE, Verdict.EQUIVALENT, None)
-COLOURS: Final = {Verdict.WORSE: "-", Verdict.BETTER: "+", Verdict.INCONCLUSIVE: "!"}  # red, green, orange
+COLOURS: Final[dict[Verdict | None, str]] = {  # red, green, orange
+    Verdict.WORSE: "-",
+    Verdict.BETTER: "+",
+    Verdict.INCONCLUSIVE: "!",
+}
 
 
 def sort_worst_first(rows: Sequence[Row]) -> list[Row]:
@@ -29,15 +33,15 @@ def draw_changes(rows: Sequence[Row]) -> str:
 
     The share of errors and the growth of memory, whose changes are differences, have no place on an axis of ratios.
     """
-    shown = [row for row in sort_worst_first(rows) if row.change is not None]
+    shown = [(row, row.change) for row in sort_worst_first(rows) if row.change is not None]
     if not shown:
         return ""
-    reach, are_several = _reach(shown), len({row.topology for row in shown}) > 1
-    cells = [list(_cells(row, reach, are_several)) for row in shown[:MOST_LINES]]
+    reach, are_several = _reach([row for row, _ in shown]), len({row.topology for row, _ in shown}) > 1
+    cells = [list(_cells(row, change, reach, are_several)) for row, change in shown[:MOST_LINES]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
-        f"{COLOURS.get(row.verdict, ' ') if row.verdict else ' '} {_aligned(each, widths)}".rstrip()
-        for row, each in zip(shown, cells, strict=False)
+        f"{COLOURS.get(row.verdict, ' ')} {_aligned(each, widths)}".rstrip()
+        for (row, _), each in zip(shown, cells, strict=False)
     ]
     left = 2 + sum(widths[:-1]) + 2 * (len(widths) - 1)
     more = [f"  … and {len(shown) - MOST_LINES} more"] if len(shown) > MOST_LINES else []
@@ -51,11 +55,11 @@ def _reach(rows: Sequence[Row]) -> float:
     return next((reach for reach in REACHES if most <= ROOM * reach), REACHES[-1])
 
 
-def _cells(row: Row, reach: float, names_topology: bool) -> Iterator[str]:
+def _cells(row: Row, change: Estimate, reach: float, names_topology: bool) -> Iterator[str]:
     yield f"{row.topology} {row.metric.title}" if names_topology else row.metric.title
     yield f"{figure_text(row, row.before)} → {figure_text(row, row.after)}"
-    yield row_change_text(row).partition(" (")[0]
-    yield _bar(row.change, reach) if row.change and row.metric.scale is Scale.RATIO else ""
+    yield change_value_text(row.metric, change)
+    yield _bar(change, reach) if row.metric.scale is Scale.RATIO else ""
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -4,6 +4,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
 
 from harness.report.changes import ruling_text
 from harness.report.limits import usual_limit
@@ -20,7 +21,7 @@ def closing(report: RunReport) -> Group:
     lines += [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in report.rulings]
     lines += [f"- {finding.what}" for finding in report.findings]
     comparisons = [each for summary in report.summaries for each in summary.comparisons]
-    verdicts = [verdict_table(comparisons)] if comparisons else []
+    verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
     return Group(summary_table(report.summaries), *verdicts, Markdown("\n".join(lines)))
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.comparison import Comparison
-from harness.report.changes import change_text, interval_between
+from harness.report.changes import change_value_text, interval_between
 from harness.stats.verdict import Verdict
 
 VERDICT_STYLES: Final = {
@@ -22,10 +22,10 @@ VERDICT_STYLES: Final = {
 
 def verdict_table(comparisons: Iterable[Comparison]) -> Table:
     """Return every comparison for the terminal, below the name of its topology."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    for column in ("change", "95 % interval"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("change", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right")  # the one that gives way where the terminal is narrow
     table.add_column("verdict", no_wrap=True)
     table.add_column("detectable", justify="right", no_wrap=True, style="dim")  # of what can't be told yet
     for topology, group in groupby(comparisons, key=lambda each: each.topology):
@@ -33,7 +33,7 @@ def verdict_table(comparisons: Iterable[Comparison]) -> Table:
         for each in group:
             table.add_row(
                 Text(f" {each.metric.title}"),
-                change_text(each.metric, each.change).partition(" (")[0],
+                change_value_text(each.metric, each.change),
                 interval_between(each.metric, each.change),
                 Text(each.metric.word(each.verdict), style=VERDICT_STYLES[each.verdict]),
                 open_texts(each)[0],

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -112,6 +113,15 @@ def test_junit_tells_the_change_that_the_other_forms_tell(run: Run) -> None:
     (told,) = re.findall(_CHANGE, FORMATS["junit"](report).partition("failed")[2])[:1]
     low, high = between(told)
     assert 1 + low / 100 <= row.change.value <= 1 + high / 100
+
+
+def test_nothing_is_cut_off_in_80_columns(tmp_path: Path) -> None:
+    """The widest of what is usual: a share of errors, the growth of memory, and intervals of both."""
+    head = Made(failing=0.013, leak_bytes=900.0, scatter=0.4, late_s=40.0)
+    text = printed(80)(RunReport(run_of(tmp_path, head, rounds=5)))
+    assert "memory growth/request" in text
+    assert " points" in text
+    assert "…" not in text
 
 
 def test_figures_that_do_not_fit_are_found() -> None:
