@@ -21,6 +21,7 @@ def _ms(text: str) -> float:
     return parse_duration_s(text) * 1000
 
 
+EXAMPLES: Final = "a limit such as 'throughput < -5%' or 'p99 < 250ms'"
 PERCENTILE: Final = "pN"  # what every percentile is called here: p50, p99.9
 _IN_ITS_UNIT: Final[dict[str, Callable[[str], float]]] = {
     "throughput": parse_rate_per_s,
@@ -49,11 +50,11 @@ class Limit(Table):
     is_relative: bool
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Raises ValueError, with what was expected, when the text is no limit."""
+    def parse(cls, text: str, expected: str = EXAMPLES) -> Self:
+        """Raises ValueError, with what was expected, when the text is no limit; ``expected`` is what is called for."""
         match = _LIMIT.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"expected a limit such as 'throughput < -5%' or 'p99 < 250ms', got {text!r:.60}")
+            raise ValueError(f"expected {expected}, got {text!r:.60}")
         percent, request = match["percent"] and float(match["percent"]), match["request"]
         kind = PERCENTILE if percent else match["figure"]
         if kind not in _IN_ITS_UNIT:

@@ -24,7 +24,7 @@ class Objective(Table):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, with what was expected, when the text is no such objective."""
-        limit = Limit.parse(text)
+        limit = Limit.parse(text, EXAMPLES)
         if reason := _reason_against(limit):
             raise ValueError(f"expected {EXAMPLES}, {reason}, got {text!r:.60}")
         if limit.percent is None:

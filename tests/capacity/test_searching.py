@@ -125,7 +125,7 @@ def test_records_that_could_not_be_of_it_do_not_count(run: Run) -> None:
 @pytest.mark.parametrize(
     ("slo", "said"),
     [
-        (["fast"], "expected a limit such as"),
+        (["fast"], "expected an objective such as"),
         (["p99 < 3s"], "expected less than the time-out of the load, 2s"),
         (["p99 < 1s", "p99 < 1s"], "one of them twice"),
     ],
