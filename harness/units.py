@@ -8,6 +8,7 @@ from typing import Final
 NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
+MS_PER_S: Final = 1_000
 MOST_MORE_DECIMALS: Final = 3
 
 _DURATION_PART: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>us|ms|s|m|h)", re.ASCII)
@@ -126,6 +127,12 @@ def rate_per_text(rate_per_s: float) -> str:
     return f"{rate_text(rate_per_s * _SECONDS_PER_RATE[unit])}/{unit}"
 
 
+def decimals_apart(low: float, high: float, least: int) -> int:
+    """Return how many decimals tell the ends of an interval apart: ``least``, or up to three more."""
+    some = range(least, least + MOST_MORE_DECIMALS + 1)
+    return next((each for each in some if f"{low:.{each}f}" != f"{high:.{each}f}"), least)
+
+
 def size_text(size_bytes: float) -> str:
     """Return a size with one decimal, in KiB, MiB or GiB; below one KiB in whole bytes."""
     for unit, one in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
@@ -149,12 +156,6 @@ def wrk_binary(size_bytes: float) -> str:
 def wrk_metric(number: float) -> str:
     """A count as wrk prints it: ``3.05``, ``12.34k``."""
     return _wrk_scaled(number, base="", steps=("k", "M", "G", "T"), factor=1000)
-
-
-def decimals_apart(low: float, high: float, least: int) -> int:
-    """Return how many decimals tell the ends of an interval apart: ``least``, or up to three more."""
-    some = range(least, least + MOST_MORE_DECIMALS + 1)
-    return next((each for each in some if f"{low:.{each}f}" != f"{high:.{each}f}"), least)
 
 
 def wrk_whole_time(seconds: float) -> str:

@@ -12,9 +12,8 @@ from harness.generator.latency import LatencyHistogram, LatencySummary
 from harness.generator.result import LoadResult, Second
 from harness.record import ProcessUsage, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
-from harness.units import NS_PER_MS
+from harness.units import MS_PER_S, NS_PER_MS
 
-MS_PER_S: Final = 1000
 SHORTEST_S: Final = 0.5  # the last row of a series is what is left of the window: a shorter one says little
 
 

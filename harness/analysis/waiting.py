@@ -6,7 +6,7 @@ from harness.analysis.global_lock import has_global_lock
 from harness.generator.latency import LatencyHistogram
 from harness.generator.result import LoadResult
 from harness.record import ProcessUsage, Usage
-from harness.units import NS_PER_MS, ms_text, size_text
+from harness.units import MS_PER_S, NS_PER_MS, ms_text, size_text
 
 NEAR: Final = 1.5  # times as long as without load: the requests hardly wait for each other
 FAR: Final = 2.0  # times as long: most of the time they do
@@ -78,7 +78,7 @@ def concurrency_limit(load: LoadResult, usage: Usage) -> str | None:
     slower = _slower(load, usage)
     if slower is None or slower < FAR or usage.unloaded_ms is None:
         return None
-    at_a_time = load.requests_per_s * usage.unloaded_ms / 1000
+    at_a_time = load.requests_per_s * usage.unloaded_ms / MS_PER_S
     workers = [process for process in usage.processes if process.role == "worker" and not process.ended]
     threads = sum(worker.threads or 1 for worker in workers)
     return (

@@ -19,9 +19,8 @@ class Ledger:
         self._body_check = BodyCheck(load.expect)
         self.known = KnownResponses()
         self.groups = [Group() for _ in range(load.threads)]
-        self.kinds = (
-            [Kind() for _ in load.kinds] if len(load.kinds) > 1 else []
-        )  # of one there is nothing to tell apart
+        # Of one kind there is nothing to tell apart.
+        self.kinds = [Kind() for _ in load.kinds] if len(load.kinds) > 1 else []
         self.tally = Tally(load.expect)
         self.window = Window(self.groups, 0, 0.0, self.kinds)
         # Where one method's answers have no body, a head alone does not tell where the response ends.

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import string
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
@@ -260,8 +261,8 @@ class Load(_Data):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The names of the requests, each once: those of one name are of one kind."""
-        return tuple(dict.fromkeys(request.name for request in self.requests))
+        """The kinds of its requests."""
+        return kinds_of(self.requests)
 
     @property
     def kind_of_each(self) -> tuple[int, ...]:
@@ -293,6 +294,11 @@ class Load(_Data):
             )
             for index in range(processes)
         ]
+
+
+def kinds_of(requests: Iterable[Request]) -> tuple[str, ...]:
+    """The names of the requests, each once: those of one name are of one kind."""
+    return tuple(dict.fromkeys(request.name for request in requests))
 
 
 def _dealt(total: int, index: int, hands: int) -> int:

@@ -17,8 +17,8 @@ from harness.scenario import Topology
 from harness.stats.crossing import Share
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.queueing import Service
+from harness.units import MS_PER_S
 
-MS_PER_S: Final = 1000
 FLOORS: Final = {
     Limit.CONNECTIONS: "the CPU was not the limit, but the number of connections",
     **dict.fromkeys(

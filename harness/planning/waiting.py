@@ -9,11 +9,11 @@ from typing import Final, Self
 from harness.planning.carried import Carried, Observed
 from harness.planning.curve import response_ms
 from harness.stats.queueing import SaturatedError, Service, Waiting, lines_apart, one_line
+from harness.units import MS_PER_S
 
 EXPONENTIAL: Final = 1.0  # squared coefficient of variation, where that of the service times was not measured
 MOST_OFF: Final = 1.25  # times: a model that is farther from what was measured is contradicted
 BUSIEST: Final = 0.9  # of what is carried: nearer to saturation a measured p99 is luck
-MS_PER_S: Final = 1000
 P50: Final = 0.5
 P99: Final = 0.99
 

@@ -6,9 +6,7 @@ from harness.generator.latency import LatencyHistogram, Spread
 from harness.generator.result import LoadResult
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
-from harness.units import NS_PER_S, rate_text, wrk_binary, wrk_metric, wrk_time, wrk_whole_time
-
-MS_PER_S = 1000
+from harness.units import MS_PER_S, NS_PER_S, rate_text, wrk_binary, wrk_metric, wrk_time, wrk_whole_time
 
 
 def wrk_text(result: LoadResult, latency: bool = False) -> str:

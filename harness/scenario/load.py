@@ -22,6 +22,7 @@ from harness.generator.load import (
     Sha256,
     Status,
     Target,
+    kinds_of,
     parse_expected_body,
     parse_stage,
 )
@@ -83,8 +84,8 @@ class ScenarioLoad(Table):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What its requests are called, each once: as they are written, with their placeholders."""
-        return tuple(dict.fromkeys(request.name for request in self.requests))
+        """The kinds of its requests."""
+        return kinds_of(self.requests)
 
     @property
     def is_one_request(self) -> bool:

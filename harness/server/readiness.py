@@ -17,8 +17,8 @@ from harness.server.launch import PortTakenError, Server
 from harness.server.mix import ask_each
 from harness.server.probing import ask_again
 from harness.server.question import Question
+from harness.units import MS_PER_S
 
-MS_PER_S: Final = 1000
 POLL_S: Final = 0.05
 ANSWER_S: Final = 5.0  # the least that one answer is waited for, if there is so much time
 QUIET_S: Final = 0.1

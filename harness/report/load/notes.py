@@ -11,9 +11,8 @@ from rich.text import Text
 from harness.generator.latency import LatencySummary
 from harness.generator.result import LoadResult, Offered, SendLag
 from harness.report.wrk import wrk_text
-from harness.units import rate_text, wrk_time
+from harness.units import MS_PER_S, rate_text, wrk_time
 
-MS_PER_S: Final = 1000
 US_PER_S: Final = 1_000_000
 OFTEN: Final = 0.01  # a share of the requests
 WIDTH: Final = 200  # no line is longer, so none is wrapped
