@@ -54,6 +54,11 @@ class TopologySummary:
         return self.topology.workers or (median_workers(self.trials) if self.trials else None)
 
     @property
+    def doubted(self) -> tuple[Measured, ...]:
+        """The trials whose generator is doubted, so that their throughput does not count."""
+        return tuple(trial for trial in self.trials if not THROUGHPUT.is_sound(trial))
+
+    @property
     def ratio(self) -> Estimate | None:
         """How many times as fast as the baseline, by the metric that decides; None for the baseline itself, and where
         no round tells."""

@@ -25,7 +25,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     """One column a topology."""
     intervals = "; bar: mean and its 95 % interval" if any(len(summary.trials) > 1 for summary in summaries) else ""
     one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_MARKS)
-    is_doubted = any(not THROUGHPUT.is_sound(trial) for summary in summaries for trial in summary.trials)
+    is_doubted = any(summary.doubted for summary in summaries)
     doubted = "\nhollow: left out of the mean, the generator was late" if is_doubted else ""
     title = f"{run.scenario.name}: throughput (dot: {trials_text(one_in)}{intervals}){doubted}"
     drawn = figure(title, width_for(summaries))
@@ -35,10 +35,10 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
         trials = summary.trials[::one_in]
         places = column - APART + (np.linspace(-0.06, 0.06, len(trials)) if len(trials) > 1 else np.zeros(len(trials)))
         for is_sound, fill in ((True, style.colour), (False, "none")):
-            drawn_ones = [each for each in zip(places, trials, strict=True) if THROUGHPUT.is_sound(each[1]) is is_sound]
+            marks = [each for each in zip(places, trials, strict=True) if THROUGHPUT.is_sound(each[1]) is is_sound]
             axes.plot(
-                [place for place, _ in drawn_ones],
-                [trial.good_per_s for _, trial in drawn_ones],
+                [place for place, _ in marks],
+                [trial.good_per_s for _, trial in marks],
                 style.marker,
                 color=style.colour,
                 markerfacecolor=fill,

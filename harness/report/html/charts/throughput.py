@@ -51,7 +51,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     hovering(made, means, ["mean", "trials"])
     intervals = any(len(summary.trials) > 1 for summary in summaries)
     about = "A mark is one trial; below them the mean" + (" and its 95 % interval." if intervals else ".")
-    if any(not THROUGHPUT.is_sound(trial) for summary in summaries for trial in summary.trials):
+    if any(summary.doubted for summary in summaries):
         about += " A hollow one is left out of the mean: the generator was late."
     return Chart("Throughput", about + drawn_text(one_in), made)
 
