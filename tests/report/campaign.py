@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from tests.report.edited_runs import RUNS
-from tests.report.edits import Edit, edits_of
+from tests.report.edits import Edit, edits_of, make_edited
 from tests.report.odd_files import odd_files_of
 from tests.report.outputs import Output, make_all, make_pictures, make_texts
 
@@ -126,7 +126,7 @@ def _alone(
         os.dup2(nowhere, stream)
     digest, trace = None, ""
     try:
-        edited = _edited(edit, sound, room / "results")
+        edited = make_edited(edit, sound, room / "results")
         digest = make_all(edited, room / "results" / "sound", known, outputs)
         end = "an output" if digest else "an error"
     except BaseException as error:  # whatever it is, it is told
@@ -138,15 +138,6 @@ def _alone(
     os._exit(0)
 
 
-def _edited(edit: Edit, sound: Path, results: Path) -> Path:
-    """Return the folder that was edited, which may have another name since, beside a sound one."""
-    for name in ("sound", "edited"):
-        shutil.copytree(sound, results / name)
-    edit.make(results / "edited")
-    (edited,) = (each for each in results.iterdir() if each.name not in ("sound", "another"))
-    return edited
-
-
 def _status_bytes(name: str) -> int:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
@@ -155,7 +146,7 @@ def _status_bytes(name: str) -> int:
 def campaign(sound: Path, edits: Iterable[Edit], outputs: Sequence[Output], rooms: Path) -> Iterator[Outcome]:
     """Yield what came of each edit of a run folder."""
     warm = Path(tempfile.mkdtemp(dir=rooms))
-    edited = _edited(Edit("nothing", lambda _: None), sound, warm)
+    edited = make_edited(Edit("nothing", lambda _: None), sound, warm)
     digest = make_all(edited, warm / "sound", frozenset(), outputs)  # also brings what else each process would import
     assert digest, f"{sound} is no run"
     gc.freeze()

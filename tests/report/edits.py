@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from shutil import copytree
 from typing import Any, Final
 
 Tree = Any  # what JSON holds: the edits ask of each value what it is
@@ -116,3 +117,12 @@ def _edit(file: str, line: int | None, keys: Keys, written: str | None, run: Pat
         holder[last] = PLACE
     lines[line or 0] = json.dumps(tree).replace(json.dumps(PLACE), written or "") + "\n"
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def make_edited(edit: Edit, sound: Path, results: Path) -> Path:
+    """Return the folder that was edited, which may have another name since, beside a sound one."""
+    for name in ("sound", "edited"):
+        copytree(sound, results / name)
+    edit.make(results / "edited")
+    (edited,) = (each for each in results.iterdir() if each.name not in ("sound", "another"))
+    return edited

@@ -12,7 +12,7 @@ import pytest
 from harness.record import RunFolderError, read_run
 from harness.report.run_report import RunReport
 from tests.report.edited_runs import RUNS
-from tests.report.edits import edits_of
+from tests.report.edits import edits_of, make_edited
 from tests.report.odd_files import odd_files_of
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,7 @@ def test_whatever_was_edited_a_run_is_read_and_judged_or_refused(tmp_path: Path)
     ends = Counter[str]()
     for number, edit in enumerate(edits):
         results = tmp_path / str(number)
-        for name in ("sound", "edited"):
-            shutil.copytree(sound, results / name)
-        edit.make(results / "edited")
-        (edited,) = (each for each in results.iterdir() if each.name not in ("sound", "another"))
+        edited = make_edited(edit, sound, results)
         try:
             run = read_run(edited)
         except RunFolderError:
