@@ -73,7 +73,7 @@ validity: $(READY) ## check how often verdicts are right, by simulation, and lim
 	$(BIN)/python -m bench.validity
 	$(BIN)/python -m bench.validity.limits
 
-bench: $(READY) ## CPU per request of the load generator beside wrk and others (12 minutes)
+bench: $(READY) ## CPU per request of the load generator, and many connections, beside wrk and others (17 minutes)
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.crowds
 

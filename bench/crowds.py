@@ -9,7 +9,7 @@ its processes take turns with two addresses of the same server.
 import json
 import math
 import os
-import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,9 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.peers import check_machine
+from bench.readings import read_wrk
 from bench.running import GENERATOR_CORE
 from bench.table import DASH, markdown
 from bench.targets import HOST, HOSTS, nginx
+from bench.tools import WRK
 from harness.environment import describe_environment
 
 A_PROCESS: Final = 10_000  # connections
@@ -71,11 +73,11 @@ def run_ours(port: int, connections: int, warmup_s: int, duration_s: int) -> Cro
 def run_wrk(port: int, connections: int, duration_s: int) -> Crowd:
     """As many runs of wrk at a time as we have processes, the connections dealt to them."""
     processes = processes_for(connections)
-    words = f"wrk -t1 -c{connections // processes} -d{duration_s}s --timeout {TIMEOUT_S}s"
+    words = f"{WRK} -t1 -c{connections // processes} -d{duration_s}s --timeout {TIMEOUT_S}s --latency"
     hosts = (HOSTS[number % len(HOSTS)] for number in range(processes))
     done = _run_together([[*words.split(), f"http://{host}:{port}/12.txt"] for host in hosts], duration_s)
     return Crowd(
-        sum(float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0]) for output, _ in done),
+        sum(read_wrk(output).requests_per_s for output, _ in done),
         max(peak_mib for _, peak_mib in done),
         duration_s,
     )
@@ -99,6 +101,8 @@ def _run_together(commands: Sequence[Sequence[str]], duration_s: int) -> list[tu
         for process in started:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                sys.exit(f"{process.args!r} ended with exit code {process.returncode}")
             peaks_mib.append(usage.ru_maxrss / KIB_PER_MIB)
         return [(output.read_text(), peak_mib) for output, peak_mib in zip(outputs, peaks_mib, strict=True)]
 
@@ -150,6 +154,8 @@ def main(
 ) -> None:
     """Measure every number of connections, print the table and write it to a file."""
     check_machine(2 * A_PROCESS)
+    if shutil.which(WRK) is None:
+        sys.exit(f"the bench of many connections needs {WRK}")
     console = Console()
     rows = [measure(number, rounds, warmup, duration) for number in connections or CROWDS]
     about = (
