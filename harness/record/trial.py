@@ -60,8 +60,9 @@ class WorkerCounts(Data):
 
     @property
     def is_replacing(self) -> bool:
-        """Whether some workers went and others came, as where each is to serve so many requests only."""
-        return self.ended_before + self.changed > 0 and self.started_before + self.started > 0
+        """Whether some workers went and others came, as where each is to serve so many requests only. Where none was
+        left at a moment, those that served the requests may have come and gone between two looks."""
+        return self.ended_before + self.changed > 0 and (self.started_before + self.started > 0 or self.least == 0)
 
     @property
     def changed(self) -> int:

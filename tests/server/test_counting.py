@@ -60,6 +60,13 @@ def test_where_none_was_there_in_the_window_as_many_as_before() -> None:
     assert Told({1}, {2}, set(), set(), begin=2, exits={1: 0, 2: 0}).workers().found == 1
 
 
+@pytest.mark.parametrize("looks", [({1, 2}, set(), set()), ({1, 2}, set(), {1, 2}), ({1, 2}, {1, 2}, set())])
+def test_where_all_went_others_have_come_and_gone_between_two_looks(looks: tuple[set[int], ...]) -> None:
+    census = Told(*looks, begin=1, exits={1: 0, 2: 0})
+    assert (census.workers().found, census.workers().is_replacing) == (2, True)
+    assert list(map(int, census.at_begin())) == [1, 2]  # type: ignore[arg-type]
+
+
 def test_what_came_and_went_is_counted_where_it_did() -> None:
     counts = Told({1}, {1, 2}, {2, 3}, {2, 3, 4}, {4, 3}, begin=2, exits={1: 0, 2: -15}).workers()
     assert (counts.ready, counts.found, counts.least, counts.most, counts.at_end) == (1, 3, 2, 3, 2)
