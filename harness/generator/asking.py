@@ -1,7 +1,7 @@
 """One request and its answer on a connection of its own, within bounds: how a server is asked before it is loaded.
 
-It is read by the reader of the load, so that what is understood here is what will be understood there. Nothing of a
-body is kept, and nothing is waited for beyond the deadline.
+It is read by the reader of the load, so that what is understood here is what will be understood there. Of a body is
+kept what the load looks for a text in, and nothing is waited for beyond the deadline.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
 from harness.generator.load import Load, Target, Tls
 from harness.generator.request import Prepared, prepared_requests
@@ -57,6 +58,7 @@ class Answer:
     body_sha256: str | None
     end: AnswerEnd
     took_s: float
+    body_start: bytes = b""  # as far as a text is looked for in it
 
     @property
     def status(self) -> int:
@@ -108,13 +110,13 @@ class Inquiry:
         self._method, self._unsent = request.method, request.data
         self._send_more()
 
-    def read(self) -> Answer:
-        """Return the answer, which may come before all of the request is sent.
+    def read(self, kept_bytes: int = 0) -> Answer:
+        """Return the answer, with so much of its body, which may come before all of the request is sent.
 
         Raises OSError when there is none (TimeoutError when it is not begun in time), and ForeignProtocolError when it
         is not HTTP.
         """
-        reader = ResponseReader(self._method, hashing=True)
+        reader = ResponseReader(self._method, hashing=True, keep_bytes=kept_bytes)
         try:
             end = self._follow(reader)
         except ProtocolError as error:
@@ -126,7 +128,7 @@ class Inquiry:
         if reader.head is None:
             raise ConnectionResetError(errno.ECONNRESET, "no head of an answer")
         took_s = time.monotonic() - self._began_s
-        return Answer(reader.head, reader.body_bytes, reader.body_sha256, end, took_s)
+        return Answer(reader.head, reader.body_bytes, reader.body_sha256, end, took_s, bytes(reader.body_start))
 
     def close(self) -> None:
         """Close the connection."""
@@ -221,20 +223,21 @@ def connect(target: Target, deadline_s: float) -> Inquiry:
         raise
 
 
-def read_answer(inquiry: Inquiry, target: Target, deadline_s: float) -> Answer:
-    """Return the answer, as :meth:`Inquiry.read`, unless it is one of a server that wanted TLS.
+def read_answer(inquiry: Inquiry, load: Load, deadline_s: float) -> Answer:
+    """Return the answer as :meth:`Inquiry.read`, with what the load looks for a text in, unless it is one of a server
+    that wanted TLS.
 
     Raises ForeignProtocolError for such a server too.
     """
     try:
-        answer = inquiry.read()
+        answer = inquiry.read(BodyCheck(load.expect).kept_bytes)
     except ConnectionError:
         inquiry.close()  # or a server that serves one at a time would not hear the next
-        _check_other_scheme(target, deadline_s)
+        _check_other_scheme(load.target, deadline_s)
         raise
     if answer.status == BAD_REQUEST:
         inquiry.close()
-        _check_other_scheme(target, deadline_s)
+        _check_other_scheme(load.target, deadline_s)
     return answer
 
 
@@ -242,7 +245,7 @@ def ask(load: Load, deadline_s: float) -> Answer:
     """Send the load's first request once and return the answer. Raises OSError, ForeignProtocolError."""
     with connect(load.target, deadline_s) as inquiry:
         inquiry.send(next(prepared_requests(load)))
-        return read_answer(inquiry, load.target, deadline_s)
+        return read_answer(inquiry, load, deadline_s)
 
 
 def _check_other_scheme(target: Target, deadline_s: float) -> None:

@@ -25,10 +25,14 @@ class BodyCheck:
         """Whether anything is expected of bodies that has to be looked for in them."""
         return self._sha256 is not None or self._is_found is not None
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much of a body is kept, to look for the expected text in it."""
+        return MOST_SEARCHED_BYTES if self._is_found else 0
+
     def reader(self, method: str, only_whole: bool = False) -> ResponseReader:
         """A reader by which a response can be judged, or only one that comes all at once."""
-        kept_bytes = MOST_SEARCHED_BYTES if self._is_found else 0
-        return ResponseReader(method, self._sha256 is not None, kept_bytes, only_whole)
+        return ResponseReader(method, self._sha256 is not None, self.kept_bytes, only_whole)
 
     def is_right(self, reader: ResponseReader) -> bool:
         """Judge the body of a complete response that was followed by a reader made here."""
@@ -36,8 +40,12 @@ class BodyCheck:
             return self._is_found(reader.body_start)
         return reader.body_sha256 == self._sha256
 
+    def has_text(self, body_start: bytes) -> bool:
+        """Check that the expected text is in a body, if one is expected."""
+        return self._is_found is None or self._is_found(body_start)
 
-def _search(expect: Expectation) -> Callable[[bytearray], bool] | None:
+
+def _search(expect: Expectation) -> Callable[[bytes | bytearray], bool] | None:
     """What looks for the expected text in a body, if there is one."""
     if expect.body_contains is not None:
         text = expect.body_contains.encode()

@@ -64,7 +64,7 @@ def _ask(page: Question, deadline_s: float) -> Answer | str | None:
     try:
         with connect(page.load.target, deadline_s) as inquiry:
             inquiry.send(page.encoded)
-            return read_answer(inquiry, page.load.target, deadline_s)
+            return read_answer(inquiry, page.load, deadline_s)
     except TimeoutError:
         return None
     except OSError as error:

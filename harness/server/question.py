@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from harness.generator.asking import Answer
+from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind
 from harness.generator.load import SAFE_METHODS, Expectation, Load, Request
 from harness.generator.request import Prepared, first_request, prepared_requests
@@ -93,6 +94,8 @@ class Question:
             return f"{text} is answered with {answer.body_bytes:,} bytes, not with {self.expect.body_bytes:,}"
         if self.expect.body_sha256 not in (None, answer.body_sha256):
             return f"{text} is answered with another body than the one that is expected, of {answer.body_bytes:,} bytes"
+        if not BodyCheck(self.expect).has_text(answer.body_start):
+            return f"{text} is answered without the text that is expected, in {answer.body_bytes:,} bytes"
         return ""
 
 

@@ -139,7 +139,7 @@ def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> Answe
     raises ServerError when it is not answered well."""
     inquiry.send(question.encoded)
     try:
-        answer = read_answer(inquiry, question.load.target, deadline_s)
+        answer = read_answer(inquiry, question.load, deadline_s)
     except OSError as error:
         if question.is_safe:
             raise

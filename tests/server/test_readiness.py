@@ -258,6 +258,23 @@ def test_a_body_that_is_not_expected_of_one_of_a_mix_is_told(log: Path) -> None:
         ready(small("mixed"), log, Request(path="/another"), Request(path="/asked"), expect=expect)
 
 
+@pytest.mark.parametrize("expect", [Expectation(body_contains="a basket"), Expectation(body_matches="^(basket|cart)")])
+def test_a_page_without_the_expected_text_is_not_ready(expect: Expectation, log: Path) -> None:
+    with pytest.raises(ServerError, match=f"GET / is answered without the text that is expected, in {len(BODY)} bytes"):
+        ready(small("page"), log, expect=expect, timeout_s=SHORT_S)
+
+
+def test_one_of_a_mix_without_the_expected_text_is_told(log: Path) -> None:
+    expect = Expectation(body_contains=BODY.decode())
+    with pytest.raises(ServerError, match=r"^before the load, GET /asked is answered without the text that"):
+        ready(small("mixed"), log, Request(path="/another"), Request(path="/asked"), expect=expect)
+
+
+@pytest.mark.parametrize("expect", [Expectation(body_contains=BODY.decode()[2:6]), Expectation(body_matches="^.+$")])
+def test_a_page_with_the_expected_text_is_ready(expect: Expectation, log: Path) -> None:
+    assert ready(small("page"), log, expect=expect).body_bytes == len(BODY)
+
+
 # Workers --------------------------------------------------------------------------------------------------------
 
 
