@@ -115,7 +115,7 @@ def contention(load: LoadResult, usage: Usage) -> float:
 
 def _doubted(load: LoadResult, usage: Usage) -> str | None:
     """A miscounted one is doubtful, but limited by nothing."""
-    told = [doubt.what for doubt in load.doubts if doubt.kind != "miscounted"]
+    told = [doubt.what for doubt in load.doubts if doubt.is_of_generator]
     return told[0].removesuffix(".") if told else None
 
 

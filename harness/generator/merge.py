@@ -122,7 +122,7 @@ def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: S
         generator_cpu_s=sum(part.cpu_s for part in parts),
         busy=busy,
         stalled_s=stalled_s,
-        generator_bound=bool(found),
+        generator_bound=any(doubt.is_of_generator for doubt in found),
         doubts=found,
         by_request=_by_request(load, [part.by_request for part in parts]),
         series=series,

@@ -71,7 +71,7 @@ class Offered(_Data):
 
 
 class Doubt(_Data):
-    """A reason to take the generator, and not the server, for what was measured."""
+    """A reason to take the generator, and not the server, for what was measured; or not to trust the response times."""
 
     kind: DoubtKind
     what: Printable
@@ -80,7 +80,12 @@ class Doubt(_Data):
     @property
     def title(self) -> str:
         """What the result is called for it."""
-        return "miscounted" if self.kind == "miscounted" else "generator-bound"
+        return "generator-bound" if self.is_of_generator else "miscounted"
+
+    @property
+    def is_of_generator(self) -> bool:
+        """Check whether the generator was the limit: one that miscounts is limited by nothing."""
+        return self.kind != "miscounted"
 
 
 class Measuring(_Data):
@@ -179,7 +184,7 @@ class LoadResult(_Data):
         default=0.0, description="how long a loop was kept from running, stopped or waiting for a core: the longest"
     )
     generator_bound: bool = False
-    doubts: list[Doubt] = Field(default=[], description="why it is generator-bound")
+    doubts: list[Doubt] = Field(default=[], description="why it is generator-bound, or miscounted")
     by_request: list[RequestResult] = Field(
         default=[], description="each kind of request, where there are several; requests and ok add up to the result's"
     )
