@@ -1,7 +1,7 @@
 """A plan for programs: one JSON object, with units in its names."""
 
 from dataclasses import replace
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel
 
@@ -10,8 +10,10 @@ from harness.planning.proposal import Proposal
 from harness.planning.sizing import Sizing
 from harness.planning.waiting import Expected, ResponseTimes
 from harness.record import Run
-from harness.report.machine import FORMAT_VERSION, Figure
+from harness.report.machine import Figure
 from harness.stats.estimate import Estimate
+
+PLAN_FORMAT_VERSION: Final = 2  # in 1 response times had no source
 
 
 class PlannedTimes(BaseModel):
@@ -102,7 +104,7 @@ class Assumed(BaseModel):
 class PlanDocument(BaseModel):
     """The whole plan; ``topologies`` begin with the one to take."""
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = PLAN_FORMAT_VERSION
     scenario: str
     run: str
     command: str
