@@ -35,7 +35,7 @@ def test_they_are_drawn_hollow_and_it_is_said(tmp_path: Path) -> None:
     (axes,) = drawn.axes
     hollow = [len(np.asarray(line.get_xdata())) for line in axes.lines if line.get_markerfacecolor() == "none"]
     assert hollow == [2, 2]
-    assert "hollow: left out" in drawn.get_suptitle()
+    assert "hollow: the generator was late" in drawn.get_suptitle()
     chart = page_throughput.draw(report.run, report.summaries)
     sources = [each for each in chart.plot.references() if isinstance(each, ColumnDataSource)]
     fills = [list(each.data["fill"]) for each in sources if "fill" in each.data]

@@ -26,7 +26,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     intervals = "; bar: mean and its 95 % interval" if any(len(summary.trials) > 1 for summary in summaries) else ""
     one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_MARKS)
     is_doubted = any(summary.doubted for summary in summaries)
-    doubted = "\nhollow: left out of the mean, the generator was late" if is_doubted else ""
+    doubted = "\nhollow: the generator was late, in the mean only where it always was" if is_doubted else ""
     title = f"{run.scenario.name}: throughput (dot: {trials_text(one_in)}{intervals}){doubted}"
     drawn = figure(title, width_for(summaries))
     axes = drawn.add_subplot()

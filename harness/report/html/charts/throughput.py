@@ -52,7 +52,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     intervals = any(len(summary.trials) > 1 for summary in summaries)
     about = "A mark is one trial; below them the mean" + (" and its 95 % interval." if intervals else ".")
     if any(summary.doubted for summary in summaries):
-        about += " A hollow one is left out of the mean: the generator was late."
+        about += " A hollow one, whose generator was late, is in the mean only where all are."
     return Chart("Throughput", about + drawn_text(one_in), made)
 
 
