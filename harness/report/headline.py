@@ -36,7 +36,10 @@ def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) ->
     """Return what to run or, of two commits, what changed, as far as this run can tell, in Markdown."""
     if run.scenario.is_of_two_commits:
         return " ".join([*_disturbed(run, rows), answer(rows)])
-    return " ".join([*_disturbed(run, rows), *_errors(rows), _recommendation(run, summaries, rows)])
+    disturbed = list(_disturbed(run, rows))
+    if disturbed and not any(summary.ratio for summary in summaries):
+        return " ".join([*disturbed, *_errors(rows)])
+    return " ".join([*disturbed, *_errors(rows), _recommendation(run, summaries, rows)])
 
 
 def _disturbed(run: Run, rows: Sequence[Row]) -> Iterator[str]:
