@@ -66,6 +66,7 @@ def _render(template: str, histories: Sequence[History], unread: Sequence[str], 
         "subject": subject,
         "bars": bars,
         "scale": scale_text,
+        "top": top_text,
         "marks": marks,
         "link": link_of,
         "commit": commit_text,
@@ -133,9 +134,14 @@ def bars(history: History) -> str:
 
 def scale_text(history: History) -> str:
     """``from 0 to 1,555 /s``, as the picture goes."""
+    return f"from 0 to {top_text(history)}"
+
+
+def top_text(history: History) -> str:
+    """``1,555 /s``, up to which the picture goes."""
     scale, unit = _unit(history.metric)
     highest = top(history) / scale
-    return f"from 0 to {highest:,.{_decimals(highest)}f} {unit}".rstrip()
+    return f"{highest:,.{_decimals(highest)}f} {unit}".rstrip()
 
 
 def link_of(run: PastRun) -> str | None:
