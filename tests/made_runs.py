@@ -159,7 +159,7 @@ def open_record(
         "service_ms": service.summary(),
         "service_histogram": service.encode(),
         "doubts": doubts or [],
-        "generator_bound": any(doubt.is_of_generator for doubt in doubts),
+        "generator_bound": any(doubt.is_of_generator for doubt in doubts or ()),
     }
     return made.model_copy(update={"load": made.load.model_copy(update=changes)})
 

@@ -148,7 +148,8 @@ def steps_of_slowdown(folder: Path) -> int:
     doubled = Kind(USUAL, replace(USUAL, steps=2 * STEPS))
     _, found = judge(doubled, folder, "--rounds", "5", "--duration", "1s")
     (change,) = (each for each in found["changes"] if each["metric"] == "cpu_per_request")
-    return round(STEPS * (1 + SLOWDOWN / (change["ratio"]["value"] - 1)))
+    doubled_cost: float = change["ratio"]["value"]
+    return round(STEPS * (1 + SLOWDOWN / (doubled_cost - 1)))
 
 
 @contextlib.contextmanager
