@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness import rounds
 from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
+from harness.analysis.gates import are_open
 from harness.analysis.measured import measured
 from harness.doctor.checkup import checkup
 from harness.environment import describe_environment
@@ -108,6 +109,7 @@ def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, au
             scenario.rounds is None
             and block in looks.after
             and is_sure(comparisons, scenario, _expected(scenario, records))
+            and not are_open(scenario.gate.gates, comparisons)
         ):
             return "sure"
     return "all rounds" if scenario.rounds is not None else "out of time"

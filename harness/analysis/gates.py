@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from harness.analysis.comparison import Comparisons
 from harness.analysis.metrics import THROUGHPUT
 from harness.analysis.rows import Row
 from harness.scenario import Gate, Scenario
@@ -62,6 +63,16 @@ def rule(gates: Iterable[Gate], rows: Sequence[Row]) -> list[Ruling]:
         for row in rows
         if row.metric.name == gate.metric and (row.baseline is not None or not gate.is_relative)
     ]
+
+
+def are_open(gates: Iterable[Gate], comparisons: Comparisons) -> bool:
+    """Return whether one of the comparisons can't tell yet on which side of a gate it lies."""
+    found = [(gate, each) for gate in gates for each in comparisons.values() if each.metric.name == gate.metric]
+    return any(
+        _outcome(gate, each.change if gate.is_relative else each.pairs.figure_after, each.metric.more_is_better)
+        is Outcome.UNCERTAIN
+        for gate, each in found
+    )
 
 
 def verdict_on(rulings: Iterable[Ruling], strict: bool) -> Outcome:

@@ -13,11 +13,11 @@ from harness.generator.placement import Placement
 from harness.plan import PlannedTrial, most_rounds
 from harness.preparation import prepare
 from harness.record import Run, TrialRecord, read_run
-from harness.scenario import Scenario, Topology
+from harness.scenario import GateTable, Scenario, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.trial.test_compare import Silent
 
-pytestmark = [pytest.mark.compares, pytest.mark.faults]
+pytestmark = pytest.mark.compares
 
 FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
 RAW, TWO, DOWN = (
@@ -84,6 +84,17 @@ def test_a_precise_interval_ends_it_too(tmp_path: Path, monkeypatch: pytest.Monk
     measured_with(monkeypatch, clock_s, steady(1.03, 0.012))
     run = made(tmp_path, precision=0.5)
     assert (reason(run), max(record.block for record in run.records)) == ("sure", 6)
+
+
+@pytest.mark.parametrize(("gate", "rounds"), [("throughput < -50%", 5), ("throughput > +3%", 12), ("p99 < 1s", 5)])
+def test_it_goes_on_while_a_gate_can_not_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock_s: list[float], gate: str, rounds: int
+) -> None:
+    """However precise the interval is, as long as it holds the limit."""
+    measured_with(monkeypatch, clock_s, steady(1.03, 0.012))
+    run = made(tmp_path, precision=0.5, gate=GateTable(fail_on=(gate,)), max_time_s=150.0)
+    assert reason(run) == ("out of time" if rounds == 12 else "sure")
+    assert max(record.block for record in run.records) == rounds
 
 
 @pytest.mark.parametrize(("trial_s", "rounds"), [(5.0, 12), (10.0, 7)])
