@@ -1,7 +1,7 @@
 """``python -m bench.validity.commits``: whether ``harness ab`` is right about real commits, at its default settings.
 
 Each kind of change is a commit of a scratch repository, judged three times on a quiet machine, and once beside a
-process that keeps one core busy for 60 % of the time. Two hours; the run folders stay.
+process that keeps one core busy for 60 % of the time. Up to five hours; the run folders stay.
 """
 
 import contextlib
@@ -162,13 +162,13 @@ def neighbour() -> Iterator[None]:
             process.kill()
 
 
-def check(name: str, kind: Kind, times: int, folder: Path) -> Iterator[Row]:
+def check(name: str, kind: Kind, times: int, max_time: str, folder: Path) -> Iterator[Row]:
     """Judge the change so many times on a quiet machine, and once beside the neighbour."""
     for number in range(1, times + 1):
-        said, _ = judge(kind, folder / f"{name}-{number}")
+        said, _ = judge(kind, folder / f"{name}-{number}", "--max-time", max_time)
         yield Row(f"{name}, {QUIET}, {number}", said.text, _asked(kind), said.is_right(kind))
     with neighbour():
-        said, _ = judge(kind, folder / f"{name}-busy")
+        said, _ = judge(kind, folder / f"{name}-busy", "--max-time", max_time)
     yield Row(f"{name}, {BUSY}", said.text, "not wrong", not said.is_wrong(kind))
 
 
@@ -179,6 +179,7 @@ def _asked(kind: Kind) -> str:
 def main(
     folder: Annotated[Path, typer.Argument(help="For the repositories and runs; a new one.")],
     times: Annotated[int, typer.Option(help="On a quiet machine.")] = 3,
+    max_time: Annotated[str, typer.Option(help="Of each run; as usual.")] = "10m",
     only: Annotated[str | None, typer.Option(metavar="KIND,KIND")] = None,
     out: Annotated[Path, typer.Option(help="The Markdown file.")] = Path("results/bench/commits.md"),
 ) -> None:
@@ -186,7 +187,7 @@ def main(
     folder = folder.resolve()
     folder.mkdir(parents=True)
     each = kinds(steps_of_slowdown(folder / "calibration"))
-    run_checks({name: partial(check, name, kind, times, folder) for name, kind in each.items()}, only, out)
+    run_checks({name: partial(check, name, kind, times, max_time, folder) for name, kind in each.items()}, only, out)
 
 
 if __name__ == "__main__":
