@@ -30,7 +30,7 @@ from bench.running import GENERATOR_CORE
 from bench.table import DASH, markdown
 from bench.targets import HOST, HOSTS, nginx
 from bench.tools import WRK
-from harness.environment import describe_environment
+from harness.machine.environment import describe_environment
 
 A_PROCESS: Final = 10_000  # connections
 CROWDS: Final = (1_000, 10_000, 20_000, 40_000)

@@ -23,8 +23,8 @@ from bench.summary import Row, summarise
 from bench.table import document, failures, markdown, table
 from bench.targets import MANY, Target, running_targets
 from bench.tools import TOOLS, WRK, Load, Tool
-from harness.environment import describe_environment
 from harness.machine.cores import UsableCores
+from harness.machine.environment import describe_environment
 
 DESCRIPTORS: Final = 4 * MANY  # a connection each, and what a tool opens besides
 

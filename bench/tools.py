@@ -22,7 +22,7 @@ from bench.readings import (
     read_scripted,
     read_wrk,
 )
-from harness.environment import describe_environment
+from harness.machine.environment import describe_environment
 
 WRK: Final = "wrk"  # the tool that the others are divided by
 

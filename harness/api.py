@@ -12,18 +12,17 @@ from harness.analysis.comparison import Comparisons
 from harness.analysis.gates import Outcome, Ruling, verdict_on
 from harness.analysis.metrics import metrics_of
 from harness.analysis.rows import Row
-from harness.commits import find_sides, side_by_side, usual_gates
-from harness.comparing import compare as _compare
 from harness.doctor.check import Check
-from harness.plan import PlannedTrial
-from harness.preparation import drawn, prepare
-from harness.record import Run, TrialRecord, read_run
+from harness.measure.commits import find_sides, side_by_side, usual_gates
+from harness.measure.compare import compare as _compare
+from harness.measure.preparation import drawn, prepare
+from harness.measure.trial import Progress
+from harness.record import PlannedTrial, Run, TrialRecord, read_run
 from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.scenario import Scenario, load_scenario
-from harness.trial import Progress
 
 
 class Result:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import Doubt, Errors, LoadResult, Second
+from harness.load.latency import LatencyHistogram
+from harness.load.result import Doubt, Errors, LoadResult, Second
 from harness.record import Run, TrialRecord, Usage, UsageSecond
 from harness.scenario import GateTable, Topology
 from tests.made_runs import load_result, made_run, record, scenario_of, topology

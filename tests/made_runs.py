@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.doctor.check import Check
-from harness.environment import Environment
-from harness.generator.latency import LatencyHistogram, LatencySummary, spread_of
-from harness.generator.load import Expectation, Request
-from harness.generator.placement import Placement
-from harness.generator.result import Doubt, Errors, LoadResult, Offered, Second, SendLag
-from harness.plan import make_plan
+from harness.load.latency import LatencyHistogram, LatencySummary, spread_of
+from harness.load.placement import Placement
+from harness.load.result import Doubt, Errors, LoadResult, Offered, Second, SendLag
+from harness.load.spec import Expectation, Request
+from harness.machine.environment import Environment
+from harness.measure.schedule import make_plan
 from harness.record import (
     CoreUsage,
     EndReason,
@@ -21,6 +21,7 @@ from harness.record import (
     NoiseFloor,
     ProcessUsage,
     Program,
+    Revision,
     Role,
     Run,
     RunFolder,
@@ -33,7 +34,6 @@ from harness.record import (
     UsageSecond,
     read_run,
 )
-from harness.revisions import Revision
 from harness.scenario import Scenario, ScenarioLoad, Topology
 from harness.stats.sequential import ONCE
 

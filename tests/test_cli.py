@@ -202,8 +202,8 @@ BAD_STATUS = "got a status that is not good (500: "
 def test_answers_that_are_all_bad_end_with_the_reason_and_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], server: str, ended: str
 ) -> None:
-    monkeypatch.setattr("harness.capacity.setting.SHORTEST_S", 0.2)
-    monkeypatch.setattr("harness.capacity.setting.WARMUP_S", 0.2)
+    monkeypatch.setattr("harness.measure.capacity.setting.SHORTEST_S", 0.2)
+    monkeypatch.setattr("harness.measure.capacity.setting.WARMUP_S", 0.2)
     command = f'command = ["{{harness_python}}", "-m", "tests.server.servers.{server}", "--port", "{{port}}"]'
     file = tmp_path / "bad.toml"
     load = '[load]\nconnections = 4\nthreads = 2\nwarmup = "200ms"\nduration = "200ms"'

@@ -26,9 +26,9 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.cli.offer import with_user
-from harness.generator.arrivals import arrival_times_ns
-from harness.generator.load import Arrivals, Load, Request, target_of
-from harness.generator.result import LoadResult
+from harness.load.arrivals import arrival_times_ns
+from harness.load.result import LoadResult
+from harness.load.spec import Arrivals, Load, Request, target_of
 from tests.generator.answers import SMALL, broken, whole
 from tests.generator.scripted_server import ScriptedServer
 from tests.generator.transport_server import TransportServer, tcp_listener

@@ -13,7 +13,7 @@ from pymarkdown.api import PyMarkdownApi
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.generator.load import Arrivals
+from harness.load.spec import Arrivals
 from harness.record import Run
 from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
 from tests.planning.evidence import usl

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.clocks import Clocks
+from harness.machine.clocks import Clocks
 
 BEFORE = Clocks(monotonic_s=100.0, boot_s=160.0, wall_s=1e9)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from harness.display import LAST_LINES, LiveDisplay, PlainDisplay
-from harness.preparation import prepare
+from harness.cli.progress import LAST_LINES, LiveDisplay, PlainDisplay
+from harness.cli.search_progress import SearchDisplay
+from harness.measure.preparation import prepare
 from harness.record import TrialRecord
-from harness.search_display import SearchDisplay
 from tests.made_runs import record, topology
 from tests.trial.trials import scenario
 

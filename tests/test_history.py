@@ -16,14 +16,13 @@ from markdown_it import MarkdownIt
 from pymarkdown.api import PyMarkdownApi
 from typer.testing import CliRunner
 
+from harness.analysis.history.history import History, histories
+from harness.analysis.history.runs import read_runs
 from harness.cli import app
-from harness.environment import Environment
-from harness.generator.load import Arrivals
-from harness.generator.result import Doubt
-from harness.history.history import History, histories
-from harness.history.runs import read_runs
-from harness.record import Run, RunFolderError
-from harness.revisions import Revision
+from harness.load.result import Doubt
+from harness.load.spec import Arrivals
+from harness.machine.environment import Environment
+from harness.record import Revision, Run, RunFolderError
 from harness.scenario import Scenario
 from harness.scenario.topology import Side
 from harness.stats.verdict import Verdict

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.lock import BusyError, alone
+from harness.machine.lock import BusyError, alone
 
 pytestmark = pytest.mark.compares
 
@@ -23,7 +23,9 @@ def test_one_after_the_other_is_alone() -> None:
 
 
 def test_a_killed_one_leaves_nothing_behind() -> None:
-    code = "import time\nfrom harness.lock import alone\nwith alone():\n    print(flush=True)\n    time.sleep(60)"
+    code = (
+        "import time\nfrom harness.machine.lock import alone\nwith alone():\n    print(flush=True)\n    time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()

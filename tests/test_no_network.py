@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparing import compare
-from harness.preparation import prepare
+from harness.measure.compare import compare
+from harness.measure.preparation import prepare
 from harness.record import read_run
 from harness.report.write import write_reports
 from tests.server.topologies import small

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.environment import Environment
-from harness.noise import against_itself, newest_floor, noise_floor
+from harness.analysis.noise import against_itself, newest_floor, noise_floor
+from harness.machine.environment import Environment
 from harness.record import NoiseFloor, Run, RunFolderError
 from harness.report.noise import detectable_texts, noise_report
 from harness.scenario import Scenario

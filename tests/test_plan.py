@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.plan import make_plan
+from harness.measure.schedule import make_plan
 from harness.scenario import Scenario, Topology
 from tests.made_runs import LOAD
 

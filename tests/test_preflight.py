@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.generator.process import Generator
-from harness.generator.result import LoadResult
+from harness.load.result import LoadResult
 from harness.record import read_run
 from tests.generator.accounting import assert_adds_up
 from tests.generator.loads import short_load

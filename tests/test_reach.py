@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.cli.reach import bound, check_reach, is_here, resolve
 from harness.cli.usage import UsageError
-from harness.generator.load import Arrivals, Load, Request, Stage, Target
+from harness.load.spec import Arrivals, Load, Request, Stage, Target
 
 ELSEWHERE = "192.0.2.7"
 

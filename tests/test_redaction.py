@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redaction import REDACTED, Redactor, hide_secrets, secret_of_word, secrets_in, sounds_secret
+from harness.text.redaction import REDACTED, Redactor, hide_secrets, secret_of_word, secrets_in, sounds_secret
 
 KEY_BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli.usage import rounds
-from harness.generator.load import Target
+from harness.load.spec import Target
 from harness.scenario import Scenario, ScenarioError, ScenarioLoad, load_scenario
 from harness.scenario.file import TABLES
 from harness.scenario.placeholders import PLACEHOLDERS, PlaceholderError, check_placeholders, escape_braces, fill

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.generator.load import Arrivals, DataTable, Expectation, Request, Stage, Target
+from harness.load.spec import Arrivals, DataTable, Expectation, Request, Stage, Target
 from harness.scenario import Scenario, ScenarioError, ScenarioLoad, load_scenario
 
 TOPOLOGY = '[[topology]]\nname = "raw"\ncommand = ["server", "--port", "{port}"]\n'

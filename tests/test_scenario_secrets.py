@@ -15,13 +15,13 @@ import typer
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from harness.analysis.history.alike import why_apart
+from harness.analysis.history.runs import PastRun
 from harness.cli import app
 from harness.cli.usage import UsageError, usage_errors
-from harness.environment import Environment
-from harness.generator.load import Target
-from harness.history.alike import why_apart
-from harness.history.runs import PastRun
-from harness.preparation import prepare
+from harness.load.spec import Target
+from harness.machine.environment import Environment
+from harness.measure.preparation import prepare
 from harness.record import Ending, Run, RunInfo, TrialRecord, read_run
 from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport

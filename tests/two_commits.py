@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from harness.record import Run
-from harness.revisions import Revision
+from harness.record import Revision, Run
 from harness.scenario import GateTable, Topology
 from tests.made_runs import made_run, record, scenario_of, topology
 

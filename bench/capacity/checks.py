@@ -11,20 +11,19 @@ from rich.console import Console
 from bench.checking import Row
 from harness.analysis.capacity import Capacity, Probe, capacities
 from harness.analysis.measured import measured
-from harness.capacity.searching import search
-from harness.capacity.setting import for_search
-from harness.comparing import compare
-from harness.display import PlainDisplay
-from harness.plan import PlannedTrial
+from harness.cli.progress import PlainDisplay
+from harness.cli.search_progress import SearchDisplay
+from harness.measure.capacity.searching import search
+from harness.measure.capacity.setting import for_search
+from harness.measure.compare import compare
+from harness.measure.preparation import drawn, prepare
+from harness.measure.trial import run_trial
 from harness.planning.carried import evidence_of
 from harness.planning.predicted import predicted
-from harness.preparation import drawn, prepare
-from harness.record import Run, read_run
+from harness.record import PlannedTrial, Run, read_run
 from harness.report.markdown import rate_interval_text
 from harness.scenario import Objective, Scenario, Topology, load_scenario
-from harness.search_display import SearchDisplay
 from harness.stats.estimate import Estimate, mean_over_trials
-from harness.trial import run_trial
 from harness.units import rate_text
 
 ROOT: Final = Path(__file__).parents[2]

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.generator.load import Arrivals, Load, Request, target_of
 from harness.generator.process import Generator
-from harness.generator.result import LoadResult, Measuring
+from harness.load.result import LoadResult, Measuring
+from harness.load.spec import Arrivals, Load, Request, target_of
 
 
 def open_loop(url: str, rate_per_s: float, duration_s: float, connections: int, kind: str = "constant") -> Load:

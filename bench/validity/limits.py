@@ -24,11 +24,11 @@ import typer
 
 from bench.checking import Row, run_checks
 from harness.analysis.limits import Limit, Limiting, limit_of
-from harness.generator.placement import apart
+from harness.load.placement import apart
 from harness.machine.cores import UsableCores
-from harness.plan import PlannedTrial
+from harness.measure.trial import Phase, Progress, Watch, run_trial
+from harness.record import PlannedTrial
 from harness.scenario import load_scenario
-from harness.trial import Phase, Progress, Watch, run_trial
 
 SCENARIO: Final = Path(__file__).parents[2] / "scenarios" / "cart.toml"
 TOPOLOGY: Final = "raw"

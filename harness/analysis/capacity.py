@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from harness.analysis.limits import Limit, limit_of
 from harness.analysis.measured import Measured, measured
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult
 from harness.record import Run, TrialRecord
 from harness.scenario import Objective, Topology
 from harness.stats.crossing import Crossing, Share, find_crossing

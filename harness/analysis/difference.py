@@ -10,7 +10,7 @@ from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.measured import Measured, measured
 from harness.analysis.metrics import Metric, metrics_of, metrics_of_requests
 from harness.analysis.rows import Row, figure
-from harness.environment import differences
+from harness.machine.environment import differences
 from harness.record import Program, Run
 from harness.stats.sequential import ONCE
 from harness.stats.verdict import judge

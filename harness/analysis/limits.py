@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.analysis import waiting
 from harness.analysis.global_lock import has_global_lock
-from harness.generator.result import LoadResult
+from harness.load.result import LoadResult
 from harness.record import CoreUsage, ProcessUsage, Usage
 
 MOST_HOGGED: Final = 0.5  # of the generator's own cores

@@ -8,8 +8,8 @@ from typing import Final
 
 from harness.analysis.limits import MOST_DEMANDED, Limit, Limiting, contention, free_cores, limit_of, server_demand
 from harness.analysis.requests import RequestFigures
-from harness.generator.latency import LatencyHistogram, LatencySummary
-from harness.generator.result import LoadResult, Second
+from harness.load.latency import LatencyHistogram, LatencySummary
+from harness.load.result import LoadResult, Second
 from harness.record import ProcessUsage, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
 from harness.units import MS_PER_S, NS_PER_MS

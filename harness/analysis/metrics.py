@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harness.analysis.measured import Measured
-from harness.generator.result import DoubtKind
+from harness.load.result import DoubtKind
 from harness.scenario import Gate, Scenario
 from harness.stats.verdict import Verdict
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult, RequestResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult, RequestResult
 from harness.units import NS_PER_MS
 
 

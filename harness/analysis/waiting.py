@@ -3,8 +3,8 @@
 from typing import Final
 
 from harness.analysis.global_lock import has_global_lock
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult
 from harness.record import ProcessUsage, Usage
 from harness.units import MS_PER_S, NS_PER_MS, ms_text, size_text
 

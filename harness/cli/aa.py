@@ -9,7 +9,7 @@ from rich.console import Console
 from harness.cli.compare import measure
 from harness.cli.outcome import exit_code, has_answers, tell_places
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.preparation import drawn, prepare
+from harness.measure.preparation import drawn, prepare
 from harness.record import read_run, write_noise_floor
 from harness.scenario import load_scenario
 
@@ -40,7 +40,7 @@ def aa_command(
     }
     with usage_errors():
         # SciPy again, more than a second of imports that the other verbs need not wait for.
-        from harness.noise import against_itself, noise_floor
+        from harness.analysis.noise import against_itself, noise_floor
         from harness.report.noise import noise_report
         from harness.report.write import write_reports
 

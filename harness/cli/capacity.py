@@ -9,7 +9,7 @@ from rich.console import Console
 from harness.cli.compare import repeat, tell_skipped
 from harness.cli.outcome import tell_capacity
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.preparation import drawn, prepare
+from harness.measure.preparation import drawn, prepare
 from harness.record import read_run
 from harness.scenario import Objective, load_scenario
 
@@ -45,9 +45,9 @@ def capacity_command(
     with usage_errors():
         objectives = [_objective(text) for text in slo]
         # SciPy, more than a second of imports that the other verbs need not wait for.
-        from harness.capacity.searching import search
-        from harness.capacity.setting import check_objectives, for_search
-        from harness.search_display import SearchDisplay
+        from harness.cli.search_progress import SearchDisplay
+        from harness.measure.capacity.searching import search
+        from harness.measure.capacity.setting import check_objectives, for_search
 
         scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
         check_objectives(objectives, scenario)

@@ -11,14 +11,14 @@ from rich.console import Console
 from harness.cli.outcome import FailOn, Form, Format, Strict, check_compared, tell, tell_capacity, with_gates
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.environment import describe_environment
-from harness.preparation import Prepared, drawn, prepare, prepare_again
+from harness.machine.environment import describe_environment
+from harness.measure.preparation import Prepared, drawn, prepare, prepare_again
 from harness.record import read_run
 from harness.scenario import load_scenario
 from harness.text import printable
 
 if TYPE_CHECKING:
-    from harness.display import LiveDisplay, PlainDisplay
+    from harness.cli.progress import LiveDisplay, PlainDisplay
 
 
 def compare_command(
@@ -90,7 +90,7 @@ def resume_command(
     """
     console = form.console()
     with usage_errors():
-        from harness.comparing import resume  # imports as below
+        from harness.measure.compare import resume  # imports as below
 
         found = read_run(run)
         prepared = prepare_again(found, describe_environment())
@@ -125,14 +125,14 @@ def tell_skipped(console: Console, prepared: Prepared) -> None:
 def measure(console: Console, prepared: Prepared, out: Path) -> Path:
     """Make the trials, telling the console how it goes; return the run folder."""
     # These bring SciPy, more than a second of imports that a load or a dry run need not wait for.
-    from harness.comparing import compare
+    from harness.measure.compare import compare
 
     with _display(console, prepared) as audience:
         return compare(prepared, out, repeat(prepared.seed), audience)
 
 
 def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDisplay":
-    from harness.display import LiveDisplay, PlainDisplay, is_live
+    from harness.cli.progress import LiveDisplay, PlainDisplay, is_live
 
     return (LiveDisplay if is_live(console) else PlainDisplay)(console, prepared)
 

@@ -32,8 +32,8 @@ def history_command(
     """
     with usage_errors():
         # SciPy, more than a second of imports that the other verbs need not wait for.
-        from harness.history.history import histories
-        from harness.history.runs import read_runs
+        from harness.analysis.history.history import histories
+        from harness.analysis.history.runs import read_runs
         from harness.report.history import history_html, history_markdown, history_text
 
         with Console(stderr=True).status("Reading the runs"):

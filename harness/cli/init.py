@@ -14,10 +14,10 @@ from rich.text import Text
 
 from harness.cli import offer
 from harness.cli.usage import UsageError, duration, usage_errors
-from harness.generator.load import SAFE_METHODS, Request, check_path
-from harness.redaction import secrets_in, sounds_secret
+from harness.load.spec import SAFE_METHODS, Request, check_path
 from harness.scenario.placeholders import variables_in
 from harness.text import printable
+from harness.text.redaction import secrets_in, sounds_secret
 from harness.units import duration_text
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_re
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.doctor.connections import ports
 from harness.doctor.demand import Demand
-from harness.generator.failures import failures_text
-from harness.generator.load import Load
 from harness.generator.probe import probe
 from harness.generator.process import Generator, GeneratorError
-from harness.generator.result import LoadResult, Measuring
 from harness.generator.spreading import can_spread
+from harness.load.failures import failures_text
+from harness.load.result import LoadResult, Measuring
+from harness.load.spec import Load
 from harness.machine.host import Host
 from harness.report.load.hlog import hlog_text
 from harness.report.load.notes import load_text

@@ -11,7 +11,10 @@ from pydantic_core import ErrorDetails
 
 from harness.cli.usage import UsageError
 from harness.generator.asking import Answer
-from harness.generator.load import (
+from harness.load.placement import most_processes, parse_cpus
+from harness.load.request import basic_auth_header, check_placeholders
+from harness.load.sources import read_body, read_data, read_requests
+from harness.load.spec import (
     Arrivals,
     Expectation,
     Load,
@@ -22,11 +25,8 @@ from harness.generator.load import (
     parse_stage,
     target_of,
 )
-from harness.generator.placement import most_processes, parse_cpus
-from harness.generator.request import basic_auth_header, check_placeholders
-from harness.generator.sources import read_body, read_data, read_requests
 from harness.machine.cores import UsableCores
-from harness.problems import expected, key_of
+from harness.text.problems import expected, key_of
 
 CLOSED_CONNECTIONS: Final = 10  # as wrk's
 OPEN_CONNECTIONS: Final = 500

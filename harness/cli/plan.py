@@ -13,8 +13,8 @@ from rich.console import Console
 
 from harness.cli.usage import UsageError, usage_errors
 from harness.planning.demand import Demand
-from harness.problems import expected
 from harness.record import read_run
+from harness.text.problems import expected
 from harness.units import Price, parse_percent, parse_price, parse_rate_per_s, parse_size_bytes
 
 Parsed = TypeVar("Parsed")

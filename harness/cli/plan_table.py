@@ -4,8 +4,8 @@ from itertools import groupby
 
 from rich.table import Table
 
-from harness.plan import trial_s
-from harness.preparation import Prepared
+from harness.measure.preparation import Prepared
+from harness.measure.schedule import trial_s
 from harness.units import duration_text
 
 

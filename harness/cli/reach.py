@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from harness.cli.usage import UsageError
-from harness.generator.load import Load, Target
+from harness.load.spec import Load, Target
 
 MOST_RATE_PER_S: Final = 1000.0
 MOST_CONNECTIONS: Final = 100

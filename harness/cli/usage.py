@@ -6,19 +6,13 @@ from contextlib import contextmanager
 
 import typer
 
-from harness.discovery.failure import DiscoveryError
-from harness.generator.probe import ProbeError
-from harness.generator.process import GeneratorError
-from harness.lock import BusyError
-from harness.record import RunFolderError
-from harness.redaction import hide_secrets
-from harness.revisions import RevisionError
-from harness.scenario import ScenarioError
+from harness.errors import HarnessError
 from harness.text import printable
+from harness.text.redaction import hide_secrets
 from harness.units import parse_duration_s
 
 
-class UsageError(Exception):
+class UsageError(HarnessError):
     """Options that can't be used. The message holds every reason, a line each."""
 
 
@@ -44,15 +38,6 @@ def usage_errors() -> Iterator[None]:
     """Say what is wrong with the input and end with exit code 2."""
     try:
         yield
-    except (
-        UsageError,
-        ScenarioError,
-        RunFolderError,
-        ProbeError,
-        GeneratorError,
-        BusyError,
-        RevisionError,
-        DiscoveryError,
-    ) as error:
+    except HarnessError as error:
         typer.echo("harness: " + "\n".join(map(printable, hide_secrets(str(error)).splitlines())), err=True)
         raise typer.Exit(2) from error

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from harness.discovery.places import with_port, with_unix_socket, with_workers
-from harness.generator.load import Target
+from harness.load.spec import Target
 from harness.scenario import Topology
 from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, escape_braces
 from harness.scenario.topology import LOOPBACK, MAX_WORKERS, AsFound, TopologyTable

@@ -16,7 +16,7 @@ from harness.discovery.draft import Draft
 from harness.discovery.failure import DiscoveryError
 from harness.discovery.listening import Wanted, find_target
 from harness.discovery.paths import USUAL, find_path
-from harness.generator.load import Expectation, Load, Request, Target
+from harness.load.spec import Expectation, Load, Request, Target
 from harness.scenario import Topology, load_scenario
 from harness.scenario.placeholders import fill_variables
 from harness.scenario.topology import TopologyTable, placeholders_of

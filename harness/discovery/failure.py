@@ -1,5 +1,7 @@
 """Why there is no scenario."""
 
+from harness.errors import HarnessError
 
-class DiscoveryError(Exception):
+
+class DiscoveryError(HarnessError):
     """No scenario can be made of the command. The message says why, and ends with what the server wrote."""

@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 
 from harness.generator.asking import ForeignProtocolError, ask, reason_of
-from harness.generator.load import DEFAULT_PORTS, Load, Target, Tls
+from harness.load.spec import DEFAULT_PORTS, Load, Target, Tls
 from harness.scenario.topology import LOOPBACK
 from harness.server.census import take_census
 from harness.server.guarded import ServerError

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from harness.discovery.listening import ANSWER_S
 from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
-from harness.generator.load import SAFE_METHODS, Load, Request, Target
+from harness.load.spec import SAFE_METHODS, Load, Request, Target
 from harness.server.guarded import ServerError
 from harness.server.question import Question
 

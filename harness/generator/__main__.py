@@ -16,10 +16,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from harness.generator.load import Load
 from harness.generator.loop import LoadLoop
 from harness.generator.part import Begin, Ready
-from harness.lease import Lease
+from harness.load.spec import Load
+from harness.machine.lease import Lease
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 LOOK_S: Final = 1.0  # at the lease, while there is nothing to do

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from harness.errors import HarnessError
 from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
-from harness.generator.load import Load, Target, Tls
-from harness.generator.request import Prepared, prepared_requests
 from harness.generator.transport import Dialler, Stream
+from harness.load.request import Prepared, prepared_requests
+from harness.load.spec import Load, Target, Tls
 
 MAX_ANSWER_BYTES: Final = 2**30  # of an answer that does not say how long it is
 MAX_FIRST_BYTES: Final = 16  # by which HTTP is told from all else
@@ -37,7 +38,7 @@ _OPTIONS: Final = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r
 AnswerEnd = Literal["whole", "cut", "unended"]
 
 
-class ForeignProtocolError(Exception):
+class ForeignProtocolError(HarnessError):
     """Something else than HTTP/1.1 over the target's transport is spoken there. ``scheme`` is the one that would do.
 
     The message is a verb and its object, to follow whoever speaks.

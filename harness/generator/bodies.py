@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from harness.generator.framing import ResponseReader
-from harness.generator.load import Expectation
+from harness.load.spec import Expectation
 
 MOST_SEARCHED_BYTES: Final = 1 << 20  # of the beginning of a body; what comes after is not looked at
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.generator.connection import CLOSED, Connection
 from harness.generator.exchange import Exchange
 from harness.generator.ledger import Ledger
-from harness.generator.request import Prepared
+from harness.load.request import Prepared
 
 
 class ClosedLoop:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Final
 
 from harness.generator.framing import Head, ResponseReader
-from harness.generator.request import Prepared
 from harness.generator.transport import TlsStream
 from harness.generator.window import Group
+from harness.load.request import Prepared
 
 # ``left`` is the bytes of body still to be discarded when positive; otherwise one of these.
 AWAITING: Final = 0  # the request is sent, nothing of its response has been seen

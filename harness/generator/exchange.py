@@ -19,10 +19,10 @@ from harness.generator.connection import (
 )
 from harness.generator.framing import HEAD_PIECE_BYTES, BodyKind, Head, ProtocolError, ResponseReader
 from harness.generator.ledger import Ledger
-from harness.generator.load import Load
 from harness.generator.pacer import Alarm
-from harness.generator.request import Prepared
 from harness.generator.transport import Dialler
+from harness.load.request import Prepared
+from harness.load.spec import Load
 from harness.units import NS_PER_S
 
 MOST_READS: Final = 3  # of one connection in a turn, whatever there is: others wait meanwhile

@@ -8,6 +8,8 @@ from typing import Final, Self
 
 import httptools
 
+from harness.errors import HarnessError
+
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_EMPTY_BYTES: Final = 64 * 1024  # chunk extensions or trailers in a row, without a byte of body
@@ -24,7 +26,7 @@ _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 
 
-class ProtocolError(Exception):
+class ProtocolError(HarnessError):
     """The peer sent something that is not one well-formed HTTP/1.1 response. The message is one of a few."""
 
 

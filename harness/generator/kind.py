@@ -2,8 +2,8 @@
 
 from array import array
 
-from harness.generator.latency import LatencyHistogram
 from harness.generator.part import PartRequest
+from harness.load.latency import LatencyHistogram
 
 
 class Kind:

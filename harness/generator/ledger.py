@@ -5,10 +5,10 @@ from harness.generator.connection import Connection
 from harness.generator.framing import BodyKind, Head, ResponseReader
 from harness.generator.kind import Kind
 from harness.generator.known import KnownResponses
-from harness.generator.load import Load
 from harness.generator.part import PartSecond
 from harness.generator.tally import Tally
 from harness.generator.window import Group, Window
+from harness.load.spec import Load
 
 
 class Ledger:

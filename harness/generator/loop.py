@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from harness.generator.arrivals import arrival_times_ns, mean_rate_per_s
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import AWAITING, Connection
-from harness.generator.doubts import STALL_NS, late_after_ns
 from harness.generator.effort import Effort
 from harness.generator.exchange import USUAL_EVENTS, Exchange
 from harness.generator.framing import HEAD_END, SURPLUS, parse_head
 from harness.generator.ledger import Ledger
-from harness.generator.load import Load
 from harness.generator.open import OpenLoop
 from harness.generator.part import Part, PartSecond
-from harness.generator.request import prepared_requests
-from harness.generator.result import Measured, Measuring
 from harness.generator.walk import Walk
 from harness.generator.window import SAMPLE_NS, Group, Window
+from harness.load.arrivals import arrival_times_ns, mean_rate_per_s
+from harness.load.doubts import STALL_NS, late_after_ns
+from harness.load.request import prepared_requests
+from harness.load.result import Measured, Measuring
+from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
 
 DISCARD_BYTES: Final = 1 << 20  # the most body bytes dropped in one call

@@ -6,12 +6,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.generator.arrivals import mean_rate_per_s
-from harness.generator.doubts import doubts
-from harness.generator.latency import LatencyHistogram, spread_of
-from harness.generator.load import Load
 from harness.generator.part import Part, PartEvent, PartOffered, PartRequest, PartSecond
-from harness.generator.result import (
+from harness.load.arrivals import mean_rate_per_s
+from harness.load.doubts import doubts
+from harness.load.latency import LatencyHistogram, spread_of
+from harness.load.result import (
     Errors,
     Event,
     LoadResult,
@@ -22,6 +21,7 @@ from harness.generator.result import (
     Second,
     SendLag,
 )
+from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 Key = TypeVar("Key", int, str)

@@ -10,7 +10,7 @@ from harness.generator.exchange import Exchange
 from harness.generator.ledger import Ledger
 from harness.generator.pacer import Pacer
 from harness.generator.part import PartOffered
-from harness.generator.request import Prepared
+from harness.load.request import Prepared
 
 NEVER_NS: Final = 1 << 62
 MOST_AT_ONCE: Final = 64

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from harness.generator.result import Errors, Measured, Measuring
+from harness.load.result import Errors, Measured, Measuring
 
 
 class _Data(BaseModel):

@@ -3,11 +3,12 @@
 import ssl
 import time
 
+from harness.errors import HarnessError
 from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
-from harness.generator.load import Load
+from harness.load.spec import Load
 
 
-class ProbeError(Exception):
+class ProbeError(HarnessError):
     """Nothing that can be measured answers there. The message says what happened."""
 
 

@@ -14,11 +14,12 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Final, Self
 
-from harness.generator.load import Load
+from harness.errors import HarnessError
 from harness.generator.merge import Collector
 from harness.generator.part import PART_EVENTS, Begin, Part, PartEvent
-from harness.generator.result import Event, LoadResult
-from harness.helpers import EXCHANGE_S, end_process, limit_exchanges
+from harness.load.result import Event, LoadResult
+from harness.load.spec import Load
+from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.units import NS_PER_MS
 
 SLACK_S: Final = 20.0  # what starting, a last batch and the result may take beyond warm-up and window
@@ -27,7 +28,7 @@ SPARE_DESCRIPTORS: Final = 64  # what a process needs beside its connections
 ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}  # or those on the server's cores spin for 0.1 s as NumPy is imported
 
 
-class GeneratorError(Exception):
+class GeneratorError(HarnessError):
     """The generator ended without a result, or told nothing for too long, or can't hold that many connections."""
 
 

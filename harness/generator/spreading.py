@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from harness.generator.load import Share
+from harness.load.spec import Share
 
 LOOPBACK: Final = ipaddress.IPv4Network("127.0.0.0/8")  # all of it is this machine: every address can be connected from
 # Linux takes every second port first, and looks through all of these, for milliseconds each time, when they are taken.

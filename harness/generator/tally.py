@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from harness.generator.framing import BodyKind, Head
-from harness.generator.load import Expectation
-from harness.generator.result import Errors
+from harness.load.result import Errors
+from harness.load.spec import Expectation
 
 MOST_WORKERS: Final = 1024  # by name: a server with a new one in every response costs no more memory than these
 MOST_REASONS: Final = 16

@@ -8,8 +8,8 @@ import ssl
 from itertools import islice
 from typing import Final, Protocol
 
-from harness.generator.load import Share, Target, Tls
 from harness.generator.spreading import can_spread, spread_addresses
+from harness.load.spec import Share, Target, Tls
 from harness.machine.host import Host
 from harness.machine.ports import count_local_ports
 

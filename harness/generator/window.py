@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from harness.generator.kind import Kind
-from harness.generator.latency import LatencyHistogram, Nanoseconds
 from harness.generator.part import PartSecond
+from harness.load.latency import LatencyHistogram, Nanoseconds
 from harness.units import NS_PER_MS, NS_PER_S
 
 SAMPLE_NS: Final = 100 * NS_PER_MS  # wrk's interval for Req/Sec

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from harness.helpers import end_process
+from harness.machine.helpers import end_process
 from harness.monitor import pace_probe
 
 READING: Final = struct.calcsize("q")

@@ -1,8 +1,8 @@
 """Does the same small piece of work again and again: ``python pace_probe.py CPU,CPU,…``, one core after another.
 
 Writes the CPU time of each to its standard output, eight bytes (ns, native), until nobody reads them any more, or the
-process that started it has been stopped for too long (see harness/lease.py, of which a probe that starts in no time
-imports nothing).
+process that started it has been stopped for too long (see harness/machine/lease.py, of which a probe that starts in no
+time imports nothing).
 """
 
 import os

@@ -10,7 +10,7 @@ from harness.analysis.limits import Limit
 from harness.analysis.measured import Measured, are_oversubscribed, median_workers
 from harness.analysis.run import RunAnalysis
 from harness.analysis.scaling import FamilyScaling, scaling_of
-from harness.environment import Environment
+from harness.machine.environment import Environment
 from harness.planning.refused import PlanningError, Refused
 from harness.record import Run
 from harness.scenario import Topology

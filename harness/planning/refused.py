@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from harness.errors import HarnessError
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -12,9 +14,9 @@ class Refused:
     advice: str
 
 
-class BeyondDataError(ValueError):
+class BeyondDataError(HarnessError, ValueError):
     """The measurements do not carry what was asked of them. The message says why, in a sentence."""
 
 
-class PlanningError(Exception):
+class PlanningError(HarnessError):
     """Nothing can be planned from this run. The message holds every reason, a line each."""

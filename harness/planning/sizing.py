@@ -5,7 +5,7 @@ from math import ceil
 from typing import Final, Self
 
 from harness.analysis.limits import MOST_DEMANDED
-from harness.environment import Environment
+from harness.machine.environment import Environment
 from harness.planning.carried import Carried
 from harness.planning.demand import Demand
 from harness.planning.waiting import Expected, Lines, expected_at, models_held

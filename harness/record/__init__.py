@@ -9,6 +9,8 @@ from harness.record.folder import (
     read_run,
     write_noise_floor,
 )
+from harness.record.planned import PlannedTrial
+from harness.record.revision import Revision
 from harness.record.run import Ending, EndReason, NoiseFloor, Program, Run, RunInfo, SkippedTopology
 from harness.record.trial import (
     SCHEMA_VERSION,
@@ -34,8 +36,10 @@ __all__ = [
     "MachineUsage",
     "NoiseFloor",
     "OtherProcess",
+    "PlannedTrial",
     "ProcessUsage",
     "Program",
+    "Revision",
     "Role",
     "Run",
     "RunFolder",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from harness.errors import HarnessError
 from harness.units import size_text
 
 MAX_FILE_BYTES: Final = 2**26  # of a file that is read at once; the plan of 10,000 rounds is less
@@ -20,7 +21,7 @@ BYTES_A_VALUE: Final = 40  # of memory, in JSON that was parsed
 BYTES_A_CONTAINER: Final = 300
 
 
-class FileError(Exception):
+class FileError(HarnessError):
     """The file is there and must not be used. The message says which it is and why."""
 
 

@@ -12,16 +12,17 @@ from typing import Final, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from harness.environment import Environment
-from harness.plan import PlannedTrial
+from harness.errors import HarnessError
+from harness.machine.environment import Environment
 from harness.record.files import FileError, check_weight, open_regular, read_json, read_lines
 from harness.record.fingerprint import Fingerprint
+from harness.record.planned import PlannedTrial
 from harness.record.run import Ending, EndReason, NoiseFloor, Run, RunInfo
 from harness.record.soundness import check_measured
 from harness.record.trial import LOGS, SCHEMA_VERSION, TrialRecord
-from harness.redaction import Redactor
 from harness.scenario import Scenario
 from harness.scenario.secrets import as_written, redactor_of
+from harness.text.redaction import Redactor
 
 NOISE: Final = "noise.json"
 RUNS_IN_A_SECOND: Final = 100
@@ -32,7 +33,7 @@ MAX_LEFT_OUT: Final = 1000  # lines of trials.jsonl: after so many, it is no fil
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class RunFolderError(Exception):
+class RunFolderError(HarnessError):
     """The folder is not a run, or can't be read or written. The message says which and why."""
 
 

@@ -7,15 +7,15 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from harness.doctor.check import Check
-from harness.environment import Environment
-from harness.generator.placement import Placement
-from harness.plan import PlannedTrial
-from harness.ranges import Amount, Moment, PositiveAmount, PositiveCount
+from harness.load.placement import Placement
+from harness.machine.environment import Environment
+from harness.record.planned import PlannedTrial
+from harness.record.revision import Revision
 from harness.record.trial import SCHEMA_VERSION, Data, TrialRecord
-from harness.revisions.revision import Revision
 from harness.scenario import Objective, Scenario
 from harness.scenario.table import NAME
 from harness.text import Printable
+from harness.units.ranges import Amount, Moment, PositiveAmount, PositiveCount
 
 MAX_LOOKS: Final = 64  # of 10,000 rounds there are 20
 EndReason = Literal["all rounds", "sure", "out of time", "interrupted"]

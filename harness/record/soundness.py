@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from harness.generator.latency import totals_of
-from harness.generator.result import LoadResult
+from harness.load.latency import totals_of
+from harness.load.result import LoadResult
 from harness.record.trial import TrialRecord, Usage
 
 

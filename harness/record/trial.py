@@ -4,11 +4,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.generator.result import LoadResult
-from harness.plan import TrialId
-from harness.ranges import Amount, Count, CountDifference, Difference, Moment, PositiveAmount
+from harness.load.result import LoadResult
+from harness.record.planned import TrialId
 from harness.scenario.topology import NumberOfWorkers
 from harness.text import Printable
+from harness.units.ranges import Amount, Count, CountDifference, Difference, Moment, PositiveAmount
 
 LOGS: Final = "logs"  # the folder of them
 SCHEMA_VERSION: Final = 3  # of the records and of all else in a run folder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.limits import Limit
-from harness.generator.load import SAFE_METHODS
+from harness.load.spec import SAFE_METHODS
 from harness.record import Run
 from harness.report.markup import plain
 from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option

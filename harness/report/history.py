@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 from sparklines import sparklines
 
+from harness.analysis.history.history import Change, History, Row
+from harness.analysis.history.runs import PastRun
 from harness.analysis.metrics import Metric
-from harness.history.history import Change, History, Row
-from harness.history.runs import PastRun
 from harness.report.headline import ratio_text
 from harness.report.history_chart import bar, compared, marks, top
 from harness.report.markdown import interval_text, templates

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.history.history import History, Row
+from harness.analysis.history.history import History, Row
 
 BAR: Final = 40  # characters of the longest
 EIGHTHS: Final = "▏▎▍▌▋▊▉█"

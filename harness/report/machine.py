@@ -10,11 +10,10 @@ from pydantic import BaseModel
 
 from harness.analysis.gates import Outcome, Ruling, verdict_on
 from harness.analysis.rows import Row
-from harness.environment import Environment
-from harness.record import Program, Run, TrialRecord
+from harness.machine.environment import Environment
+from harness.record import Program, Revision, Run, TrialRecord
 from harness.report.changes import ruling_text
 from harness.report.tables import safe_frame
-from harness.revisions.revision import Revision
 from harness.scenario import Scenario
 from harness.stats.estimate import Estimate
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from harness.environment import Environment
-from harness.generator.load import Arrivals
-from harness.generator.placement import Placement
+from harness.load.placement import Placement
+from harness.load.spec import Arrivals
+from harness.machine.environment import Environment
 from harness.report.markup import code
 from harness.scenario import Scenario, ScenarioLoad
 from harness.units import duration_text, rate_text

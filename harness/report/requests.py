@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.analysis.measured import Measured
 from harness.analysis.requests import RequestFigures
-from harness.generator.latency import LatencyHistogram, LatencySummary
+from harness.load.latency import LatencyHistogram, LatencySummary
 from harness.report.summary import TopologySummary
 
 

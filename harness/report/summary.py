@@ -8,8 +8,8 @@ from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons
 from harness.analysis.measured import Measured, Trials, are_oversubscribed, median_workers, merged_latency
 from harness.analysis.metrics import CPU, MEMORY, P99, THROUGHPUT, Metric
-from harness.generator.latency import LatencyHistogram, LatencySummary
-from harness.generator.result import Errors, Offered
+from harness.load.latency import LatencyHistogram, LatencySummary
+from harness.load.result import Errors, Offered
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
 from harness.stats.balance import Skew

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from harness.generator.latency import LatencyHistogram, Spread
-from harness.generator.result import LoadResult
+from harness.load.latency import LatencyHistogram, Spread
+from harness.load.result import LoadResult
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
 from harness.units import MS_PER_S, NS_PER_S, rate_text, wrk_binary, wrk_metric, wrk_time, wrk_whole_time

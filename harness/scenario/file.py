@@ -9,9 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from harness.generator.sources import RequestTable
-from harness.problems import expected, key_of, reason, shown
-from harness.ranges import Amount, Count, PositiveAmount
+from harness.load.sources import RequestTable
 from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
@@ -19,7 +17,9 @@ from harness.scenario.placeholders import check_placeholders
 from harness.scenario.table import DurationS, Name, Percent, ScenarioError, Table, Words
 from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
 from harness.text import Printable, read_utf8
+from harness.text.problems import expected, key_of, reason, shown
 from harness.units import size_text
+from harness.units.ranges import Amount, Count, PositiveAmount
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
 MOST_ROUNDS: Final = 10_000

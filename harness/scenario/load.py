@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from harness.generator.load import (
+from harness.load.request import IN_A_TARGET, body_text, check_placeholders, fits_header
+from harness.load.sources import RequestTable, read_data
+from harness.load.spec import (
     Arrivals,
     DataTable,
     Expectation,
@@ -26,12 +28,10 @@ from harness.generator.load import (
     parse_expected_body,
     parse_stage,
 )
-from harness.generator.request import IN_A_TARGET, body_text, check_placeholders, fits_header
-from harness.generator.sources import RequestTable, read_data
-from harness.problems import shown
-from harness.ranges import Amount, PositiveAmount
 from harness.scenario.placeholders import fill_variables, variables_in
 from harness.scenario.table import DurationS, Table, Words
+from harness.text.problems import shown
+from harness.units.ranges import Amount, PositiveAmount
 
 MAX_CONNECTIONS: Final = 100_000
 MAX_PROCESSES: Final = 256

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from harness.errors import HarnessError
+
 PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
 ENV: Final = "env:NAME"  # how {env:NAME} is called among what may stand somewhere
 KNOWN_IN_ENV: Final = (*PLACEHOLDERS, ENV)
@@ -21,7 +23,7 @@ _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE})\}})")
 
 
-class PlaceholderError(ValueError):
+class PlaceholderError(HarnessError, ValueError):
     """Braces that nothing fills. The message has the text and what to write instead; ``where`` tells of them without
     the text, which may be a secret."""
 
@@ -34,7 +36,7 @@ class PlaceholderError(ValueError):
         self.where = f"{rule}, got a single one as character {at + 1}; {those}"
 
 
-class MissingVariableError(ValueError):
+class MissingVariableError(HarnessError, ValueError):
     """The caller's environment has no variable of the name that is the message."""
 
 

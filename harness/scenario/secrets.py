@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from harness.generator.load import DataTable, Expectation, Request
-from harness.generator.request import body_text
-from harness.redaction import REDACTED, Redactor, is_harmless, secret_of_word, secrets_in, sounds_secret
+from harness.load.request import body_text
+from harness.load.spec import DataTable, Expectation, Request
 from harness.scenario.file import Documented, Scenario
 from harness.scenario.load import ScenarioLoad, variables_in_request
 from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, literals_of, variables_in, variables_of
 from harness.scenario.topology import Topology, placeholders_of
+from harness.text.redaction import REDACTED, Redactor, is_harmless, secret_of_word, secrets_in, sounds_secret
 
 # What programs are told with these is where to listen, how many to be, where code is, how to run it: never a key.
 HARMLESS_VARIABLES: Final = re.compile(

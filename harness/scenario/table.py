@@ -4,8 +4,9 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.problems import shown
+from harness.errors import HarnessError
 from harness.text import obeys
+from harness.text.problems import shown
 from harness.units import parse_duration_s, parse_percent
 
 MOST_S: Final = 7 * 24 * 3600.0
@@ -13,7 +14,7 @@ LEAST_SHARE: Final = 1e-6  # which no measurement could tell from 0
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # also the name of files
 
 
-class ScenarioError(Exception):
+class ScenarioError(HarnessError):
     """The scenario can't be used. The message holds every reason, a line each, with file and key."""
 
 

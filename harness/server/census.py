@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import psutil
 
-from harness.generator.load import Target
+from harness.load.spec import Target
 from harness.record import Role, ServerProcess, WorkerCounts
 from harness.server.exits import exit_text, was_asked
 from harness.server.guarded import ServerError

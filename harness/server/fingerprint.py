@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from harness.machine.tools import run_tool
 from harness.record import Fingerprint, Program
 from harness.record.fingerprint import FileState
 from harness.scenario import Topology
 from harness.server.launch import ServerCommand
 from harness.server.programs import ANSWER_S, PYTHON
 from harness.text import printable
-from harness.tools import run_tool
 
 MOST_FILES: Final = 20_000
 MOST_READ_BYTES: Final = 64 * 1024 * 1024  # what is more is known by size and time

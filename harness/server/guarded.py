@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from harness.helpers import EXCHANGE_S, end_process, limit_exchanges
+from harness.errors import HarnessError
+from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.server import guardian
 from harness.server.ending import why_it_did_not_start
 from harness.server.mark import Mark
@@ -25,7 +26,7 @@ ENDED: Final = "its guardian has ended"
 SILENT: Final = "its guardian does not answer"
 
 
-class ServerError(Exception):
+class ServerError(HarnessError):
     """The server can't be measured: not started, not ready, not ours, gone. The message says which and why."""
 
 

@@ -18,7 +18,7 @@ import time
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
-from harness.lease import STOPPED_S, Lease
+from harness.machine.lease import STOPPED_S, Lease
 from harness.server.lineage import children_of, descendants_of, state_of
 
 PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from harness.generator.load import DEFAULT_PORTS, EVERY_ADDRESS, Target, Tls
+from harness.load.spec import DEFAULT_PORTS, EVERY_ADDRESS, Target, Tls
 from harness.scenario import Topology
 from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.topology import LOOPBACK, placeholders_of

@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from harness.lease import state_in
+from harness.machine.lease import state_in
 
 HAS_CHILDREN_FILES: Final = Path(f"/proc/self/task/{os.getpid()}/children").exists()  # CONFIG_PROC_CHILDREN
 
@@ -35,7 +35,7 @@ def descendants_of(pid: int) -> Iterator[int]:
 
 
 def state_of(pid: int) -> bytes:
-    """Return its state, see :func:`harness.lease.state_in`; nothing when it is gone."""
+    """Return its state, see :func:`harness.machine.lease.state_in`; nothing when it is gone."""
     stat = _read(f"/proc/{pid}/stat")
     return state_in(stat) if stat else b""
 

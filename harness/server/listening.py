@@ -6,7 +6,7 @@ import os
 
 import psutil
 
-from harness.generator.load import Target
+from harness.load.spec import Target
 
 
 def listening_pids(target: Target) -> set[int | None]:

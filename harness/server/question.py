@@ -6,8 +6,8 @@ from typing import Self
 from harness.generator.asking import Answer
 from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind
-from harness.generator.load import SAFE_METHODS, Expectation, Load, Request
-from harness.generator.request import Prepared, first_request, prepared_requests
+from harness.load.request import Prepared, first_request, prepared_requests
+from harness.load.spec import SAFE_METHODS, Expectation, Load, Request
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 import psutil
 
 from harness.generator.asking import Answer, ForeignProtocolError, Inquiry, connect, read_answer, reason_of
-from harness.generator.load import Load
+from harness.load.spec import Load
 from harness.record import ServerProcess
 from harness.server.census import listeners, take_census, workers_of
 from harness.server.guarded import ServerError

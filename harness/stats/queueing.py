@@ -22,12 +22,14 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import gammaincinv
 
+from harness.errors import HarnessError
+
 QUANTILES: Final = 10_000  # by which the distribution of service times is gone through
 CONSTANT: Final = 1e-4  # squared coefficients of variation below it make no difference to any percentile
 POISSON: Final = 1.0  # the squared coefficient of variation of the gaps between random arrivals
 
 
-class SaturatedError(ValueError):
+class SaturatedError(HarnessError, ValueError):
     """More arrives than the workers can serve, so the line grows without end."""
 
 

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from scipy.optimize import least_squares, nnls
 from scipy.special import fdtrc, fdtri, stdtrit
 
+from harness.errors import HarnessError
 from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_log, ratio_of_logs
 
 LEAST_COUNTS: Final = 3  # different numbers of workers: λ, σ and κ are three unknowns
@@ -42,7 +43,7 @@ HALVINGS: Final = 28
 Floats = npt.NDArray[np.float64]
 
 
-class ScalingError(ValueError):
+class ScalingError(HarnessError, ValueError):
     """These throughputs can't carry what was asked of them. The message says why."""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.analysis.balance import skew_of
 from harness.analysis.measured import Measured, measured
-from harness.generator.load import Arrivals
+from harness.load.spec import Arrivals
 from tests.made_runs import LOAD, record, topology
 
 TWO = topology("cluster-2", workers=2)

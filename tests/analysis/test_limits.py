@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.analysis.limits import MOST_DEMANDED, RULES, Limit, contention, free_cores, limit_of, server_demand
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import Doubt, Errors, LoadResult, Offered
+from harness.load.latency import LatencyHistogram
+from harness.load.result import Doubt, Errors, LoadResult, Offered
 from harness.record import CoreUsage, MachineUsage, ProcessUsage, Usage
 from tests.made_runs import load_result, offered
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.analysis.measured import Measured, merged_latency
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import Offered, Second
+from harness.load.latency import LatencyHistogram
+from harness.load.result import Offered, Second
 from harness.record import Usage, UsageSecond
 from tests.made_runs import load_result, offered, usage
 

@@ -7,7 +7,7 @@ import pytest
 from harness.analysis.comparison import compare_trials
 from harness.analysis.measured import trials_of
 from harness.analysis.scaling import FamilyScaling, scaling_of
-from harness.generator.load import Arrivals
+from harness.load.spec import Arrivals
 from harness.scenario import ScenarioLoad, Topology
 from harness.stats.scaling import WhichLaw
 from harness.stats.sequential import ONCE

@@ -8,7 +8,7 @@ from bench.summary import Ratio, Row, summarise
 from bench.table import document, failures, markdown, table
 from bench.targets import Target
 from bench.tools import TOOLS
-from harness.environment import describe_environment
+from harness.machine.environment import describe_environment
 
 
 def sample(cpu_us: float, rate_per_s: float, p50_ms: float | None = None, errors: int = 0) -> Sample:

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from harness.analysis.capacity import Capacity
-from harness.capacity.search import BEYOND, CEILINGS, LADDER
-from harness.capacity.searching import GIVEN_UP, plan_round
-from harness.plan import PlannedTrial
-from harness.record import TrialRecord
+from harness.measure.capacity.search import BEYOND, CEILINGS, LADDER
+from harness.measure.capacity.searching import GIVEN_UP, plan_round
+from harness.record import PlannedTrial, TrialRecord
 from harness.report.capacity.note import why_unknown
 from harness.scenario import Objective
 from tests.capacity.virtual import Queue, records

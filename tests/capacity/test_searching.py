@@ -8,15 +8,14 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from harness.analysis.capacity import capacities
-from harness.capacity.search import LADDER
-from harness.capacity.searching import search
 from harness.cli import app
-from harness.plan import PlannedTrial
-from harness.preparation import prepare
-from harness.record import Run, TrialRecord, read_run
+from harness.cli.search_progress import SearchDisplay
+from harness.measure.capacity.search import LADDER
+from harness.measure.capacity.searching import search
+from harness.measure.preparation import prepare
+from harness.record import PlannedTrial, Run, TrialRecord, read_run
 from harness.report.capacity.write import write_capacity
 from harness.scenario import Objective, Topology
-from harness.search_display import SearchDisplay
 from tests.trial.trials import scenario
 
 pytestmark = pytest.mark.alone  # it measures

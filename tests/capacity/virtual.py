@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult
-from harness.plan import PlannedTrial
-from harness.record import TrialRecord
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult
+from harness.record import PlannedTrial, TrialRecord
 from harness.units import NS_PER_S
 from tests.made_runs import BEGAN, load_result, offered, usage
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.discovery import command
 from harness.discovery.command import as_typed
-from harness.generator.load import Target, Tls
+from harness.load.spec import Target, Tls
 from harness.scenario import Topology
 from harness.scenario.placeholders import escape_braces, fill
 from harness.scenario.topology import TopologyTable

@@ -12,7 +12,7 @@ import trustme
 from harness.discovery import discover as room
 from harness.discovery.discover import Discovery, Wish, count_workers, discover
 from harness.discovery.failure import DiscoveryError
-from harness.generator.load import Load, Request
+from harness.load.spec import Load, Request
 from harness.scenario import load_scenario
 from harness.server.launch import Server, free_port
 from harness.server.question import Question

@@ -9,7 +9,7 @@ import pytest
 
 from harness.discovery import paths
 from harness.discovery.paths import USUAL
-from harness.generator.load import Expectation, Load, Request, Target
+from harness.load.spec import Expectation, Load, Request, Target
 from harness.server.guarded import ServerError
 from harness.server.launch import free_port
 from tests.discovery.server import HOST, Page

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult
 from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import Answer, ScriptedServer

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Final
 
-from harness.generator.load import Load
 from harness.generator.loop import LoadLoop
 from harness.generator.merge import Collector
-from harness.generator.result import LoadResult
+from harness.load.result import LoadResult
+from harness.load.spec import Load
 
 PATIENCE_S: Final = 20.0
 

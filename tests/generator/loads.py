@@ -1,6 +1,6 @@
 """Short loads on loopback."""
 
-from harness.generator.load import Expectation, Load, Request, Target
+from harness.load.spec import Expectation, Load, Request, Target
 from tests.generator.scripted_server import HOST
 
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.generator.known import MOST_HEADS
-from harness.generator.load import Arrivals, Request
 from harness.generator.process import Generator
-from harness.generator.request import prepared_requests
-from harness.generator.result import Errors, LoadResult
+from harness.load.request import prepared_requests
+from harness.load.result import Errors, LoadResult
+from harness.load.spec import Arrivals, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, closing, whole
 from tests.generator.forked import forked_loop

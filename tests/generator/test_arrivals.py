@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.generator.arrivals import OWN_AT_A_TIME, arrival_times_ns, mean_rate_per_s
-from harness.generator.load import Arrivals, Load, Share, Stage
+from harness.load.arrivals import OWN_AT_A_TIME, arrival_times_ns, mean_rate_per_s
+from harness.load.spec import Arrivals, Load, Share, Stage
 from harness.units import NS_PER_MS, NS_PER_S
 from tests.generator.loads import short_load
 

@@ -14,8 +14,8 @@ import trustme
 
 from harness.generator import asking
 from harness.generator.asking import Answer, ForeignProtocolError, ask
-from harness.generator.load import Tls
 from harness.generator.probe import ProbeError, probe
+from harness.load.spec import Tls
 from tests.generator.loads import short_load
 from tests.generator.messages import chunked, head_of, sized
 from tests.generator.scripted_server import HOST, PATIENCE_S

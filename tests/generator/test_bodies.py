@@ -5,7 +5,7 @@ from itertools import chain, cycle, repeat
 
 import pytest
 
-from harness.generator.result import Errors
+from harness.load.result import Errors
 from tests.generator.accounting import play
 from tests.generator.answers import closing, whole
 from tests.generator.messages import chunked, sized

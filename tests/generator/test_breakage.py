@@ -4,9 +4,9 @@ from itertools import cycle, repeat
 
 import pytest
 
-from harness.generator.load import Expectation
-from harness.generator.result import Errors
 from harness.generator.tally import MOST_REASONS, OTHERS, Tally
+from harness.load.result import Errors
+from harness.load.spec import Expectation
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, whole
 from tests.generator.closed_port import closed_port

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from harness.generator.load import Arrivals, DataTable, Expectation, Request
 from harness.generator.process import Generator
-from harness.generator.result import Errors, LoadResult, RequestResult
+from harness.load.result import Errors, LoadResult, RequestResult
+from harness.load.spec import Arrivals, DataTable, Expectation, Request
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answering_server import AnsweringServer, paths_of
 from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, whole

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.generator.doubts import doubts, late_after_ns
 from harness.generator.effort import SCHEDSTAT, Effort
-from harness.generator.latency import LatencyHistogram, Nanoseconds
-from harness.generator.result import Offered, SendLag
+from harness.load.doubts import doubts, late_after_ns
+from harness.load.latency import LatencyHistogram, Nanoseconds
+from harness.load.result import Offered, SendLag
 from harness.units import NS_PER_MS, NS_PER_US
 from tests.generator.answers import whole
 from tests.generator.forked import forked_loop

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from harness.generator.load import Arrivals
 from harness.generator.process import Generator
-from harness.generator.result import LoadResult, Measuring
 from harness.generator.window import SAMPLE_NS
+from harness.load.result import LoadResult, Measuring
+from harness.load.spec import Arrivals
 from harness.units import NS_PER_S
 from tests.generator.accounting import assert_adds_up
 from tests.generator.answers import SMALL, whole

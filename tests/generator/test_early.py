@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from harness.generator.load import Arrivals, Tls
-from harness.generator.result import Errors, LoadResult
+from harness.load.result import Errors, LoadResult
+from harness.load.spec import Arrivals, Tls
 from tests.generator.accounting import assert_adds_up
 from tests.generator.forked import forked_loop
 from tests.generator.loads import short_load

@@ -12,8 +12,8 @@ from harness.generator.connection import Connection
 from harness.generator.exchange import MOST_READS, Exchange
 from harness.generator.framing import CHUNKS_PIECE_BYTES
 from harness.generator.ledger import Ledger
-from harness.generator.load import Load
-from harness.generator.request import prepared_requests
+from harness.load.request import prepared_requests
+from harness.load.spec import Load
 from tests.generator.answers import SMALL, UNTIL_CLOSE
 from tests.generator.loads import short_load
 from tests.generator.messages import chunked, head_of, sized

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness.generator.bodies import MOST_SEARCHED_BYTES, BodyCheck
-from harness.generator.load import Arrivals, DataTable, Expectation, Request
-from harness.generator.result import Errors, LoadResult
+from harness.load.result import Errors, LoadResult
+from harness.load.spec import Arrivals, DataTable, Expectation, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
 from tests.generator.answering_server import AnsweringServer, paths_of
 from tests.generator.answers import closing, whole

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from harness.generator.framing import Head, parse_head
 from harness.generator.known import MOST_HEADS, MOST_WHOLES, KnownResponses
-from harness.generator.load import Expectation
 from harness.generator.tally import Tally
+from harness.load.spec import Expectation
 from tests.generator.messages import head_of
 
 SPARE = 4  # how many heads fit in before some are forgotten

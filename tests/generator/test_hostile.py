@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.generator.framing import MAX_EMPTY_BYTES, MAX_HEAD_BYTES, ProtocolError, ResponseReader
-from harness.generator.load import Arrivals
+from harness.load.spec import Arrivals
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, whole
 from tests.generator.forked import forked_loop

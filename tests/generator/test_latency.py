@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.generator.latency import (
+from harness.load.latency import (
     HIGHEST_NS,
     LOWEST_NS,
     SIGNIFICANT_DIGITS,

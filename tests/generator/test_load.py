@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.generator.load import Arrivals, Load, Request, Stage, Target, Tls, parse_stage, target_of
+from harness.load.spec import Arrivals, Load, Request, Stage, Target, Tls, parse_stage, target_of
 from tests.generator.loads import short_load
 
 PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#")).map("/{}".format)

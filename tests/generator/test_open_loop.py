@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.load import Arrivals, Stage
-from harness.generator.result import Errors
+from harness.load.latency import LatencyHistogram
+from harness.load.result import Errors
+from harness.load.spec import Arrivals, Stage
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, closing, whole
 from tests.generator.closed_port import closed_port

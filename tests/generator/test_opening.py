@@ -11,7 +11,7 @@ from harness.generator.connection import CLOSED, CONNECTING
 from harness.generator.exchange import Exchange
 from harness.generator.ledger import Ledger
 from harness.generator.loop import MOST_OPENED, LoadLoop
-from harness.generator.request import prepared_requests
+from harness.load.request import prepared_requests
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import HOST
 

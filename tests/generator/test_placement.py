@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.generator.placement import Placement, apart, most_processes, parse_cpus, usable_cpus
+from harness.load.placement import Placement, apart, most_processes, parse_cpus, usable_cpus
 from harness.machine.cores import UsableCores
-from harness.preparation import place
+from harness.measure.preparation import place
 from harness.scenario import Scenario
 from tests.made_runs import LOAD, scenario_of, topology
 

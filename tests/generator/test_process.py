@@ -15,10 +15,10 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.load import Load
 from harness.generator.process import Generator, GeneratorError
-from harness.generator.result import LoadResult, Measured, Measuring, Second
-from harness.helpers import limit_exchanges
+from harness.load.result import LoadResult, Measured, Measuring, Second
+from harness.load.spec import Load
+from harness.machine.helpers import limit_exchanges
 from tests.generator.accounting import assert_adds_up
 from tests.generator.answers import SMALL, broken, whole
 from tests.generator.closed_port import closed_port
@@ -161,7 +161,7 @@ def test_leaving_the_context_by_an_exception_ends_the_process() -> None:
 # A parent that starts a generator, offers it the load in its argument, and tells its process id.
 PARENT: Final = """
 import signal, sys
-from harness.generator.load import Load
+from harness.load.spec import Load
 from harness.generator.process import Generator
 with Generator() as generator:
     if len(sys.argv) > 1:

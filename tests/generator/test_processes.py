@@ -12,12 +12,12 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.arrivals import arrival_times_ns
-from harness.generator.latency import LatencyHistogram
-from harness.generator.load import Arrivals, DataTable, Load, Request
-from harness.generator.placement import usable_cpus
 from harness.generator.process import Generator, GeneratorError
-from harness.generator.result import Errors, Event, LoadResult, Measured, Measuring, Second
+from harness.load.arrivals import arrival_times_ns
+from harness.load.latency import LatencyHistogram
+from harness.load.placement import usable_cpus
+from harness.load.result import Errors, Event, LoadResult, Measured, Measuring, Second
+from harness.load.spec import Arrivals, DataTable, Load, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees
 from tests.generator.answering_server import paths_of
 from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, closing, whole

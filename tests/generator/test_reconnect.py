@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.load import Arrivals, Expectation, Load, Request, Tls
 from harness.generator.process import Generator
-from harness.generator.request import Prepared
-from harness.generator.result import Errors, LoadResult
+from harness.load.request import Prepared
+from harness.load.result import Errors, LoadResult
+from harness.load.spec import Arrivals, Expectation, Load, Request, Tls
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, broken, closing, whole
 from tests.generator.forked import forked_loop

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.generator.load import Load
-from harness.generator.request import prepared_requests
+from harness.load.request import prepared_requests
+from harness.load.spec import Load
 from tests.generator.loads import short_load
 
 

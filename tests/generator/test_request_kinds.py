@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.generator.load import DataTable, Load, Request, Share
-from harness.generator.request import basic_auth_header, check_placeholders, first_request, prepared_requests
+from harness.load.request import basic_auth_header, check_placeholders, first_request, prepared_requests
+from harness.load.spec import DataTable, Load, Request, Share
 from tests.generator.loads import short_load
 
 BYTES = st.binary(max_size=8).filter(lambda data: b"{" not in data)

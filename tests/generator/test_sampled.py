@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from harness.generator.framing import ResponseReader
-from harness.generator.load import Arrivals, Expectation, Tls
-from harness.generator.result import Errors, LoadResult
+from harness.load.result import Errors, LoadResult
+from harness.load.spec import Arrivals, Expectation, Tls
 from tests.generator.accounting import assert_adds_up
 from tests.generator.answers import closing, whole
 from tests.generator.forked import forked_loop

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.generator.load import DataTable, Request
-from harness.generator.sources import RequestTable, read_body, read_data, read_requests
+from harness.load.sources import RequestTable, read_body, read_data, read_requests
+from harness.load.spec import DataTable, Request
 
 FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
 

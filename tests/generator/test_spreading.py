@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.generator.load import Share
 from harness.generator.spreading import can_spread, spread_addresses
+from harness.load.spec import Share
 
 
 @given(ports=st.integers(1, 65_535), connections=st.integers(1, 3000), processes=st.integers(1, 5))

@@ -6,9 +6,9 @@ from itertools import chain, cycle, repeat
 
 import pytest
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import Errors
 from harness.generator.walk import Walk
+from harness.load.latency import LatencyHistogram
+from harness.load.result import Errors
 from harness.units import NS_PER_S
 from tests.generator.accounting import assert_adds_up, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, whole

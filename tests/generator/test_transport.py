@@ -11,10 +11,10 @@ from typing import Final
 import pytest
 import trustme
 
-from harness.generator.load import Arrivals, Request, Tls
 from harness.generator.probe import ProbeError, probe
-from harness.generator.result import Errors, LoadResult
 from harness.generator.transport import Dialler
+from harness.load.result import Errors, LoadResult
+from harness.load.spec import Arrivals, Request, Tls
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
 from tests.generator.answers import CHUNKED, LARGE, SMALL, UNTIL_CLOSE, broken, closing, whole
 from tests.generator.forked import forked_loop

@@ -10,7 +10,7 @@ import pytest
 from bench.truth.loads import closed_loop, offer, open_loop
 from bench.truth.server import DelayingServer
 from harness.generator.process import Generator
-from harness.generator.result import LoadResult
+from harness.load.result import LoadResult
 from harness.units import NS_PER_MS
 from tests.generator.accounting import assert_adds_up
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.generator.process import Generator
-from harness.generator.result import Measuring
+from harness.load.result import Measuring
 from tests.generator.answers import LARGE, SMALL, whole
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import ScriptedServer

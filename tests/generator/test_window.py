@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.latency import LatencyHistogram, Spread, spread_of
 from harness.generator.part import PartSecond
 from harness.generator.window import SAMPLE_NS, Group, Window
+from harness.load.latency import LatencyHistogram, Spread, spread_of
 from harness.units import NS_PER_MS, NS_PER_S
 
 BEGIN_NS = 5 * NS_PER_S

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from harness import environment
+from harness.machine import environment
 from harness.machine.cgroup import Throttled, memory_limit_bytes, throttled
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host

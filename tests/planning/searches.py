@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.analysis.capacity import Capacity
-from harness.capacity.searching import plan_round
-from harness.generator.placement import Placement
+from harness.load.placement import Placement
+from harness.measure.capacity.searching import plan_round
 from harness.record import Run, RunFolder, RunInfo, TrialRecord, read_run
 from harness.scenario import Objective, Topology
 from harness.stats.sequential import ONCE

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.generator.load import Arrivals
-from harness.generator.result import Doubt
+from harness.load.result import Doubt
+from harness.load.spec import Arrivals
 from harness.planning.carried import evidence_of
 from harness.planning.refused import PlanningError
 from harness.scenario.topology import Side

@@ -17,10 +17,10 @@ from rich.console import Console
 
 from harness.analysis.comparison import compare_topologies
 from harness.analysis.measured import measured
-from harness.comparing import compare
-from harness.display import PlainDisplay
+from harness.cli.progress import PlainDisplay
+from harness.measure.compare import compare
+from harness.measure.preparation import prepare
 from harness.monitor import pace_probe
-from harness.preparation import prepare
 from harness.record import Run, read_run
 from harness.scenario import Scenario, load_scenario
 from harness.stats.sequential import Looks

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from harness.environment import describe_environment
+from harness.machine.environment import describe_environment
 from tests.real_servers.catalogue import SERVERS
 from tests.real_servers.measuring import Measured, measure, missing_programs
 from tests.real_servers.writing import page_text

@@ -5,9 +5,9 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Final
 
-from harness.comparing import compare
-from harness.generator.load import Arrivals
-from harness.preparation import prepare
+from harness.load.spec import Arrivals
+from harness.measure.compare import compare
+from harness.measure.preparation import prepare
 from harness.record import NoiseFloor, Program, SkippedTopology
 from harness.scenario.file import Documented
 from tests.changed_runs import RAW, Made, clusters_of, run_of

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from harness.analysis.capacity import capacities
 from harness.cli import app
 from harness.cli.outcome import Format, exit_code
-from harness.environment import Environment, describe_environment
-from harness.preparation import prepare_again
+from harness.machine.environment import Environment, describe_environment
+from harness.measure.preparation import prepare_again
 from harness.record import Run, RunFolder, RunFolderError, read_run
 from harness.report.capacity import chart as capacity_chart
 from harness.report.capacity.document import render_capacity_json

@@ -11,14 +11,13 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from harness.doctor.check import warn
-from harness.record import Run, RunFolderError, SkippedTopology
+from harness.record import Revision, Run, RunFolderError, SkippedTopology
 from harness.report.formats import FORMATS
 from harness.report.markdown import render
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
 from harness.report.terminal import closing
 from harness.report.write import write_reports
-from harness.revisions import Revision
 from tests.made_runs import environment, made_run, record, scenario_of, topology
 
 EVIL: Final = "<img src=x onerror=alert(1)> [x](http://x) | *b* `c` &lt; \x1b[31m\n# head\n<script>"

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness.generator.load import Arrivals
+from harness.load.spec import Arrivals
 from harness.record import Run, SkippedTopology
 from harness.report.html.charts import throughput, timeline, workers
 from harness.report.html.charts.embed import embedded

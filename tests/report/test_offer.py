@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.load import Arrivals, DataTable, Expectation, Request, Stage
-from harness.generator.placement import Placement
-from harness.generator.result import Doubt, Errors
+from harness.load.latency import LatencyHistogram
+from harness.load.placement import Placement
+from harness.load.result import Doubt, Errors
+from harness.load.spec import Arrivals, DataTable, Expectation, Request, Stage
 from harness.record import Run, TrialRecord
 from harness.report.charts import CHARTS
 from harness.report.markdown import render

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from harness.generator.latency import LatencyHistogram
+from harness.load.latency import LatencyHistogram
 from harness.record import Role, Run, ServerProcess, TrialRecord, WorkerCounts
 from harness.report.markdown import render
 from harness.report.run_report import RunReport

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from harness.doctor.check import Check
-from harness.generator.load import Expectation, Request
-from harness.generator.result import Doubt, Errors
+from harness.load.result import Doubt, Errors
+from harness.load.spec import Expectation, Request
 from harness.record import NoiseFloor, Program, Run, SkippedTopology, read_run
 from harness.report.charts import CHARTS
 from harness.report.formats import FORMATS

@@ -9,9 +9,9 @@ from markdown_it import MarkdownIt
 
 from harness.analysis.difference import request_rows_across, rows_across
 from harness.analysis.gates import Outcome, inapplicable
-from harness.generator.latency import LatencyHistogram
-from harness.generator.load import Arrivals, Request
-from harness.generator.result import Errors, RequestResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import Errors, RequestResult
+from harness.load.spec import Arrivals, Request
 from harness.record import TrialRecord, read_run
 from harness.report.formats import FORMATS
 from harness.report.load.notes import load_text

@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.gates import Outcome, verdict_on
 from harness.cli.outcome import gate_code
-from harness.commits import USUAL_GATES
+from harness.measure.commits import USUAL_GATES
 from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport
 from tests.changed_runs import USUAL, Made, clusters_of, run_of

@@ -2,7 +2,7 @@
 
 import re
 
-from harness.generator.result import Errors, Offered
+from harness.load.result import Errors, Offered
 from harness.report.wrk import wrk_text
 from tests.made_runs import load_result
 

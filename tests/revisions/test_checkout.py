@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.revisions import RevisionError, checkouts, find_revision, snapshot
+from harness.measure.revisions import RevisionError, checkouts, find_revision, snapshot
 from tests.interrupts import heeding_interrupts
 from tests.revisions.repository import Repository
 from tests.server.polling import wait_until
@@ -163,7 +163,7 @@ def test_an_error_within_leaves_nothing(repository: Repository, cache: Path) -> 
 CODE = """
 import sys
 from pathlib import Path
-from harness.revisions import checkouts, find_revision
+from harness.measure.revisions import checkouts, find_revision
 here = Path(sys.argv[1])
 base = find_revision(here, "first")
 with checkouts(here, base, base, ("sh", "-c", "echo > started; sleep 61")):
@@ -205,7 +205,7 @@ def test_two_at_once_do_not_share_a_checkout(repository: Repository) -> None:
 
 
 def test_few_prepared_checkouts_are_kept(repository: Repository, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.revisions.checkout.KEPT", 2)
+    monkeypatch.setattr("harness.measure.revisions.checkout.KEPT", 2)
     for number in range(4):
         repository.write("page", str(number))
         repository.commit(str(number))

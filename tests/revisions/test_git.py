@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import tools
-from harness.environment import describe_environment
-from harness.revisions import RevisionError, checkouts, find_revision, snapshot, what_checkouts_lack
-from harness.revisions.git import git
+from harness.machine import tools
+from harness.machine.environment import describe_environment
+from harness.machine.git import git
+from harness.measure.revisions import RevisionError, checkouts, find_revision, snapshot, what_checkouts_lack
 from tests.revisions.repository import Repository
 from tests.server.polling import wait_until
 
@@ -71,7 +71,7 @@ def test_a_hook_can_measure_the_working_tree(repository: Repository, tmp_path: P
 import os, sys
 sys.path.insert(0, {str(Path(tools.__file__).parents[1])!r})
 from pathlib import Path
-from harness.revisions import checkouts, find_revision, snapshot
+from harness.measure.revisions import checkouts, find_revision, snapshot
 here = Path({str(repository.path)!r})
 base, head = find_revision(here, "HEAD"), snapshot(here)
 with checkouts(here, base, head, ("sh", "-c", "env | grep '^GIT_[^E]' > variables || true")) as folders:

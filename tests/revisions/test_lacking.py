@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.revisions import Revision, checkouts, find_revision, snapshot, what_checkouts_lack
+from harness.measure.revisions import checkouts, find_revision, snapshot, what_checkouts_lack
+from harness.record import Revision
 from tests.revisions.repository import Repository
 
 ALLOWED = ("-c", "protocol.file.allow=always")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.commits import side_by_side
-from harness.revisions import RevisionError, checkouts, find_revision
-from harness.revisions.withheld import READ_BY_TOOLS
+from harness.measure.commits import side_by_side
+from harness.measure.revisions import RevisionError, checkouts, find_revision
+from harness.measure.revisions.withheld import READ_BY_TOOLS
 from harness.scenario import Scenario, ScenarioError, load_scenario
 from tests.revisions.repository import Repository
 

@@ -12,7 +12,7 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.load import Load, Request
+from harness.load.spec import Load, Request
 from harness.record import ServerProcess
 from harness.scenario import Topology
 from harness.server import census as census_module

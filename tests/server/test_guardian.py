@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.lease import STOPPED_S, Lease, state_in
+from harness.machine.lease import STOPPED_S, Lease, state_in
 from harness.server import guarded, guardian, lineage
 from harness.server.guarded import Guarded, ServerError
 from harness.server.launch import Server
@@ -175,7 +175,7 @@ def test_a_guardian_that_did_not_watch_tells_so(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_lease_runs_out_when_the_parent_is_stopped_without_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s, is_stopped = 0.0, True
-    monkeypatch.setattr("harness.lease.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("harness.machine.lease.time.monotonic", lambda: now_s)
     lease = Lease()
     monkeypatch.setattr(lease, "is_parent_stopped", lambda: is_stopped)
 

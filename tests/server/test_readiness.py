@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 import trustme
 
-from harness.generator.load import DataTable, Expectation, Load, Request
+from harness.load.spec import DataTable, Expectation, Load, Request
 from harness.scenario import Topology
 from harness.server import probing, readiness
 from harness.server.guarded import ServerError

@@ -11,7 +11,7 @@ from signal import SIGTERM
 
 import pytest
 
-from harness.generator.load import DataTable, Load, Request
+from harness.load.spec import DataTable, Load, Request
 from servers.cart.settings import MISUSE, WORKER_CANNOT_START
 from servers.sqlite_cart import app
 from servers.store.database import connect

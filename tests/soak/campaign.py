@@ -18,7 +18,7 @@ from typing import Final
 
 import psutil
 
-from harness.lease import STOPPED_S
+from harness.machine.lease import STOPPED_S
 from harness.record import Run, TrialRecord, read_run
 from harness.server.guarded import GRACE_S
 from tests.server.topologies import ROOT, SERVERS

@@ -11,10 +11,10 @@ from typing import Final
 import psutil
 
 from harness.generator import __main__ as generator
+from harness.measure.trial import Phase
 from harness.monitor import pace_probe
 from harness.scenario import Topology
 from harness.server import guardian
-from harness.trial import Phase
 from tests.server.topologies import prefork, small
 
 SERVERS_THAT: Final[dict[str, Topology]] = {

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from harness.comparing import compare
-from harness.preparation import prepare
+from harness.measure.compare import compare
+from harness.measure.preparation import prepare
+from harness.measure.trial import Progress
 from harness.record import Run, read_run
-from harness.trial import Progress
 from tests.soak.faults import drawn_strike, topologies
 from tests.trial.test_compare import Silent
 from tests.trial.trials import scenario

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.comparison import Comparisons
-from harness.comparing import compare
 from harness.doctor.check import Check
-from harness.plan import PlannedTrial, make_plan
-from harness.preparation import prepare
-from harness.record import TrialRecord, read_run
+from harness.measure.compare import compare
+from harness.measure.preparation import prepare
+from harness.measure.schedule import make_plan
+from harness.measure.trial import Phase, Progress
+from harness.record import PlannedTrial, TrialRecord, read_run
 from harness.scenario import Scenario, ScenarioError, Topology
-from harness.trial import Phase, Progress
 from tests.server.family import Family
 from tests.server.servers.serving import listen
 from tests.server.topologies import prefork, small, topology

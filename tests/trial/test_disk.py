@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
-from harness.comparing import compare, resume
-from harness.environment import describe_environment
-from harness.preparation import prepare, prepare_again
+from harness.machine.environment import describe_environment
+from harness.measure.compare import compare, resume
+from harness.measure.preparation import prepare, prepare_again
 from harness.record import Run, RunFolderError, TrialRecord, read_run
 from harness.report.charts import throughput
 from harness.report.write import write_reports

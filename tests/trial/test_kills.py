@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from harness.generator.loop import DISCARD_BYTES
+from harness.measure.trial import Phase, Progress, Watch
 from harness.record import TrialRecord
-from harness.trial import Phase, Progress, Watch
 from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family
 from tests.server.polling import wait_until

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import comparing as module
 from harness.cli.outcome import exit_code
-from harness.comparing import compare, resume
-from harness.environment import Environment, describe_environment
-from harness.generator.placement import Placement
-from harness.plan import PlannedTrial
-from harness.preparation import prepare, prepare_again
-from harness.record import Run, RunFolderError, TrialRecord, read_run
+from harness.load.placement import Placement
+from harness.machine.environment import Environment, describe_environment
+from harness.measure import compare as module
+from harness.measure.compare import compare, resume
+from harness.measure.preparation import prepare, prepare_again
+from harness.record import PlannedTrial, Run, RunFolderError, TrialRecord, read_run
 from harness.report.run_report import RunReport
 from harness.scenario import Scenario, ScenarioError, Topology
 from tests.made_runs import record, scenario_of, topology
@@ -39,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         made = record(planned.block, planned.topology, 100, served=[50] * (planned.topology.workers or 1))
         return made.model_copy(update={"trial": planned.id, "position": planned.position})
 
-    monkeypatch.setattr("harness.rounds.run_trial", run_trial)
+    monkeypatch.setattr("harness.measure.rounds.run_trial", run_trial)
     monkeypatch.setattr(module, "checkup", lambda *_: [])
     monkeypatch.setattr(module, "describe_environment", lambda: HERE)
 

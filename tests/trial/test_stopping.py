@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import comparing as module
-from harness.comparing import compare
-from harness.generator.placement import Placement
-from harness.plan import PlannedTrial, most_rounds
-from harness.preparation import prepare
-from harness.record import Run, TrialRecord, read_run
+from harness.load.placement import Placement
+from harness.measure import compare as module
+from harness.measure.compare import compare
+from harness.measure.preparation import prepare
+from harness.measure.schedule import most_rounds
+from harness.record import PlannedTrial, Run, TrialRecord, read_run
 from harness.scenario import GateTable, Scenario, Topology
 from tests.made_runs import record, scenario_of, topology
 from tests.trial.test_compare import Silent
@@ -32,7 +32,7 @@ Rate = Callable[[PlannedTrial], float]
 def clock_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds since the beginning."""
     now_s = [0.0]
-    monkeypatch.setattr("harness.comparing.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("harness.measure.compare.time.monotonic", lambda: now_s[0])
     return now_s
 
 
@@ -49,7 +49,7 @@ def measured_with(monkeypatch: pytest.MonkeyPatch, clock_s: list[float], rate: R
         )
         return made.model_copy(update={"trial": planned.id})
 
-    monkeypatch.setattr("harness.rounds.run_trial", run_trial)
+    monkeypatch.setattr("harness.measure.rounds.run_trial", run_trial)
     monkeypatch.setattr(module, "checkup", lambda *_: [])  # which takes half a second
 
 

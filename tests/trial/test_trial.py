@@ -8,14 +8,13 @@ from typing import Final
 
 import pytest
 
-from harness.clocks import Clocks
-from harness.generator.load import Expectation, Request
-from harness.generator.placement import Placement
-from harness.plan import PlannedTrial
-from harness.record import TrialRecord
+from harness.load.placement import Placement
+from harness.load.spec import Expectation, Request
+from harness.machine.clocks import Clocks
+from harness.measure.trial import Phase, Progress, broke, run_trial
+from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Topology
 from harness.server.launch import free_port
-from harness.trial import Phase, Progress, broke, run_trial
 from tests.generator.accounting import assert_adds_up
 from tests.made_runs import load_result
 from tests.server.family import Family

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.generator.placement import Placement
-from harness.plan import PlannedTrial
-from harness.record import TrialRecord
+from harness.load.placement import Placement
+from harness.measure.trial import Phase, Progress, Watch, run_trial
+from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Scenario, Topology
-from harness.trial import Phase, Progress, Watch, run_trial
 from tests.made_runs import LOAD
 
 

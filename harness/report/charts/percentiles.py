@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from harness.generator.latency import LatencyHistogram
+from harness.load.latency import LatencyHistogram
 from harness.units import NS_PER_MS
 
 TICKS: Final = (50, 90, 99, 99.9, 99.99, 99.999)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult
 from harness.report.charts.percentiles import draw_percentiles, scale_percentiles
 from harness.report.charts.style import DASHES, figure, house_style, look
 from harness.report.load.suffix import CHART, check_suffix

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from harness.generator.result import LoadResult, Second
+from harness.load.result import LoadResult, Second
 
 
 def hlog_text(result: LoadResult, began_at: datetime) -> str:

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.generator.latency import LatencySummary
-from harness.generator.result import LoadResult, Offered, SendLag
+from harness.load.latency import LatencySummary
+from harness.load.result import LoadResult, Offered, SendLag
 from harness.report.wrk import wrk_text
 from harness.units import MS_PER_S, rate_text, wrk_time
 

@@ -5,8 +5,8 @@ from typing import Final
 
 import pandas as pd
 
-from harness.generator.latency import LatencyHistogram
-from harness.generator.result import LoadResult, Second
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult, Second
 from harness.report.load.suffix import SERIES, check_suffix
 
 COLUMNS: Final = ["end_s", "requests", "requests_per_s", "errors", "p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "max_ms"]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.generator.latency import LatencyHistogram, spread_of
-from harness.generator.result import Errors, LoadResult, Offered, Second, SendLag
+from harness.load.latency import LatencyHistogram, spread_of
+from harness.load.result import Errors, LoadResult, Offered, Second, SendLag
 
 Latencies = Sequence[int] | npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from harness.generator.result import Doubt, Errors
+from harness.load.result import Doubt, Errors
 from harness.report.load.chart import draw, write_chart
 from tests.report.load.made import closed, opened
 

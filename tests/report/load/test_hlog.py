@@ -12,8 +12,8 @@ from hdrh.log import HistogramLogReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.latency import HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, LatencyHistogram
-from harness.generator.result import LoadResult
+from harness.load.latency import HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, LatencyHistogram
+from harness.load.result import LoadResult
 from harness.report.load.hlog import hlog_text
 from tests.report.load.made import closed
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.generator.result import Doubt, Errors, LoadResult, Offered
+from harness.load.result import Doubt, Errors, LoadResult, Offered
 from harness.report.load.notes import load_text, notes
 from harness.report.wrk import wrk_text
 from tests.report.load.made import closed, opened

@@ -9,7 +9,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Scatter, Step
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from harness.generator.latency import LatencyHistogram
+from harness.load.latency import LatencyHistogram
 from harness.record import Run
 from harness.report.charts.percentiles import DECADE, PercentileLine, percentile_line, percentile_ticks, rarity_of
 from harness.report.html.charts.style import Chart, Drawn, hovering, looks, plot, source_of

@@ -14,7 +14,7 @@ from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, DataRange1d, Line, NumeralTickFormatter, Scatter
 from bokeh.plotting import figure
 
-from harness.generator.result import Second
+from harness.load.result import Second
 from harness.record import Run
 from harness.report.charts.style import times_over
 from harness.report.charts.timeline import MOST_LINES, Curve, curve, marked_every, median_curve

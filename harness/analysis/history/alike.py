@@ -1,0 +1,35 @@
+"""Which runs may be set beside each other."""
+
+from harness.analysis.history.runs import PastRun
+from harness.machine.environment import Environment
+from harness.scenario import Topology
+from harness.scenario.secrets import withheld_of, withheld_of_load
+
+
+def why_apart(run: PastRun, other: PastRun, topology: str) -> str | None:
+    """In which respect this run of the same scenario is no measurement of the same thing as the other, which has the
+    topology; None where it is one."""
+    here, there = run.topologies.get(topology), other.topologies[topology]
+    if here is None:
+        return f"no {topology}"
+    if run.is_edited:
+        return "edited since"  # so its load is not known
+    if any(withheld_of_load(each.scenario.load) or withheld_of(each.topologies[topology]) for each in (run, other)):
+        return "what was not written down"  # so that nobody knows whether it is the same
+    if run.scenario.load != other.scenario.load:
+        return "another load"
+    if _server(here) != _server(there):
+        return "another command"
+    if _machine(run.environment) != _machine(other.environment):
+        return "another machine"
+    if run.environment.kernel != other.environment.kernel:
+        return "another kernel"
+    return None
+
+
+def _server(topology: Topology) -> tuple[object, ...]:
+    return topology.command, topology.env, topology.workers
+
+
+def _machine(environment: Environment) -> tuple[object, ...]:
+    return environment.cpu_model, environment.usable_cores, environment.cpu_quota_cores

@@ -1,0 +1,74 @@
+"""The noise floor: what this machine makes of no difference at all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from harness.analysis.comparison import compare_topologies
+from harness.machine.environment import Environment
+from harness.record import NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
+from harness.scenario import Scenario
+from harness.stats.sequential import Looks
+
+AGAIN: Final = "again"
+
+
+def against_itself(scenario: Scenario) -> Scenario:
+    """The scenario that measures the baseline against a topology that differs from it in nothing but the name."""
+    baseline = scenario.baseline
+    name = f"{baseline.name}-{AGAIN}"
+    return scenario.model_copy(
+        update={"topologies": (baseline, baseline.model_copy(update={"name": name, "baseline": False}))}
+    )
+
+
+def noise_floor(run: Run) -> NoiseFloor:
+    """What the run of :func:`against_itself` scattered. Raises RunFolderError without two rounds that count."""
+    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    pairs = {
+        metric: each.logs
+        for (_, metric), each in comparisons.items()
+        if each.logs and any(each.logs.logs) and len(each.logs) > 1
+    }
+    if not pairs:
+        raise RunFolderError(f"{run.path}: no noise floor: it takes two rounds in which both trials count")
+    rounds = max(record.block for record in run.records)
+    began, ended = run.records[0].started_at, run.ending.ended_at if run.ending else run.records[-1].started_at
+    return NoiseFloor(
+        measured_at=began,
+        rounds=rounds,
+        block_s=(ended - began).total_seconds() / rounds,
+        scatter={metric: _scatter(each.logs) for metric, each in pairs.items()},
+        scatter_at_equal_pace={
+            metric: _scatter(each.at_equal_pace) for metric, each in pairs.items() if each.is_adjusted
+        },
+    )
+
+
+def _scatter(logs: Sequence[float]) -> float:
+    return float(np.std(logs, ddof=1))
+
+
+def newest_floor(results: Path, scenario: Scenario, environment: Environment) -> NoiseFloor | None:
+    """The newest one among the runs in ``results`` that were made on such a machine with the same load and baseline."""
+    for folder in sorted((path.parent for path in results.glob("*/noise.json")), reverse=True):
+        try:
+            if _is_alike(read_run(folder), scenario, environment):
+                return read_noise_floor(folder)
+        except RunFolderError:
+            continue  # a floor that can't be read is none
+    return None
+
+
+def _is_alike(run: Run, scenario: Scenario, environment: Environment) -> bool:
+    def machine(of: Environment) -> tuple[object, ...]:
+        return of.cpu_model, of.usable_cores, of.cpu_quota_cores, of.kernel
+
+    here, there = scenario.baseline, run.scenario.baseline
+    return (
+        machine(run.environment) == machine(environment)
+        and run.scenario.load == scenario.load
+        and (here.command, here.env) == (there.command, there.env)
+    )

@@ -1,0 +1,119 @@
+"""When the requests of an open loop are due: a pure function of the load and its seed, without a clock."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.load.spec import Arrivals, Load, Stage
+from harness.units import NS_PER_S
+
+OWN_AT_A_TIME: Final = 1024  # arrivals of a share that are made in one go, between two requests of a running loop
+DRAWN_AT_A_TIME: Final = 4096  # the most gaps that are drawn for them, those of the other shares among them
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+def arrival_times_ns(load: Load) -> Iterator[int]:
+    """When each request of this share is due, in ns after the load began, ascending, until the window ends.
+
+    With the rate integrated to the number of requests expected until a time, constant arrivals are where that number
+    is 0, 1, 2, and so on, and Poisson arrivals where it is a sum of unit exponentials (time rescaling: E. Çınlar,
+    Introduction to Stochastic Processes, 1975; inversion in P. A. W. Lewis and G. S. Shedler, 1979). A share takes
+    every so many of the whole, so that all shares together are the schedule of the load that is not shared. Raises
+    ValueError for a closed loop.
+    """
+    return chain.from_iterable(times_ns.tolist() for times_ns in _chunks(load))
+
+
+def mean_rate_per_s(load: Load) -> float:
+    """The rate of this share over the measured window, on the average. Raises ValueError for a closed loop."""
+    arrivals = _arrivals(load)
+    if not arrivals.stages:
+        return arrivals.rate_per_s / load.share.of
+    return _Integral(arrivals.rate_per_s, arrivals.stages).total / load.duration_s / load.share.of
+
+
+def _arrivals(load: Load) -> Arrivals:
+    if load.arrivals is None:
+        raise ValueError("expected a load with arrivals: in a closed loop no request is due at any time")
+    return load.arrivals
+
+
+def _chunks(load: Load) -> Iterator[Times]:
+    """The schedule in pieces, the last of which may be empty."""
+    arrivals = _arrivals(load)
+    stages = arrivals.stages or (Stage(duration_s=load.duration_s, rate_per_s=arrivals.rate_per_s),)
+    if load.warmup_s:
+        stages = (Stage(duration_s=load.warmup_s, rate_per_s=arrivals.rate_per_s), *stages)
+    counts = _random_counts(load) if arrivals.kind == "poisson" else _even_counts(load)
+    return _times(_Integral(arrivals.rate_per_s, stages), counts, load)
+
+
+def _times(integral: "_Integral", all_counts: Iterator[Floats], load: Load) -> Iterator[Times]:
+    # The window ends at a whole nanosecond, as it does for the loop.
+    end_ns = round(load.warmup_s * NS_PER_S) + round(load.duration_s * NS_PER_S)
+    for counts in all_counts:
+        times_s = integral.reached_s(counts[counts < integral.total])
+        times_ns = np.rint(times_s * NS_PER_S).astype(np.int64)
+        times_ns = times_ns[times_ns < end_ns]
+        yield times_ns
+        if times_ns.size < counts.size:
+            return
+
+
+def _even_counts(load: Load) -> Iterator[Floats]:
+    """Every ``of``-th of 0, 1, 2, ... from the share's own on, without an end."""
+    first, step = load.share.index, load.share.of
+    while True:
+        yield np.arange(OWN_AT_A_TIME, dtype=np.float64) * step + first
+        first += OWN_AT_A_TIME * step
+
+
+def _random_counts(load: Load) -> Iterator[Floats]:
+    """Every ``of``-th sum of unit exponentials. Each share adds up all of them, in the same order, to the same sums."""
+    share, generator = load.share, np.random.default_rng(load.seed)
+    drawn = share.of * max(1, min(OWN_AT_A_TIME, DRAWN_AT_A_TIME // share.of))
+    total = 0.0
+    while True:
+        gaps = generator.standard_exponential(drawn)
+        gaps[0] += total
+        sums = np.cumsum(gaps)
+        total = sums[-1]
+        yield sums[share.index :: share.of]
+
+
+class _Integral:
+    """How many requests are expected until a time, where the rate goes in straight lines; read the other way round.
+
+    A stretch with a rising rate is read from its beginning, one with a falling rate backwards from its end: each from
+    its lower rate, so that the root of the quadratic is a sum and loses no digits.
+    """
+
+    def __init__(self, rate_per_s: float, stages: tuple[Stage, ...]) -> None:
+        lengths_s = np.array([stage.duration_s for stage in stages])
+        rates = np.array([rate_per_s, *(stage.rate_per_s for stage in stages)])
+        before, after = rates[:-1], rates[1:]
+        edges_s = np.concatenate([[0.0], np.cumsum(lengths_s)])
+        expected = np.concatenate([[0.0], np.cumsum((before + after) / 2 * lengths_s)])
+        falls = after < before
+        self.total = float(expected[-1])
+        self._ends = expected[1:]
+        self._from_s = np.where(falls, edges_s[1:], edges_s[:-1])
+        self._from_count = np.where(falls, expected[1:], expected[:-1])
+        self._direction = np.where(falls, -1.0, 1.0)
+        self._low = np.minimum(before, after)
+        self._twice_slope = 2 * np.abs(after - before) / lengths_s
+
+    def reached_s(self, counts: Floats) -> Floats:
+        """When so many are expected, for counts below the total: where the rate is 0 for a time, at the end of it."""
+        stretch = np.searchsorted(self._ends, counts, side="right")
+        low, direction = self._low[stretch], self._direction[stretch]
+        away = (counts - self._from_count[stretch]) * direction
+        divisor = low + np.sqrt(low * low + self._twice_slope[stretch] * away)
+        away_s = 2 * away / np.maximum(divisor, np.finfo(np.float64).tiny)  # 0 / 0 at the foot of a ramp from 0
+        times_s: Floats = self._from_s[stretch] + direction * away_s
+        return times_s

@@ -1,0 +1,217 @@
+"""What the generator tells: events while it runs, and one result at the end. Plain data, read by every report."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.load.latency import LatencySummary, Spread
+from harness.text import Printable
+from harness.units.ranges import Amount, Count, PositiveAmount
+
+DoubtKind = Literal["busy", "stalled", "behind", "lagging", "miscounted"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class Errors(_Data):
+    """Requests that did not end well, each in exactly one count."""
+
+    connect: Count = 0  # no connection: refused, unreachable, out of descriptors
+    read: Count = 0  # closed or reset before the response was complete
+    write: Count = 0  # closed or reset while the request was sent
+    stale: Count = 0  # a used connection had ended before the answer began; not sent again, as what is idempotent is
+    timeout: Count = 0  # no complete response within the timeout; the connection was replaced
+    status: Count = 0  # complete, but not of a status expected; without an expectation, 400 or more
+    body: Count = 0  # complete, of a good status, but not the body expected, as far as it was checked
+    protocol: Count = 0  # not HTTP/1.1
+
+    @property
+    def failed(self) -> int:
+        """Requests without a complete response for another reason than time."""
+        return self.connect + self.read + self.write + self.stale + self.protocol
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.failed + self.timeout + self.status + self.body
+
+
+class SendLag(_Data):
+    """How late the generator itself was, in microseconds: from when a request was due to when the loop took it up.
+
+    What a request then waited for a free connection is the server's doing and is not in it.
+    """
+
+    p50: Amount
+    p90: Amount
+    p99: Amount
+    p99_9: Amount
+    max: Amount
+
+
+class Offered(_Data):
+    """What an open loop was to offer in the window, and what became of it.
+
+    ``due == begun + dropped``; ``late`` and ``queued`` are subsets of those begun. ``begun`` is ``started`` of the
+    result less the requests that were already on their way when the window opened.
+    """
+
+    kind: Literal["constant", "poisson"]
+    is_ramp: bool  # the rate was to change on the way
+    asked_per_s: Amount  # on the average of the window
+    rate_per_s: Amount  # due in the window, per second: with poisson, more or less than was asked
+    due: Count
+    begun: Count
+    dropped: Count  # due in the window, but the loop did not come to them before it closed
+    late: Count  # taken up more than a tenth of the mean gap, and more than 100 µs, after they were due
+    queued: Count  # found no free connection and waited for one, which counts in their latency
+    send_lag_us: SendLag | None = Field(description="None when nothing was due")
+
+
+class Doubt(_Data):
+    """A reason to take the generator, and not the server, for what was measured; or not to trust the response times."""
+
+    kind: DoubtKind
+    what: Printable
+    advice: Printable
+
+    @property
+    def title(self) -> str:
+        """What the result is called for it."""
+        return "generator-bound" if self.is_of_generator else "miscounted"
+
+    @property
+    def is_of_generator(self) -> bool:
+        """Check whether the generator was the limit: one that miscounts is limited by nothing."""
+        return self.kind != "miscounted"
+
+
+class Measuring(_Data):
+    """The warm-up is over and the measured window has begun."""
+
+    event: Literal["measuring"] = "measuring"
+
+
+class Second(_Data):
+    """About one second, ending ``end_s`` after the window began; those told before Measuring are of the warm-up."""
+
+    event: Literal["second"] = "second"
+    end_s: Amount
+    requests: Count
+    requests_per_s: Amount
+    errors: Count
+    p50_ms: PositiveAmount | None = Field(description="None when no request ended in that second")
+    p99_ms: PositiveAmount | None
+    max_ms: PositiveAmount | None
+    histogram: str = Field(description="latencies as in the result's histogram")
+
+
+class Measured(_Data):
+    """The measured window has ended; the result follows as soon as it is computed."""
+
+    event: Literal["measured"] = "measured"
+
+
+class RequestResult(_Data):
+    """What became of the requests of one kind, in the whole window: counts as in LoadResult.
+
+    Those that failed or timed out before they had a connection to be sent on are of no kind, and in no such row.
+    """
+
+    name: Printable = Field(description="method and path as they are written, with their placeholders")
+    requests: Count
+    ok: Count
+    errors: Count = Field(description="those that did not end well, with a connection; of no kind are those without")
+    latency_ms: LatencySummary | None = Field(description="response times; None when none of them ended")
+    histogram: str = Field(description="latencies as in the result's histogram")
+
+
+class LoadResult(_Data):
+    """One measured window.
+
+    ``started == ok + errors.status + errors.body + errors.failed + errors.timeout + unfinished``; ``requests``
+    are those with a complete response. ``started`` includes the requests in flight when the window opened.
+    ``reconnected`` of them were sent again, once, on a new connection: each is one request, in the count of how it
+    ended.
+
+    ``latency_ms`` is the response time: from the moment the request was due. ``service_ms`` is the time from when it
+    was actually sent: without the wait for a connection, and without opening one.
+    """
+
+    event: Literal["result"] = "result"
+    url: Printable
+    loop: Literal["closed", "open"] = "closed"
+    threads: Count
+    connections: Count = Field(description="kept open in a closed loop; the most that were allowed in an open one")
+    processes: Count = 1
+    cpus: list[Count] = Field(default=[], description="where the processes were pinned; empty when they were not")
+    started: Count
+    reconnected: Count = Field(
+        default=0, description="of those started: sent again, since a used connection had ended before the answer began"
+    )
+    requests: Count
+    ok: Count
+    to_check: Count = Field(default=0, description="good responses with a body, where one is expected")
+    checked: Count = Field(default=0, description="of those, whose body was compared with the expected one")
+    errors: Errors
+    protocol_reasons: dict[Printable, Count] = Field(default={}, description="what was not HTTP/1.1, and how often")
+    unfinished: Count
+    in_flight: Amount | None = Field(
+        default=None,
+        description="requests on their way at a time, by their response times (Little's law): as many as connections;"
+        " None in an open loop, and where requests failed or timed out",
+    )
+    asked_duration_s: Amount
+    duration_s: PositiveAmount
+    requests_per_s: Amount
+    offered: Offered | None = Field(default=None, description="None in a closed loop")
+    bytes: Count
+    bytes_per_s: Amount
+    latency_ms: LatencySummary | None = Field(description="None when no request ended in the window")
+    service_ms: LatencySummary | None = Field(default=None, description="None when none of them was sent either")
+    group_requests_per_s: Spread = Field(description="wrk's Req/Sec: each connection group, every 100 ms")
+    statuses: dict[Count, Count]
+    workers: dict[Printable, Count] = Field(
+        description="responses per X-Worker; empty when the server does not send it"
+    )
+    generator_cpu_s: Amount = Field(description="user and system time of the generator in the window")
+    busy: Amount | None = Field(
+        default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"
+    )
+    stalled_s: Amount = Field(
+        default=0.0, description="how long a loop was kept from running, stopped or waiting for a core: the longest"
+    )
+    generator_bound: bool = False
+    doubts: list[Doubt] = Field(default=[], description="why it is generator-bound, or miscounted")
+    by_request: list[RequestResult] = Field(
+        default=[], description="each kind of request, where there are several; requests and ok add up to the result's"
+    )
+    series: list[Second]
+    histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
+    service_histogram: str = Field(description="service times in the same form")
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether a body was expected, and of those that came none could be compared with it."""
+        return self.to_check > 0 and not self.checked
+
+    @property
+    def reconnected_share(self) -> float:
+        """Requests that were sent again, as a part of all."""
+        return self.reconnected / self.started if self.started else 0.0
+
+    @property
+    def good_share(self) -> float:
+        """Good responses, as a part of all that were complete."""
+        return self.ok / self.requests if self.requests else 0.0
+
+    @property
+    def error_share(self) -> float:
+        """Requests that did not end well, as a part of all that ended."""
+        ended = self.started - self.unfinished
+        return self.errors.total / ended if ended else 0.0
+
+
+Event = Measuring | Second | Measured | LoadResult

@@ -1,0 +1,111 @@
+"""The search, as one straight line: rounds of trials, records on disk, until the answers are known well enough."""
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from harness.analysis.capacity import Capacity
+from harness.doctor.checkup import checkup
+from harness.machine.environment import describe_environment
+from harness.machine.host import Host
+from harness.machine.lock import alone
+from harness.measure import rounds
+from harness.measure.capacity.search import CEILINGS, is_found, next_rates
+from harness.measure.preparation import Prepared
+from harness.measure.rounds import make_trials
+from harness.measure.schedule import trial_s
+from harness.record import EndReason, PlannedTrial, RunFolder, RunInfo, TrialRecord
+from harness.scenario import Objective, Topology
+from harness.server.programs import describe_programs
+from harness.stats.sequential import ONCE
+
+GIVEN_UP: Final = 3  # trials in a closed loop without a result, after which there is none to be had
+
+
+class Audience(rounds.Audience, Protocol):
+    """Who is told how a search goes."""
+
+    def found(self, rounds: int, capacities: Sequence[Capacity]) -> None:
+        """A round has ended, and this is what all of them say so far."""
+
+
+def search(
+    prepared: Prepared, objectives: Sequence[Objective], results: Path, command: str, audience: Audience
+) -> Path:
+    """Make rounds of trials until the capacity of every topology is known to the scenario's precision, or its time is
+    up; return the run folder. Ctrl-C ends it early and keeps what was measured.
+
+    Raises RunFolderError when a record can't be written, and BusyError while another run goes on on this machine.
+    """
+    with alone():
+        environment, checks = describe_environment(), checkup(Host.here(), prepared.scenario)
+        audience.checked(checks)
+        info = RunInfo(
+            seed=prepared.seed,
+            started_at=datetime.now(UTC),
+            command=command,
+            trials=[],
+            looks=ONCE.after,
+            placement=prepared.placement,
+            skipped=prepared.skipped,
+            checks=checks,
+            objectives=list(objectives),
+            programs=describe_programs(prepared.scenario.topologies),
+        )
+        folder = RunFolder.create(results, info, prepared.scenario, environment)
+        try:
+            reason = _search(prepared, objectives, folder, audience)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        folder.end(reason)
+        return folder.path
+
+
+def _search(prepared: Prepared, objectives: Sequence[Objective], folder: RunFolder, audience: Audience) -> EndReason:
+    scenario, records = prepared.scenario, list[TrialRecord]()
+    dice, began_s, block = random.Random(prepared.seed), time.monotonic(), 0
+    while True:
+        found = [Capacity.of(topology, records, objectives) for topology in scenario.topologies]
+        if block:
+            audience.found(block, found)
+        block += 1
+        trials = plan_round(block, found, scenario.precision, dice)
+        if not trials:
+            return "sure"
+        each_s = (time.monotonic() - began_s) / len(records) if records else trial_s(scenario.load)
+        if block > 1 and time.monotonic() - began_s + each_s * len(trials) > scenario.max_time_s:
+            return "out of time"
+        records += make_trials(trials, prepared, folder, audience)
+
+
+def plan_round(
+    block: int, found: Sequence[Capacity], precision: float, dice: random.Random
+) -> tuple[PlannedTrial, ...]:
+    """What is to be measured next of each topology that is not known well enough yet, in random order: first the closed
+    loop alone, then it and rates together."""
+    offers = [(each.topology, rate) for each in found for rate in _next_offers(block, each, precision)]
+    return tuple(
+        _planned(block, position, topology, rate, dice.getrandbits(32))
+        for position, (topology, rate) in enumerate(dice.sample(offers, k=len(offers)), start=1)
+    )
+
+
+def _next_offers(block: int, found: Capacity, precision: float) -> list[float | None]:
+    if found.saturation is None:
+        return [None] if block <= GIVEN_UP else []
+    closed: list[float | None] = [None] if len(found.ceilings) < CEILINGS else []
+    return closed if is_found(found, precision) else [*closed, *next_rates(found)]
+
+
+def _planned(block: int, position: int, topology: Topology, rate: float | None, seed: int) -> PlannedTrial:
+    return PlannedTrial(
+        id=f"r{block:03d}-{position:02d}-{topology.name}",
+        block=block,
+        position=position,
+        seed=seed,
+        topology=topology,
+        rate_per_s=rate,
+    )
