@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from harness.analysis.comparison import Comparisons
-from harness.analysis.gates import Outcome, Ruling, verdict_on
+from harness.analysis.gates import GateResult, Outcome, overall_outcome
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import metrics_of
-from harness.analysis.rows import Row
 from harness.doctor.check import Check
-from harness.measure.commits import find_sides, side_by_side, usual_gates
+from harness.measure.base_and_head import find_sides, side_by_side, usual_gates
 from harness.measure.compare import compare as _compare
 from harness.measure.preparation import drawn, prepare
 from harness.measure.trial import Progress
@@ -37,7 +37,7 @@ class Result:
         """The run's folder, with its reports."""
         return self.run.path
 
-    def verdict(self, topology: str, metric: str | None = None) -> Row:
+    def verdict(self, topology: str, metric: str | None = None) -> MetricComparison:
         """What is said of a topology beside its baseline, by the metric that decides or by another: ``ratio`` (an
         Estimate with value, low and high), ``verdict``, the figures ``before`` and ``after``.
 
@@ -51,7 +51,7 @@ class Result:
         return found[topology, wanted]
 
     @cached_property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[MetricComparison]:
         """Every figure of every topology, beside its baseline's."""
         return self._report.rows
 
@@ -71,14 +71,14 @@ class Result:
         return summary_frame(list(self.summaries))
 
     @cached_property
-    def rulings(self) -> Sequence[Ruling]:
+    def rulings(self) -> Sequence[GateResult]:
         """What the scenario's gates say."""
         return self._report.rulings
 
     @property
     def passed(self) -> bool:
         """Whether no gate failed and, where the scenario is strict, none is uncertain."""
-        return verdict_on(self.rulings, self.run.scenario.gate.strict) is Outcome.PASSED
+        return overall_outcome(self.rulings, self.run.scenario.gate.strict) is Outcome.PASSED
 
 
 def compare(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.load.latency import LatencyHistogram
-from harness.load.result import Doubt, Errors, LoadResult, Second
+from harness.load.result import Errors, HealthWarning, LoadResult, Second
 from harness.record import Run, TrialRecord, Usage, UsageSecond
 from harness.scenario import GateTable, Topology
 from tests.made_runs import load_result, made_run, record, scenario_of, topology
@@ -16,7 +16,9 @@ RAW = topology("raw", baseline=True)
 REQUESTS_PER_S = 3000
 SECONDS = 3
 MEMORY_BYTES = 40 * 2**20
-LATE = Doubt(kind="stalled", what="the generator's loop was kept from running for 20% of the time.", advice="Look.")
+LATE = HealthWarning(
+    kind="stalled", what="the generator's loop was kept from running for 20% of the time.", advice="Look."
+)
 
 
 @dataclass(frozen=True)

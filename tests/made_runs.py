@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.doctor.check import Check
+from harness.load.cpus import Placement
 from harness.load.latency import LatencyHistogram, LatencySummary, spread_of
-from harness.load.placement import Placement
-from harness.load.result import Doubt, Errors, LoadResult, Offered, Second, SendLag
+from harness.load.result import Errors, HealthWarning, LoadResult, Offered, Second, SendLag
 from harness.load.spec import Expectation, Request
 from harness.machine.environment import Environment
 from harness.measure.schedule import make_plan
@@ -35,7 +35,7 @@ from harness.record import (
     read_run,
 )
 from harness.scenario import Scenario, ScenarioLoad, Topology
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 
 LOAD = ScenarioLoad(
     requests=(Request(),),
@@ -146,7 +146,7 @@ def offered(due: int, dropped: int = 0, late: int = 0, queued: int = 0, p99_lag_
 
 
 def open_record(
-    block: int, topology: Topology, offer: Offered, service_ms: float = 0.5, doubts: list[Doubt] | None = None
+    block: int, topology: Topology, offer: Offered, service_ms: float = 0.5, doubts: list[HealthWarning] | None = None
 ) -> TrialRecord:
     """A trial with an open loop: response times as in load_result, and this service time of every request."""
     made = record(block, topology, offer.begun)
@@ -282,7 +282,7 @@ def made_run(
         started_at=BEGAN,
         command=command,
         trials=plan,
-        looks=ONCE.after,
+        looks=SINGLE_LOOK.after,
         placement=placement or Placement(),
         skipped=skipped or [],
         checks=checks or [],

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 import harness
-from harness.measure.commits import USUAL_GATES
+from harness.measure.base_and_head import USUAL_GATES
 from harness.stats.verdict import Verdict
 from tests.made_runs import made_run, record, scenario_of, topology
 from tests.revisions.repository import with_server

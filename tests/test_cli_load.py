@@ -25,7 +25,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.offer import with_user
+from harness.cli.load_options import with_user
 from harness.load.arrivals import arrival_times_ns
 from harness.load.result import LoadResult
 from harness.load.spec import Arrivals, Load, Request, target_of

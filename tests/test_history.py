@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from harness.analysis.history.history import History, histories
 from harness.analysis.history.runs import read_runs
 from harness.cli import app
-from harness.load.result import Doubt
+from harness.load.result import HealthWarning
 from harness.load.spec import Arrivals
 from harness.machine.environment import Environment
 from harness.record import Revision, Run, RunFolderError
@@ -226,7 +226,7 @@ def test_a_scenario_of_which_nothing_was_measured_is_listed(tmp_path: Path) -> N
 
 
 def test_trials_in_which_the_generator_was_the_limit_are_in_no_figure(tmp_path: Path) -> None:
-    doubt = Doubt(kind="busy", what="the loop was busy.", advice="Use more processes.")
+    doubt = HealthWarning(kind="busy", what="the loop was busy.", advice="Use more processes.")
     bound = record(3, RAW, 1)
     assert bound.load
     bound = bound.model_copy(update={"load": bound.load.model_copy(update={"doubts": [doubt]})})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.scenario import Gate, Objective
-from harness.scenario.limit import Limit
+from harness.scenario.threshold import Threshold
 
 FIGURES = ["throughput", "p50", "p99.9", "cpu_per_request", "errors", "memory", "memory_growth", "ready", "body"]
 UNITS = {"throughput": "/s", "errors": "%", "memory": "MB", "memory_growth": "kB", "ready": "s", "body": "kB"}
@@ -20,7 +20,7 @@ UNITS = {"throughput": "/s", "errors": "%", "memory": "MB", "memory_growth": "kB
     st.sampled_from(["", " ", "  "]),
 )
 def test_every_figure_is_limited_in_its_own_unit(figure: str, operator: str, number: int, space: str) -> None:
-    limit = Limit.parse(f"{figure}{space}{operator}{space}{number}{UNITS.get(figure, 'ms')}")
+    limit = Threshold.parse(f"{figure}{space}{operator}{space}{number}{UNITS.get(figure, 'ms')}")
     scale = {"errors": 0.01, "memory": 1e6, "memory_growth": 1e3, "body": 1e3}.get(figure, 1)
     assert limit.value == pytest.approx(number * scale)
     assert (limit.figure, limit.request, limit.is_relative) == (figure, None, False)
@@ -29,7 +29,7 @@ def test_every_figure_is_limited_in_its_own_unit(figure: str, operator: str, num
 
 @given(st.sampled_from([each for each in FIGURES if each != "memory_growth"]), st.floats(-99, 1000))
 def test_nearly_every_figure_is_limited_in_what_it_changes_by(figure: str, percent: float) -> None:
-    limit = Limit.parse(f"{figure} < {percent:+.4f}%")
+    limit = Threshold.parse(f"{figure} < {percent:+.4f}%")
     assert limit.is_relative
     assert limit.value == pytest.approx(percent / 100, abs=1e-6)
 
@@ -37,20 +37,20 @@ def test_nearly_every_figure_is_limited_in_what_it_changes_by(figure: str, perce
 @given(st.integers(1, 999_999))
 def test_any_percentile_between_none_and_all_is_a_figure(ten_thousandths: int) -> None:
     percent = ten_thousandths / 10_000
-    limit = Limit.parse(f"p{percent:.4f} < 1s")
+    limit = Threshold.parse(f"p{percent:.4f} < 1s")
     assert limit.percent == pytest.approx(percent)
     assert limit.figure == f"p{percent:g}"
 
 
 @given(st.sampled_from(["GET", "POST"]), st.from_regex(r"/[!-~]*", fullmatch=True))
 def test_a_figure_may_be_that_of_a_request_as_the_scenario_has_it(method: str, path: str) -> None:
-    limit = Limit.parse(f"p99[{method} {path}] < 1s")
+    limit = Threshold.parse(f"p99[{method} {path}] < 1s")
     assert limit.request == f"{method} {path}"
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_limit_or_is_refused(text: str) -> None:
-    said = refusal(Limit.parse, text)
+    said = refusal(Threshold.parse, text)
     assert said is None or said.startswith("expected")
 
 
@@ -61,7 +61,7 @@ def test_any_text_is_a_limit_or_is_refused(text: str) -> None:
 )
 def test_a_gate_or_an_objective_is_nothing_but_a_limit(figure: str, operator: str, limit: str) -> None:
     text = f"{figure} {operator} {limit}"
-    said = refusal(Limit.parse, text)
+    said = refusal(Threshold.parse, text)
     assert refusal(Gate.parse, text) == said
     assert said is None or refusal(Objective.parse, text) == said
 
@@ -92,4 +92,4 @@ def test_a_limit_that_is_no_objective_is_refused_in_words(text: str, said: str) 
 
 def test_only_what_is_known_of_a_request_is_limited_for_one() -> None:
     with pytest.raises(ValueError, match=r"a limit of throughput, a percentile \(p50, p99.9\), errors for one request"):
-        Limit.parse("memory[GET /] < 1GB")
+        Threshold.parse("memory[GET /] < 1GB")

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.reach import bound, check_reach, is_here, resolve
+from harness.cli.host_policy import bound, check_reach, is_here, resolve
 from harness.cli.usage import UsageError
 from harness.load.spec import Arrivals, Load, Request, Stage, Target
 

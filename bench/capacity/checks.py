@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.checking import Row
 from harness.analysis.capacity import Capacity, Probe, capacities
-from harness.analysis.measured import measured
+from harness.analysis.trials import valid_trials
 from harness.cli.progress import PlainDisplay
 from harness.cli.search_progress import SearchDisplay
 from harness.measure.capacity.searching import search
@@ -18,8 +18,8 @@ from harness.measure.capacity.setting import for_search
 from harness.measure.compare import compare
 from harness.measure.preparation import drawn, prepare
 from harness.measure.trial import run_trial
-from harness.planning.carried import evidence_of
-from harness.planning.predicted import predicted
+from harness.planning.evidence import evidence_of
+from harness.planning.prediction import predicted
 from harness.record import PlannedTrial, Run, read_run
 from harness.report.markdown import rate_interval_text
 from harness.scenario import Objective, Scenario, Topology, load_scenario
@@ -128,7 +128,7 @@ def _foreseen(run: Run) -> Estimate:
 
 
 def _seen(run: Run) -> Estimate:
-    trials = measured(run.records, run.scenario.topologies[-1].name)
+    trials = valid_trials(run.records, run.scenario.topologies[-1].name)
     return mean_over_trials([trial.requests_per_s for trial in trials])
 
 

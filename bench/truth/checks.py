@@ -18,7 +18,7 @@ from bench.truth.loads import closed_loop, offer, open_loop
 from bench.truth.server import DelayingServer
 from harness.generator.process import Generator
 from harness.load.arrivals import arrival_times_ns
-from harness.load.placement import usable_cpus
+from harness.load.cpus import usable_cpus
 from harness.units import NS_PER_MS, NS_PER_S
 
 FREEZE_S: Final = 1.4

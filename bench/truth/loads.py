@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from harness.generator.process import Generator
-from harness.load.result import LoadResult, Measuring
+from harness.load.result import LoadResult, WindowBegan
 from harness.load.spec import Arrivals, Load, Request, target_of
 
 
@@ -39,7 +39,7 @@ def offer(
     with Generator(processes, cpus) as generator:
         generator.begin(load)
         for event in generator.events():
-            if isinstance(event, Measuring):
+            if isinstance(event, WindowBegan):
                 when_measuring(generator)
             if isinstance(event, LoadResult):
                 return event

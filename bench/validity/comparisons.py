@@ -12,7 +12,7 @@ from bench.validity.worlds import METRICS, Differences, World
 from harness.analysis.metrics import METRICS as JUDGED
 from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
-from harness.stats.sequential import ONCE, Looks, looks_until
+from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 from harness.stats.verdict import MARGIN, Judgement, Verdict, judge
 
 PRECISION: Final = 0.03  # what a scenario asks for when it says nothing
@@ -42,7 +42,7 @@ def until_sure(differences: Differences, effect: float) -> Outcome:
 
 def all_rounds(differences: Differences, effect: float) -> Outcome:
     """With a fixed number of rounds."""
-    return _outcome(len(differences), _judged(differences, len(differences), effect, ONCE), effect)
+    return _outcome(len(differences), _judged(differences, len(differences), effect, SINGLE_LOOK), effect)
 
 
 def _is_sure(found: Judgement) -> bool:
@@ -75,7 +75,7 @@ def _simulated_once(world: World, effect: float, seed: int, judging: Judging, nu
     return judging(world(np.random.default_rng([seed, number]), MOST_BLOCKS), effect)
 
 
-def _judged(differences: Differences, blocks: int, effect: float, looks: Looks) -> list[Judgement]:
+def _judged(differences: Differences, blocks: int, effect: float, looks: InterimLooks) -> list[Judgement]:
     logs = differences.metrics[:blocks] + effect
     paces = None if differences.paces is None else tuple(differences.paces[:blocks].tolist())
     evidence = {

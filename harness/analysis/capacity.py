@@ -9,13 +9,13 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.limits import Limit, limit_of
-from harness.analysis.measured import Measured, measured
+from harness.analysis.bottleneck import BottleneckKind, limit_of
+from harness.analysis.trials import Trial, valid_trials
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult
 from harness.record import Run, TrialRecord
 from harness.scenario import Objective, Topology
-from harness.stats.crossing import Crossing, Share, find_crossing
+from harness.stats.crossing import BadShare, Crossing, find_crossing
 from harness.stats.estimate import Estimate, mean_over_trials, product_of
 from harness.units import NS_PER_MS
 
@@ -74,7 +74,7 @@ class Probe:
         return values_ns, np.concatenate([[0], np.cumsum(counts)])
 
     @cached_property
-    def shares(self) -> tuple[Share, ...]:
+    def shares(self) -> tuple[BadShare, ...]:
         """Of each objective the requests that broke it."""
         return tuple(map(self._share, self.objectives))
 
@@ -87,15 +87,15 @@ class Probe:
         )
         return kept and not self.left_in_line
 
-    def _share(self, objective: Objective) -> Share:
+    def _share(self, objective: Objective) -> BadShare:
         if objective.limit_ms is not None:
             return self.slower(objective.limit_ms)
         errors, offered = self.load.errors, self.load.offered
         assert offered is not None
         ended = self.latencies.total + errors.failed + offered.dropped
-        return Share(self.rate_per_s, ended, min(ended, errors.total + offered.dropped))
+        return BadShare(self.rate_per_s, ended, min(ended, errors.total + offered.dropped))
 
-    def slower(self, limit_ms: float) -> Share:
+    def slower(self, limit_ms: float) -> BadShare:
         """Of the requests those that took longer, or were not answered well at all."""
         errors, offered = self.load.errors, self.load.offered
         assert offered is not None
@@ -103,7 +103,7 @@ class Probe:
         values_ns, within = self._within
         slow = int(within[-1] - within[np.searchsorted(values_ns, limit_ms * NS_PER_MS, side="right")])
         bad = slow + errors.failed + errors.status + errors.body + offered.dropped
-        return Share(self.rate_per_s, ended + self.left_in_line, min(ended, bad) + self.left_in_line)
+        return BadShare(self.rate_per_s, ended + self.left_in_line, min(ended, bad) + self.left_in_line)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Capacity:
 
     topology: Topology
     objectives: tuple[Objective, ...]
-    ceilings: tuple[Measured, ...]
+    ceilings: tuple[Trial, ...]
     probes: tuple[Probe, ...]
     left_out: tuple[str, ...]
 
@@ -122,7 +122,7 @@ class Capacity:
     def of(cls, topology: Topology, records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Self:
         """From what was recorded so far."""
         own = [record for record in records if record.topology == topology.name]
-        ceilings = measured(records, topology.name)
+        ceilings = valid_trials(records, topology.name)
         probes, left_out = [], []
         for record in own:
             reason = _reason_against(record, objectives)
@@ -228,7 +228,7 @@ def _reason_against(record: TrialRecord, objectives: Sequence[Objective]) -> str
     if record.status != "ok" and (record.load.ok or not is_probe):
         return record.reason or record.status
     limiting = limit_of(_without_small_lag(record.load, objectives), record.usage)
-    return limiting.why if limiting.limit is Limit.GENERATOR else None
+    return limiting.why if limiting.limit is BottleneckKind.GENERATOR else None
 
 
 def _without_small_lag(load: LoadResult, objectives: Sequence[Objective]) -> LoadResult:

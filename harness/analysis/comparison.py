@@ -6,15 +6,15 @@ from functools import cached_property
 from math import log
 from typing import Final
 
-from harness.analysis.measured import Measured, Trials, median_workers, trials_of
 from harness.analysis.metrics import Metric, Scale, metrics_of
+from harness.analysis.trials import Trial, Trials, median_workers, trials_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
 from harness.stats.estimate import Estimate, bootstrap_interval, difference_of, mean_over_trials, share_over_trials
 from harness.stats.evidence import Differences, Evidence, Ratios, Shares
 from harness.stats.paired import Paired
 from harness.stats.power import rounds_to_settle, smallest_effect
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import Judgement, Verdict, judge
 
 MAX_EFFECT: Final = 1.0  # a smallest effect that is greater says no more than that nothing could be told
@@ -121,13 +121,13 @@ class Comparison:
 Comparisons = Mapping[tuple[str, str], Comparison]  # by the names of topology and metric
 
 
-def compare_topologies(scenario: Scenario, looks: Looks, records: Sequence[TrialRecord]) -> Comparisons:
+def compare_topologies(scenario: Scenario, looks: InterimLooks, records: Sequence[TrialRecord]) -> Comparisons:
     """Return every comparison of the records: see :func:`compare_trials`."""
     trials = trials_of(records, [topology.name for topology in scenario.topologies])
     return compare_trials(scenario, looks, trials)
 
 
-def compare_trials(scenario: Scenario, looks: Looks, trials: Trials) -> Comparisons:
+def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> Comparisons:
     """Return every comparison that has at least one round."""
     pairs: dict[tuple[str, str], Pairs] = {}
     for baseline, topology in scenario.pairs:
@@ -143,14 +143,14 @@ def compare_trials(scenario: Scenario, looks: Looks, trials: Trials) -> Comparis
 
 
 def judge_pair(
-    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, margin: float, looks: Looks
+    baseline: Sequence[Trial], trials: Sequence[Trial], metric: Metric, margin: float, looks: InterimLooks
 ) -> Judgement | None:
     """Return the verdict on two topologies of which neither need be the baseline; None when no round holds both."""
     found = pair_up(baseline, trials, metric, margin, are_alike=False)
     return judge({metric.name: found.evidence}, looks)[metric.name] if found else None
 
 
-def are_alike(one: Sequence[Measured], other: Sequence[Measured]) -> bool:
+def are_alike(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
     """Return whether two topologies had equally many workers in their trials, and so keep as many cores busy.
 
     Then the pace of the cores is none of their own doing. Where a core is half of a real one, more workers slow each
@@ -160,7 +160,7 @@ def are_alike(one: Sequence[Measured], other: Sequence[Measured]) -> bool:
 
 
 def pair_up(
-    baseline: Sequence[Measured], trials: Sequence[Measured], metric: Metric, margin: float, are_alike: bool
+    baseline: Sequence[Trial], trials: Sequence[Trial], metric: Metric, margin: float, are_alike: bool
 ) -> Pairs | None:
     """Return the rounds in which both have a sound figure of the metric, None where there is none; between ``alike``
     topologies at equal pace. ``margin`` is what holds where the metric has none of its own."""
@@ -208,7 +208,7 @@ def is_sure(comparisons: Comparisons, scenario: Scenario, expected: Collection[s
     )
 
 
-def margin_of(metric: Metric, baseline: Sequence[Measured], margin: float) -> float:
+def margin_of(metric: Metric, baseline: Sequence[Trial], margin: float) -> float:
     """Return within what the metric makes no difference, given trials of the baseline; ``margin`` where it has none of
     its own."""
     if metric.margin is None:
@@ -235,7 +235,7 @@ def _difference(was: float, now: float) -> float:
     return now - was
 
 
-def _paces(rounds: Sequence[tuple[Measured, Measured]]) -> tuple[float, ...] | None:
+def _paces(rounds: Sequence[tuple[Trial, Trial]]) -> tuple[float, ...] | None:
     """Return by how much the cores were faster in the second trial of each round; None where one is not known."""
     known = [log(one.pace_us / other.pace_us) for one, other in rounds if one.pace_us and other.pace_us]
     return tuple(known) if len(known) == len(rounds) else None

@@ -5,20 +5,20 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from harness.analysis.across import figures_of, set_apart
 from harness.analysis.comparison import Comparison, Pairs, margin_of
-from harness.analysis.measured import Measured, measured
+from harness.analysis.metric_rows import MetricComparison, figure
 from harness.analysis.metrics import Metric, metrics_of, metrics_of_requests
-from harness.analysis.rows import Row, figure
+from harness.analysis.trials import Trial, valid_trials
+from harness.analysis.unpaired import figures_of, set_apart
 from harness.machine.environment import differences
 from harness.record import Program, Run
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 from harness.stats.verdict import judge
 
 OF_THE_COMMIT: Final = ("git_commit", "git_changes", "git_dirty")  # which are what is compared
 
 
-def rows_across(base: Run, head: Run) -> list[Row]:
+def rows_across(base: Run, head: Run) -> list[MetricComparison]:
     """Return every figure of every topology of the head, beside that of the same name in the base; and of those that
     the head does not have, that they were not measured. All comparisons are judged together."""
     names = dict.fromkeys(topology.title for run in (head, base) for topology in run.scenario.topologies)
@@ -30,7 +30,7 @@ def rows_across(base: Run, head: Run) -> list[Row]:
             if all(figures):
                 margin = margin_of(metric, sides[0], head.scenario.margin)
                 pairs[name, metric.name] = set_apart(metric, figures[0], figures[1], margin)
-    judged = judge({key: each.evidence for key, each in pairs.items()}, ONCE)
+    judged = judge({key: each.evidence for key, each in pairs.items()}, SINGLE_LOOK)
     comparisons = {key: Comparison(key[0], pairs[key], judgement) for key, judgement in judged.items()}
     return [
         _row(name, metric, *trials[name], comparisons.get((name, metric.name)))
@@ -39,7 +39,7 @@ def rows_across(base: Run, head: Run) -> list[Row]:
     ]
 
 
-def request_rows_across(base: Run, head: Run) -> list[Row]:
+def request_rows_across(base: Run, head: Run) -> list[MetricComparison]:
     """Return the figures of the requests of a mix beside those of the base, as far as no gate has them judged."""
     names = dict.fromkeys(topology.title for run in (head, base) for topology in run.scenario.topologies)
     return [
@@ -78,7 +78,7 @@ def _name(program: Program) -> str:
     return program.name
 
 
-def _trials_of_both(base: Run, head: Run, title: str) -> tuple[list[Measured], list[Measured]]:
+def _trials_of_both(base: Run, head: Run, title: str) -> tuple[list[Trial], list[Trial]]:
     """With memory of one kind: proportional where both have that."""
     before, after = _trials(base, title), _trials(head, title)
     is_proportional = all(trial.is_proportional for trial in before + after)
@@ -86,16 +86,16 @@ def _trials_of_both(base: Run, head: Run, title: str) -> tuple[list[Measured], l
     return alike[0], alike[1]
 
 
-def _trials(run: Run, title: str) -> list[Measured]:
+def _trials(run: Run, title: str) -> list[Trial]:
     """Of two commits in one run, those of the head."""
     names = [each.name for each in run.scenario.topologies if each.title == title]
-    return list(measured(run.records, names[-1])) if names else []
+    return list(valid_trials(run.records, names[-1])) if names else []
 
 
 def _row(
-    name: str, metric: Metric, before: Sequence[Measured], after: Sequence[Measured], found: Comparison | None
-) -> Row:
-    row = Row(name, "base", metric, figure(before, metric), figure(after, metric))
+    name: str, metric: Metric, before: Sequence[Trial], after: Sequence[Trial], found: Comparison | None
+) -> MetricComparison:
+    row = MetricComparison(name, "base", metric, figure(before, metric), figure(after, metric))
     return replace(row, change=found.change, verdict=found.verdict, comparison=found) if found else row
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.comparison import Comparisons
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import THROUGHPUT
-from harness.analysis.rows import Row
 from harness.scenario import Gate, Scenario
 from harness.stats.estimate import Estimate
 
@@ -26,12 +26,12 @@ WORST_FIRST: Final = (Outcome.FAILED, Outcome.UNMEASURED, Outcome.UNCERTAIN)
 
 
 @dataclass(frozen=True)
-class Ruling:
+class GateResult:
     """What one gate says of one topology. ``estimate`` is what was held against the limit: a figure or, for a relative
     one, a change; None when there is none."""
 
     gate: Gate
-    row: Row
+    row: MetricComparison
     estimate: Estimate | None
     outcome: Outcome
 
@@ -55,7 +55,7 @@ def without_another(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
     return [f"{gate.text}: there is nothing to compare {scenario.baseline.name} with" for gate in relative]
 
 
-def rule(gates: Iterable[Gate], rows: Sequence[Row]) -> list[Ruling]:
+def evaluate_gates(gates: Iterable[Gate], rows: Sequence[MetricComparison]) -> list[GateResult]:
     """Each gate on each topology that it applies to: a relative one on those that are compared with another."""
     return [
         _ruling(gate, row)
@@ -75,7 +75,7 @@ def are_open(gates: Iterable[Gate], comparisons: Comparisons) -> bool:
     )
 
 
-def verdict_on(rulings: Iterable[Ruling], strict: bool) -> Outcome:
+def overall_outcome(rulings: Iterable[GateResult], strict: bool) -> Outcome:
     """Return the worst of them: a failure, what was not measured, what can't be told. When ``strict``, all but what has
     passed has failed."""
     found = {ruling.outcome for ruling in rulings}
@@ -83,9 +83,9 @@ def verdict_on(rulings: Iterable[Ruling], strict: bool) -> Outcome:
     return Outcome.FAILED if strict and worst is not Outcome.PASSED else worst
 
 
-def _ruling(gate: Gate, row: Row) -> Ruling:
+def _ruling(gate: Gate, row: MetricComparison) -> GateResult:
     estimate = row.change if gate.is_relative else row.after
-    return Ruling(gate, row, estimate, _outcome(gate, estimate, row.metric.more_is_better))
+    return GateResult(gate, row, estimate, _outcome(gate, estimate, row.metric.more_is_better))
 
 
 def _outcome(gate: Gate, estimate: Estimate | None, more_is_better: bool) -> Outcome:

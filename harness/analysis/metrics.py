@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from harness.analysis.measured import Measured
-from harness.load.result import DoubtKind
+from harness.analysis.trials import Trial
+from harness.load.result import HealthWarningKind
 from harness.scenario import Gate, Scenario
 from harness.stats.verdict import Verdict
 
@@ -34,12 +34,12 @@ class Metric:
     title: str
     unit: str
     more_is_better: bool
-    of: Callable[[Measured], float | None]
+    of: Callable[[Trial], float | None]
     better: str
     worse: str
-    margin: float | Callable[[Measured], float] | None = None
+    margin: float | Callable[[Trial], float] | None = None
     scale: Scale = Scale.RATIO
-    doubted_by: frozenset[DoubtKind] = frozenset()
+    doubted_by: frozenset[HealthWarningKind] = frozenset()
 
     def word(self, verdict: Verdict) -> str:
         """Return the verdict in this metric's word: more CPU per request is not slower, but more."""
@@ -50,15 +50,15 @@ class Metric:
         """Whether it is a percentile of the latencies."""
         return self.doubted_by == OF_LATENCY
 
-    def is_sound(self, trial: Measured) -> bool:
+    def is_sound(self, trial: Trial) -> bool:
         """Check that no doubt about the generator touches this figure of the trial."""
         return not self.doubted_by.intersection(doubt.kind for doubt in trial.load.doubts)
 
 
 # A generator that is late measures its own lateness, and one that is busy holds a closed loop back. Neither changes
 # what the server pays for a request.
-OF_TIME: Final = frozenset[DoubtKind]({"busy", "stalled", "behind", "lagging"})
-OF_LATENCY: Final = OF_TIME | frozenset[DoubtKind]({"miscounted"})
+OF_TIME: Final = frozenset[HealthWarningKind]({"busy", "stalled", "behind", "lagging"})
+OF_LATENCY: Final = OF_TIME | frozenset[HealthWarningKind]({"miscounted"})
 
 TAIL_MARGIN: Final = 0.1  # of percentiles above the median, of which fewer requests tell
 MEMORY_MARGIN: Final = 0.05  # also of what it may grow in a whole window
@@ -145,7 +145,7 @@ def _of_request(metric: Metric, request: str, percent: float | None = None) -> M
     """Return the same metric of one request of a mix."""
     percent = percent or {P50.name: 50.0, P99.name: 99.0}.get(metric.name)
 
-    def of(trial: Measured) -> float | None:
+    def of(trial: Trial) -> float | None:
         figures = trial.request(request)
         if figures is None:
             return None

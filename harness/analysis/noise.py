@@ -10,7 +10,7 @@ from harness.analysis.comparison import compare_topologies
 from harness.machine.environment import Environment
 from harness.record import NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
 from harness.scenario import Scenario
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 
 AGAIN: Final = "again"
 
@@ -26,7 +26,7 @@ def against_itself(scenario: Scenario) -> Scenario:
 
 def noise_floor(run: Run) -> NoiseFloor:
     """What the run of :func:`against_itself` scattered. Raises RunFolderError without two rounds that count."""
-    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    comparisons = compare_topologies(run.scenario, InterimLooks(run.info.looks), run.records)
     pairs = {
         metric: each.logs
         for (_, metric), each in comparisons.items()

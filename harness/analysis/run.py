@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from harness.analysis.comparison import Comparisons, compare_trials
-from harness.analysis.gates import Ruling, rule
-from harness.analysis.measured import Trials, trials_of
-from harness.analysis.rows import Row, request_rows_of, rows_of
+from harness.analysis.gates import GateResult, evaluate_gates
+from harness.analysis.metric_rows import MetricComparison, request_rows_of, rows_of
 from harness.analysis.scaling import FamilyScaling, scaling_of
+from harness.analysis.trials import Trials, trials_of
 from harness.record import Run
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 
 
 class RunAnalysis:
@@ -26,22 +26,22 @@ class RunAnalysis:
     @cached_property
     def comparisons(self) -> Comparisons:
         """Every topology against its baseline, by every metric."""
-        return compare_trials(self.run.scenario, Looks(self.run.info.looks), self.trials)
+        return compare_trials(self.run.scenario, InterimLooks(self.run.info.looks), self.trials)
 
     @cached_property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[MetricComparison]:
         """Every figure of every topology beside that of what it is compared with."""
         return rows_of(self.run, self.trials, self.comparisons)
 
     @cached_property
-    def request_rows(self) -> Sequence[Row]:
+    def request_rows(self) -> Sequence[MetricComparison]:
         """The figures of each request of a mix that are not judged, and so not among the others."""
         return request_rows_of(self.run, self.trials)
 
     @cached_property
-    def rulings(self) -> Sequence[Ruling]:
+    def rulings(self) -> Sequence[GateResult]:
         """What the gates of the run's scenario say."""
-        return rule(self.run.scenario.gate.gates, self.rows)
+        return evaluate_gates(self.run.scenario.gate.gates, self.rows)
 
     @cached_property
     def scaling(self) -> Sequence[FamilyScaling]:

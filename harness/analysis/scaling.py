@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.measured import Measured, Trials, are_oversubscribed, median_workers
 from harness.analysis.metrics import THROUGHPUT
+from harness.analysis.trials import Trial, Trials, are_oversubscribed, median_workers
 from harness.scenario import Scenario, Topology
 from harness.stats.estimate import Estimate
 from harness.stats.scaling import Scaling, ScalingError, efficiency, fit_laws
@@ -56,7 +56,7 @@ def scaling_of(scenario: Scenario, all_trials: Trials, comparisons: Comparisons)
 
 def _families(
     topologies: Sequence[Topology], all_trials: Trials
-) -> Iterator[tuple[dict[int, Topology], dict[int, list[Measured]]]]:
+) -> Iterator[tuple[dict[int, Topology], dict[int, list[Trial]]]]:
     """Of each family its topologies by their number of workers, and the trials of each in the rounds that hold all."""
     families: defaultdict[str, dict[int, Topology]] = defaultdict(dict)
     for topology in topologies:
@@ -69,7 +69,7 @@ def _families(
             yield members, trials
 
 
-def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[Measured]]:
+def _in_common(trials: dict[int, tuple[Trial, ...]]) -> dict[int, list[Trial]]:
     """Those of the rounds in which all count, round by round; empty where there is no such round."""
     by_block = {
         workers: {trial.block: trial for trial in found if THROUGHPUT.is_sound(trial)}
@@ -80,7 +80,7 @@ def _in_common(trials: dict[int, tuple[Measured, ...]]) -> dict[int, list[Measur
 
 
 def _price(
-    trials: Sequence[Measured], baseline: Topology, single: Topology | None, comparisons: Comparisons
+    trials: Sequence[Trial], baseline: Topology, single: Topology | None, comparisons: Comparisons
 ) -> Comparison | None:
     """One worker under its supervisor against one process that has none."""
     if not single or not trials or baseline.workers is not None or median_workers(trials) > 1:

@@ -8,7 +8,7 @@ import typer
 from harness.cli.compare import measure
 from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
 from harness.cli.usage import duration, rounds, usage_errors
-from harness.measure.commits import find_sides, side_by_side, usual_gates, what_is_lacking
+from harness.measure.base_and_head import find_sides, side_by_side, usual_gates, what_is_lacking
 from harness.measure.preparation import drawn
 from harness.record import read_run
 from harness.scenario import load_scenario

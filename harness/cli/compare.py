@@ -12,7 +12,7 @@ from harness.cli.outcome import FailOn, Form, Format, Strict, check_compared, te
 from harness.cli.plan_table import plan_table
 from harness.cli.usage import duration, rounds, usage_errors
 from harness.machine.environment import describe_environment
-from harness.measure.preparation import Prepared, drawn, prepare, prepare_again
+from harness.measure.preparation import PreparedRun, drawn, prepare, prepare_again
 from harness.record import read_run
 from harness.scenario import load_scenario
 from harness.text import printable
@@ -115,14 +115,14 @@ def report_command(
             tell(form.console(), found, form)
 
 
-def tell_skipped(console: Console, prepared: Prepared) -> None:
+def tell_skipped(console: Console, prepared: PreparedRun) -> None:
     """The topologies whose programs are missing, a line each."""
     for topology in prepared.skipped:
         line = f"{topology.name} skipped: {topology.reason}"
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def measure(console: Console, prepared: Prepared, out: Path) -> Path:
+def measure(console: Console, prepared: PreparedRun, out: Path) -> Path:
     """Make the trials, telling the console how it goes; return the run folder."""
     # These bring SciPy, more than a second of imports that a load or a dry run need not wait for.
     from harness.measure.compare import compare
@@ -131,7 +131,7 @@ def measure(console: Console, prepared: Prepared, out: Path) -> Path:
         return compare(prepared, out, repeat(prepared.seed), audience)
 
 
-def _display(console: Console, prepared: Prepared) -> "LiveDisplay | PlainDisplay":
+def _display(console: Console, prepared: PreparedRun) -> "LiveDisplay | PlainDisplay":
     from harness.cli.progress import LiveDisplay, PlainDisplay, is_live
 
     return (LiveDisplay if is_live(console) else PlainDisplay)(console, prepared)

@@ -26,7 +26,7 @@ def diff_command(
     console = form.console()
     with usage_errors():
         from harness.analysis.difference import request_rows_across, rows_across, unlike_loads, warnings_of
-        from harness.analysis.gates import rule
+        from harness.analysis.gates import evaluate_gates
         from harness.report.difference import difference_lines, render_difference_markdown
         from harness.report.machine import render_csv, render_difference, render_junit
 
@@ -40,7 +40,7 @@ def diff_command(
         after = after.model_copy(update={"scenario": scenario})
         warnings = [*warnings_of(before, after), *(f"The loads differ: {each}." for each in unlike)]
         rows = rows_across(before, after)
-        rulings = rule(scenario.gate.gates, rows)
+        rulings = evaluate_gates(scenario.gate.gates, rows)
         if form is Format.TEXT:
             console.print(difference_lines(warnings, rows, rulings))
         elif form is Format.JSON:

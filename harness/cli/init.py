@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli import offer
+from harness.cli import load_options
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.load.spec import SAFE_METHODS, Request, check_path
 from harness.scenario.placeholders import variables_in
@@ -21,7 +21,7 @@ from harness.text.redaction import secrets_in, sounds_secret
 from harness.units import duration_text
 
 if TYPE_CHECKING:
-    from harness.discovery.discover import Discovery
+    from harness.discovery.discover import DiscoveredServer
 
 
 def init_command(
@@ -64,12 +64,12 @@ def init_command(
     """
     with usage_errors():
         # Jinja2 and more, which the other verbs need not wait for.
-        from harness.discovery.discover import Wish, discover
+        from harness.discovery.discover import ServerSpec, discover
         from harness.discovery.draft import scenario_name
 
         _check_place(out)
         asked = _request(method, header or [], _utf8(body), path)
-        wish = Wish(
+        wish = ServerSpec(
             command=tuple(map(_utf8, command)),
             env=_variables(env or []),
             pass_env=_present(pass_env or []),
@@ -79,7 +79,7 @@ def init_command(
             method=asked.method,
             headers=asked.headers,
             body=body,
-            statuses=offer.expectation(expect_status, None, None, None).statuses,
+            statuses=load_options.expectation(expect_status, None, None, None).statuses,
         )
         with Console(stderr=True).status("Starting the server, to look at it"):
             found = discover(wish, scenario_name(Path.cwd().name), shlex.quote(str(out)))
@@ -146,7 +146,7 @@ def _present(names: Sequence[str]) -> tuple[str, ...]:
 
 def _request(method: str, headers: Sequence[str], body: str, path: str | None) -> Request:
     """Return what is sent to any path. Raises UsageError."""
-    (request,) = offer.one_request("/", method, headers, body, None)
+    (request,) = load_options.one_request("/", method, headers, body, None)
     for name, value in request.headers.items():
         _check_shown("--header", name, value, f"--header '{name}: {{env:NAME}}'")
     if method not in SAFE_METHODS and path is None:
@@ -173,7 +173,7 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"{path}: {error.strerror}") from error
 
 
-def _findings(found: "Discovery") -> Table:
+def _findings(found: "DiscoveredServer") -> Table:
     """What the server turned out to be."""
     draft = found.draft
     tls = {"TLS": "spoken; its certificate is not checked, as it is this machine's own"} if found.target.tls else {}
@@ -190,7 +190,7 @@ def _findings(found: "Discovery") -> Table:
     return grid
 
 
-def _where(found: "Discovery") -> dict[str, str]:
+def _where(found: "DiscoveredServer") -> dict[str, str]:
     """Where it listened, and whether the scenario leaves that open."""
     from harness.discovery.listening import where_text
 
@@ -203,7 +203,7 @@ def _where(found: "Discovery") -> dict[str, str]:
     return {"port": f"{port}, {fixed if topology.port else 'any free one works'}"}
 
 
-def _workers(found: "Discovery") -> str:
+def _workers(found: "DiscoveredServer") -> str:
     compared = found.draft.topology.workers
     if isinstance(compared, tuple):
         return f"as many as it is told; {_listed(compared)} will be compared"

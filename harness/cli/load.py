@@ -11,16 +11,16 @@ from typing import Annotated, Final
 
 import typer
 
-from harness.cli import offer
-from harness.cli.reach import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach, resolve
+from harness.cli import load_options
+from harness.cli.host_policy import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach, resolve
 from harness.cli.usage import UsageError, duration, usage_errors
 from harness.doctor.connections import ports
-from harness.doctor.demand import Demand
+from harness.doctor.demand import LoadDemand
 from harness.generator.probe import probe
 from harness.generator.process import Generator, GeneratorError
 from harness.generator.spreading import can_spread
 from harness.load.failures import failures_text
-from harness.load.result import LoadResult, Measuring
+from harness.load.result import LoadResult, WindowBegan
 from harness.load.spec import Load
 from harness.machine.host import Host
 from harness.report.load.hlog import hlog_text
@@ -45,7 +45,7 @@ def load_command(
             "-c",
             "--connections",
             min=1,
-            help=f"Kept open, {offer.CLOSED_CONNECTIONS}; with a rate, the most opened, {offer.OPEN_CONNECTIONS}.",
+            help=f"Kept open, {load_options.CLOSED_CONNECTIONS}; with a rate, the most opened, {load_options.OPEN_CONNECTIONS}.",
             rich_help_panel=_HOW,
         ),
     ] = None,
@@ -174,17 +174,17 @@ def load_command(
     with usage_errors():
         outputs = Outputs(chart, series, hlog)
         outputs.check()
-        target, path = offer.targeted(url, unix_socket, insecure, cacert)
+        target, path = load_options.targeted(url, unix_socket, insecure, cacert)
         if requests is None:
-            kinds = offer.one_request(path, method, header or [], body, body_file)
+            kinds = load_options.one_request(path, method, header or [], body, body_file)
         else:
             alone = {"the URL's path": path != "/", "--method": method != "GET", "-H": header}
-            kinds = offer.listed_requests(requests, alone | {"--body": body, "--body-file": body_file})
-        offered = offer.load(
+            kinds = load_options.listed_requests(requests, alone | {"--body": body, "--body-file": body_file})
+        offered = load_options.load(
             target,
-            offer.with_user(kinds, user),
+            load_options.with_user(kinds, user),
             data,
-            offer.arrivals(rate, arrivals, stage or []),
+            load_options.arrivals(rate, arrivals, stage or []),
             {
                 "connections": connections,
                 "threads": threads,
@@ -193,7 +193,7 @@ def load_command(
                 "duration_s": window,
                 "timeout_s": timeout,
                 "seed": seed,
-                "expect": offer.expectation(expect_status, expect_body, expect_body_sha256, expect_length),
+                "expect": load_options.expectation(expect_status, expect_body, expect_body_sha256, expect_length),
             },
         )
         offered = offered.model_copy(update={"target": resolve(offered.target)})
@@ -201,8 +201,8 @@ def load_command(
         check_reach(
             offered, allow_host or [], bound(max_rate), None if most_connections is None else int(most_connections)
         )
-        number, pinned = offer.placed(processes, cpus, offered.connections)
-        offered = offer.with_same_body(offered, probe(offered))
+        number, pinned = load_options.placed(processes, cpus, offered.connections)
+        offered = load_options.with_same_body(offered, probe(offered))
         if target.tls is not None and not (target.tls.verify or insecure):
             typer.echo(
                 "The certificate is not checked, as it is this machine's own: --cacert FILE has it checked.", err=True
@@ -263,7 +263,7 @@ def _warn_of_ports(offered: Load) -> None:
     """Say so where there are fewer ports than connections: those that get none are counted as errors."""
     target = offered.target
     is_spread = target.unix_socket is not None or can_spread(target.host)
-    check = ports(Host.here(), Demand(connections=offered.connections, is_spread=is_spread))
+    check = ports(Host.here(), LoadDemand(connections=offered.connections, is_spread=is_spread))
     if check.status == "warn":
         typer.echo(f"ports: {check.what}. {check.advice}", err=True)
 
@@ -275,7 +275,7 @@ def _run(offered: Load, processes: int, cpus: tuple[int, ...]) -> tuple[LoadResu
         generator.begin(offered)
         with _stopped_by_ctrl_c(generator) as interrupts:
             for event in generator.events():
-                if isinstance(event, Measuring):
+                if isinstance(event, WindowBegan):
                     began_at = datetime.now(UTC)
                 if isinstance(event, LoadResult):
                     return event, began_at, bool(interrupts)

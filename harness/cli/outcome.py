@@ -16,7 +16,7 @@ from harness.scenario import Gate, GateTable, Scenario
 from harness.text import printable
 
 if TYPE_CHECKING:
-    from harness.analysis.gates import Ruling
+    from harness.analysis.gates import GateResult
 
 # SciPy, pandas and Matplotlib are imported where they are needed: what goes wrong before need not wait for them.
 
@@ -131,7 +131,7 @@ def _summarise_step(text: str) -> None:
             file.write(text)
 
 
-def exit_code(run: Run, rulings: "Sequence[Ruling]" = ()) -> int:
+def exit_code(run: Run, rulings: "Sequence[GateResult]" = ()) -> int:
     """As the help has it."""
     if not run.is_whole:
         return 130
@@ -174,10 +174,10 @@ def _say(text: str) -> None:
     typer.echo("harness: " + printable(text), err=True)
 
 
-def gate_code(scenario: Scenario, rulings: "Sequence[Ruling]") -> int:
+def gate_code(scenario: Scenario, rulings: "Sequence[GateResult]") -> int:
     """Return 0, 3, 4 or 5."""
-    from harness.analysis.gates import Outcome, verdict_on
+    from harness.analysis.gates import Outcome, overall_outcome
 
     return {Outcome.FAILED: 3, Outcome.UNCERTAIN: 4, Outcome.UNMEASURED: 5}.get(
-        verdict_on(rulings, scenario.gate.strict), 0
+        overall_outcome(rulings, scenario.gate.strict), 0
     )

@@ -93,9 +93,9 @@ def plan_command(
     command = shlex.join(["harness", *sys.argv[1:]])
     with usage_errors():
         # SciPy, more than a second of imports that the other verbs need not wait for.
-        from harness.planning.carried import evidence_of
+        from harness.planning.evidence import evidence_of
+        from harness.planning.excluded import PlanningError
         from harness.planning.proposal import propose
-        from harness.planning.refused import PlanningError
         from harness.report.plan import plan_lines, render_plan_markdown, write_plan
         from harness.report.plan_document import render_plan_json
 

@@ -4,12 +4,12 @@ from itertools import groupby
 
 from rich.table import Table
 
-from harness.measure.preparation import Prepared
+from harness.measure.preparation import PreparedRun
 from harness.measure.schedule import trial_s
 from harness.units import duration_text
 
 
-def plan_table(prepared: Prepared) -> Table:
+def plan_table(prepared: PreparedRun) -> Table:
     """A row a round."""
     scenario, plan = prepared.scenario, prepared.plan
     most_s = duration_text(len(plan) * trial_s(scenario.load))

@@ -15,7 +15,7 @@ from harness.analysis.comparison import Comparisons
 from harness.analysis.metrics import metrics_of
 from harness.doctor.check import Check
 from harness.load.result import Second
-from harness.measure.preparation import Prepared
+from harness.measure.preparation import PreparedRun
 from harness.measure.schedule import trial_s
 from harness.measure.trial import Progress as TrialProgress
 from harness.record import PlannedTrial, TrialRecord
@@ -69,7 +69,7 @@ class LastWords:
 class PlainDisplay:
     """A line when a trial has ended."""
 
-    def __init__(self, console: Console, prepared: Prepared) -> None:
+    def __init__(self, console: Console, prepared: PreparedRun) -> None:
         self._console, self._prepared, self._total = console, prepared, len(prepared.plan)
         self._last_words = LastWords()
         self._clock = Clock(self._total, trial_s(prepared.scenario.load))
@@ -120,7 +120,7 @@ class LiveDisplay:
     """What runs now with its current requests/s and p99, the time left, and the intervals as they narrow; ended trials
     scroll above it."""
 
-    def __init__(self, console: Console, prepared: Prepared) -> None:
+    def __init__(self, console: Console, prepared: PreparedRun) -> None:
         self._console, self._prepared = console, prepared
         self._last_words = LastWords()
         self._clock = Clock(len(prepared.plan), trial_s(prepared.scenario.load))
@@ -185,7 +185,7 @@ def print_warnings(console: Console, checks: Sequence[Check]) -> None:
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def left_text(prepared: Prepared, clock: Clock) -> str:
+def left_text(prepared: PreparedRun, clock: Clock) -> str:
     """How long it goes on, or may go on when it ends as soon as the verdicts are settled."""
     most = "at most " if prepared.scenario.rounds is None else ""
     return f"{most}{duration_text(round(clock.left_s()))} left"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from harness.discovery.places import with_port, with_unix_socket, with_workers
+from harness.discovery.placeholders import with_port, with_unix_socket, with_workers
 from harness.load.spec import Target
 from harness.scenario import Topology
 from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, escape_braces

@@ -20,19 +20,19 @@ from harness.load.spec import Expectation, Load, Request, Target
 from harness.scenario import Topology, load_scenario
 from harness.scenario.placeholders import fill_variables
 from harness.scenario.topology import TopologyTable, placeholders_of
-from harness.server.census import Census, workers_of
-from harness.server.guarded import ServerError
 from harness.server.launch import Server, said_of_failure, what_is_missing
 from harness.server.probing import ask_at_once
+from harness.server.process_tree import ProcessTree, workers_of
 from harness.server.question import Question
-from harness.server.readiness import Ready, wait_until_ready
+from harness.server.readiness import ReadyServer, wait_until_ready
+from harness.server.supervised import ServerError
 
 AT_ONCE: Final = 16  # requests, to see which processes answer
 WATCHED_S: Final = 0.6
 
 
 @dataclass(frozen=True)
-class Wish:
+class ServerSpec:
     """What is known of the server before it is looked at; ``port`` and ``path`` are None where they are to be found.
     A good answer to ``method`` with these ``headers`` and this ``body`` has one of the ``statuses``, or 2xx where there
     are none."""
@@ -56,18 +56,18 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Discovery:
+class DiscoveredServer:
     """A scenario, and how the last of its topologies started. ``target`` is where it listened as it was typed, of
     workers the scenario has it ``said`` so many, and so many ``workers`` were found when many asked at once."""
 
     draft: Draft
     target: Target
-    ready: Ready
+    ready: ReadyServer
     said: int
     workers: int
 
 
-def discover(wish: Wish, name: str, file: str) -> Discovery:
+def discover(wish: ServerSpec, name: str, file: str) -> DiscoveredServer:
     """Raises DiscoveryError; the server is stopped then too."""
     typed = as_typed(wish.command, wish.env, wish.pass_env)
     if reason := what_is_missing(typed):
@@ -103,7 +103,7 @@ def discover(wish: Wish, name: str, file: str) -> Discovery:
 def count_workers(server: Server, page: Question, declared: int | None) -> int:
     """Return how many processes work when many requests come at once, if they may be sent again and again."""
     until_s = time.monotonic() + WATCHED_S
-    with Census(server, declared) as census:
+    with ProcessTree(server, declared) as census:
         with census.looking():
             while page.is_safe and time.monotonic() < until_s:
                 ask_at_once(page, AT_ONCE)
@@ -112,7 +112,7 @@ def count_workers(server: Server, page: Question, declared: int | None) -> int:
 
 def _first_that_works(
     tables: Iterator[TopologyTable], written: Callable[..., Draft], target: Target, folder: Path
-) -> Discovery:
+) -> DiscoveredServer:
     variable = f"PORT={target.port}" if target.unix_socket is None else f"SOCKET={target.unix_socket}"
     why_fixed = f"nothing in the command says clearly which it is (where a variable does: --env {variable})"
     *better, last = tables
@@ -124,7 +124,7 @@ def _first_that_works(
     return _checked(written(topology=last, why_fixed=why_fixed), target, folder)
 
 
-def _look(typed: Topology, wish: Wish, log: Path) -> tuple[Target, str]:
+def _look(typed: Topology, wish: ServerSpec, log: Path) -> tuple[Target, str]:
     """Return where it listens, and a path that it answers."""
     with _running(typed, log) as server:
         deadline_s = time.monotonic() + wish.start_timeout_s
@@ -136,7 +136,7 @@ def _look(typed: Topology, wish: Wish, log: Path) -> tuple[Target, str]:
         return target, find_path(wish.load(target), USUAL if wish.path is None else (wish.path,), deadline_s)
 
 
-def _checked(draft: Draft, target: Target, folder: Path) -> Discovery:
+def _checked(draft: Draft, target: Target, folder: Path) -> DiscoveredServer:
     """Start what the file says; of a cluster the largest, without which no comparison would be whole."""
     file = folder / "scenario.toml"
     file.write_text(draft.text, encoding="utf-8")
@@ -147,7 +147,7 @@ def _checked(draft: Draft, target: Target, folder: Path) -> Discovery:
         load = scenario.load.at(server.target, seed=0)
         ready = wait_until_ready(server, load, topology.workers, scenario.start_timeout_s)
         workers = count_workers(server, Question.of_load(load), topology.workers)
-    return Discovery(draft, target, ready, topology.workers or 1, workers)
+    return DiscoveredServer(draft, target, ready, topology.workers or 1, workers)
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ import psutil
 from harness.generator.asking import ForeignProtocolError, ask, reason_of
 from harness.load.spec import DEFAULT_PORTS, Load, Target, Tls
 from harness.scenario.topology import LOOPBACK
-from harness.server.census import take_census
-from harness.server.guarded import ServerError
 from harness.server.launch import Server
 from harness.server.listening import hears, ip_and_port, socket_path
+from harness.server.process_tree import take_census
+from harness.server.supervised import ServerError
 
 SETTLE_S: Final = 0.2  # when nothing else was listened on for so long, there will be no more of it
 ANSWER_S: Final = 5.0  # the most that one answer is waited for

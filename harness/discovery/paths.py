@@ -10,10 +10,10 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import ValidationError
 
 from harness.discovery.listening import ANSWER_S
-from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
+from harness.generator.asking import ForeignProtocolError, ProbeResponse, ask, reason_of
 from harness.load.spec import SAFE_METHODS, Load, Request, Target
-from harness.server.guarded import ServerError
 from harness.server.question import Question
+from harness.server.supervised import ServerError
 
 USUAL: Final = ("/", "/index.html", "/api", "/docs", "/health", "/healthz", "/ping", "/status")
 NOT_YET: Final = (502, 503, 504)  # of a proxy whose servers are starting, or a server that is warming up
@@ -73,11 +73,11 @@ def _question(load: Load, path: str) -> Question:
     return Question(load.model_copy(update={"requests": (request,)}), load.expect)
 
 
-def _answer(question: Question) -> Answer:
+def _answer(question: Question) -> ProbeResponse:
     return ask(question.load, time.monotonic() + ANSWER_S)
 
 
-def _location(answer: Answer) -> str | None:
+def _location(answer: ProbeResponse) -> str | None:
     """Return where a redirect leads."""
     _, _, fields = answer.head.raw.partition(b"\n")
     return http.client.parse_headers(io.BytesIO(fields))["Location"]

@@ -7,7 +7,7 @@ from harness.doctor.check import Check
 from harness.doctor.connections import backlog, open_files, ports, time_wait
 from harness.doctor.contention import CpuTime, load_average, memory, steal
 from harness.doctor.cpu import cores, governor, smt, turbo
-from harness.doctor.demand import Demand
+from harness.doctor.demand import LoadDemand
 from harness.doctor.system import aslr, virtualisation
 from harness.machine.cgroup import throttled
 from harness.machine.host import Host
@@ -21,7 +21,7 @@ def checkup(host: Host, scenario: Scenario | None) -> list[Check]:
 
     Each name is there exactly once, whatever the machine tells. Raises nothing.
     """
-    demand = Demand.of(scenario)
+    demand = LoadDemand.of(scenario)
     cpu_before, throttled_before = CpuTime.read(host), throttled(host)
     host.pause(SAMPLE_S)
     return [

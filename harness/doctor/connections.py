@@ -3,7 +3,7 @@
 from typing import Final
 
 from harness.doctor.check import Check, ok, unknown, warn
-from harness.doctor.demand import Demand
+from harness.doctor.demand import LoadDemand
 from harness.machine.host import Host, whole, word_after
 from harness.machine.ports import count_local_ports
 
@@ -22,7 +22,7 @@ _WIDEN: Final = (
 _REUSE: Final = "sudo sysctl -w net.ipv4.tcp_tw_reuse=2 net.ipv4.tcp_timestamps=1, or keep connections open."
 
 
-def open_files(host: Host, demand: Demand) -> Check:
+def open_files(host: Host, demand: LoadDemand) -> Check:
     """Whether one process can hold all the connections: the server begins with the soft limit, the generator raises
     its own to the hard one."""
     (soft, hard), needed = host.open_files, demand.connections + SPARE_FILES
@@ -38,7 +38,7 @@ def open_files(host: Host, demand: Demand) -> Check:
     )
 
 
-def ports(host: Host, demand: Demand) -> Check:
+def ports(host: Host, demand: LoadDemand) -> Check:
     """Whether the generator finds a port for each connection; where none is kept open, an estimate.
 
     A port can be taken once for each port of the server, and is held in TIME_WAIT when the generator closes first: for
@@ -76,7 +76,7 @@ def time_wait(host: Host) -> Check:
     return warn("TIME_WAIT", what, "End what opens so many, and wait a minute.")
 
 
-def backlog(host: Host, demand: Demand) -> Check:
+def backlog(host: Host, demand: LoadDemand) -> Check:
     """Whether all connections can be opened at once without one being dropped, which costs it a second."""
     accept, half_open = host.number(f"proc/sys/{_SOMAXCONN}"), host.number(f"proc/sys/{_SYN_BACKLOG}")
     if accept is None or half_open is None:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Final
 
 from harness.doctor.check import Check, ok, unknown, warn
-from harness.doctor.demand import Demand
+from harness.doctor.demand import LoadDemand
 from harness.doctor.system import is_virtual
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host
@@ -15,7 +15,7 @@ _GOVERNORS: Final = (_STEADY, "powersave", "userspace", "ondemand", "conservativ
 _TURBO: Final = {f"{_CPU}/intel_pstate/no_turbo": 0, f"{_CPU}/cpufreq/boost": 1}  # file, and its value when turbo is on
 
 
-def cores(host: Host, demand: Demand) -> Check:
+def cores(host: Host, demand: LoadDemand) -> Check:
     """Whether every worker and every process of the generator can have a core of its own, or the time of one."""
     usable, needed = UsableCores.of(host).count, demand.workers + demand.processes
     what = f"{usable} usable, {needed} needed: workers {demand.workers}, generator {demand.processes}"

@@ -9,7 +9,7 @@ from harness.scenario.load import OPEN_CONNECTIONS, ScenarioLoad
 
 
 @dataclass(frozen=True)
-class Demand:
+class LoadDemand:
     """``workers`` are those of the largest topology, ``processes`` the generator's.
 
     ``is_spread`` says that the generator may connect from several addresses, or needs none, to every topology;

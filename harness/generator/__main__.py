@@ -17,7 +17,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from harness.generator.loop import LoadLoop
-from harness.generator.part import Begin, Ready
+from harness.generator.messages import Begin, GeneratorReady
 from harness.load.spec import Load
 from harness.machine.lease import Lease
 
@@ -43,7 +43,7 @@ def main(fd: int, parent_pid: int) -> None:
     with contextlib.suppress(BrokenPipeError, EOFError):  # whoever asked has gone
         loop = LoadLoop(Load.model_validate_json(take()), tell, lambda: pipe.poll() or lease.has_run_out())
         _stop_collecting()
-        tell(Ready())
+        tell(GeneratorReady())
         tell(loop.run(Begin.model_validate_json(take()).at_ns))
 
 

@@ -18,8 +18,8 @@ from typing import Final, Literal, Self
 from harness.errors import HarnessError
 from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
-from harness.generator.transport import Dialler, Stream
-from harness.load.request import Prepared, prepared_requests
+from harness.generator.transport import Connector, Stream
+from harness.load.requests import EncodedRequest, prepared_requests
 from harness.load.spec import Load, Target, Tls
 
 MAX_ANSWER_BYTES: Final = 2**30  # of an answer that does not say how long it is
@@ -50,7 +50,7 @@ class ForeignProtocolError(HarnessError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeResponse:
     """What came back for one request. One that is *cut* ended before it was whole; of one that is *unended*, this had
     come when its time ran out, or when it was longer than an answer may be that does not say how long it is."""
 
@@ -94,7 +94,7 @@ class Inquiry:
         self._began_s = time.monotonic()
         self._method = ""
         self._unsent = b""
-        dialler = Dialler(target)
+        dialler = Connector(target)
         self._sock = dialler.dial()
         self._stream: Stream = self._sock
         try:
@@ -105,13 +105,13 @@ class Inquiry:
             self._sock.close()
             raise
 
-    def send(self, request: Prepared) -> None:
+    def send(self, request: EncodedRequest) -> None:
         """Send the request, as far as there is room for it; :meth:`read` sends the rest."""
         self._began_s = time.monotonic()
         self._method, self._unsent = request.method, request.data
         self._send_more()
 
-    def read(self, kept_bytes: int = 0) -> Answer:
+    def read(self, kept_bytes: int = 0) -> ProbeResponse:
         """Return the answer, with so much of its body, which may come before all of the request is sent.
 
         Raises OSError when there is none (TimeoutError when it is not begun in time), and ForeignProtocolError when it
@@ -129,7 +129,7 @@ class Inquiry:
         if reader.head is None:
             raise ConnectionResetError(errno.ECONNRESET, "no head of an answer")
         took_s = time.monotonic() - self._began_s
-        return Answer(reader.head, reader.body_bytes, reader.body_sha256, end, took_s, bytes(reader.body_start))
+        return ProbeResponse(reader.head, reader.body_bytes, reader.body_sha256, end, took_s, bytes(reader.body_start))
 
     def close(self) -> None:
         """Close the connection."""
@@ -140,7 +140,7 @@ class Inquiry:
         if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
 
-    def _shake_hands(self, dialler: Dialler) -> None:
+    def _shake_hands(self, dialler: Connector) -> None:
         """For half of the time at most, so that there is some left to find out why it failed."""
         whole_s, now_s = self._deadline_s, time.monotonic()
         self._deadline_s = (now_s + whole_s) / 2
@@ -224,7 +224,7 @@ def connect(target: Target, deadline_s: float) -> Inquiry:
         raise
 
 
-def read_answer(inquiry: Inquiry, load: Load, deadline_s: float) -> Answer:
+def read_answer(inquiry: Inquiry, load: Load, deadline_s: float) -> ProbeResponse:
     """Return the answer as :meth:`Inquiry.read`, with what the load looks for a text in, unless it is one of a server
     that wanted TLS.
 
@@ -242,7 +242,7 @@ def read_answer(inquiry: Inquiry, load: Load, deadline_s: float) -> Answer:
     return answer
 
 
-def ask(load: Load, deadline_s: float) -> Answer:
+def ask(load: Load, deadline_s: float) -> ProbeResponse:
     """Send the load's first request once and return the answer. Raises OSError, ForeignProtocolError."""
     with connect(load.target, deadline_s) as inquiry:
         inquiry.send(next(prepared_requests(load)))
@@ -255,7 +255,7 @@ def _check_other_scheme(target: Target, deadline_s: float) -> None:
     try:
         with Inquiry(other, min(deadline_s, time.monotonic() + RECOGNISE_S)) as inquiry:
             if other.tls is None:
-                inquiry.send(Prepared(_OPTIONS, len(_OPTIONS), "OPTIONS"))
+                inquiry.send(EncodedRequest(_OPTIONS, len(_OPTIONS), "OPTIONS"))
                 inquiry.read()
     except OSError:
         return

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from harness.generator.connection import CLOSED, Connection
 from harness.generator.exchange import Exchange
-from harness.generator.ledger import Ledger
-from harness.load.request import Prepared
+from harness.generator.request_stats import RequestStats
+from harness.load.requests import EncodedRequest
 
 
 class ClosedLoop:
     """Keeps a request under way on every connection that has been started. See :class:`.exchange.Policy`."""
 
-    def __init__(self, exchange: Exchange, ledger: Ledger, requests: Iterator[Prepared]) -> None:
+    def __init__(self, exchange: Exchange, ledger: RequestStats, requests: Iterator[EncodedRequest]) -> None:
         self.connections: list[Connection] = []  # those that take part already
         self._exchange = exchange
         self._ledger = ledger

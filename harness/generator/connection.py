@@ -7,7 +7,7 @@ from typing import Final
 from harness.generator.framing import Head, ResponseReader
 from harness.generator.transport import TlsStream
 from harness.generator.window import Group
-from harness.load.request import Prepared
+from harness.load.requests import EncodedRequest
 
 # ``left`` is the bytes of body still to be discarded when positive; otherwise one of these.
 AWAITING: Final = 0  # the request is sent, nothing of its response has been seen
@@ -63,7 +63,7 @@ class Connection:
         self.is_resending = False  # it is opened for the request that was on it when it ended
         self.due_ns = 0
         self.sent_ns = 0
-        self.request: Prepared
+        self.request: EncodedRequest
         self.head: Head  # of the response whose body is being discarded
         self.reader: ResponseReader | None = None
         self.unsent = memoryview(b"")

@@ -18,10 +18,10 @@ from harness.generator.connection import (
     Connection,
 )
 from harness.generator.framing import HEAD_PIECE_BYTES, BodyKind, Head, ProtocolError, ResponseReader
-from harness.generator.ledger import Ledger
-from harness.generator.pacer import Alarm
-from harness.generator.transport import Dialler
-from harness.load.request import Prepared
+from harness.generator.pacer import Timer
+from harness.generator.request_stats import RequestStats
+from harness.generator.transport import Connector
+from harness.load.requests import EncodedRequest
 from harness.load.spec import Load
 from harness.units import NS_PER_S
 
@@ -80,10 +80,10 @@ class Policy(Protocol):
 class Exchange:
     """Opens connections, sends on them and follows the responses to one of the ways to end."""
 
-    def __init__(self, load: Load, ledger: Ledger) -> None:
+    def __init__(self, load: Load, ledger: RequestStats) -> None:
         self.epoll = select.epoll()
         self.by_fd: dict[int, Connection] = {}
-        self._dialler = Dialler(load.target)
+        self._dialler = Connector(load.target)
         addresses = self._dialler.local_addresses(load.share, load.connections)
         self.connections = [
             Connection(ledger.groups[number % load.threads], address) for number, address in enumerate(addresses)
@@ -98,9 +98,9 @@ class Exchange:
         self._unfinished: dict[Connection, Callable[[Connection], None]] = {}  # and how to go on with it
         self._more = self.new_alarm()  # rings for them: epoll tells nothing of what OpenSSL holds
 
-    def new_alarm(self) -> Alarm:
+    def new_alarm(self) -> Timer:
         """An alarm that wakes the poll, and nothing else happens."""
-        alarm, bell = Alarm(self.epoll), Connection(self._ledger.groups[0])
+        alarm, bell = Timer(self.epoll), Connection(self._ledger.groups[0])
         bell.left = ALARM
         self.by_fd[alarm.fd] = bell
         return alarm
@@ -141,7 +141,7 @@ class Exchange:
 
     # Sending ------------------------------------------------------------------------------------------------
 
-    def send(self, connection: Connection, request: Prepared, due_ns: int, now_ns: int) -> None:
+    def send(self, connection: Connection, request: EncodedRequest, due_ns: int, now_ns: int) -> None:
         """Send a request that was due at ``due_ns`` on an open connection that has none."""
         connection.request = request
         connection.due_ns, connection.sent_ns = due_ns, now_ns

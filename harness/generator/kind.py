@@ -2,7 +2,7 @@
 
 from array import array
 
-from harness.generator.part import PartRequest
+from harness.generator.messages import PartRequest
 from harness.load.latency import LatencyHistogram
 
 

@@ -9,18 +9,18 @@ from typing import Final
 
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import AWAITING, Connection
-from harness.generator.effort import Effort
+from harness.generator.cpu_use import CpuUse
 from harness.generator.exchange import USUAL_EVENTS, Exchange
 from harness.generator.framing import HEAD_END, SURPLUS, parse_head
-from harness.generator.ledger import Ledger
+from harness.generator.messages import PartSecond, ProcessResult
 from harness.generator.open import OpenLoop
-from harness.generator.part import Part, PartSecond
+from harness.generator.request_stats import RequestStats
 from harness.generator.walk import Walk
 from harness.generator.window import SAMPLE_NS, Group, Window
 from harness.load.arrivals import arrival_times_ns, mean_rate_per_s
-from harness.load.doubts import STALL_NS, late_after_ns
-from harness.load.request import prepared_requests
-from harness.load.result import Measured, Measuring
+from harness.load.health import STALL_NS, late_after_ns
+from harness.load.requests import prepared_requests
+from harness.load.result import WindowBegan, WindowEnded
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -32,7 +32,7 @@ BATCH: Final = 64  # events taken from one poll: whatever comes due meanwhile ha
 
 NO_HEAD: Final = parse_head(b"HTTP/1.1 204 No Content" + HEAD_END, "GET")  # of no response at all
 
-Emit = Callable[[Measuring | PartSecond | Measured], object]
+Emit = Callable[[WindowBegan | PartSecond | WindowEnded], object]
 
 
 class LoadLoop:
@@ -53,7 +53,7 @@ class LoadLoop:
         self._emit = emit
         self._stop_asked = stop_asked
         self._requests = prepared_requests(load)
-        self._ledger = Ledger(load)
+        self._ledger = RequestStats(load)
         self._exchange = Exchange(load, self._ledger)
         self._closed = ClosedLoop(self._exchange, self._ledger, self._requests)
         self._open: OpenLoop | None = None
@@ -69,7 +69,7 @@ class LoadLoop:
         self._age_ns: int | None = None  # of the requests on their way when the window opened, one on each connection
         self._stopped = False
 
-    def run(self, begin_ns: int) -> Part:
+    def run(self, begin_ns: int) -> ProcessResult:
         """Wait until it is time to begin, warm up, measure, and return what was measured."""
         if self._load.arrivals:
             self._open = self._open_loop(begin_ns)
@@ -79,11 +79,11 @@ class LoadLoop:
         self._ledger.open_window(0, begin_ns, self._load.warmup_s)  # thrown away when the warm-up ends
         self._warm_up(begin_ns)
         window_ns = self._open_window()
-        before = Effort.so_far()
-        self._emit(Measuring())
+        before = CpuUse.so_far()
+        self._emit(WindowBegan())
         end_ns = self._turn(window_ns + round(self._load.duration_s * NS_PER_S))
-        effort = Effort.so_far().since(before)
-        self._emit(Measured())
+        effort = CpuUse.so_far().since(before)
+        self._emit(WindowEnded())
         return self._close_window(end_ns, effort)
 
     def _open_loop(self, begin_ns: int) -> OpenLoop:
@@ -295,12 +295,12 @@ class LoadLoop:
             self._open.open_window()
         return begin_ns
 
-    def _close_window(self, end_ns: int, effort: Effort) -> Part:
+    def _close_window(self, end_ns: int, effort: CpuUse) -> ProcessResult:
         window = self._ledger.window
         window.sample(end_ns)
         last_second = self._ledger.end_second(end_ns)
         tally, duration_s = self._ledger.tally, (end_ns - window.begin_ns) / NS_PER_S
-        return Part(
+        return ProcessResult(
             started=tally.started,
             reconnected=tally.reconnected,
             requests=tally.completed,

@@ -6,20 +6,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.generator.part import Part, PartEvent, PartOffered, PartRequest, PartSecond
+from harness.generator.messages import PartEvent, PartOffered, PartRequest, PartSecond, ProcessResult
 from harness.load.arrivals import mean_rate_per_s
-from harness.load.doubts import doubts
+from harness.load.health import doubts
 from harness.load.latency import LatencyHistogram, spread_of
 from harness.load.result import (
     Errors,
     Event,
     LoadResult,
-    Measured,
-    Measuring,
     Offered,
     RequestResult,
     Second,
     SendLag,
+    WindowBegan,
+    WindowEnded,
 )
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
@@ -49,15 +49,15 @@ class Collector:
             case PartSecond():
                 self._series.append(merge_seconds([event for event in told if isinstance(event, PartSecond)]))
                 return self._series[-1]
-            case Part():
-                parts = [event for event in told if isinstance(event, Part)]
+            case ProcessResult():
+                parts = [event for event in told if isinstance(event, ProcessResult)]
                 last = merge_seconds([part.last_second for part in parts])
                 return merge_parts(self._load, parts, [*self._series, last], self._cpus)
-            case Measured():
-                return Measured()
+            case WindowEnded():
+                return WindowEnded()
             case _:
                 self._series.clear()  # they were of the warm-up
-                return Measuring()
+                return WindowBegan()
 
 
 def merge_seconds(parts: Sequence[PartSecond]) -> Second:
@@ -78,7 +78,7 @@ def merge_seconds(parts: Sequence[PartSecond]) -> Second:
     )
 
 
-def merge_parts(load: Load, parts: Sequence[Part], series: list[Second], cpus: Sequence[int]) -> LoadResult:
+def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second], cpus: Sequence[int]) -> LoadResult:
     """What all processes measured together of a load, in whose parts they did. ``series`` is that of the window."""
     duration_s = max(part.duration_s for part in parts)
     requests, size_bytes = sum(part.requests for part in parts), sum(part.bytes for part in parts)
@@ -167,7 +167,7 @@ def _offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Off
     )
 
 
-def _occupied(load: Load, parts: Sequence[Part], ended_s: float) -> float | None:
+def _occupied(load: Load, parts: Sequence[ProcessResult], ended_s: float) -> float | None:
     """How many requests were on their way at a time, as a part of the connections, from how long those that ended took
     together (seconds); None where a connection may have had none.
 

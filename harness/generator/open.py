@@ -7,10 +7,10 @@ from typing import Final
 
 from harness.generator.connection import CLOSED, CONNECTING, IDLE, SHAKING_HANDS, Connection
 from harness.generator.exchange import Exchange
-from harness.generator.ledger import Ledger
+from harness.generator.messages import PartOffered
 from harness.generator.pacer import Pacer
-from harness.generator.part import PartOffered
-from harness.load.request import Prepared
+from harness.generator.request_stats import RequestStats
+from harness.load.requests import EncodedRequest
 
 NEVER_NS: Final = 1 << 62
 MOST_AT_ONCE: Final = 64
@@ -27,8 +27,8 @@ class OpenLoop:
     def __init__(
         self,
         exchange: Exchange,
-        ledger: Ledger,
-        requests: Iterator[Prepared],
+        ledger: RequestStats,
+        requests: Iterator[EncodedRequest],
         times_ns: Iterator[int],
         gap_ns: float,
         late_ns: float,

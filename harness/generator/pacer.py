@@ -18,7 +18,7 @@ LEAD_STEP_NS: Final = 4 * NS_PER_US
 TOO_LATE_SHARE: Final = 0.01  # how many of the wake-ups may take longer than the lead
 
 
-class Lead:
+class WakeupLead:
     """How long before something is due to wake up: about as long as 99 of 100 wake-ups take, which differs by machine.
 
     A stochastic approximation of that quantile (Robbins and Monro, 1951): a large step up after each wake-up that took
@@ -37,7 +37,7 @@ class Lead:
             self.ns = max(0.0, self.ns - LEAD_STEP_NS * TOO_LATE_SHARE)
 
 
-class Alarm:
+class Timer:
     """A timerfd on a poll, which tells ``fd`` when the time has come. Edge-triggered: it need not be read."""
 
     def __init__(self, epoll: select.epoll) -> None:
@@ -70,10 +70,10 @@ class Pacer:
     ``awake_ns`` is the time that was spent so, waiting, which is no work.
     """
 
-    def __init__(self, alarm: Alarm, gap_ns: float) -> None:
+    def __init__(self, alarm: Timer, gap_ns: float) -> None:
         self.awake_ns = 0
         self._alarm = alarm
-        self._lead = Lead(gap_ns)
+        self._lead = WakeupLead(gap_ns)
         self._set_for_ns = self._alarm_ns = 0
         self._rings = False
         self._waiting_since_ns = 0

@@ -4,7 +4,7 @@ import ssl
 import time
 
 from harness.errors import HarnessError
-from harness.generator.asking import Answer, ForeignProtocolError, ask, reason_of
+from harness.generator.asking import ForeignProtocolError, ProbeResponse, ask, reason_of
 from harness.load.spec import Load
 
 
@@ -12,7 +12,7 @@ class ProbeError(HarnessError):
     """Nothing that can be measured answers there. The message says what happened."""
 
 
-def probe(load: Load) -> Answer | None:
+def probe(load: Load) -> ProbeResponse | None:
     """Send the first request once and return the answer; None of a server too slow to answer in time, which is for the
     load to measure.
 

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from harness.errors import HarnessError
 from harness.generator.merge import Collector
-from harness.generator.part import PART_EVENTS, Begin, Part, PartEvent
+from harness.generator.messages import PART_EVENTS, Begin, PartEvent, ProcessResult
 from harness.load.result import Event, LoadResult
 from harness.load.spec import Load
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
@@ -142,7 +142,7 @@ class Generator:
                 for pipe in ready:
                     index = pipes[pipe]  # type: ignore[index]  # wait returns what it was given
                     told = self._processes[index].told()
-                    if isinstance(told, Part):
+                    if isinstance(told, ProcessResult):
                         del pipes[pipe]  # type: ignore[arg-type]
                     yield from collector.take(index, told)
             else:

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from harness.load.spec import Share
+from harness.load.spec import LoadShare
 
 LOOPBACK: Final = ipaddress.IPv4Network("127.0.0.0/8")  # all of it is this machine: every address can be connected from
 # Linux takes every second port first, and looks through all of these, for milliseconds each time, when they are taken.
@@ -20,7 +20,7 @@ def can_spread(host: str) -> bool:
         return False
 
 
-def spread_addresses(share: Share, ports: int) -> Iterator[str | None]:
+def spread_addresses(share: LoadShare, ports: int) -> Iterator[str | None]:
     """Yield, without end, from where each connection of the share is opened: as many from one address as leaves most of
     the ports that it has to those that linger; None, for the first, leaves the address to the kernel."""
     connections_an_address = max(1, int(ports * SHARE_OF_PORTS))

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from harness.generator.spreading import can_spread, spread_addresses
-from harness.load.spec import Share, Target, Tls
+from harness.load.spec import LoadShare, Target, Tls
 from harness.machine.host import Host
 from harness.machine.ports import count_local_ports
 
@@ -28,7 +28,7 @@ class Stream(Protocol):
         """How many of the bytes were taken."""
 
 
-class Dialler:
+class Connector:
     """Opens sockets to one target. Raises OSError when the host has no address or ``ca_file`` can't be used."""
 
     def __init__(self, target: Target) -> None:
@@ -52,7 +52,7 @@ class Dialler:
             sock.close()
             raise
 
-    def local_addresses(self, share: Share, connections: int) -> list[str | None]:
+    def local_addresses(self, share: LoadShare, connections: int) -> list[str | None]:
         """Return from which address each of the share's connections is opened; None leaves that to the kernel."""
         ports = count_local_ports(Host.here())
         if self._family != socket.AF_INET or ports is None or not can_spread(str(self._address[0])):

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from harness.generator.kind import Kind
-from harness.generator.part import PartSecond
+from harness.generator.messages import PartSecond
 from harness.load.latency import LatencyHistogram, Nanoseconds
 from harness.units import NS_PER_MS, NS_PER_S
 

@@ -8,14 +8,14 @@ from harness.load.latency import LatencySummary, Spread
 from harness.text import Printable
 from harness.units.ranges import Amount, Count, PositiveAmount
 
-DoubtKind = Literal["busy", "stalled", "behind", "lagging", "miscounted"]
+HealthWarningKind = Literal["busy", "stalled", "behind", "lagging", "miscounted"]
 
 
-class _Data(BaseModel):
+class _ResultPart(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class Errors(_Data):
+class Errors(_ResultPart):
     """Requests that did not end well, each in exactly one count."""
 
     connect: Count = 0  # no connection: refused, unreachable, out of descriptors
@@ -38,7 +38,7 @@ class Errors(_Data):
         return self.failed + self.timeout + self.status + self.body
 
 
-class SendLag(_Data):
+class SendLag(_ResultPart):
     """How late the generator itself was, in microseconds: from when a request was due to when the loop took it up.
 
     What a request then waited for a free connection is the server's doing and is not in it.
@@ -51,7 +51,7 @@ class SendLag(_Data):
     max: Amount
 
 
-class Offered(_Data):
+class Offered(_ResultPart):
     """What an open loop was to offer in the window, and what became of it.
 
     ``due == begun + dropped``; ``late`` and ``queued`` are subsets of those begun. ``begun`` is ``started`` of the
@@ -70,10 +70,10 @@ class Offered(_Data):
     send_lag_us: SendLag | None = Field(description="None when nothing was due")
 
 
-class Doubt(_Data):
+class HealthWarning(_ResultPart):
     """A reason to take the generator, and not the server, for what was measured; or not to trust the response times."""
 
-    kind: DoubtKind
+    kind: HealthWarningKind
     what: Printable
     advice: Printable
 
@@ -88,13 +88,13 @@ class Doubt(_Data):
         return self.kind != "miscounted"
 
 
-class Measuring(_Data):
+class WindowBegan(_ResultPart):
     """The warm-up is over and the measured window has begun."""
 
     event: Literal["measuring"] = "measuring"
 
 
-class Second(_Data):
+class Second(_ResultPart):
     """About one second, ending ``end_s`` after the window began; those told before Measuring are of the warm-up."""
 
     event: Literal["second"] = "second"
@@ -108,13 +108,13 @@ class Second(_Data):
     histogram: str = Field(description="latencies as in the result's histogram")
 
 
-class Measured(_Data):
+class WindowEnded(_ResultPart):
     """The measured window has ended; the result follows as soon as it is computed."""
 
     event: Literal["measured"] = "measured"
 
 
-class RequestResult(_Data):
+class RequestResult(_ResultPart):
     """What became of the requests of one kind, in the whole window: counts as in LoadResult.
 
     Those that failed or timed out before they had a connection to be sent on are of no kind, and in no such row.
@@ -128,7 +128,7 @@ class RequestResult(_Data):
     histogram: str = Field(description="latencies as in the result's histogram")
 
 
-class LoadResult(_Data):
+class LoadResult(_ResultPart):
     """One measured window.
 
     ``started == ok + errors.status + errors.body + errors.failed + errors.timeout + unfinished``; ``requests``
@@ -184,7 +184,7 @@ class LoadResult(_Data):
         default=0.0, description="how long a loop was kept from running, stopped or waiting for a core: the longest"
     )
     generator_bound: bool = False
-    doubts: list[Doubt] = Field(default=[], description="why it is generator-bound, or miscounted")
+    doubts: list[HealthWarning] = Field(default=[], description="why it is generator-bound, or miscounted")
     by_request: list[RequestResult] = Field(
         default=[], description="each kind of request, where there are several; requests and ok add up to the result's"
     )
@@ -214,4 +214,4 @@ class LoadResult(_Data):
         return self.errors.total / ended if ended else 0.0
 
 
-Event = Measuring | Second | Measured | LoadResult
+Event = WindowBegan | Second | WindowEnded | LoadResult

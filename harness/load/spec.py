@@ -55,18 +55,18 @@ SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9
 EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where those who listen on all of them are reached
 
 
-class _Data(BaseModel):
+class _LoadPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
 
-class Tls(_Data):
+class Tls(_LoadPart):
     """How the server's certificate is checked: against ``ca_file`` (PEM), or the system's authorities without one."""
 
     verify: bool = True
     ca_file: str | None = None
 
 
-class Target(_Data):
+class Target(_LoadPart):
     """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header.
 
     ``addresses`` are those of the host, where it was looked up already: it is not asked for again, and only names the
@@ -102,7 +102,7 @@ class Target(_Data):
         return f"{self.scheme}://{self.authority}{path}"
 
 
-class Request(_Data):
+class Request(_LoadPart):
     """One kind of request. Among several kinds each is sent in proportion to its ``weight``.
 
     Where the load has data, ``{name}`` in path, header values and body stands for that column of the next row.
@@ -122,7 +122,7 @@ class Request(_Data):
         return self.written or f"{self.method} {self.path}"
 
 
-class DataTable(_Data):
+class DataTable(_LoadPart):
     """Values that fill the requests, a row for each, from the first again after the last."""
 
     columns: tuple[str, ...] = Field(min_length=1)
@@ -135,14 +135,14 @@ class DataTable(_Data):
         return self
 
 
-class Stage(_Data):
+class Stage(_LoadPart):
     """A stretch of time over which the rate moves in a straight line from where it was to ``rate_per_s``."""
 
     duration_s: float = Field(gt=0, allow_inf_nan=False)
     rate_per_s: Rate
 
 
-class Arrivals(_Data):
+class Arrivals(_LoadPart):
     """When requests are due, whatever the server does: an open loop.
 
     The rate begins at ``rate_per_s`` and stays there, or follows the ``stages``. ``constant`` spaces the requests
@@ -165,7 +165,7 @@ class Arrivals(_Data):
         return sum(stage.duration_s for stage in self.stages)
 
 
-class Expectation(_Data):
+class Expectation(_LoadPart):
     """What a good response is. Without ``statuses``, every status below 400 is good, as for wrk.
 
     Of a body at most one is expected: its digest, a text in it, or a match of a regular expression. ``every`` body is
@@ -207,7 +207,7 @@ class Expectation(_Data):
         return status in self.statuses if self.statuses else status < 400
 
 
-class Share(_Data):
+class LoadShare(_LoadPart):
     """The part of a load that one of several processes carries: every ``of``-th request from ``index`` on."""
 
     index: int = Field(default=0, ge=0)
@@ -220,7 +220,7 @@ class Share(_Data):
         return self
 
 
-class Load(_Data):
+class Load(_LoadPart):
     """One load. Times in seconds, sizes in bytes.
 
     Without ``arrivals`` the loop is closed: each connection sends its next request after a response. The connections
@@ -243,7 +243,7 @@ class Load(_Data):
     timeout_s: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     expect: Expectation = Expectation()
     seed: int = Field(default=0, ge=0)
-    share: Share = Share()
+    share: LoadShare = LoadShare()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -289,7 +289,7 @@ class Load(_Data):
                 update={
                     "connections": _dealt(self.connections, index, processes),
                     "threads": max(1, _dealt(self.threads, index, processes)),
-                    "share": Share(index=index, of=processes),
+                    "share": LoadShare(index=index, of=processes),
                 }
             )
             for index in range(processes)

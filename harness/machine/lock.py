@@ -18,7 +18,7 @@ class BusyError(HarnessError):
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def exclusive_run() -> Iterator[None]:
     """Until the context is left, or this process ends in whatever way, nobody else gets in. Raises BusyError."""
     with socket.socket(socket.AF_UNIX) as lock:
         try:

@@ -13,7 +13,7 @@ GRACE_S: Final = 5.0  # for a program to put its things in order after SIGTERM, 
 
 
 @dataclass(frozen=True)
-class Answer:
+class ToolOutput:
     """How a program ended (of a signal, negative) and what it wrote."""
 
     code: int
@@ -23,7 +23,7 @@ class Answer:
 
 def run_tool(
     words: Sequence[str], most_s: float, env: Mapping[str, str] | None = None, folder: str | None = None
-) -> Answer:
+) -> ToolOutput:
     """Run the program, in the folder if any, to its end and return what it wrote.
 
     Raises OSError when it can't be run, and TimeoutError when it had not ended after ``most_s``: then it is stopped,
@@ -49,7 +49,7 @@ def run_tool(
                 _stop(process)
         output.seek(0)
         errors.seek(0)
-        return Answer(code, output.read(), errors.read())
+        return ToolOutput(code, output.read(), errors.read())
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

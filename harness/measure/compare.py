@@ -9,20 +9,20 @@ from typing import Protocol
 
 from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
 from harness.analysis.gates import are_open
-from harness.analysis.measured import measured
 from harness.analysis.noise import newest_floor
+from harness.analysis.trials import valid_trials
 from harness.doctor.checkup import checkup
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
-from harness.machine.lock import alone
+from harness.machine.lock import exclusive_run
 from harness.measure import rounds
-from harness.measure.preparation import Prepared
+from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Scenario
 from harness.server.fingerprint import take_fingerprint
 from harness.server.programs import describe_programs
-from harness.stats.sequential import ONCE, Looks, looks_until
+from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
 class Audience(rounds.Audience, Protocol):
@@ -32,20 +32,20 @@ class Audience(rounds.Audience, Protocol):
         """A round has ended, and this is what all of them say so far."""
 
 
-def compare(prepared: Prepared, results: Path, command: str, audience: Audience) -> Path:
+def compare(prepared: PreparedRun, results: Path, command: str, audience: Audience) -> Path:
     """Make the trials of the plan; return the run folder. Ctrl-C ends it early and keeps what was measured.
 
     ``command`` is what repeats this run, for the record. Raises RunFolderError when a record can't be written, and
     BusyError, before anything is, while another comparison runs on this machine.
     """
-    with alone():
+    with exclusive_run():
         return _compare(prepared, results, command, audience)
 
 
-def _compare(prepared: Prepared, results: Path, command: str, audience: Audience) -> Path:
+def _compare(prepared: PreparedRun, results: Path, command: str, audience: Audience) -> Path:
     scenario, environment, checks = prepared.scenario, describe_environment(), checkup(Host.here(), prepared.scenario)
     audience.checked(checks)
-    looks = ONCE if scenario.rounds is not None else looks_until(prepared.plan[-1].block)
+    looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(prepared.plan[-1].block)
     info = RunInfo(
         seed=prepared.seed,
         started_at=datetime.now(UTC),
@@ -62,28 +62,32 @@ def _compare(prepared: Prepared, results: Path, command: str, audience: Audience
     # Two commits are not gone on with: their checkouts are gone by then.
     fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
-    return _to_the_end(prepared, looks, folder, Made([], 0.0), audience)
+    return _to_the_end(prepared, looks, folder, ResumedFrom([], 0.0), audience)
 
 
-def resume(run: Run, prepared: Prepared, audience: Audience) -> Path:
+def resume(run: Run, prepared: PreparedRun, audience: Audience) -> Path:
     """Make the trials that an interrupted run still lacks, by its own plan; return its folder.
 
     ``prepared`` is what :func:`harness.measure.preparation.prepare_again` made of it. Raises RunFolderError as above.
     """
     made_s = (run.records[-1].started_at - run.info.started_at).total_seconds() if run.records else 0.0
-    with alone():
-        return _to_the_end(prepared, Looks(run.info.looks), RunFolder.reopen(run), Made(run.records, made_s), audience)
+    with exclusive_run():
+        return _to_the_end(
+            prepared, InterimLooks(run.info.looks), RunFolder.reopen(run), ResumedFrom(run.records, made_s), audience
+        )
 
 
 @dataclass(frozen=True)
-class Made:
+class ResumedFrom:
     """What was measured before, and how long that took."""
 
     records: list[TrialRecord]
     elapsed_s: float
 
 
-def _to_the_end(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, audience: Audience) -> Path:
+def _to_the_end(
+    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, audience: Audience
+) -> Path:
     try:
         reason = _measure(prepared, looks, folder, made, audience)
     except KeyboardInterrupt:
@@ -92,7 +96,9 @@ def _to_the_end(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made,
     return folder.path
 
 
-def _measure(prepared: Prepared, looks: Looks, folder: RunFolder, made: Made, audience: Audience) -> EndReason:
+def _measure(
+    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, audience: Audience
+) -> EndReason:
     """Round after round; each ends with a look at the verdicts, and may be the last for one of two reasons."""
     scenario, records, began_s = prepared.scenario, list(made.records), time.monotonic() - made.elapsed_s
     recorded = {record.trial for record in records}
@@ -122,4 +128,4 @@ def _would_overrun(scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
 
 def _expected(scenario: Scenario, records: list[TrialRecord]) -> list[str]:
     """Return which topologies are to be compared, without those that never came to a result."""
-    return [other.name for _, other in scenario.pairs if measured(records, other.name)]
+    return [other.name for _, other in scenario.pairs if valid_trials(records, other.name)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.load.placement import Placement, apart
+from harness.load.cpus import Placement, apart
 from harness.load.spec import Target
 from harness.machine.cores import UsableCores
 from harness.machine.environment import Environment, differences
@@ -41,7 +41,7 @@ MOST_NAMED: Final = 6  # files, packages or variables in one message
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A comparison that can begin: ``scenario`` holds what is left of it when ``skipped`` is taken out."""
 
     scenario: Scenario
@@ -58,16 +58,16 @@ def drawn(seed: int | None = None) -> int:
     return random.SystemRandom().randrange(2**32) if seed is None else seed
 
 
-def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ()) -> Prepared:
+def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ()) -> PreparedRun:
     """Raises ScenarioError when nothing is left to compare, or when a fixed port is taken or a variable missing."""
     _check_variables(scenario)
     _check_names(scenario)
     skipped = list(skipped_topologies(scenario))
     scenario = without(scenario, skipped)
-    return Prepared(scenario, skipped, seed, make_plan(scenario, seed), place(scenario), revisions)
+    return PreparedRun(scenario, skipped, seed, make_plan(scenario, seed), place(scenario), revisions)
 
 
-def prepare_again(run: Run, now: Environment) -> Prepared:
+def prepare_again(run: Run, now: Environment) -> PreparedRun:
     """What is needed to go on with a run. Raises RunFolderError when nothing is missing, or when code or machine are
     not those that it began with, and ScenarioError when its scenario can't be run any more."""
     if run.is_whole:
@@ -99,7 +99,7 @@ def prepare_again(run: Run, now: Environment) -> Prepared:
     doubts = tuple(_doubts_about_code(run, fingerprint, programs, redactor))
     _check_can_start(run.scenario)
     plan = tuple(run.info.trials)
-    return Prepared(run.scenario, run.info.skipped, run.info.seed, plan, run.info.placement, doubts=doubts)
+    return PreparedRun(run.scenario, run.info.skipped, run.info.seed, plan, run.info.placement, doubts=doubts)
 
 
 def _withheld(scenario: Scenario) -> list[str]:

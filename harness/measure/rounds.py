@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from harness.doctor.check import Check
-from harness.measure.preparation import Prepared
+from harness.measure.preparation import PreparedRun
 from harness.measure.trial import Progress, run_trial
 from harness.record import PlannedTrial, RunFolder, TrialRecord
 
@@ -26,7 +26,7 @@ class Audience(Protocol):
 
 
 def make_trials(
-    trials: Iterable[PlannedTrial], prepared: Prepared, folder: RunFolder, audience: Audience
+    trials: Iterable[PlannedTrial], prepared: PreparedRun, folder: RunFolder, audience: Audience
 ) -> Iterator[TrialRecord]:
     """Make them. Raises RunFolderError when a record can't be written."""
     for planned in trials:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.generator.process import Generator, GeneratorError
+from harness.load.cpus import Placement, usable_cpus
 from harness.load.failures import failures_text
-from harness.load.placement import Placement, usable_cpus
-from harness.load.result import LoadResult, Measured, Measuring, Second
+from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
 from harness.load.spec import Load
 from harness.machine.clocks import Clocks
 from harness.monitor import Monitor, Pace
 from harness.record import PlannedTrial, Role, TrialRecord, Usage
 from harness.scenario import Scenario
-from harness.server.census import Census, listeners
-from harness.server.guarded import ServerError
 from harness.server.launch import PortTakenError, Server, log_tail, said_of_failure
-from harness.server.readiness import Ready, wait_until_ready
+from harness.server.process_tree import ProcessTree, listeners
+from harness.server.readiness import ReadyServer, wait_until_ready
 from harness.server.staffing import objections
+from harness.server.supervised import ServerError
 
 PORTS: Final = 3  # that are tried when strangers take them
 
@@ -101,7 +101,7 @@ def _made(
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         workers, ready_path = planned.topology.workers, scenario.load.ready_path
         ready = wait_until_ready(server, load, workers, scenario.start_timeout_s, ready_path, known_body)
-        with Census(server, workers, ready.census) as census:
+        with ProcessTree(server, workers, ready.census) as census:
             monitor = Monitor(census.alive, server.guardian_pid, pace)
             result, usage = _measure(server, generator, census, monitor, _checked(load, ready, scenario), watch)
             counts, processes, roles = census.workers(), census.at_begin(), census.roles()
@@ -125,7 +125,7 @@ def _made(
 
 
 def _measure(
-    server: Server, generator: Generator, census: Census, monitor: Monitor, load: Load, watch: Watch
+    server: Server, generator: Generator, census: ProcessTree, monitor: Monitor, load: Load, watch: Watch
 ) -> tuple[LoadResult, Usage]:
     """Offer the load, and read the server's use of the machine as the window opens, every second and at its end."""
     watch(Progress(Phase.WARMING_UP))
@@ -134,7 +134,7 @@ def _measure(
     events = generator.events()
     with census.looking():
         for event in events:
-            if isinstance(event, Measuring):
+            if isinstance(event, WindowBegan):
                 break
             server.check_alive()
             watch(Progress(Phase.WARMING_UP, event if isinstance(event, Second) else None))
@@ -145,7 +145,7 @@ def _measure(
         match event:
             case Second():
                 monitor.sample()
-            case Measured():
+            case WindowEnded():
                 monitor.sample()
                 usage = monitor.usage()
                 census.look()
@@ -191,7 +191,7 @@ def _with_roles(usage: Usage, roles: Mapping[int, Role]) -> Usage:
     return usage.model_copy(update={"processes": processes})
 
 
-def _checked(load: Load, ready: Ready, scenario: Scenario) -> Load:
+def _checked(load: Load, ready: ReadyServer, scenario: Scenario) -> Load:
     """The load that expects the body that the server sent before, in a sample, where one request is sent over and over
     and the scenario wishes for that."""
     if not load.expect.wants_same_body or ready.body_sha256 is None or not scenario.load.is_one_request:

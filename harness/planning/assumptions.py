@@ -4,10 +4,10 @@ import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.planning.carried import Carried, Evidence
 from harness.planning.demand import Demand
-from harness.planning.sizing import Host, Sizing
-from harness.planning.waiting import BUSIEST, MOST_OFF, Expected, Source
+from harness.planning.evidence import CapacityEvidence, TopologyCapacity
+from harness.planning.response_times import BUSIEST, MOST_OFF, Expected, Source
+from harness.planning.sizing import PlannedHost, Sizing
 from harness.units import HOURS_PER_MONTH, rate_per_text, size_text
 
 
@@ -27,7 +27,9 @@ class Assumption:
     basis: Basis
 
 
-def assumptions_of(evidence: Evidence, demand: Demand, host: Host, sizings: Sequence[Sizing]) -> list[Assumption]:
+def assumptions_of(
+    evidence: CapacityEvidence, demand: Demand, host: PlannedHost, sizings: Sequence[Sizing]
+) -> list[Assumption]:
     """Those on the figures first, then on the hosts, then on what is around them."""
     return [
         *_figures(evidence, [sizing.carried for sizing in sizings]),
@@ -37,7 +39,7 @@ def assumptions_of(evidence: Evidence, demand: Demand, host: Host, sizings: Sequ
     ]
 
 
-def _figures(evidence: Evidence, planned: Sequence[Carried]) -> Iterator[Assumption]:
+def _figures(evidence: CapacityEvidence, planned: Sequence[TopologyCapacity]) -> Iterator[Assumption]:
     measured = [each for each in planned if not each.predicted_from]
     if measured:
         names, objective = " or ".join(each.topology for each in measured), measured[0].objective
@@ -53,7 +55,7 @@ def _figures(evidence: Evidence, planned: Sequence[Carried]) -> Iterator[Assumpt
         yield Assumption(f"More may be carried by {names}: in the measurements {why}.", Basis.MEASURED)
 
 
-def _prediction(carried: Carried) -> Assumption:
+def _prediction(carried: TopologyCapacity) -> Assumption:
     sizes = ", ".join(map(str, carried.predicted_from))
     kept = (
         f" The part of it that keeps {carried.objective} is that of {carried.predicted_from[-1]} workers; the intervals"
@@ -69,7 +71,7 @@ def _prediction(carried: Carried) -> Assumption:
     )
 
 
-def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumption]:
+def _hosts(evidence: CapacityEvidence, demand: Demand, host: PlannedHost) -> Iterator[Assumption]:
     times = "the target itself" if demand.peak_factor == 1 else f"{demand.peak_factor:g} times the target"
     yield Assumption(f"The peak is {rate_per_text(demand.peak_per_s)}, {times}.", Basis.GIVEN)
     yield Assumption(
@@ -102,7 +104,7 @@ def _hosts(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Assumptio
         yield Assumption(f"A host costs {cost} per hour; a month has {HOURS_PER_MONTH} hours.", Basis.GIVEN)
 
 
-def _quota(evidence: Evidence) -> str:
+def _quota(evidence: CapacityEvidence) -> str:
     quota = evidence.environment.cpu_quota_cores
     return "" if quota is None else f" had by its CPU quota of {quota:.3g}"
 

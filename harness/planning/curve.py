@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
-from harness.planning.carried import Observed
+from harness.planning.evidence import Observed
 from harness.stats.crossing import share_at
 
 SHORTEST_MS: Final = 1e-3

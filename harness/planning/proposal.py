@@ -6,11 +6,11 @@ from typing import Final
 
 from harness.analysis.scaling import FamilyScaling
 from harness.planning.assumptions import Assumption, assumptions_of
-from harness.planning.carried import Carried, Evidence
 from harness.planning.demand import Demand
-from harness.planning.predicted import predicted
-from harness.planning.refused import BeyondDataError, PlanningError, Refused
-from harness.planning.sizing import Host, Sizing, competes, memory_bytes, sizing_of
+from harness.planning.evidence import CapacityEvidence, TopologyCapacity
+from harness.planning.excluded import BeyondDataError, Excluded, PlanningError
+from harness.planning.prediction import predicted
+from harness.planning.sizing import PlannedHost, Sizing, competes, memory_bytes, sizing_of
 from harness.units import size_text
 
 LEAST_FREE: Final = 0.05  # of the throughput at saturation: with less, lines are twenty times as long as a service
@@ -25,9 +25,9 @@ class Proposal:
     """``sizings`` are all that can carry it, the one to take first."""
 
     demand: Demand
-    host: Host
+    host: PlannedHost
     sizings: tuple[Sizing, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[Excluded, ...]
     assumptions: tuple[Assumption, ...]
 
     @property
@@ -42,13 +42,13 @@ class Proposal:
         return workers == 1 and self.best.hosts - self.demand.lose <= 1
 
 
-def propose(evidence: Evidence, demand: Demand) -> Proposal:
+def propose(evidence: CapacityEvidence, demand: Demand) -> Proposal:
     """Raises PlanningError, with every reason, when no topology can be planned with."""
-    host = Host.of(demand, evidence.environment)
+    host = PlannedHost.of(demand, evidence.environment)
     found, refused = list[Sizing](), list(evidence.refused)
     for each in _candidates(evidence, demand, host):
-        judged = each if isinstance(each, Refused) else _judged(each, evidence, demand, host)
-        if isinstance(judged, Refused):
+        judged = each if isinstance(each, Excluded) else _judged(each, evidence, demand, host)
+        if isinstance(judged, Excluded):
             refused.append(judged)
         else:
             found.append(judged)
@@ -59,7 +59,7 @@ def propose(evidence: Evidence, demand: Demand) -> Proposal:
     return Proposal(demand, host, tuple(sizings), tuple(refused), tuple(assumptions))
 
 
-def _candidates(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Carried | Refused]:
+def _candidates(evidence: CapacityEvidence, demand: Demand, host: PlannedHost) -> Iterator[TopologyCapacity | Excluded]:
     """What was measured, and of each family of clusters what was not, in the sizes that come into question."""
     for each in evidence.carried:
         if not demand.workers or each.workers in demand.workers:
@@ -75,44 +75,46 @@ def _candidates(evidence: Evidence, demand: Demand, host: Host) -> Iterator[Carr
 
 
 def _predicted(
-    family: FamilyScaling | None, members: Sequence[Carried], workers: int, command: str
-) -> Carried | Refused:
+    family: FamilyScaling | None, members: Sequence[TopologyCapacity], workers: int, command: str
+) -> TopologyCapacity | Excluded:
     try:
         return predicted(family, members, workers)
     except BeyondDataError as error:
         sizes = sorted({*(member.workers for member in members), 1, 2, -(-workers // 2), workers})
         advice = f"Measure it, on a machine with cores enough: workers = {sizes} in the scenario, then: {command}"
-        return Refused(f"{members[0].family}, {workers} workers", str(error), advice)
+        return Excluded(f"{members[0].family}, {workers} workers", str(error), advice)
 
 
-def _judged(carried: Carried, evidence: Evidence, demand: Demand, host: Host) -> Sizing | Refused:
+def _judged(
+    carried: TopologyCapacity, evidence: CapacityEvidence, demand: Demand, host: PlannedHost
+) -> Sizing | Excluded:
     """Its hosts, unless it is none for such hosts or can't be planned with."""
     if carried.rate is None:
         why = f"It keeps {carried.objective} at no rate that was offered, so that more hosts do not help."
-        return Refused(carried.topology, why, "Make it faster, or promise less.")
+        return Excluded(carried.topology, why, "Make it faster, or promise less.")
     if carried.rate.low is None:
         why = "A single trial has no interval, whose lower end would be planned with."
-        return Refused(carried.topology, why, f"Measure more rounds: {evidence.command}")
+        return Excluded(carried.topology, why, f"Measure more rounds: {evidence.command}")
     if carried.is_saturation and demand.headroom < LEAST_FREE:
         used = f"{1 - demand.headroom:.0%} of its saturation throughput"
         why = f"With {used} in use, nothing bounds how long requests wait."
-        return Refused(carried.topology, why, SATURATED)
+        return Excluded(carried.topology, why, SATURATED)
     instances = demand.instances_per_host
     if competes(carried, instances, host):
         total, busy = instances * carried.workers, instances * carried.demanded_cores
         workers = f"{total} worker{'' if total == 1 else 's'}"
         why = f"Its {workers} would keep {busy:.1f} cores busy, and compete for {host.cores}."
-        return Refused(carried.topology, why, "Plan with hosts that have a core for each worker.")
+        return Excluded(carried.topology, why, "Plan with hosts that have a core for each worker.")
     if (needed := memory_bytes(carried, instances)) > host.memory_bytes:
         why = f"Its processes need {size_text(needed)} of memory, and a host has {size_text(host.memory_bytes)}."
-        return Refused(carried.topology, why, "Take hosts with more memory, or fewer workers.")
+        return Excluded(carried.topology, why, "Take hosts with more memory, or fewer workers.")
     sizing = sizing_of(carried, demand, host)
     if sizing is None:
-        return Refused(carried.topology, "The lower end of what it carries is nothing.", "Measure more rounds.")
+        return Excluded(carried.topology, "The lower end of what it carries is nothing.", "Measure more rounds.")
     return sizing
 
 
-def _reasons(evidence: Evidence, demand: Demand, refused: Sequence[Refused]) -> Iterator[str]:
+def _reasons(evidence: CapacityEvidence, demand: Demand, refused: Sequence[Excluded]) -> Iterator[str]:
     """Why nothing can be planned, the objective first, which is the same for all."""
     objectives = {each.objective for each in evidence.carried if each.rate is None}
     if objectives and all(each.rate is None for each in evidence.carried):

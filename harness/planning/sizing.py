@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final, Self
 
-from harness.analysis.limits import MOST_DEMANDED
+from harness.analysis.bottleneck import MOST_DEMANDED
 from harness.machine.environment import Environment
-from harness.planning.carried import Carried
 from harness.planning.demand import Demand
-from harness.planning.waiting import Expected, Lines, expected_at, models_held
+from harness.planning.evidence import TopologyCapacity
+from harness.planning.response_times import Expected, Lines, expected_at, models_held
 from harness.stats.estimate import Estimate
 from harness.units import HOURS_PER_MONTH
 
@@ -18,7 +18,7 @@ MOST_SHARED: Final = (
 
 
 @dataclass(frozen=True)
-class Host:
+class PlannedHost:
     """One of the machines that are planned with."""
 
     cores: int
@@ -41,7 +41,7 @@ class Sizing:
     ``expected_at_peak`` and ``expected_after_loss``, ``models`` those that hold. Costs are in the unit that a host's
     was given in."""
 
-    carried: Carried
+    carried: TopologyCapacity
     instances: int
     capacity: Estimate
     careful_per_s: float
@@ -67,7 +67,7 @@ def hosts_needed(peak_per_s: float, careful_per_s: float, headroom: float, lose:
     return _at_least(peak_per_s / (careful_per_s * (1 - headroom))) + lose
 
 
-def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
+def sizing_of(carried: TopologyCapacity, demand: Demand, host: PlannedHost) -> Sizing | None:
     """None where there is no interval, or nothing that may be carried."""
     if carried.rate is None or not carried.rate.low:
         return None
@@ -93,14 +93,14 @@ def sizing_of(carried: Carried, demand: Demand, host: Host) -> Sizing | None:
     )
 
 
-def competes(carried: Carried, instances: int, host: Host) -> bool:
+def competes(carried: TopologyCapacity, instances: int, host: PlannedHost) -> bool:
     """Whether they would get less CPU on such hosts than where it was measured: they want more cores than there are,
     or more workers than these would often wait for each other, though on the average there is a core for each."""
     most = MOST_DEMANDED if instances * carried.workers <= host.cores else MOST_SHARED
     return instances * carried.demanded_cores > most * host.cores
 
 
-def memory_bytes(carried: Carried, instances: int) -> float:
+def memory_bytes(carried: TopologyCapacity, instances: int) -> float:
     """Of all the server's processes on a host, by the upper end of the interval where there is one."""
     return instances * (carried.memory_bytes.high or carried.memory_bytes.value)
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from pydantic import Field
 
-from harness.record.trial import Data
+from harness.record.trial import RecordPart
 from harness.text import Printable
 
 # Files that are written as servers run, by their names below the working folder or anywhere. One of them that has
@@ -31,7 +31,7 @@ class FileState(NamedTuple):
         return (self.size_bytes, self.modified_ns) != (now.size_bytes, now.modified_ns)
 
 
-class Fingerprint(Data):
+class Fingerprint(RecordPart):
     """The state of all that the commands of a run would run.
 
     ``files`` are their programs, the files that commands and environments name, and the trees in which they run;

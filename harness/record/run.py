@@ -7,11 +7,11 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from harness.doctor.check import Check
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.machine.environment import Environment
 from harness.record.planned import PlannedTrial
 from harness.record.revision import Revision
-from harness.record.trial import SCHEMA_VERSION, Data, TrialRecord
+from harness.record.trial import SCHEMA_VERSION, RecordPart, TrialRecord
 from harness.scenario import Objective, Scenario
 from harness.scenario.table import NAME
 from harness.text import Printable
@@ -32,14 +32,14 @@ LooksAfter = Annotated[
 ]
 
 
-class SkippedTopology(Data):
+class SkippedTopology(RecordPart):
     """A topology that this machine can't run, and what to install."""
 
     name: str = Field(pattern=NAME)
     reason: Printable
 
 
-class Program(Data):
+class Program(RecordPart):
     """A program that was run: its name, the file that it was found as, and ``real_path`` where links lead to another.
 
     Where ``version`` is None, ``unknown`` says why. ``side`` is that of two commits which alone has it, in its
@@ -60,7 +60,7 @@ class Program(Data):
         return f"{side}{self.name} {self.version or f'({self.unknown})'}: {self.path}{link}"
 
 
-class NoiseFloor(Data):
+class NoiseFloor(RecordPart):
     """What this machine makes of no difference at all: a topology measured against itself, by ``harness aa``.
 
     ``scatter`` is the standard deviation of the log-ratios within blocks, by metric (0.03 is about 3 %);
@@ -74,7 +74,7 @@ class NoiseFloor(Data):
     scatter_at_equal_pace: dict[str, Amount] = Field(default_factory=dict)
 
 
-class RunInfo(Data):
+class RunInfo(RecordPart):
     """What was to be done: written once, when the run begins.
 
     ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
@@ -100,7 +100,7 @@ class RunInfo(Data):
     programs: list[Program] = Field(default_factory=list)
 
 
-class Ending(Data):
+class Ending(RecordPart):
     """Why a run ended: written when it does. A run without it was killed. ``resumed_at`` tells when it was gone on
     with."""
 
@@ -109,7 +109,7 @@ class Ending(Data):
     resumed_at: list[Moment] = Field(default_factory=list)
 
 
-class Run(Data):
+class Run(RecordPart):
     """All that a run folder holds, as reports read it.
 
     ``left_out`` says of each line of trials.jsonl that is no sound record which it is and why it does not count;

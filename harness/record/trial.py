@@ -17,13 +17,13 @@ Role = Literal["worker", "front", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
 
 
-class Data(BaseModel):
+class RecordPart(BaseModel):
     """A part of a record."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class ServerProcess(Data):
+class ServerProcess(RecordPart):
     """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the name
     of the file that it runs, empty where that can't be read."""
 
@@ -35,7 +35,7 @@ class ServerProcess(Data):
     threads: Count = 1
 
 
-class WorkerCounts(Data):
+class WorkerCounts(RecordPart):
     """How many workers were seen: when the server was ready, before any load; as the measured window began; the least
     and the most in it; and as it ended.
 
@@ -70,7 +70,7 @@ class WorkerCounts(Data):
         return sum(self.ended.values())
 
 
-class ProcessUsage(Data):
+class ProcessUsage(RecordPart):
     """What one process of the server used in the measured window, until its last reading where it ``ended`` in it.
 
     ``lived_s`` is the part of the window in which it was there; None in records from before that was told, and all of
@@ -105,7 +105,7 @@ class ProcessUsage(Data):
         return self.user_s + self.system_s
 
 
-class CoreUsage(Data):
+class CoreUsage(RecordPart):
     """What one core did, in seconds. ``irq_s``, for interrupts, is in ``busy_s``; ``steal_s`` is the hypervisor's."""
 
     cpu: Count
@@ -115,7 +115,7 @@ class CoreUsage(Data):
     steal_s: Difference
 
 
-class MachineUsage(Data):
+class MachineUsage(RecordPart):
     """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``), or
     for storage (``io_pressure_s``).
 
@@ -150,7 +150,7 @@ class MachineUsage(Data):
         return sum(core.steal_s for core in self.cores)
 
 
-class OtherProcess(Data):
+class OtherProcess(RecordPart):
     """A process that is not the run's, what it used in the window, and the core on which it ran last."""
 
     pid: Count
@@ -159,7 +159,7 @@ class OtherProcess(Data):
     cpu: Count
 
 
-class UsageSecond(Data):
+class UsageSecond(RecordPart):
     """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window.
 
     ``reaped_cpu_s`` is the CPU of those that ended, as far as no reading of them has it.
@@ -176,7 +176,7 @@ class UsageSecond(Data):
         return sum(self.cpu_s.values()) + self.reaped_cpu_s
 
 
-class Usage(Data):
+class Usage(RecordPart):
     """The server's use of the machine between the two readings that enclose the measured window.
 
     ``processes`` are all that were seen in the window, also those that ended in it; ``reaped_cpu_s`` is the CPU that no
@@ -220,7 +220,7 @@ class Usage(Data):
         return [process for process in self.processes if not process.ended]
 
 
-class TrialRecord(Data):
+class TrialRecord(RecordPart):
     """One trial. ``load`` and ``usage`` are None when the trial failed before they were measured; ``rate_per_s`` is
     what a search for the capacity had offered, None for the scenario's own load. ``log_tail`` is what its server wrote
     of why the trial does not count: the first exception of one that failed, or else its last lines."""

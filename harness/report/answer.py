@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.analysis.answer import Answer
-from harness.analysis.rows import Row
+from harness.analysis.change_summary import ChangeSummary
+from harness.analysis.metric_rows import MetricComparison
 from harness.report.changes import change_text, figure_text
 from harness.report.markup import plain
 from harness.stats.verdict import Verdict
 
 
-def answer(rows: Sequence[Row]) -> str:
+def answer(rows: Sequence[MetricComparison]) -> str:
     """Return a sentence in bold, and what stands behind it, topology by topology."""
-    found = Answer.of(rows)
+    found = ChangeSummary.of(rows)
     said = " ".join(_of_topology(name, found) for name in dict.fromkeys(row.topology for row in rows if row.baseline))
     return f"**{_summary(found)}** {said}".rstrip()
 
 
-def _summary(found: Answer) -> str:
+def _summary(found: ChangeSummary) -> str:
     """Return what follows: no word of it stands for a metric that it does not name."""
     if not found.has_verdicts:
         return "Not measured."
@@ -36,35 +36,35 @@ def _summary(found: Answer) -> str:
     return " ".join(parts)
 
 
-def _only_in(found: Answer) -> str:
+def _only_in(found: ChangeSummary) -> str:
     if not found.unmeasured:
         return ""
     return f" in {_named(found.same, found)}; not measured: {_named(found.unmeasured, found)}"
 
 
-def _named(rows: Sequence[Row], found: Answer) -> str:
+def _named(rows: Sequence[MetricComparison], found: ChangeSummary) -> str:
     """Return the metrics, and of which topologies where it is not all of them."""
     titles = dict.fromkeys(row.metric.title for row in rows)
     of = {title: [row for row in rows if row.metric.title == title] for title in titles}
     return ", ".join(plain(title) + _where(those, found) for title, those in of.items())
 
 
-def _where(rows: Sequence[Row], found: Answer) -> str:
+def _where(rows: Sequence[MetricComparison], found: ChangeSummary) -> str:
     those = dict.fromkeys(row.topology for row in rows)
     return "" if len(those) == len(_topologies(found)) else f" ({', '.join(those)})"
 
 
-def _topologies(found: Answer) -> set[str]:
+def _topologies(found: ChangeSummary) -> set[str]:
     groups = (found.unlike, found.worse, found.better, found.open, found.same, found.unmeasured)
     return {row.topology for group in groups for row in group}
 
 
-def _of_topology(name: str, found: Answer) -> str:
+def _of_topology(name: str, found: ChangeSummary) -> str:
     parts = list(_parts(name, found))
     return f"`{name}`: {'; '.join(parts)}." if parts else ""
 
 
-def _parts(name: str, found: Answer) -> Iterator[str]:
+def _parts(name: str, found: ChangeSummary) -> Iterator[str]:
     told = {*found.worse, *found.better, *found.unlike}
     for row in found.failing:
         if row.topology == name and row not in told:
@@ -75,11 +75,11 @@ def _parts(name: str, found: Answer) -> Iterator[str]:
                 yield f"{plain(row.metric.title)} {_changed(row)}{_open(row, found)}"
 
 
-def _changed(row: Row) -> str:
+def _changed(row: MetricComparison) -> str:
     return f"{figure_text(row, row.before)} → {figure_text(row, row.after)}, {change_text(row.metric, row.change)}"
 
 
-def _open(row: Row, found: Answer) -> str:
+def _open(row: MetricComparison, found: ChangeSummary) -> str:
     """Return why it can't be told, or how much it would have taken."""
     if row in found.open and row.verdict is Verdict.BETTER:
         return " (of responses of which more are errors)"

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from harness.analysis.gates import Outcome, Ruling
+from harness.analysis.gates import GateResult, Outcome
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import Metric, Scale
-from harness.analysis.rows import Row
 from harness.stats.estimate import Estimate
 from harness.units import ms_text, rate_text, size_text
 
@@ -36,12 +36,12 @@ _WORDS: Final = {
 }
 
 
-def figure_text(row: Row, figure: Estimate | None) -> str:
+def figure_text(row: MetricComparison, figure: Estimate | None) -> str:
     """Return ``1,234/s`` or ``12.3 ms``."""
     return NOT_MEASURED if figure is None else _FIGURES[row.metric.unit](figure.value)
 
 
-def row_change_text(row: Row) -> str:
+def row_change_text(row: MetricComparison) -> str:
     """Return its change; a dash where both figures are there and do not share a round."""
     return "–" if row.change is None and row.before and row.after else change_text(row.metric, row.change)
 
@@ -89,7 +89,7 @@ _SIGNED: Final[dict[Scale, tuple[Callable[[float], str], str]]] = {
 }
 
 
-def ruling_text(ruling: Ruling) -> str:
+def ruling_text(ruling: GateResult) -> str:
     """What became of it, and by what."""
     if ruling.estimate is None:
         return _WORDS[ruling.outcome]

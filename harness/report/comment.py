@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from harness.analysis.gates import Outcome, Ruling
+from harness.analysis.gates import GateResult, Outcome
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import metrics_of
-from harness.analysis.rows import Row
 from harness.record import Run
 from harness.report.changes import row_change_text
 from harness.report.findings import Finding
 from harness.report.intervals import draw_changes, sort_worst_first
 from harness.report.markdown import noise_text, plan_text, templates
 from harness.report.markup import code, plain
-from harness.report.offer import offer_text, placement_text
+from harness.report.offered_rate import offer_text, placement_text
 from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 
@@ -45,8 +45,8 @@ def render_comment(report: RunReport) -> str:
 def _render(
     run: Run,
     answer: str,
-    rows: Sequence[Row],
-    rulings: Sequence[Ruling],
+    rows: Sequence[MetricComparison],
+    rulings: Sequence[GateResult],
     details: Sequence[tuple[str, list[TopologySummary]]],
     found: Sequence[Finding],
 ) -> str:
@@ -84,7 +84,7 @@ def _details(run: Run, summaries: Sequence[TopologySummary]) -> Iterator[tuple[s
         yield after.title, [by_name[before.name], by_name[after.name]]
 
 
-def _passed(rulings: Sequence[Ruling]) -> Iterator[str]:
+def _passed(rulings: Sequence[GateResult]) -> Iterator[str]:
     """Each gate that some topology passed, with their names where it is not all."""
     for gate in dict.fromkeys(ruling.gate.text for ruling in rulings):
         those = [ruling for ruling in rulings if ruling.gate.text == gate]

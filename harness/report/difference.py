@@ -9,8 +9,8 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.gates import Ruling
-from harness.analysis.rows import Row
+from harness.analysis.gates import GateResult
+from harness.analysis.metric_rows import MetricComparison
 from harness.record import Run
 from harness.report.answer import answer
 from harness.report.changes import figure_text, row_change_text, ruling_text
@@ -19,7 +19,7 @@ from harness.report.markup import code, plain
 
 
 def render_difference_markdown(
-    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
+    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[MetricComparison], rulings: Sequence[GateResult]
 ) -> str:
     """GitHub's Markdown, fit for a comment."""
     found = templates({"row_change": row_change_text})
@@ -28,7 +28,7 @@ def render_difference_markdown(
     )
 
 
-def difference_lines(warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]) -> Group:
+def difference_lines(warnings: Sequence[str], rows: Sequence[MetricComparison], rulings: Sequence[GateResult]) -> Group:
     """A row for each figure, and then what follows."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("", "base", "head", "change", "verdict"):

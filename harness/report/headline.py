@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from math import log2
 from typing import Final
 
+from harness.analysis.bottleneck import disturbance
 from harness.analysis.comparison import judge_pair
-from harness.analysis.limits import disturbance
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of
-from harness.analysis.rows import Row
 from harness.record import Run
 from harness.report.answer import answer
 from harness.report.changes import change_text, figure_text
 from harness.report.markup import plain
 from harness.report.summary import TopologySummary
 from harness.stats.estimate import Estimate
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import Judgement, Verdict
 from harness.units import decimals_apart, ms_text, rate_text
 
@@ -32,7 +32,7 @@ IN_AN_OPEN_LOOP: Final = {
 }
 
 
-def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) -> str:
+def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[MetricComparison]) -> str:
     """Return what to run or, of two commits, what changed, as far as this run can tell, in Markdown."""
     if run.scenario.is_of_two_commits:
         return " ".join([*_disturbed(run, rows), answer(rows)])
@@ -42,7 +42,7 @@ def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) ->
     return " ".join([*disturbed, *_errors(rows), _recommendation(run, summaries, rows)])
 
 
-def _disturbed(run: Run, rows: Sequence[Row]) -> Iterator[str]:
+def _disturbed(run: Run, rows: Sequence[MetricComparison]) -> Iterator[str]:
     """Yield that it is the machine, where nothing can be told of the speed and most of the trials were disturbed."""
     deciding = metrics_of(run.scenario)[0]
     if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in rows if row.metric is deciding):
@@ -56,7 +56,7 @@ def _disturbed(run: Run, rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def _errors(rows: Sequence[Row]) -> Iterator[str]:
+def _errors(rows: Sequence[MetricComparison]) -> Iterator[str]:
     """Yield where requests failed: before everything else, since the other figures are then about less."""
     failing = [row for row in rows if row.metric is ERRORS and row.after and row.after.value > 0]
     if failing:
@@ -64,7 +64,7 @@ def _errors(rows: Sequence[Row]) -> Iterator[str]:
         yield f"**Errors**: {shares}."
 
 
-def _recommendation(run: Run, summaries: list[TopologySummary], rows: Sequence[Row]) -> str:
+def _recommendation(run: Run, summaries: list[TopologySummary], rows: Sequence[MetricComparison]) -> str:
     measured = [summary for summary in summaries if summary.trials]
     baseline = next((summary for summary in measured if summary.topology.baseline), None)
     others = [summary for summary in measured if summary.ratio is not None]
@@ -103,7 +103,7 @@ def _why_not_compared(baseline: TopologySummary, measured: list[TopologySummary]
     return f"No round has a good response of `{baseline.name}` and of another topology, so nothing can be compared."
 
 
-def _fails_more(rows: Sequence[Row], summary: TopologySummary) -> bool:
+def _fails_more(rows: Sequence[MetricComparison], summary: TopologySummary) -> bool:
     """Check whether more of its requests failed than of the baseline's: shown, or by more than makes no difference."""
     row = next((row for row in rows if row.topology == summary.topology.title and row.metric is ERRORS), None)
     if row is None or row.comparison is None:
@@ -111,7 +111,7 @@ def _fails_more(rows: Sequence[Row], summary: TopologySummary) -> bool:
     return row.verdict is Verdict.WORSE or row.comparison.change.value > row.comparison.pairs.evidence.margin
 
 
-def _failing(rows: Sequence[Row], others: list[TopologySummary]) -> Iterator[str]:
+def _failing(rows: Sequence[MetricComparison], others: list[TopologySummary]) -> Iterator[str]:
     for summary in others:
         if summary.verdict is Verdict.BETTER and _fails_more(rows, summary):
             yield f"`{summary.name}` is faster and out of the question: more of its requests fail."
@@ -124,7 +124,7 @@ def _is_worth(run: Run, ratio: Estimate | None, one: TopologySummary, other: Top
     return ratio is not None and ratio.value >= (1 + run.scenario.worth) ** doublings
 
 
-def _price(rows: Sequence[Row], choice: TopologySummary) -> str:
+def _price(rows: Sequence[MetricComparison], choice: TopologySummary) -> str:
     """Return what it costs beside the baseline, and what else is worse."""
     own = {row.metric: row for row in rows if row.topology == choice.topology.title and row.change is not None}
     parts = [
@@ -161,7 +161,7 @@ def _more(others: list[TopologySummary]) -> str:
 
 def _against(run: Run, one: TopologySummary, other: TopologySummary) -> Judgement | None:
     """Return ``other`` as compared with ``one``, by the metric that decides."""
-    metric, looks = metrics_of(run.scenario)[0], Looks(run.info.looks)
+    metric, looks = metrics_of(run.scenario)[0], InterimLooks(run.info.looks)
     return judge_pair(one.trials, other.trials, metric, run.scenario.margin, looks)
 
 

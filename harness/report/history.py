@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from sparklines import sparklines
 
-from harness.analysis.history.history import Change, History, Row
+from harness.analysis.history.history import History, HistoryEntry, LevelShift
 from harness.analysis.history.runs import PastRun
 from harness.analysis.metrics import Metric
 from harness.report.headline import ratio_text
@@ -156,7 +156,7 @@ def commit_text(run: PastRun) -> str:
     return f"{printable(run.commit[:SHORT])}{'+' if run.is_dirty else ''}"
 
 
-def verdict_text(row: Row, metric: Metric) -> str:
+def verdict_text(row: HistoryEntry, metric: Metric) -> str:
     """In the metric's word, or why there is none."""
     return metric.word(row.comparison.verdict) if row.comparison else row.apart or "the first"
 
@@ -187,7 +187,7 @@ def told_changes(history: History) -> list[str]:
     return [_told(change, history.metric) for change in history.changes]
 
 
-def _told(change: Change, metric: Metric) -> str:
+def _told(change: LevelShift, metric: Metric) -> str:
     scale, unit = _unit(metric)
     was, now = (f"{value / scale:,.{_decimals(change.now / scale)}f}" for value in (change.was, change.now))
     told = f"{metric.title} changed at {commit_text(change.at)} ({change.at.began_at:%Y-%m-%d}): {was} → {now} {unit}"

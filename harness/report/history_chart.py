@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.analysis.history.history import History, Row
+from harness.analysis.history.history import History, HistoryEntry
 
 BAR: Final = 40  # characters of the longest
 EIGHTHS: Final = "▏▎▍▌▋▊▉█"
@@ -13,11 +13,11 @@ HEIGHT: Final = 240.0
 
 
 @dataclass(frozen=True)
-class Mark:
+class HistoryPoint:
     """A run in the picture, from its left and its top: the ends of the interval are those of the figure where there is
     none."""
 
-    row: Row
+    row: HistoryEntry
     x: float
     y: float
     low_y: float
@@ -36,16 +36,16 @@ def top(history: History) -> float:
     return max(row.estimate.high or row.estimate.value for row in compared(history) if row.estimate)
 
 
-def compared(history: History) -> list[Row]:
+def compared(history: History) -> list[HistoryEntry]:
     """The runs that are drawn, oldest first."""
     return [row for row in history.rows if row.apart is None and row.estimate]
 
 
-def marks(history: History) -> Iterator[Mark]:
+def marks(history: History) -> Iterator[HistoryPoint]:
     """One each, as far apart as the others."""
     rows, highest = compared(history), top(history)
     for place, row in enumerate(rows):
         assert row.estimate
         ends = row.estimate.value, row.estimate.low or row.estimate.value, row.estimate.high or row.estimate.value
         y, low_y, high_y = (HEIGHT * (1 - end / highest) for end in ends)
-        yield Mark(row, WIDTH * (place + 0.5) / len(rows), y, low_y, high_y)
+        yield HistoryPoint(row, WIDTH * (place + 0.5) / len(rows), y, low_y, high_y)

@@ -4,8 +4,8 @@ line."""
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import Scale
-from harness.analysis.rows import Row
 from harness.report.changes import change_value_text, figure_text
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
@@ -22,13 +22,13 @@ COLOURS: Final[dict[Verdict | None, str]] = {  # red, green, orange
 }
 
 
-def sort_worst_first(rows: Sequence[Row]) -> list[Row]:
+def sort_worst_first(rows: Sequence[MetricComparison]) -> list[MetricComparison]:
     """Return the rows that compare, what got worse first, then what got better, then what this run can't tell."""
     compared = [row for row in rows if row.baseline is not None]
     return sorted(compared, key=lambda row: WORST_FIRST.index(row.verdict))
 
 
-def draw_changes(rows: Sequence[Row]) -> str:
+def draw_changes(rows: Sequence[MetricComparison]) -> str:
     """Return a line for each change, with its interval on one axis for all; empty where nothing was compared.
 
     The share of errors and the growth of memory, whose changes are differences, have no place on an axis of ratios.
@@ -48,14 +48,14 @@ def draw_changes(rows: Sequence[Row]) -> str:
     return "\n".join([f"{' ' * left}{_axis(reach)}", *lines, *more])
 
 
-def _reach(rows: Sequence[Row]) -> float:
+def _reach(rows: Sequence[MetricComparison]) -> float:
     """The least that holds all changes but those that none holds, which shall not hide the others."""
     changes = [abs(row.ratio.value - 1) for row in rows if row.ratio]
     most = max((change for change in changes if change <= REACHES[-1]), default=0.0)
     return next((reach for reach in REACHES if most <= ROOM * reach), REACHES[-1])
 
 
-def _cells(row: Row, change: Estimate, reach: float, names_topology: bool) -> Iterator[str]:
+def _cells(row: MetricComparison, change: Estimate, reach: float, names_topology: bool) -> Iterator[str]:
     yield f"{row.topology} {row.metric.title}" if names_topology else row.metric.title
     yield f"{figure_text(row, row.before)} → {figure_text(row, row.after)}"
     yield change_value_text(row.metric, change)

@@ -8,8 +8,8 @@ import pandas as pd
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from pydantic import BaseModel
 
-from harness.analysis.gates import Outcome, Ruling, verdict_on
-from harness.analysis.rows import Row
+from harness.analysis.gates import GateResult, Outcome, overall_outcome
+from harness.analysis.metric_rows import MetricComparison
 from harness.machine.environment import Environment
 from harness.record import Program, Revision, Run, TrialRecord
 from harness.report.changes import ruling_text
@@ -78,7 +78,7 @@ class Document(BaseModel):
     programs: list[Program]
 
 
-def render_json(run: Run, rows: Sequence[Row], rulings: Sequence[Ruling]) -> str:
+def render_json(run: Run, rows: Sequence[MetricComparison], rulings: Sequence[GateResult]) -> str:
     """One object, with units in its names or beside them."""
     document = Document(
         scenario=run.scenario.name,
@@ -89,7 +89,7 @@ def render_json(run: Run, rows: Sequence[Row], rulings: Sequence[Ruling]) -> str
         trials=len(run.records),
         unsound=sum(record.status != "ok" for record in run.records),
         revisions=run.info.revisions,
-        verdict=verdict_on(rulings, run.scenario.gate.strict).value,
+        verdict=overall_outcome(rulings, run.scenario.gate.strict).value,
         gates=_gated(rulings),
         changes=[_change(row) for row in rows],
         environment=run.environment,
@@ -112,7 +112,7 @@ class Difference(BaseModel):
 
 
 def render_difference(
-    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[Row], rulings: Sequence[Ruling]
+    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[MetricComparison], rulings: Sequence[GateResult]
 ) -> str:
     """One object, as of a run."""
     document = Difference(
@@ -120,18 +120,18 @@ def render_difference(
         base=base.path.name,
         head=head.path.name,
         warnings=list(warnings),
-        verdict=verdict_on(rulings, head.scenario.gate.strict).value,
+        verdict=overall_outcome(rulings, head.scenario.gate.strict).value,
         gates=_gated(rulings),
         changes=[_change(row) for row in rows],
     )
     return document.model_dump_json(indent=2) + "\n"
 
 
-def _gated(rulings: Sequence[Ruling]) -> list[Gated]:
+def _gated(rulings: Sequence[GateResult]) -> list[Gated]:
     return [Gated(gate=each.gate.text, topology=each.topology, outcome=each.outcome.value) for each in rulings]
 
 
-def _change(row: Row) -> Change:
+def _change(row: MetricComparison) -> Change:
     return Change(
         topology=row.topology,
         baseline=row.baseline,
@@ -145,7 +145,7 @@ def _change(row: Row) -> Change:
     )
 
 
-def render_csv(rows: Sequence[Row]) -> str:
+def render_csv(rows: Sequence[MetricComparison]) -> str:
     """A line for each figure of each topology; empty cells were not measured."""
     flat = pd.json_normalize([_change(row).model_dump() for row in rows], sep="_")
     rows_of_text = [{str(name): value for name, value in row.items()} for row in flat.to_dict("records")]
@@ -155,7 +155,7 @@ def render_csv(rows: Sequence[Row]) -> str:
 _RESULTS: Final = {Outcome.FAILED: Failure, Outcome.UNMEASURED: Error, Outcome.UNCERTAIN: Skipped}
 
 
-def render_junit(scenario: Scenario, rulings: Sequence[Ruling], unsound: Sequence[TrialRecord] = ()) -> str:
+def render_junit(scenario: Scenario, rulings: Sequence[GateResult], unsound: Sequence[TrialRecord] = ()) -> str:
     """A test case for each gate on each topology, and one for each trial that does not count."""
     suite = TestSuite(f"harness.{scenario.name}")
     for ruling in rulings:

@@ -9,13 +9,13 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from harness.analysis.metrics import Scale, metrics_of
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.changes import change_text, figure_text, ruling_text
-from harness.report.documented import documented_rows
 from harness.report.environment import environment_rows
 from harness.report.headline import ratio_text
 from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.markup import code, plain
-from harness.report.offer import offer_text, placement_text
+from harness.report.offered_rate import offer_text, placement_text
 from harness.report.processes import processes_rows
+from harness.report.published import documented_rows
 from harness.report.requests import request_rows
 from harness.report.run_report import RunReport
 from harness.report.summary import is_proportional, unsound

@@ -15,7 +15,7 @@ from harness.record import NoiseFloor, Run
 from harness.report.headline import ratio_text
 from harness.report.verdicts import percent_text
 from harness.stats.power import detectable
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import SINGLE_LEVEL
 
 MINUTES: Final = (1, 3, 10, 30)
@@ -24,7 +24,7 @@ LEAST_ROUNDS: Final = 3  # with fewer, next to nothing can be told from no diffe
 
 def noise_report(run: Run, floor: NoiseFloor) -> Group:
     """What ``harness aa`` prints: the scatter of each metric, and the smallest effect to be seen in so many minutes."""
-    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    comparisons = compare_topologies(run.scenario, InterimLooks(run.info.looks), run.records)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
     for column in ("× itself", "equal\npace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):

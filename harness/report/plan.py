@@ -11,8 +11,8 @@ from rich.table import Table
 
 from harness.planning.demand import Demand
 from harness.planning.proposal import Proposal
+from harness.planning.response_times import Expected, Source
 from harness.planning.sizing import Sizing
-from harness.planning.waiting import Expected, Source
 from harness.record import Run
 from harness.report.markdown import rate_interval_text, share_text, templates
 from harness.report.markup import code, plain

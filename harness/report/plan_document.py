@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from harness.planning.demand import Demand
 from harness.planning.proposal import Proposal
+from harness.planning.response_times import Expected, ResponseTimes
 from harness.planning.sizing import Sizing
-from harness.planning.waiting import Expected, ResponseTimes
 from harness.record import Run
 from harness.report.machine import Figure
 from harness.stats.estimate import Estimate

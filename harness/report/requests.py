@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.measured import Measured
 from harness.analysis.requests import RequestFigures
+from harness.analysis.trials import Trial
 from harness.load.latency import LatencyHistogram, LatencySummary
 from harness.report.summary import TopologySummary
 
@@ -30,7 +30,7 @@ def request_rows(summaries: Sequence[TopologySummary]) -> Iterator[RequestRow]:
             yield _row(summary.name, name, found)
 
 
-def names_of(trials: Sequence[Measured]) -> list[str]:
+def names_of(trials: Sequence[Trial]) -> list[str]:
     """Return what the requests of the trials are called, each once."""
     return list(dict.fromkeys(each.name for trial in trials for each in trial.load.by_request))
 

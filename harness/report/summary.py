@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.analysis.balance import skew_of
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.measured import Measured, Trials, are_oversubscribed, median_workers, merged_latency
+from harness.analysis.imbalance import skew_of
 from harness.analysis.metrics import CPU, MEMORY, P99, THROUGHPUT, Metric
+from harness.analysis.trials import Trial, Trials, are_oversubscribed, median_workers, merged_latency
 from harness.load.latency import LatencyHistogram, LatencySummary
 from harness.load.result import Errors, Offered
 from harness.record import Run, TrialRecord
 from harness.scenario import Topology
-from harness.stats.balance import Skew
 from harness.stats.estimate import Estimate, mean_over_trials
+from harness.stats.imbalance import Imbalance
 from harness.stats.verdict import Verdict
 
 
@@ -22,7 +22,7 @@ class TopologySummary:
     """One topology. Everything after ``invalid`` is None, or empty, when no trial of it counts."""
 
     topology: Topology
-    trials: tuple[Measured, ...]
+    trials: tuple[Trial, ...]
     failed: int
     invalid: int
     requests_per_s: Estimate | None = None
@@ -39,7 +39,7 @@ class TopologySummary:
     errors: Errors = field(default_factory=Errors)
     reconnected: int = 0
     unfinished: int = 0
-    skew: Skew | None = None  # None for a single worker, and where it can't be told from chance
+    skew: Imbalance | None = None  # None for a single worker, and where it can't be told from chance
     demanded_cores: float | None = None  # by the server, had there been enough
     is_oversubscribed: bool = False  # more cores were demanded, by the generator too, than there are
 
@@ -54,7 +54,7 @@ class TopologySummary:
         return self.topology.workers or (median_workers(self.trials) if self.trials else None)
 
     @property
-    def doubted(self) -> tuple[Measured, ...]:
+    def doubted(self) -> tuple[Trial, ...]:
         """The trials whose generator is doubted, so that their throughput does not count."""
         return tuple(trial for trial in self.trials if not THROUGHPUT.is_sound(trial))
 
@@ -164,7 +164,7 @@ def _sum_errors(errors: Sequence[Errors]) -> Errors:
     return Errors(**{field: sum(getattr(each, field) for each in errors) for field in Errors.model_fields})
 
 
-def _throughput(trials: Sequence[Measured]) -> Estimate:
+def _throughput(trials: Sequence[Trial]) -> Estimate:
     """Return the good responses/s of the trials whose generator is not doubted; where all are, of them all, and without
     an interval."""
     if sound := [trial.good_per_s for trial in trials if THROUGHPUT.is_sound(trial)]:
@@ -173,7 +173,7 @@ def _throughput(trials: Sequence[Measured]) -> Estimate:
     return replace(doubted, low=None, high=None)
 
 
-def _cpu(trials: Sequence[Measured]) -> Estimate | None:
+def _cpu(trials: Sequence[Trial]) -> Estimate | None:
     """Return the CPU per good response, of the trials that had one."""
     known = [cpu_ms for trial in trials if (cpu_ms := trial.cpu_ms_per_good) is not None]
     return mean_over_trials(known) if known else None

@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from harness.analysis.limits import limit_of
+from harness.analysis.bottleneck import limit_of
 from harness.record import Run, TrialRecord
 from harness.report.limits import usual_limit
 from harness.report.summary import TopologySummary

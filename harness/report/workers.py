@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
 
-from harness.analysis.balance import requests_of_workers
-from harness.analysis.measured import Measured
+from harness.analysis.imbalance import requests_of_workers
+from harness.analysis.trials import Trial
 from harness.report.summary import TopologySummary
 
 
@@ -35,17 +35,17 @@ def _shares(requests: Sequence[int]) -> list[float]:
     return [count / sum(requests) for count in requests]
 
 
-def cpu_of_workers(trial: Measured) -> list[float]:
+def cpu_of_workers(trial: Trial) -> list[float]:
     """Cores that each kept busy, on the average of the window, also those that ended in it."""
     return [process.cpu_s / trial.usage.window_s for process in trial.workers]
 
 
-def memory_of_workers(trial: Measured) -> list[float]:
+def memory_of_workers(trial: Trial) -> list[float]:
     """Bytes of each that was there at the end."""
     return [float(trial.memory_of(process)) for process in trial.workers if not process.ended]
 
 
-def _medians(trials: Sequence[Measured], figures: Callable[[Measured], list[float]]) -> list[float]:
+def _medians(trials: Sequence[Trial], figures: Callable[[Trial], list[float]]) -> list[float]:
     return _by_rank([figures(trial) for trial in trials])
 
 

@@ -14,7 +14,7 @@ from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.placeholders import check_placeholders
-from harness.scenario.table import DurationS, Name, Percent, ScenarioError, Table, Words
+from harness.scenario.table import DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
 from harness.text import Printable, read_utf8
 from harness.text.problems import expected, key_of, reason, shown
@@ -39,7 +39,7 @@ def _rounds(value: object) -> object:
 Rounds = Annotated[Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None, BeforeValidator(_rounds)]
 
 
-class Documented(Table):
+class Documented(TomlTable):
     """One published wrk run of a topology of this name; reports set it beside what was measured."""
 
     topology: str
@@ -55,7 +55,7 @@ class Documented(Table):
     timeouts: Count
 
 
-class _Comparison(Table):
+class _Settings(TomlTable):
     """What the file and the resolved scenario have in common. ``prepare`` makes a commit's checkout ready to run, with
     the variables of the caller that ``prepare_pass_env`` names; no server gets them.
 
@@ -86,7 +86,7 @@ class _Comparison(Table):
         return prepare
 
 
-class Scenario(_Comparison):
+class Scenario(_Settings):
     """A whole comparison, resolved: exactly one of the topologies is the baseline or, of two commits, each of the
     base's is that of the head's which follows it."""
 
@@ -143,7 +143,7 @@ class Scenario(_Comparison):
         return self.model_copy(update={"topologies": _with_baseline(kept)})
 
 
-class ScenarioFile(_Comparison):
+class ScenarioFile(_Settings):
     """A scenario as written in TOML."""
 
     load: LoadTable = LoadTable()
@@ -171,7 +171,7 @@ class ScenarioFile(_Comparison):
         topologies = [topology for table in self.topology for topology in table.expanded(folder)]
         if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
-        common = {field: getattr(self, field) for field in _Comparison.model_fields}
+        common = {field: getattr(self, field) for field in _Settings.model_fields}
         load = self.load.resolved(folder)
         if reasons := self.gate.misnamed(load.kinds):
             raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))

@@ -5,11 +5,11 @@ from typing import Self
 
 from pydantic import field_validator
 
-from harness.scenario.limit import Limit
-from harness.scenario.table import Table, Words
+from harness.scenario.table import TomlTable, Words
+from harness.scenario.threshold import Threshold
 
 
-class Gate(Table):
+class Gate(TomlTable):
     """One limit: of a figure in its metric's own unit (requests/s, ms, s, bytes, a part of one) or, when
     ``is_relative``, of its ratio to the baseline's (0.95 for ``-5%``); of errors, of how many more of all requests they
     are than the baseline's (0.001 for ``+0.1%``). What lies on the worse side of it fails, whether it was written as
@@ -29,7 +29,7 @@ class Gate(Table):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, with what was expected, when the text is no such limit."""
-        written = Limit.parse(text)
+        written = Threshold.parse(text)
         is_ratio = written.is_relative and written.figure != "errors"
         return cls(
             text=written.text,
@@ -42,7 +42,7 @@ class Gate(Table):
         )
 
 
-class GateTable(Table):
+class GateTable(TomlTable):
     """``[gate]``: the limits; with ``strict``, what this run can't tell or did not measure fails too."""
 
     fail_on: Words = ()

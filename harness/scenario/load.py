@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from harness.load.request import IN_A_TARGET, body_text, check_placeholders, fits_header
+from harness.load.requests import IN_A_TARGET, body_text, check_placeholders, fits_header
 from harness.load.sources import RequestTable, read_data
 from harness.load.spec import (
     Arrivals,
@@ -29,7 +29,7 @@ from harness.load.spec import (
     parse_stage,
 )
 from harness.scenario.placeholders import fill_variables, variables_in
-from harness.scenario.table import DurationS, Table, Words
+from harness.scenario.table import DurationS, TomlTable, Words
 from harness.text.problems import shown
 from harness.units.ranges import Amount, PositiveAmount
 
@@ -42,7 +42,7 @@ THREADS: Final = 20
 Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
 
 
-class ScenarioLoad(Table):
+class ScenarioLoad(TomlTable):
     """What every topology is offered, wherever it listens: a Load less its target and what a run finds out.
 
     ``ready_path`` is what a server is asked for until it is ready, in the place of one of the requests.
@@ -93,7 +93,7 @@ class ScenarioLoad(Table):
         return len(self.requests) == 1 and self.data is None
 
 
-class LoadTable(Table):
+class LoadTable(TomlTable):
     """``[load]`` as written: a closed loop of connections dealt to groups ("threads"), or with a rate an open one.
 
     The one request stands in the table itself, several in ``[[load.request]]``.

@@ -4,13 +4,13 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field
 
-from harness.scenario.limit import Limit
-from harness.scenario.table import Table
+from harness.scenario.table import TomlTable
+from harness.scenario.threshold import Threshold
 
 EXAMPLES: Final = "an objective such as 'p99 < 250ms' or 'errors < 0.1%'"
 
 
-class Objective(Table):
+class Objective(TomlTable):
     """One service level objective: at most the part ``allowed`` of the requests may break it.
 
     A request breaks it that gets no good response within ``limit_ms`` or, where that is None, no good response at all.
@@ -24,7 +24,7 @@ class Objective(Table):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, with what was expected, when the text is no such objective."""
-        limit = Limit.parse(text, EXAMPLES)
+        limit = Threshold.parse(text, EXAMPLES)
         if reason := _reason_against(limit):
             raise ValueError(f"expected {EXAMPLES}, {reason}, got {text!r:.60}")
         if limit.percent is None:
@@ -32,7 +32,7 @@ class Objective(Table):
         return cls(text=limit.text, limit_ms=limit.value, allowed=1 - limit.percent / 100)
 
 
-def _reason_against(limit: Limit) -> str | None:
+def _reason_against(limit: Threshold) -> str | None:
     """Return why users can't be promised that, as a limit though it may be understood."""
     if limit.percent is None and limit.figure != "errors":
         return "of a percentile or of errors"

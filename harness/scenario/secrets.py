@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from harness.load.request import body_text
+from harness.load.requests import body_text
 from harness.load.spec import DataTable, Expectation, Request
 from harness.scenario.file import Documented, Scenario
 from harness.scenario.load import ScenarioLoad, variables_in_request

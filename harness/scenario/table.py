@@ -47,7 +47,7 @@ Percent = Annotated[float, BeforeValidator(_share)]  # 0.03 for "3%"
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     """One table of the file, or what it stands for."""
 
     model_config = ConfigDict(

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from harness.scenario.placeholders import KNOWN_IN_ENV, PlaceholderError, check_placeholders, fill, variables_of
-from harness.scenario.table import NAME, Name, Table, Words
+from harness.scenario.table import NAME, Name, TomlTable, Words
 from harness.text import obeys
 
 LOOPBACK: Final = "127.0.0.1"
@@ -106,7 +106,7 @@ def _check_host(host: str) -> str:
     return host
 
 
-class Listening(Table):
+class Listening(TomlTable):
     """Where and how the server of a topology listens.
 
     ``host`` is what {host} stands for. ``port`` fixes the port for a server that can't be told one; otherwise every
@@ -129,7 +129,7 @@ class Listening(Table):
         return self
 
 
-class Side(Table):
+class Side(TomlTable):
     """Which of two commits a topology runs: ``of`` is its name in the scenario, ``root`` where the commit is checked
     out."""
 

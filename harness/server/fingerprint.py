@@ -54,7 +54,7 @@ print(json.dumps(found))
 
 def take_fingerprint(topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
     """Return the state of all that the topologies would run, now; ``programs`` are those that they run."""
-    look = _Look()
+    look = _Scan()
     commands = [(topology, ServerCommand.of(topology, port=0)) for topology in topologies]
     named = [path for topology, command in commands for path in _named(topology, command)]
     for path in [*(Path(program.path) for program in programs), *named]:
@@ -120,7 +120,7 @@ def _has_packages(folder: str) -> bool:
 
 
 @dataclass
-class _Look:
+class _Scan:
     """What was seen until the bounds are reached."""
 
     files: dict[str, FileState] = field(default_factory=dict)

@@ -16,8 +16,8 @@ from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server.ending import why_it_ended
 from harness.server.first_exception import first_exception
-from harness.server.guarded import Guarded, ServerError
 from harness.server.guardian import DROPPED
+from harness.server.supervised import ServerError, SupervisedProcess
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of unix(7)
 LOG_HEAD_BYTES: Final = 64 * 1024
@@ -153,7 +153,7 @@ def bindable_socket(host: str) -> socket.socket:
     return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-class Server(Guarded):
+class Server(SupervisedProcess):
     """One launched server, on the given cores if any. Leaving the context stops it and all that descends from it.
 
     ``target`` is where it is loaded: on a Unix socket, if it is told one, or else on ``port``.
@@ -184,7 +184,7 @@ class Server(Guarded):
         return f"port {self.port}{elsewhere}"
 
     def stop(self) -> None:
-        """See :meth:`Guarded.stop`."""
+        """See :meth:`SupervisedProcess.stop`."""
         super().stop()
         self._remove_folder()  # which its guardian does, unless that was killed
 

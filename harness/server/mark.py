@@ -22,7 +22,7 @@ END_S: Final = 10.0  # processes that survive SIGKILL this long hang in the kern
 POLL_S: Final = 0.002
 
 
-class Mark:
+class ProcessMark:
     """One that no other process of this machine carries, until it is put on one."""
 
     def __init__(self, limit_us: int) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from harness.generator.asking import ForeignProtocolError, ask, reason_of
-from harness.server.guarded import ServerError
 from harness.server.question import Question
+from harness.server.supervised import ServerError
 
 ADVICE: Final = "what is good is said by expect_status, expect_length and expect_body in [load]"
 

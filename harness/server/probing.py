@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from harness.generator.asking import Answer, ForeignProtocolError, connect, read_answer, reason_of
-from harness.server.guarded import ServerError
+from harness.generator.asking import ForeignProtocolError, ProbeResponse, connect, read_answer, reason_of
 from harness.server.question import Question
+from harness.server.supervised import ServerError
 
 ANSWER_S: Final = 5.0  # the most that these answers are waited for
 APART_S: Final = 1.1  # between the first and the last: what tells the time in seconds has changed
@@ -17,8 +17,8 @@ PROBING_S: Final = 1.0  # the most that they take together, going by how long on
 
 
 def ask_again(
-    page: Question, before: Sequence[Answer], answered_s: float, workers: int, known_body: str | None = None
-) -> list[Answer]:
+    page: Question, before: Sequence[ProbeResponse], answered_s: float, workers: int, known_body: str | None = None
+) -> list[ProbeResponse]:
     """Return more answers to a safe request, to compare with those ``before``, of which the first came at
     ``answered_s`` of the monotonic clock.
 
@@ -43,13 +43,13 @@ def _number_of_probes(workers: int, took_s: float) -> int:
     return max(1, min(workers + MORE_PROBES, MAX_PROBES, in_time))
 
 
-def ask_at_once(page: Question, number: int) -> list[Answer]:
+def ask_at_once(page: Question, number: int) -> list[ProbeResponse]:
     """Return the answers to so many requests at the same time, each over a connection of its own: those that come in
     time, where a server serves one after the other. Raises ServerError when there are none, or no end."""
     deadline_s = time.monotonic() + ANSWER_S
     with ThreadPoolExecutor(number) as threads:
         outcomes = list(threads.map(lambda _: _ask(page, deadline_s), range(number)))
-    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    answers = [outcome for outcome in outcomes if isinstance(outcome, ProbeResponse)]
     reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]
     if reasons or not answers:
         raise ServerError(f"answered once and then no more: {reasons[0] if reasons else 'timed out'}")
@@ -59,7 +59,7 @@ def ask_at_once(page: Question, number: int) -> list[Answer]:
     return answers
 
 
-def _ask(page: Question, deadline_s: float) -> Answer | str | None:
+def _ask(page: Question, deadline_s: float) -> ProbeResponse | str | None:
     """Return the answer, or why there is none; None when there was no time for it."""
     try:
         with connect(page.load.target, deadline_s) as inquiry:

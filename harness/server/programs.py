@@ -15,8 +15,8 @@ from typing import Final
 
 from harness.record import Program
 from harness.scenario import Topology
-from harness.server.guarded import Guarded, ServerError
 from harness.server.launch import ServerCommand
+from harness.server.supervised import ServerError, SupervisedProcess
 
 ANSWER_S: Final = 5.0  # the most that a program is waited for
 ANSWER_BYTES: Final = 4096  # of what it answers that are read
@@ -88,7 +88,7 @@ class _Questions:
 
 def _answer(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
     """Empty when there is none in time; whatever was started is ended."""
-    with contextlib.suppress(ServerError), Guarded(words, command.env, command.root, log) as asked:
+    with contextlib.suppress(ServerError), SupervisedProcess(words, command.env, command.root, log) as asked:
         deadline_s = time.monotonic() + ANSWER_S
         while asked.returncode() is None and time.monotonic() < deadline_s:
             time.sleep(POLL_S)

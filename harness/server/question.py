@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-from harness.generator.asking import Answer
+from harness.generator.asking import ProbeResponse
 from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind
-from harness.load.request import Prepared, first_request, prepared_requests
+from harness.load.requests import EncodedRequest, first_request, prepared_requests
 from harness.load.spec import SAFE_METHODS, Expectation, Load, Request
 
 
@@ -69,21 +69,21 @@ class Question:
         return self.request.method in SAFE_METHODS
 
     @property
-    def encoded(self) -> Prepared:
+    def encoded(self) -> EncodedRequest:
         """The bytes to be sent."""
         return next(prepared_requests(self.load))
 
-    def objection(self, answer: Answer) -> str:
+    def objection(self, answer: ProbeResponse) -> str:
         """Return what is wrong with the answer of a server that may not be ready; empty when it is good. Without a
         status expected, it has to be 2xx."""
         is_good = answer.status in self.expect.statuses if self.expect.statuses else 200 <= answer.status < 300
         return self._objection(self.text, answer, is_good)
 
-    def objection_of_load(self, answer: Answer) -> str:
+    def objection_of_load(self, answer: ProbeResponse) -> str:
         """Return for what the load would count the answer as an error; empty when it would not."""
         return self._objection(self.request.name, answer, self.expect.has_good(answer.status))
 
-    def _objection(self, text: str, answer: Answer, is_good: bool) -> str:
+    def _objection(self, text: str, answer: ProbeResponse, is_good: bool) -> str:
         if answer.end != "whole":
             return f"{text} {answer.unfinished}"
         if not is_good:

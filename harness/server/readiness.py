@@ -8,15 +8,15 @@ from typing import Final
 
 import psutil
 
-from harness.generator.asking import Answer, ForeignProtocolError, Inquiry, connect, read_answer, reason_of
+from harness.generator.asking import ForeignProtocolError, Inquiry, ProbeResponse, connect, read_answer, reason_of
 from harness.load.spec import Load
 from harness.record import ServerProcess
-from harness.server.census import listeners, take_census, workers_of
-from harness.server.guarded import ServerError
 from harness.server.launch import PortTakenError, Server
 from harness.server.mix import ask_each
 from harness.server.probing import ask_again
+from harness.server.process_tree import listeners, take_census, workers_of
 from harness.server.question import Question
+from harness.server.supervised import ServerError
 from harness.units import MS_PER_S
 
 POLL_S: Final = 0.05
@@ -29,7 +29,7 @@ UNCHANGED_S: Final = 2.0  # when no process came for so long, and it is quiet, t
 
 
 @dataclass(frozen=True)
-class Ready:
+class ReadyServer:
     """A ready server. ``body_bytes`` is None when no request of the load was sent, and ``body_sha256`` when it is not
     answered with the same bytes each time, or is not safe to be sent again. ``unloaded_ms`` is how long the quickest
     answer took, if the load is of one request."""
@@ -48,7 +48,7 @@ def wait_until_ready(
     timeout_s: float,
     ready_path: str | None = None,
     known_body: str | None = None,
-) -> Ready:
+) -> ReadyServer:
     """Wait for a good answer by a process of the server, and then, without asking, for its workers. Then ask every
     other request of a mix once.
 
@@ -71,7 +71,7 @@ def wait_until_ready(
     others = Question.of_others(load) if ready_path is None else Question.of_mix(load)
     ask_each(others, max(began_s + timeout_s, time.monotonic() + ANSWER_S))
     digests = {each.body_sha256 for each in answers}
-    return Ready(
+    return ReadyServer(
         ready_s=complete_s - began_s,
         census=census,
         body_bytes=answers[0].body_bytes if answers else None,
@@ -80,7 +80,7 @@ def wait_until_ready(
     )
 
 
-def _first_good_answer(server: Server, question: Question, began_s: float, timeout_s: float) -> Answer:
+def _first_good_answer(server: Server, question: Question, began_s: float, timeout_s: float) -> ProbeResponse:
     missing, objection = "it does not listen", ""
     while (left_s := began_s + timeout_s - time.monotonic()) > 0:
         _check_alive(server)
@@ -113,7 +113,7 @@ def _check_strangers(server: Server, strangers: list[str]) -> None:
         raise PortTakenError(f"{server.where} is in use by {', '.join(strangers)}, not by the server just launched")
 
 
-def _ask_once(server: Server, question: Question, deadline_s: float) -> Answer | str:
+def _ask_once(server: Server, question: Question, deadline_s: float) -> ProbeResponse | str:
     """Return the answer, or why there is none. Raises TimeoutError when it is not begun in time, and ServerError where
     nothing more is to be hoped for."""
     ours, strangers = listeners(server)
@@ -134,7 +134,7 @@ def _ask_once(server: Server, question: Question, deadline_s: float) -> Answer |
         return f"no answer to {question.text}: {reason_of(error)}"
 
 
-def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> Answer:
+def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> ProbeResponse:
     """Return the answer on a connection. From here on a request that is not safe has been sent, and won't be again:
     raises ServerError when it is not answered well."""
     inquiry.send(question.encoded)

@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Share:
+class BadShare:
     """What one probe saw: so many ``bad`` ones among ``requests`` at this rate."""
 
     rate_per_s: float
@@ -48,7 +48,7 @@ class Crossing:
     rate: Estimate | None
 
 
-def find_crossing(probes: Sequence[Share], allowed: float) -> Crossing:
+def find_crossing(probes: Sequence[BadShare], allowed: float) -> Crossing:
     """Where the share of bad requests comes to ``allowed``, between 0 and 1, after at least one probe."""
     rates, requests, bad = _counts(probes, allowed)
     levels = _Levels.of(rates, requests, bad)
@@ -58,14 +58,14 @@ def find_crossing(probes: Sequence[Share], allowed: float) -> Crossing:
     return Crossing(kept, broken, _estimate(rates, requests, bad, allowed))
 
 
-def share_at(probes: Sequence[Share], rate_per_s: float, allowed: float) -> float:
+def share_at(probes: Sequence[BadShare], rate_per_s: float, allowed: float) -> float:
     """Return the share of bad requests at a rate, by the line whose crossing is at ``allowed``; below the first level
     and above the last, theirs."""
     levels = _Levels.of(*_counts(probes, allowed))
     return float(np.interp(rate_per_s, levels.middle, levels.shares**0.5) ** 2)
 
 
-def _counts(probes: Sequence[Share], allowed: float) -> tuple[Floats, Floats, Floats]:
+def _counts(probes: Sequence[BadShare], allowed: float) -> tuple[Floats, Floats, Floats]:
     """Rates, requests and bad ones, with those that each probe counts besides."""
     rates = np.array([probe.rate_per_s for probe in probes])
     requests = np.array([probe.requests + BESIDES for probe in probes])

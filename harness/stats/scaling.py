@@ -92,7 +92,7 @@ class Fit:
     kappa: Estimate | None
     misfit_p: float
     deviance: float
-    _table: "_Table"
+    _table: "_Throughputs"
     _region: Floats  # the best costs, then those on the outline of the region: (points, costs)
 
     def speedup(self, workers: int) -> Estimate:
@@ -129,7 +129,7 @@ class Fit:
         return self._estimate(*map(ratio_of_log, (value, *ends)))
 
     @classmethod
-    def of(cls, table: "_Table", law: Law) -> Self:
+    def of(cls, table: "_Throughputs", law: Law) -> Self:
         """The least squares and the region around them."""
         best = table.best_costs(law)
         region, deviance = np.vstack([best, table.outline(best, table.variance)]), float(table.deviance(best))
@@ -166,13 +166,13 @@ def fit_laws(throughputs: Mapping[int, Sequence[float]]) -> Scaling:
     ScalingError with fewer than three numbers of workers or two blocks, when a block is incomplete, or a rate is not
     positive.
     """
-    table = _Table.of(throughputs)
+    table = _Throughputs.of(throughputs)
     amdahl, universal = Fit.of(table, Law.AMDAHL), Fit.of(table, Law.UNIVERSAL)
     return Scaling(amdahl, universal, table.coherency_p(amdahl.deviance - universal.deviance, amdahl.sigma.value))
 
 
 @dataclass(frozen=True)
-class _Table:
+class _Throughputs:
     """Logarithms of throughput, (blocks, counts), for so many ``workers`` each, ascending."""
 
     workers: Floats
@@ -315,6 +315,6 @@ def _spread(values: Floats) -> tuple[float, float, float]:
     return float(values[0]), float(values.min()), float(values.max())
 
 
-def _estimate(value: float, low: float, high: float, table: _Table, law: Law) -> Estimate:
+def _estimate(value: float, low: float, high: float, table: _Throughputs, law: Law) -> Estimate:
     name = "Amdahl" if law is Law.AMDAHL else "USL"
     return Estimate(float(value), float(low), float(high), table.blocks, f"{name}, profile likelihood over blocks")

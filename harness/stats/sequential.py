@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Looks:
+class InterimLooks:
     """The numbers of blocks, ascending, after which the data are judged; the last is the most blocks there can be."""
 
     after: tuple[int, ...]
@@ -39,15 +39,15 @@ class Looks:
         return _nominal_levels(level, self.after)[passed[-1]] if passed else 0.0
 
 
-ONCE: Final = Looks((1,))  # however many blocks there are, they are judged once, at the end
+SINGLE_LOOK: Final = InterimLooks((1,))  # however many blocks there are, they are judged once, at the end
 
 
-def looks_until(most: int) -> Looks:
+def looks_until(most: int) -> InterimLooks:
     """After ``most`` blocks, after two thirds of them, and so on down to five: each look has its price."""
     after = [most]
     while (sooner := after[0] * 2 // 3) >= FIRST_LOOK:
         after.insert(0, sooner)
-    return Looks(tuple(after))
+    return InterimLooks(tuple(after))
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from harness.stats.evidence import Evidence
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 
 MARGIN: Final = 0.02  # differences smaller than this make no difference to anybody
 FAMILY_LEVEL: Final = 0.05  # the probability of any false difference among all comparisons of a run
@@ -36,7 +36,7 @@ class Judgement:
     last_level: float
 
 
-def judge(comparisons: Mapping[Key, Evidence], looks: Looks) -> dict[Key, Judgement]:
+def judge(comparisons: Mapping[Key, Evidence], looks: InterimLooks) -> dict[Key, Judgement]:
     """Return the verdict on each comparison (at least one round each), all of them together.
 
     Differences and equivalences are two families of tests. Both are stepped down by Holm's procedure (Scand. J.
@@ -63,7 +63,7 @@ def judge(comparisons: Mapping[Key, Evidence], looks: Looks) -> dict[Key, Judgem
 
 
 def _step_down(
-    comparisons: Mapping[Key, Evidence], p_value: Callable[[Evidence, int], float], looks: Looks, sides: int = 1
+    comparisons: Mapping[Key, Evidence], p_value: Callable[[Evidence, int], float], looks: InterimLooks, sides: int = 1
 ) -> tuple[set[Key], float]:
     """Holm, look after look: those whose p-value undercuts the level shared among all that are not rejected yet, and
     that level at the end, for those that are left. The last round of a comparison is a look too."""

@@ -2,17 +2,17 @@
 
 import pytest
 
-from harness.analysis.balance import skew_of
-from harness.analysis.measured import Measured, measured
+from harness.analysis.imbalance import skew_of
+from harness.analysis.trials import Trial, valid_trials
 from harness.load.spec import Arrivals
 from tests.made_runs import LOAD, record, topology
 
 TWO = topology("cluster-2", workers=2)
 
 
-def trials(*served: list[int]) -> tuple[Measured, ...]:
+def trials(*served: list[int]) -> tuple[Trial, ...]:
     records = [record(block, TWO, sum(each), served=each) for block, each in enumerate(served, start=1)]
-    return measured(records, TWO.name)
+    return valid_trials(records, TWO.name)
 
 
 def test_a_cluster_whose_connections_all_land_on_one_worker_is_skewed() -> None:
@@ -30,12 +30,12 @@ def test_one_within_chance_is_not() -> None:
 
 
 def test_a_server_that_does_not_name_its_workers_is_not_judged() -> None:
-    assert skew_of(measured([record(1, TWO, 400)], TWO.name), LOAD) is None
+    assert skew_of(valid_trials([record(1, TWO, 400)], TWO.name), LOAD) is None
 
 
 def test_a_single_worker_is_not_judged() -> None:
     one = topology("cluster-1", workers=1)
-    assert skew_of(measured([record(1, one, 400, served=[400])], one.name), LOAD) is None
+    assert skew_of(valid_trials([record(1, one, 400, served=[400])], one.name), LOAD) is None
 
 
 @pytest.mark.parametrize("change", [{"keepalive": False}, {"arrivals": Arrivals(rate_per_s=100.0)}])

@@ -5,13 +5,13 @@ from typing import Final
 
 import pytest
 
-from harness.analysis.balance import skew_of
 from harness.analysis.comparison import are_alike, compare_trials
-from harness.analysis.measured import Measured, measured, median_workers, trials_of
+from harness.analysis.imbalance import skew_of
 from harness.analysis.scaling import scaling_of
+from harness.analysis.trials import Trial, median_workers, trials_of, valid_trials
 from harness.record import TrialRecord, WorkerCounts
 from harness.scenario import Topology
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 from tests.made_runs import LOAD, record, scenario_of, topology
 
 POOL: Final = topology("pool", baseline=True).model_copy(update={"workers_as_found": True})
@@ -25,10 +25,10 @@ def with_found(made: TrialRecord, number: int) -> TrialRecord:
     return made.model_copy(update={"worker_counts": counts})
 
 
-def found(*numbers: int) -> tuple[Measured, ...]:
+def found(*numbers: int) -> tuple[Trial, ...]:
     """Trials of the pool in which so many were found."""
     made = [with_found(record(block, POOL, 100), number) for block, number in enumerate(numbers, start=1)]
-    return measured(made, POOL.name)
+    return valid_trials(made, POOL.name)
 
 
 @pytest.mark.parametrize("numbers", [(1, 1, 4), (4, 1, 1)])
@@ -37,7 +37,7 @@ def test_a_pool_has_the_median_of_its_trials(numbers: tuple[int, ...]) -> None:
 
 
 def test_topologies_are_alike_by_what_was_found() -> None:
-    single = measured([record(1, ONE, 100)], ONE.name)
+    single = valid_trials([record(1, ONE, 100)], ONE.name)
     assert are_alike(found(1), single)
     assert not are_alike(found(2), single)
     assert not are_alike((), found(1))
@@ -48,7 +48,7 @@ def test_what_was_declared_goes_before_what_was_found() -> None:
 
 
 def test_workers_that_came_and_went_are_not_compared() -> None:
-    (kept,) = measured([record(1, TWO, 400, served=[400, 0])], TWO.name)
+    (kept,) = valid_trials([record(1, TWO, 400, served=[400, 0])], TWO.name)
     assert skew_of([kept], LOAD) is not None
     assert skew_of([replace(kept, number_of_workers=1)], LOAD) is None
 
@@ -63,7 +63,7 @@ def has_price(baseline: Topology, number: int, supervisor: str = "") -> bool:
     ]
     scenario = scenario_of([baseline, ONE, TWO], 3)
     trials = trials_of(records, [each.name for each in scenario.topologies])
-    families = scaling_of(scenario, trials, compare_trials(scenario, ONCE, trials))
+    families = scaling_of(scenario, trials, compare_trials(scenario, SINGLE_LOOK, trials))
     return next(family for family in families if family.family == "cluster-N").price is not None
 
 

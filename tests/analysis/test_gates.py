@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.gates import Outcome, inapplicable, rule, verdict_on, without_another
+from harness.analysis.gates import Outcome, evaluate_gates, inapplicable, overall_outcome, without_another
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import ERRORS, P99, THROUGHPUT, Metric
-from harness.analysis.rows import Row
 from harness.record import SkippedTopology
 from harness.report.machine import render_json, render_junit
 from harness.report.run_report import RunReport
@@ -24,12 +24,14 @@ def estimate(value: float, low: float | None = None, high: float | None = None) 
     return Estimate(value, low, high, 5, "made up")
 
 
-def row(metric: Metric, after: Estimate | None, ratio: Estimate | None = None, baseline: str | None = "raw") -> Row:
-    return Row("cluster-2", baseline, metric, None, after, ratio)
+def row(
+    metric: Metric, after: Estimate | None, ratio: Estimate | None = None, baseline: str | None = "raw"
+) -> MetricComparison:
+    return MetricComparison("cluster-2", baseline, metric, None, after, ratio)
 
 
-def outcome(gate: str, *rows: Row) -> Outcome:
-    (ruling,) = rule([Gate.parse(gate)], rows)
+def outcome(gate: str, *rows: MetricComparison) -> Outcome:
+    (ruling,) = evaluate_gates([Gate.parse(gate)], rows)
     return ruling.outcome
 
 
@@ -76,7 +78,7 @@ def test_no_errors_keep_to_a_limit_of_errors() -> None:
 
 def test_a_change_is_not_asked_of_the_baseline_and_a_figure_is() -> None:
     baseline = row(P99, estimate(300, 290, 310), baseline=None)
-    assert rule([Gate.parse("p99 > +10%")], [baseline]) == []
+    assert evaluate_gates([Gate.parse("p99 > +10%")], [baseline]) == []
     assert outcome("p99 < 250ms", baseline) is Outcome.FAILED
 
 
@@ -85,7 +87,7 @@ def test_a_gate_never_passes_and_fails_for_the_same_interval(one: float, other: 
     """The wider the interval, the less can be told: what passes within it can't fail, and the other way round."""
     low, high = sorted((one, other))
     gate = Gate.parse(f"throughput < -{drop * 100:.2f}%")
-    (ruling,) = rule([gate], [row(THROUGHPUT, None, estimate((low + high) / 2, low, high))])
+    (ruling,) = evaluate_gates([gate], [row(THROUGHPUT, None, estimate((low + high) / 2, low, high))])
     at_ends = {outcome(gate.text, row(THROUGHPUT, None, estimate(end, end, end))) for end in (low, high)}
     assert ruling.outcome in at_ends if len(at_ends) == 1 else ruling.outcome is Outcome.UNCERTAIN
 
@@ -94,13 +96,13 @@ def test_the_worst_ruling_counts_and_what_has_not_passed_has_failed_when_strict(
     gates = [Gate.parse("throughput < -5%")]
     good, doubtful = (row(THROUGHPUT, None, estimate(1.0, low, 1.1)) for low in (0.97, 0.9))
     bad, missing = row(THROUGHPUT, None, estimate(0.5, 0.4, 0.6)), row(THROUGHPUT, None, None)
-    assert verdict_on(rule(gates, [good]), strict=True) is Outcome.PASSED
-    assert verdict_on(rule(gates, [good, doubtful]), strict=False) is Outcome.UNCERTAIN
-    assert verdict_on(rule(gates, [good, doubtful]), strict=True) is Outcome.FAILED
-    assert verdict_on(rule(gates, [doubtful, bad]), strict=False) is Outcome.FAILED
-    assert verdict_on(rule(gates, [doubtful, missing]), strict=False) is Outcome.UNMEASURED
-    assert verdict_on(rule(gates, [missing]), strict=True) is Outcome.FAILED
-    assert verdict_on([], strict=True) is Outcome.PASSED
+    assert overall_outcome(evaluate_gates(gates, [good]), strict=True) is Outcome.PASSED
+    assert overall_outcome(evaluate_gates(gates, [good, doubtful]), strict=False) is Outcome.UNCERTAIN
+    assert overall_outcome(evaluate_gates(gates, [good, doubtful]), strict=True) is Outcome.FAILED
+    assert overall_outcome(evaluate_gates(gates, [doubtful, bad]), strict=False) is Outcome.FAILED
+    assert overall_outcome(evaluate_gates(gates, [doubtful, missing]), strict=False) is Outcome.UNMEASURED
+    assert overall_outcome(evaluate_gates(gates, [missing]), strict=True) is Outcome.FAILED
+    assert overall_outcome([], strict=True) is Outcome.PASSED
 
 
 def test_what_was_skipped_failed_or_never_counted_is_not_measured(tmp_path: Path) -> None:
@@ -110,7 +112,10 @@ def test_what_was_skipped_failed_or_never_counted_is_not_measured(tmp_path: Path
         [record(1, RAW, 100), record(1, TWO, 0, status="failed", reason="it did not start")],
         skipped=[SkippedTopology(name="node", reason="node not found on PATH")],
     )
-    found = {ruling.topology: ruling.outcome for ruling in rule([Gate.parse("throughput < -5%")], RunReport(run).rows)}
+    found = {
+        ruling.topology: ruling.outcome
+        for ruling in evaluate_gates([Gate.parse("throughput < -5%")], RunReport(run).rows)
+    }
     assert found == {"cluster-2": Outcome.UNMEASURED, "node": Outcome.UNMEASURED}
 
 

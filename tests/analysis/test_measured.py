@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.analysis.measured import Measured, merged_latency
+from harness.analysis.trials import Trial, merged_latency
 from harness.load.latency import LatencyHistogram
 from harness.load.result import Offered, Second
 from harness.record import Usage, UsageSecond
@@ -34,7 +34,7 @@ def second(end_s: float, requests: int, latency_ms: float) -> tuple[Second, Late
     )
 
 
-def trial(*seconds: tuple[int, float], offer: Offered | None = None) -> Measured:
+def trial(*seconds: tuple[int, float], offer: Offered | None = None) -> Trial:
     """The server used 0.5 s of CPU in each second."""
     rows = [second(end_s, *each) for end_s, each in enumerate(seconds, start=1)]
     encoded = LatencyHistogram.merged(histogram.encode() for _, histogram in rows)
@@ -50,7 +50,7 @@ def trial(*seconds: tuple[int, float], offer: Offered | None = None) -> Measured
             "offered": offer,
         }
     )
-    return Measured(1, load, used(len(rows)))
+    return Trial(1, load, used(len(rows)))
 
 
 def used(seconds: int) -> Usage:
@@ -120,4 +120,4 @@ def test_a_stub_at_the_end_of_the_series_is_not_a_second() -> None:
     made = trial(*[STEADY] * 20)
     stub, _ = second(20.1, 10, 1.0)
     series = [*made.load.series, stub]
-    assert Measured(1, made.load.model_copy(update={"series": series}), made.usage).discard_s == 0
+    assert Trial(1, made.load.model_copy(update={"series": series}), made.usage).discard_s == 0

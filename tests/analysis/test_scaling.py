@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from harness.analysis.comparison import compare_trials
-from harness.analysis.measured import trials_of
 from harness.analysis.scaling import FamilyScaling, scaling_of
+from harness.analysis.trials import trials_of
 from harness.load.spec import Arrivals
 from harness.scenario import ScenarioLoad, Topology
 from harness.stats.scaling import WhichLaw
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 from harness.stats.verdict import Verdict
 from tests.made_runs import LOAD, record, scenario_of, topology
 
@@ -31,7 +31,7 @@ def scaled(
         if rate
     ]
     trials = trials_of(records, [each.name for each in scenario.topologies])
-    return scaling_of(scenario, trials, compare_trials(scenario, ONCE, trials))
+    return scaling_of(scenario, trials, compare_trials(scenario, SINGLE_LOOK, trials))
 
 
 LINEAR = [

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from harness.discovery import discover as room
-from harness.discovery.discover import Discovery, Wish, count_workers, discover
+from harness.discovery.discover import DiscoveredServer, ServerSpec, count_workers, discover
 from harness.discovery.failure import DiscoveryError
 from harness.load.spec import Load, Request
 from harness.scenario import load_scenario
@@ -23,10 +23,10 @@ PYTHONPATH: Final = {"PYTHONPATH": str(ROOT)}
 SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
 
 
-def found(*command: str, **known: object) -> Discovery:
+def found(*command: str, **known: object) -> DiscoveredServer:
     """What is found out about a server."""
     fields: dict[str, object] = {"env": PYTHONPATH, "pass_env": (), "port": None, "path": None, "start_timeout_s": 20.0}
-    return discover(Wish(command=command, **(fields | known)), "shop", "shop.toml")  # type: ignore[arg-type]
+    return discover(ServerSpec(command=command, **(fields | known)), "shop", "shop.toml")  # type: ignore[arg-type]
 
 
 def refusal(*command: str, **known: object) -> str:

@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 
 from harness.discovery.listening import Wanted, find_target
-from harness.server.guarded import ServerError
 from harness.server.launch import Server, free_port
+from harness.server.supervised import ServerError
 from tests.server.asking import is_open, wait_until_listening
 from tests.server.polling import PATIENCE_S, wait_until
 from tests.server.topologies import prefork, small, topology

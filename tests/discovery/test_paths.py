@@ -10,8 +10,8 @@ import pytest
 from harness.discovery import paths
 from harness.discovery.paths import USUAL
 from harness.load.spec import Expectation, Load, Request, Target
-from harness.server.guarded import ServerError
 from harness.server.launch import free_port
+from harness.server.supervised import ServerError
 from tests.discovery.server import HOST, Page
 from tests.server.polling import PATIENCE_S
 

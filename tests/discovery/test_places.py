@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.discovery.places import with_port, with_unix_socket, with_workers
+from harness.discovery.placeholders import with_port, with_unix_socket, with_workers
 
 PORT = 8000
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

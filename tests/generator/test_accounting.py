@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.known import MOST_HEADS
 from harness.generator.process import Generator
-from harness.load.request import prepared_requests
+from harness.generator.response_cache import MOST_HEADS
+from harness.load.requests import prepared_requests
 from harness.load.result import Errors, LoadResult
 from harness.load.spec import Arrivals, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees, play

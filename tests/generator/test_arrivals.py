@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from harness.load.arrivals import OWN_AT_A_TIME, arrival_times_ns, mean_rate_per_s
-from harness.load.spec import Arrivals, Load, Share, Stage
+from harness.load.spec import Arrivals, Load, LoadShare, Stage
 from harness.units import NS_PER_MS, NS_PER_S
 from tests.generator.loads import short_load
 
@@ -38,7 +38,7 @@ def load_of(
 
 
 def shared(load: Load, index: int, of: int) -> Load:
-    return load.model_copy(update={"share": Share(index=index, of=of)})
+    return load.model_copy(update={"share": LoadShare(index=index, of=of)})
 
 
 def times_s(load: Load) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from harness.generator import asking
-from harness.generator.asking import Answer, ForeignProtocolError, ask
+from harness.generator.asking import ForeignProtocolError, ProbeResponse, ask
 from harness.generator.probe import ProbeError, probe
 from harness.load.spec import Tls
 from tests.generator.loads import short_load
@@ -93,7 +93,7 @@ def speaks_tls(play: Play) -> Play:
     return secured
 
 
-def asked(play: Play, patience_s: float = LONG_S, **changes: object) -> Answer:
+def asked(play: Play, patience_s: float = LONG_S, **changes: object) -> ProbeResponse:
     """What the server answers."""
     with serving(play) as port:
         return ask(short_load(port, **changes), time.monotonic() + patience_s)

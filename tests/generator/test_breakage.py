@@ -4,7 +4,7 @@ from itertools import cycle, repeat
 
 import pytest
 
-from harness.generator.tally import MOST_REASONS, OTHERS, Tally
+from harness.generator.counters import MOST_REASONS, OTHERS, Counters
 from harness.load.result import Errors
 from harness.load.spec import Expectation
 from tests.generator.accounting import assert_adds_up, play
@@ -86,7 +86,7 @@ def test_what_is_not_http(pieces: tuple[bytes, ...]) -> None:
 
 
 def test_reasons_are_not_too_many() -> None:
-    tally = Tally(Expectation())
+    tally = Counters(Expectation())
     for number in range(10 * MOST_REASONS):
         tally.reject(f"reason {number}")
     tally.reject("reason 0")

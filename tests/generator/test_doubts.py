@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.generator.effort import SCHEDSTAT, Effort
-from harness.load.doubts import doubts, late_after_ns
+from harness.generator.cpu_use import SCHEDSTAT, CpuUse
+from harness.load.health import doubts, late_after_ns
 from harness.load.latency import LatencyHistogram, Nanoseconds
 from harness.load.result import Offered, SendLag
 from harness.units import NS_PER_MS, NS_PER_US
@@ -143,13 +143,13 @@ def test_late_is_a_tenth_of_the_gap_and_never_less_than_100_us() -> None:
     ],
 )
 def test_busy_is_work_and_being_kept_from_it(cpu_s: float, waited_s: float, awake_s: float, busy: float) -> None:
-    assert Effort(cpu_s, waited_s).busy(2.0, awake_s) == pytest.approx(busy)
+    assert CpuUse(cpu_s, waited_s).busy(2.0, awake_s) == pytest.approx(busy)
 
 
 def test_without_the_kernels_statistics_nobody_knows_how_busy_it_was() -> None:
-    assert Effort(1.0, None).busy(2.0, 0.0) is None
-    assert Effort(2.0, None).since(Effort(1.0, 0.5)) == Effort(1.0, None)
-    assert Effort(2.0, 0.5).since(Effort(1.0, None)) == Effort(1.0, None)
+    assert CpuUse(1.0, None).busy(2.0, 0.0) is None
+    assert CpuUse(2.0, None).since(CpuUse(1.0, 0.5)) == CpuUse(1.0, None)
+    assert CpuUse(2.0, 0.5).since(CpuUse(1.0, None)) == CpuUse(1.0, None)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"123", b"1 two 3", b"\xff \xff"])
@@ -159,21 +159,21 @@ def test_statistics_that_can_not_be_read_are_unknown(
     file = tmp_path / "schedstat"
     if content is not None:
         file.write_bytes(content)
-    monkeypatch.setattr("harness.generator.effort.SCHEDSTAT", file)
-    assert Effort.so_far().waited_s is None
+    monkeypatch.setattr("harness.generator.cpu_use.SCHEDSTAT", file)
+    assert CpuUse.so_far().waited_s is None
 
 
 def test_statistics_are_read_as_nanoseconds_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "schedstat"
     file.write_text("5000000000 1500000000 42\n")
-    monkeypatch.setattr("harness.generator.effort.SCHEDSTAT", file)
-    assert Effort.so_far().waited_s == 1.5
+    monkeypatch.setattr("harness.generator.cpu_use.SCHEDSTAT", file)
+    assert CpuUse.so_far().waited_s == 1.5
 
 
 def test_work_shows_in_the_real_counters() -> None:
-    before = Effort.so_far()
+    before = CpuUse.so_far()
     sum(number * number for number in range(500_000))
-    used = Effort.so_far().since(before)
+    used = CpuUse.so_far().since(before)
     assert used.cpu_s > 0
     if SCHEDSTAT.exists():
         assert used.waited_s is not None

@@ -12,7 +12,7 @@ import pytest
 
 from harness.generator.process import Generator
 from harness.generator.window import SAMPLE_NS
-from harness.load.result import LoadResult, Measuring
+from harness.load.result import LoadResult, WindowBegan
 from harness.load.spec import Arrivals
 from harness.units import NS_PER_S
 from tests.generator.accounting import assert_adds_up
@@ -50,7 +50,7 @@ def test_one_of_two_processes_that_stood_still_is_enough(arrivals: Arrivals | No
     with Generator(processes=2) as generator:
         generator.begin(short_load(server.port, duration_s=WINDOW_S, warmup_s=0.02, arrivals=arrivals))
         for event in generator.events():
-            if isinstance(event, Measuring):
+            if isinstance(event, WindowBegan):
                 stopping = threading.Thread(target=stop_for_a_while, args=[generator.pids[1]])
                 stopping.start()
             if isinstance(event, LoadResult):

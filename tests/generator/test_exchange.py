@@ -11,8 +11,8 @@ import pytest
 from harness.generator.connection import Connection
 from harness.generator.exchange import MOST_READS, Exchange
 from harness.generator.framing import CHUNKS_PIECE_BYTES
-from harness.generator.ledger import Ledger
-from harness.load.request import prepared_requests
+from harness.generator.request_stats import RequestStats
+from harness.load.requests import prepared_requests
 from harness.load.spec import Load
 from tests.generator.answers import SMALL, UNTIL_CLOSE
 from tests.generator.loads import short_load
@@ -65,7 +65,7 @@ class Wire:
     def __init__(self, listener: socket.socket, **changes: object) -> None:
         load: Load = short_load(listener.getsockname()[1], connections=1, threads=1, **changes)
         self.request = next(prepared_requests(load))
-        self.ledger, self.watcher = Ledger(load), Watcher()
+        self.ledger, self.watcher = RequestStats(load), Watcher()
         self.exchange = Exchange(load, self.ledger)
         self.exchange.policy = self.watcher
         self.connection = self.exchange.connections[0]
@@ -173,7 +173,7 @@ def test_no_more_descriptors_for_the_new_connection_are_a_failure_to_connect(
     wire = wired()
     wire.answer_the_first()
     wire.say_and_reset(b"")
-    monkeypatch.setattr("harness.generator.transport.Dialler.dial", no_descriptor)
+    monkeypatch.setattr("harness.generator.transport.Connector.dial", no_descriptor)
     wire.send()
     assert wire.watcher.told == ["opened", "answered", "closed"]
     assert wire.ledger.tally.errors().total == wire.ledger.tally.connect == 1

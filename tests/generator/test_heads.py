@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.generator.counters import Counters
 from harness.generator.framing import Head, parse_head
-from harness.generator.known import MOST_HEADS, MOST_WHOLES, KnownResponses
-from harness.generator.tally import Tally
+from harness.generator.response_cache import MOST_HEADS, MOST_WHOLES, ResponseCache
 from harness.load.spec import Expectation
 from tests.generator.messages import head_of
 
@@ -27,7 +27,7 @@ class Serving:
     """Finds heads as the load loop does, with the heads of the last few responses still in flight."""
 
     def __init__(self, in_flight: int) -> None:
-        self.known, self.tally = almost_full(), Tally(Expectation())
+        self.known, self.tally = almost_full(), Counters(Expectation())
         self._in_flight: list[Head] = []
         self._most_in_flight = in_flight
 
@@ -66,7 +66,7 @@ def test_every_hit_is_collected_once(numbers: list[int], in_flight: int) -> None
 
 
 def test_collecting_twice_counts_once() -> None:
-    head, tally = numbered_head(0), Tally(Expectation())
+    head, tally = numbered_head(0), Counters(Expectation())
     head.hits = 3
     tally.collect([head])
     tally.collect([head])
@@ -74,7 +74,7 @@ def test_collecting_twice_counts_once() -> None:
 
 
 def test_heads_in_flight_are_kept_and_the_others_dropped() -> None:
-    known, heads = KnownResponses(), [numbered_head(number) for number in range(MOST_HEADS)]
+    known, heads = ResponseCache(), [numbered_head(number) for number in range(MOST_HEADS)]
     for head in heads:
         assert known.add_head(head, []) == []
     new = numbered_head(MOST_HEADS)
@@ -83,7 +83,7 @@ def test_heads_in_flight_are_kept_and_the_others_dropped() -> None:
 
 
 def test_whole_responses_are_counted_for_themselves_and_are_not_too_many() -> None:
-    known, head, tally = KnownResponses(), numbered_head(0), Tally(Expectation())
+    known, head, tally = ResponseCache(), numbered_head(0), Counters(Expectation())
     for number in range(MOST_WHOLES + 10):
         known.add_whole(b"%b%03d" % (head.raw, number), head, checked=number % 2 == 0)
     for whole in known.wholes.values():
@@ -98,9 +98,9 @@ def test_whole_responses_are_counted_for_themselves_and_are_not_too_many() -> No
     assert head.hits == 0
 
 
-def almost_full() -> KnownResponses:
+def almost_full() -> ResponseCache:
     """With heads that are never served, so that few more make it full."""
-    known = KnownResponses()
+    known = ResponseCache()
     for number in range(MOST_HEADS - SPARE):
         known.add_head(FILLERS[number], [])
     return known

@@ -9,9 +9,9 @@ import pytest
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import CLOSED, CONNECTING
 from harness.generator.exchange import Exchange
-from harness.generator.ledger import Ledger
 from harness.generator.loop import MOST_OPENED, LoadLoop
-from harness.load.request import prepared_requests
+from harness.generator.request_stats import RequestStats
+from harness.load.requests import prepared_requests
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import HOST
 
@@ -46,7 +46,7 @@ def test_those_that_are_open_are_served_before_more_are_opened(
 
 def test_after_a_time_out_a_connection_is_opened_in_its_turn(listener: socket.socket) -> None:
     load = short_load(listener.getsockname()[1], connections=1, threads=1)
-    ledger = Ledger(load)
+    ledger = RequestStats(load)
     exchange = Exchange(load, ledger)
     exchange.policy = closed = ClosedLoop(exchange, ledger, prepared_requests(load))
     (connection,) = exchange.connections

@@ -9,7 +9,7 @@ from os import close
 
 import pytest
 
-from harness.generator.pacer import MOST_LEAD_NS, MOST_LEAD_OF_GAP, Alarm, Lead, Pacer
+from harness.generator.pacer import MOST_LEAD_NS, MOST_LEAD_OF_GAP, Pacer, Timer, WakeupLead
 from harness.units import NS_PER_MS, NS_PER_US
 
 LONG_GAP_NS = 10.0 * NS_PER_MS
@@ -32,7 +32,7 @@ def mixed_us(dice: random.Random) -> float:
     return 300 if dice.random() < 0.005 else dice.gauss(30, 5)
 
 
-class MadeAlarm(Alarm):
+class MadeAlarm(Timer):
     """Notes for which times it is set, and never rings."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ def pacer(alarm: MadeAlarm) -> Pacer:
 
 @pytest.mark.parametrize("took_us", [usual_us, slow_us, mixed_us])
 def test_about_one_wake_up_in_a_hundred_is_later_than_the_lead(took_us: Callable[[random.Random], float]) -> None:
-    dice, lead = random.Random(7), Lead(LONG_GAP_NS)
+    dice, lead = random.Random(7), WakeupLead(LONG_GAP_NS)
     late = 0
     for number in range(WAKE_UPS):
         took_ns = round(took_us(dice) * NS_PER_US)
@@ -65,7 +65,7 @@ def test_about_one_wake_up_in_a_hundred_is_later_than_the_lead(took_us: Callable
 
 
 def test_a_lead_follows_a_machine_that_becomes_quicker() -> None:
-    lead = Lead(LONG_GAP_NS)
+    lead = WakeupLead(LONG_GAP_NS)
     for _ in range(100):
         lead.learn(90 * NS_PER_US)
     assert lead.ns > 80 * NS_PER_US
@@ -84,7 +84,7 @@ def test_a_lead_follows_a_machine_that_becomes_quicker() -> None:
     ],
 )
 def test_a_lead_is_no_longer_than_the_cap_however_late_the_wake_ups_are(gap_ns: float, most_ns: float) -> None:
-    lead = Lead(gap_ns)
+    lead = WakeupLead(gap_ns)
     for _ in range(1000):
         lead.learn(NS_PER_MS)
         assert 0 <= lead.ns <= most_ns
@@ -92,7 +92,7 @@ def test_a_lead_is_no_longer_than_the_cap_however_late_the_wake_ups_are(gap_ns: 
 
 
 def test_a_lead_is_never_negative() -> None:
-    lead = Lead(LONG_GAP_NS)
+    lead = WakeupLead(LONG_GAP_NS)
     for _ in range(WAKE_UPS):
         lead.learn(0)
     assert lead.ns == 0
@@ -193,13 +193,13 @@ def epoll() -> Iterator[select.epoll]:
 
 
 @pytest.fixture
-def real_alarm(epoll: select.epoll) -> Iterator[Alarm]:
-    alarm = Alarm(epoll)
+def real_alarm(epoll: select.epoll) -> Iterator[Timer]:
+    alarm = Timer(epoll)
     yield alarm
     close(alarm.fd)
 
 
-def test_an_alarm_rings_when_the_time_has_come_and_not_before(epoll: select.epoll, real_alarm: Alarm) -> None:
+def test_an_alarm_rings_when_the_time_has_come_and_not_before(epoll: select.epoll, real_alarm: Timer) -> None:
     assert epoll.poll(0) == []
     at_ns = time.monotonic_ns() + 20 * NS_PER_MS
     real_alarm.set(at_ns)
@@ -208,7 +208,7 @@ def test_an_alarm_rings_when_the_time_has_come_and_not_before(epoll: select.epol
     assert epoll.poll(0) == []  # edge-triggered: it rings once, though nobody reads it
 
 
-def test_an_alarm_can_be_set_again_before_and_after_it_rang(epoll: select.epoll, real_alarm: Alarm) -> None:
+def test_an_alarm_can_be_set_again_before_and_after_it_rang(epoll: select.epoll, real_alarm: Timer) -> None:
     real_alarm.set(time.monotonic_ns() + 3600 * 1000 * NS_PER_MS)
     for _ in range(2):
         at_ns = time.monotonic_ns() + 5 * NS_PER_MS
@@ -217,6 +217,6 @@ def test_an_alarm_can_be_set_again_before_and_after_it_rang(epoll: select.epoll,
         assert time.monotonic_ns() >= at_ns
 
 
-def test_an_alarm_for_a_time_that_has_passed_rings_at_once(epoll: select.epoll, real_alarm: Alarm) -> None:
+def test_an_alarm_for_a_time_that_has_passed_rings_at_once(epoll: select.epoll, real_alarm: Timer) -> None:
     real_alarm.set(time.monotonic_ns() - NS_PER_MS)
     assert epoll.poll(5) == [(real_alarm.fd, select.EPOLLIN)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.load.placement import Placement, apart, most_processes, parse_cpus, usable_cpus
+from harness.load.cpus import Placement, apart, most_processes, parse_cpus, usable_cpus
 from harness.machine.cores import UsableCores
 from harness.measure.preparation import place
 from harness.scenario import Scenario

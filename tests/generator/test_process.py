@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from harness.generator.process import Generator, GeneratorError
-from harness.load.result import LoadResult, Measured, Measuring, Second
+from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
 from harness.load.spec import Load
 from harness.machine.helpers import limit_exchanges
 from tests.generator.accounting import assert_adds_up
@@ -42,9 +42,9 @@ def test_events_come_in_order(server: ScriptedServer) -> None:
         generator.begin(short_load(server.port, duration_s=1.6))
         events = [event for event in generator.events() if event]
     measuring, second, measured, result = events
-    assert isinstance(measuring, Measuring)
+    assert isinstance(measuring, WindowBegan)
     assert isinstance(second, Second)
-    assert isinstance(measured, Measured)
+    assert isinstance(measured, WindowEnded)
     assert isinstance(result, LoadResult)
     assert result.series[0] == second
     assert len(result.series) == 2

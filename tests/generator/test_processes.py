@@ -14,9 +14,9 @@ import pytest
 
 from harness.generator.process import Generator, GeneratorError
 from harness.load.arrivals import arrival_times_ns
+from harness.load.cpus import usable_cpus
 from harness.load.latency import LatencyHistogram
-from harness.load.placement import usable_cpus
-from harness.load.result import Errors, Event, LoadResult, Measured, Measuring, Second
+from harness.load.result import Errors, Event, LoadResult, Second, WindowBegan, WindowEnded
 from harness.load.spec import Arrivals, DataTable, Load, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees
 from tests.generator.answering_server import paths_of
@@ -110,7 +110,7 @@ def test_the_result_is_that_of_all_processes(closed: Run) -> None:
 
 def test_events_are_told_once_for_all(closed: Run) -> None:
     kinds = [type(event) for event in closed.events]
-    assert kinds == [Measuring, Second, Measured, LoadResult]
+    assert kinds == [WindowBegan, Second, WindowEnded, LoadResult]
 
 
 def test_seconds_are_merged(closed: Run) -> None:
@@ -198,7 +198,7 @@ def test_stopping_ends_all(server: ScriptedServer, warmup_s: float, arrivals: Ar
         wait_until(lambda: server.connections >= (1 if arrivals or warmup_s else PROCESSES))
         generator.stop()
         events = [event for event in generator.events() if event]
-    assert [type(event) for event in events if not isinstance(event, Second)] == [Measuring, Measured, LoadResult]
+    assert [type(event) for event in events if not isinstance(event, Second)] == [WindowBegan, WindowEnded, LoadResult]
     result = events[-1]
     assert isinstance(result, LoadResult)
     assert_adds_up(result)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.generator.process import Generator
-from harness.load.request import Prepared
+from harness.load.requests import EncodedRequest
 from harness.load.result import Errors, LoadResult
 from harness.load.spec import Arrivals, Expectation, Load, Request, Tls
 from tests.generator.accounting import assert_adds_up, play
@@ -128,7 +128,7 @@ def test_a_stale_connection_is_no_failed_request_over_tls(talk: Talk, context: s
 def test_which_methods_are_idempotent(method: str) -> None:
     """RFC 9110, section 9.2.2; of those it does not name nobody knows."""
     is_idempotent = method not in ("POST", "PATCH", "X")
-    assert Prepared(b"", 0, method).is_idempotent is is_idempotent
+    assert EncodedRequest(b"", 0, method).is_idempotent is is_idempotent
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.load.request import prepared_requests
+from harness.load.requests import prepared_requests
 from harness.load.spec import Load
 from tests.generator.loads import short_load
 

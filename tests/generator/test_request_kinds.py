@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.request import basic_auth_header, check_placeholders, first_request, prepared_requests
-from harness.load.spec import DataTable, Load, Request, Share
+from harness.load.requests import basic_auth_header, check_placeholders, first_request, prepared_requests
+from harness.load.spec import DataTable, Load, LoadShare, Request
 from tests.generator.loads import short_load
 
 BYTES = st.binary(max_size=8).filter(lambda data: b"{" not in data)
@@ -17,7 +17,7 @@ ROWS = tuple((str(number), f"n{number}") for number in range(6))
 
 
 def load_of(*requests: Request, data: DataTable | None = None, index: int = 0, of: int = 1, **rest: object) -> Load:
-    return short_load(8080, requests=requests, data=data, share=Share(index=index, of=of), **rest)
+    return short_load(8080, requests=requests, data=data, share=LoadShare(index=index, of=of), **rest)
 
 
 def table(*rows: tuple[str, ...], columns: tuple[str, ...] = ("id", "name")) -> DataTable:

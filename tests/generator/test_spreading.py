@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.generator.spreading import can_spread, spread_addresses
-from harness.load.spec import Share
+from harness.load.spec import LoadShare
 
 
 @given(ports=st.integers(1, 65_535), connections=st.integers(1, 3000), processes=st.integers(1, 5))
@@ -16,7 +16,7 @@ def test_no_address_is_taken_for_more_than_it_has_room_for(ports: int, connectio
     taken: Counter[str | None] = Counter()
     for index in range(processes):
         mine = len(range(index, connections, processes))
-        taken.update(islice(spread_addresses(Share(index=index, of=processes), ports), mine))
+        taken.update(islice(spread_addresses(LoadShare(index=index, of=processes), ports), mine))
     assert taken.total() == connections
     assert max(taken.values()) <= max(1, ports / 3)
     assert None in taken

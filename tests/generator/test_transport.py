@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from harness.generator.probe import ProbeError, probe
-from harness.generator.transport import Dialler
+from harness.generator.transport import Connector
 from harness.load.result import Errors, LoadResult
 from harness.load.spec import Arrivals, Request, Tls
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
@@ -308,11 +308,11 @@ def test_a_connection_lost_as_the_handshake_begins_is_counted(
 ) -> None:
     """A reset in that instant fails the taking over of the socket itself, which no server can time."""
 
-    def secure(self: Dialler, sock: socket.socket) -> None:
+    def secure(self: Connector, sock: socket.socket) -> None:
         sock.detach()
         raise ConnectionResetError
 
-    monkeypatch.setattr(Dialler, "secure", secure)
+    monkeypatch.setattr(Connector, "secure", secure)
     result, _ = play(repeat(whole(SMALL)), tls=Tls(verify=False), **loop)
     assert result.errors == Errors(connect=result.errors.connect)
     assert result.errors.connect > 0
@@ -443,7 +443,7 @@ def test_a_link_local_address_keeps_its_interface(monkeypatch: pytest.MonkeyPatc
         return 0
 
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
-    Dialler(short_load(80, host="fe80::1%lo").target).dial().close()
+    Connector(short_load(80, host="fe80::1%lo").target).dial().close()
     assert reached == [("fe80::1", 80, 0, socket.if_nametoindex("lo"))]
 
 

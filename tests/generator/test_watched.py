@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.generator.process import Generator
-from harness.load.result import Measuring
+from harness.load.result import WindowBegan
 from tests.generator.answers import LARGE, SMALL, whole
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import ScriptedServer
@@ -30,7 +30,7 @@ def looked_at(server: ScriptedServer, **changes: object) -> list[int]:
     with Generator() as generator:
         generator.begin(short_load(server.port, connections=CONNECTIONS, warmup_s=0.1, duration_s=0.3, **changes))
         for event in generator.events():
-            if isinstance(event, Measuring):
+            if isinstance(event, WindowBegan):
                 for _ in range(LOOKS):
                     masks += watched_sockets(generator.pids[0])
                     time.sleep(BETWEEN_LOOKS_S)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generator.part import PartSecond
+from harness.generator.messages import PartSecond
 from harness.generator.window import SAMPLE_NS, Group, Window
 from harness.load.latency import LatencyHistogram, Spread, spread_of
 from harness.units import NS_PER_MS, NS_PER_S

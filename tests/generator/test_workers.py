@@ -6,7 +6,7 @@ from itertools import count, cycle, islice, repeat
 
 import pytest
 
-from harness.generator.tally import MOST_WORKERS, OTHERS
+from harness.generator.counters import MOST_WORKERS, OTHERS
 from tests.generator.accounting import play
 from tests.generator.answers import whole
 from tests.generator.messages import chunked, head_of, sized

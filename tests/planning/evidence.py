@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.limits import MOST_DEMANDED
+from harness.analysis.bottleneck import MOST_DEMANDED
 from harness.analysis.scaling import FamilyScaling, Point
-from harness.planning.carried import Carried, Evidence
+from harness.planning.evidence import CapacityEvidence, TopologyCapacity
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.scaling import ScalingError, fit_laws
 from tests.made_runs import environment
@@ -25,15 +25,17 @@ def exactly(value: float, low: float | None = None, high: float | None = None) -
     return Estimate(value, low or value * 0.99, high or value * 1.01, BLOCKS, "made")
 
 
-def raw(rate: Estimate) -> Carried:
+def raw(rate: Estimate) -> TopologyCapacity:
     """One process without a supervisor."""
-    return Carried("raw", "raw", 1, False, rate, rate, memory(1), demanded_cores=0.9)
+    return TopologyCapacity("raw", "raw", 1, False, rate, rate, memory(1), demanded_cores=0.9)
 
 
-def cluster(workers: int, rate: Estimate | None, saturation: Estimate | None = None, busy: float = 0.9) -> Carried:
+def cluster(
+    workers: int, rate: Estimate | None, saturation: Estimate | None = None, busy: float = 0.9
+) -> TopologyCapacity:
     """Whose workers keep so much of a core busy each; with a saturation of its own, the rate keeps an objective."""
     objective = None if saturation is None else "p99 < 250ms"
-    return Carried(
+    return TopologyCapacity(
         f"cluster-{workers}",
         "cluster-N",
         workers,
@@ -69,11 +71,11 @@ def family(rates: Mapping[int, Sequence[float]], crowded: Sequence[int] = ()) ->
 
 def evidence(
     rates: Mapping[int, Sequence[float]], single: float | None = 100.0, busy: float = 0.9, cores: int = 8
-) -> Evidence:
+) -> CapacityEvidence:
     """Of clusters with these rates, round by round, and of one process; measured on so many cores."""
     crowded = [workers for workers in rates if busy * workers > MOST_DEMANDED * cores]
     clusters = [cluster(workers, mean_over_trials(of), busy=busy) for workers, of in rates.items()]
-    return Evidence(
+    return CapacityEvidence(
         carried=(*([raw(exactly(single))] if single else []), *clusters),
         families=(family(rates, crowded),) if len(rates) > 1 else (),
         refused=(),

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.analysis.capacity import Capacity
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.measure.capacity.searching import plan_round
 from harness.record import Run, RunFolder, RunInfo, TrialRecord, read_run
 from harness.scenario import Objective, Topology
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 from tests.capacity.virtual import Queue, records
 from tests.made_runs import BEGAN, environment, scenario_of
 
@@ -28,7 +28,7 @@ def searched_run(
         started_at=BEGAN,
         command="harness capacity x",
         trials=[],
-        looks=ONCE.after,
+        looks=SINGLE_LOOK.after,
         placement=Placement(),
         skipped=[],
         objectives=objectives,

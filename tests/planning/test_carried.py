@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.load.result import Doubt
+from harness.load.result import HealthWarning
 from harness.load.spec import Arrivals
-from harness.planning.carried import evidence_of
-from harness.planning.refused import PlanningError
+from harness.planning.evidence import evidence_of
+from harness.planning.excluded import PlanningError
 from harness.scenario.topology import Side
 from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
 TWO = topology("cluster-2", workers=2)
-DOUBT = Doubt(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
+DOUBT = HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
 
 
 def test_capacity_is_saturation_over_the_trials_that_tell(tmp_path: Path) -> None:

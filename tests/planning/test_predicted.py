@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.planning.predicted import predicted
-from harness.planning.refused import BeyondDataError
+from harness.planning.excluded import BeyondDataError
+from harness.planning.prediction import predicted
 from harness.stats.estimate import Estimate, mean_over_trials
 from tests.planning.evidence import cluster, exactly, family, memory, rounds, usl
 

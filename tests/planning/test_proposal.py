@@ -6,8 +6,8 @@ import pytest
 
 from harness.planning.assumptions import Basis
 from harness.planning.demand import Demand
+from harness.planning.excluded import PlanningError
 from harness.planning.proposal import Proposal, propose
-from harness.planning.refused import PlanningError
 from harness.stats.estimate import Estimate
 from tests.planning.evidence import cluster, evidence, exactly, rounds, usl
 

@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 import pytest
 
-from harness.planning.carried import evidence_of
 from harness.planning.demand import Demand
+from harness.planning.evidence import evidence_of
+from harness.planning.excluded import PlanningError
 from harness.planning.proposal import propose
-from harness.planning.refused import PlanningError
 from harness.record import Run
 from tests.capacity.virtual import Queue
 from tests.made_runs import topology

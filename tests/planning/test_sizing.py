@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.planning.demand import Demand
-from harness.planning.sizing import Host, hosts_needed, sizing_of
+from harness.planning.sizing import PlannedHost, hosts_needed, sizing_of
 from tests.planning.evidence import cluster, exactly
 
 RATES = st.floats(min_value=0.1, max_value=1e5)
@@ -56,7 +56,7 @@ def test_hosts_of_a_thousand_requests_per_second(peak: float, headroom: float, l
 
 def test_the_lower_end_is_planned_with_and_everything_is_counted_against_it() -> None:
     demand = Demand(target_per_s=800, peak_factor=1.5, lose=1, host_cost_per_h=0.5)
-    sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, Host(8, 2.0**34))
+    sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, PlannedHost(8, 2.0**34))
     assert sizing is not None
     assert (sizing.hosts, sizing.careful_per_s, sizing.idle_cores) == (4, 600, 4)
     assert sizing.at_target == pytest.approx(800 / 2400)
@@ -69,7 +69,7 @@ def test_the_lower_end_is_planned_with_and_everything_is_counted_against_it() ->
 
 def test_instances_on_a_host_carry_as_many_times_as_much() -> None:
     demand = Demand(target_per_s=800, instances_per_host=2)
-    sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, Host(8, 2.0**34))
+    sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, PlannedHost(8, 2.0**34))
     assert sizing
     assert (sizing.hosts, sizing.careful_per_s, sizing.idle_cores) == (1, 1200, 0)
     assert sizing.memory_bytes == 2 * 5 * 2**25
@@ -78,4 +78,4 @@ def test_instances_on_a_host_carry_as_many_times_as_much() -> None:
 def test_without_an_interval_there_is_no_size() -> None:
     rate = exactly(700)
     bare = cluster(4, type(rate)(700, None, None, 1, "made"))
-    assert sizing_of(bare, Demand(target_per_s=1), Host(8, 2.0**34)) is None
+    assert sizing_of(bare, Demand(target_per_s=1), PlannedHost(8, 2.0**34)) is None

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from harness.planning.carried import Carried, evidence_of
-from harness.planning.waiting import (
+from harness.planning.evidence import TopologyCapacity, evidence_of
+from harness.planning.response_times import (
     MOST_OFF,
     Expected,
     Lines,
@@ -65,7 +65,7 @@ LAWS: Final = (
 
 
 @cache
-def searched(law: Law, seed: int = 1) -> Carried:
+def searched(law: Law, seed: int = 1) -> TopologyCapacity:
     """What a search found of it."""
     workers = law.workers if law.workers > 1 else None
     server = topology(f"server-{law.workers}", workers, baseline=True)

@@ -16,14 +16,14 @@ from typing import Final
 from rich.console import Console
 
 from harness.analysis.comparison import compare_topologies
-from harness.analysis.measured import measured
+from harness.analysis.trials import valid_trials
 from harness.cli.progress import PlainDisplay
 from harness.measure.compare import compare
 from harness.measure.preparation import prepare
 from harness.monitor import pace_probe
 from harness.record import Run, read_run
 from harness.scenario import Scenario, load_scenario
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 
 HERE: Final = Path(__file__).parent
 SLOWDOWN: Final = 0.05
@@ -52,7 +52,7 @@ def made(scenario: Scenario, seed: int) -> Run:
 
 def entry(run: Run, seed: int) -> dict[str, object]:
     """What is kept of it."""
-    comparisons = compare_topologies(run.scenario, Looks(run.info.looks), run.records)
+    comparisons = compare_topologies(run.scenario, InterimLooks(run.info.looks), run.records)
     known = {name: each.logs for (_, name), each in comparisons.items() if each.logs}
     return {
         "seed": seed,
@@ -71,7 +71,7 @@ def _rounded(logs: tuple[float, ...]) -> list[float]:
 def extra_rounds(scenario: Scenario) -> int:
     """How many rounds of work are 5 % of the CPU time of a request: by the pace, since a probe of it is such work too,
     and was done on the same core at the same time."""
-    trials = measured(made(scenario.model_copy(update={"rounds": 5}), seed=0).records, scenario.baseline.name)
+    trials = valid_trials(made(scenario.model_copy(update={"rounds": 5}), seed=0).records, scenario.baseline.name)
     probes = median(trial.cpu_ms_per_request * 1000 / trial.pace_us for trial in trials if trial.pace_us)
     return round(SLOWDOWN * probes * pace_probe.ROUNDS)
 

@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.metrics import METRICS
 from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
-from harness.stats.sequential import Looks
+from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import MARGIN, Verdict, judge
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ def verdicts(comparison: dict[str, Any]) -> dict[str, Verdict]:
         metric: Ratios(Paired(tuple(logs), paces), MARGINS.get(metric, MARGIN))
         for metric, logs in comparison["log_ratios"].items()
     }
-    judged = judge(evidence, Looks(tuple(comparison["looks"])))
+    judged = judge(evidence, InterimLooks(tuple(comparison["looks"])))
     return {metric: judgement.verdict for metric, judgement in judged.items()}
 
 

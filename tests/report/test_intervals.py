@@ -2,17 +2,17 @@
 
 import pytest
 
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import P99
-from harness.analysis.rows import Row
 from harness.report.intervals import MOST_LINES, draw_changes
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
 
 
-def row(value: float, low: float | None, high: float | None, verdict: Verdict = Verdict.WORSE) -> Row:
+def row(value: float, low: float | None, high: float | None, verdict: Verdict = Verdict.WORSE) -> MetricComparison:
     """P99 of one topology, and how it changed."""
     before, after = (Estimate(figure, None, None, 8, "made") for figure in (10.0, 10.0 * value))
-    return Row("raw", "base", P99, before, after, Estimate(value, low, high, 8, "made"), verdict)
+    return MetricComparison("raw", "base", P99, before, after, Estimate(value, low, high, 8, "made"), verdict)
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.load.cpus import Placement
 from harness.load.latency import LatencyHistogram
-from harness.load.placement import Placement
-from harness.load.result import Doubt, Errors
+from harness.load.result import Errors, HealthWarning
 from harness.load.spec import Arrivals, DataTable, Expectation, Request, Stage
 from harness.record import Run, TrialRecord
 from harness.report.charts import CHARTS
 from harness.report.markdown import render
-from harness.report.offer import offer_text, placement_text
+from harness.report.offered_rate import offer_text, placement_text
 from harness.report.run_report import RunReport
 from harness.scenario import Topology
 from tests.made_runs import LOAD, environment, made_run, offered, open_record, record, scenario_of, topology
@@ -20,8 +20,8 @@ from tests.made_runs import LOAD, environment, made_run, offered, open_record, r
 RAW = topology("raw", baseline=True)
 TWO = topology("cluster-2", workers=2)
 OPEN = LOAD.model_copy(update={"arrivals": Arrivals(rate_per_s=1000), "connections": 500})
-BUSY = Doubt(kind="busy", what="the generator's loop was busy 97% of the time.", advice="Offer less.")
-LATE = Doubt(kind="lagging", what="it was late.", advice="Give it a core.")
+BUSY = HealthWarning(kind="busy", what="the generator's loop was busy 97% of the time.", advice="Offer less.")
+LATE = HealthWarning(kind="lagging", what="it was late.", advice="Give it a core.")
 
 
 def open_run(folder: Path, records: list[TrialRecord], topologies: list[Topology] | None = None) -> Run:

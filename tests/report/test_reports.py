@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.doctor.check import Check
-from harness.load.result import Doubt, Errors
+from harness.load.result import Errors, HealthWarning
 from harness.load.spec import Expectation, Request
 from harness.record import NoiseFloor, Program, Run, SkippedTopology, read_run
 from harness.report.charts import CHARTS
@@ -183,7 +183,7 @@ def test_what_the_doctor_warned_of_is_repeated(tmp_path: Path) -> None:
 
 
 def test_what_limited_the_trials_is_told_and_a_generator_at_its_limit_supports_nothing(tmp_path: Path) -> None:
-    doubt = Doubt(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
+    doubt = HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
     bound = record(1, TWO, 190)
     assert bound.load is not None
     bound = bound.model_copy(update={"load": bound.load.model_copy(update={"doubts": [doubt]})})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.measure.commits import side_by_side
+from harness.measure.base_and_head import side_by_side
 from harness.measure.revisions import RevisionError, checkouts, find_revision
 from harness.measure.revisions.withheld import READ_BY_TOOLS
 from harness.scenario import Scenario, ScenarioError, load_scenario

@@ -15,9 +15,9 @@ import pytest
 from harness.load.spec import Load, Request
 from harness.record import ServerProcess
 from harness.scenario import Topology
-from harness.server import census as census_module
-from harness.server.census import Census, listeners, take_census, workers_of
+from harness.server import process_tree as census_module
 from harness.server.launch import Server
+from harness.server.process_tree import ProcessTree, listeners, take_census, workers_of
 from harness.server.readiness import wait_until_ready
 from harness.server.sockets import read_sockets
 from tests.server.asking import wait_until_listening, worker_that_answers
@@ -197,7 +197,7 @@ def test_what_the_processes_of_a_cluster_did_is_seen(log: Path) -> None:
     with Server(prefork(2, "--busy", "1"), log) as server:
         wait_until_listening(server.port)
         wait_until(lambda: len(take_census(server)) == 3, "all of its processes")
-        with Census(server) as census, answered(server, MANY):
+        with ProcessTree(server) as census, answered(server, MANY):
             census.look()
             census.look()
             (parent,) = (each for each in census.activities() if each.pid == server.pid)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.record import Role
-from harness.server.census import Census, Key
+from harness.server.process_tree import Key, ProcessTree
 
 
 class FakeExit:
@@ -31,7 +31,7 @@ class FakeSeen:
         return self._pid
 
 
-class Told(Census):
+class Told(ProcessTree):
     """A census of which the looks are given, by the pids of who was there."""
 
     def __init__(self, *looks: set[int], begin: int, exits: Mapping[int, int]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.scenario import Topology
-from harness.server.guarded import ServerError
 from harness.server.launch import Server, free_port
+from harness.server.supervised import ServerError
 from tests.server.family import Family
 from tests.server.polling import wait_until
 from tests.server.topologies import small, topology

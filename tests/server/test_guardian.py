@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from harness.machine.lease import STOPPED_S, Lease, state_in
-from harness.server import guarded, guardian, lineage
-from harness.server.guarded import Guarded, ServerError
+from harness.server import guardian, lineage, supervised
 from harness.server.launch import Server
 from harness.server.lineage import children_of, descendants_of
+from harness.server.supervised import ServerError, SupervisedProcess
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -44,8 +44,8 @@ def test_a_guardian_that_was_stopped_is_told_to_go_on(family: Family, log: Path)
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for hardly any time, and tell no guardian to go on."""
-    monkeypatch.setattr("harness.server.guarded.signal.SIGCONT", 0)
-    for module, name in ((guarded, "EXCHANGE_S"), (guarded, "GRACE_S"), (guardian, "KILL_S")):
+    monkeypatch.setattr("harness.server.supervised.signal.SIGCONT", 0)
+    for module, name in ((supervised, "EXCHANGE_S"), (supervised, "GRACE_S"), (guardian, "KILL_S")):
         monkeypatch.setattr(module, name, SHORT_S)
 
 
@@ -91,13 +91,16 @@ def sleepers(pid: int) -> list[psutil.Process]:
 
 
 def test_a_command_that_takes_too_long_is_told(log: Path) -> None:
-    with Guarded(["sleep", "60"], os.environ, str(ROOT), log) as running, pytest.raises(ServerError, match="not over"):
+    with (
+        SupervisedProcess(["sleep", "60"], os.environ, str(ROOT), log) as running,
+        pytest.raises(ServerError, match="not over"),
+    ):
         running.wait(SHORT_S)
 
 
 def test_a_command_is_waited_for_though_its_guardian_is_stopped(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "NUDGE_S", 0.05)
-    with Guarded(["sleep", "0.1"], os.environ, str(ROOT), log) as running:
+    monkeypatch.setattr(supervised, "NUDGE_S", 0.05)
+    with SupervisedProcess(["sleep", "0.1"], os.environ, str(ROOT), log) as running:
         stop(running.guardian_pid)
         assert running.wait(60.0) == 0
 
@@ -115,8 +118,8 @@ def test_orphans_are_waited_for_as_they_end(log: Path) -> None:
 def test_a_server_that_floods_its_log_while_it_stops_does_not_fill_the_disk(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guarded, "MOST_LOG_BYTES", FEW_BYTES)
-    monkeypatch.setattr(guarded, "GRACE_S", SHORT_S)
+    monkeypatch.setattr(supervised, "MOST_LOG_BYTES", FEW_BYTES)
+    monkeypatch.setattr(supervised, "GRACE_S", SHORT_S)
     floods = "trap 'echo begins; yes | cat' TERM; echo ready; while :; do sleep 0.01; done"
     with Server(topology("sh", "-c", floods, "{port}"), log):
         wait_until(lambda: log.read_bytes(), "it to be ready")
@@ -129,7 +132,7 @@ def test_a_server_that_floods_its_log_while_it_stops_does_not_fill_the_disk(
 def test_what_was_put_in_the_place_of_the_log_is_not_cut(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guarded, "MOST_LOG_BYTES", FEW_BYTES)
+    monkeypatch.setattr(supervised, "MOST_LOG_BYTES", FEW_BYTES)
     precious = tmp_path / "precious"
     precious.write_bytes(bytes(2 * FEW_BYTES))
     swaps = f"ln -sf {precious} {log}; head -c {3 * FEW_BYTES} /dev/zero; echo >&2; touch {tmp_path}/done; sleep 60"
@@ -202,7 +205,7 @@ import sys, time
 from pathlib import Path
 from harness.generator.process import Generator, GeneratorError
 from harness.monitor import Pace
-from harness.server.guarded import ServerError
+from harness.server.supervised import ServerError
 from harness.server.launch import Server
 from tests.generator.loads import short_load
 from tests.server.asking import wait_until_listening

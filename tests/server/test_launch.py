@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from harness.server import launch
-from harness.server.guarded import MOST_LOG_BYTES, ServerError
 from harness.server.launch import Server, ServerCommand, log_tail, missing_programs, what_is_missing
+from harness.server.supervised import MOST_LOG_BYTES, ServerError
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -37,7 +37,7 @@ def test_a_server_that_stops_when_asked_is_not_killed(family: Family, log: Path)
 
 
 def test_a_server_that_ignores_sigterm_is_killed(family: Family, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.server.guarded.GRACE_S", SHORT_GRACE_S)
+    monkeypatch.setattr("harness.server.supervised.GRACE_S", SHORT_GRACE_S)
     with Server(small("ignores_sigterm"), log) as server:
         wait_until_listening(server.port)
     assert (server.killed, server.returncode()) == (1, -signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_children_of_a_process_that_has_ended_are_killed(family: Family, log: Pa
 
 def test_a_stopped_process_is_killed(family: Family, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM waits until a process goes on, which this one never does."""
-    monkeypatch.setattr("harness.server.guarded.GRACE_S", SHORT_GRACE_S)
+    monkeypatch.setattr("harness.server.supervised.GRACE_S", SHORT_GRACE_S)
     with Server(small("page"), log) as server:
         wait_until_listening(server.port)
         assert server.pid is not None
@@ -311,7 +311,7 @@ def test_a_guardian_that_is_gone_before_it_is_told_anything_is_told_in_words(
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         return process
 
-    monkeypatch.setattr("harness.server.guarded.subprocess.Popen", killed)
+    monkeypatch.setattr("harness.server.supervised.subprocess.Popen", killed)
     with pytest.raises(ServerError, match="its guardian has ended"):
         Server(small("page"), log)
 

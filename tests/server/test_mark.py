@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from harness.server.mark import Mark
+from harness.server.mark import ProcessMark
 from tests.server.polling import wait_until
 
 # A daemon in a session of its own, with another environment, whose parents have ended.
@@ -23,7 +23,7 @@ def command() -> Iterator["subprocess.Popen[bytes]"]:
         process.kill()
 
 
-def names_of(mark: Mark) -> list[str]:
+def names_of(mark: ProcessMark) -> list[str]:
     """The names of those who carry it."""
     return sorted(psutil.Process(pid).name() for pid in mark.bearers())
 
@@ -31,7 +31,7 @@ def names_of(mark: Mark) -> list[str]:
 def test_who_escapes_into_a_session_without_environment_carries_it_and_is_ended(
     command: "subprocess.Popen[bytes]",
 ) -> None:
-    mark, other = Mark.new(), Mark.new()
+    mark, other = ProcessMark.new(), ProcessMark.new()
     mark.put_on(command.pid)
     assert command.stdin
     command.stdin.write(b"\n")
@@ -45,7 +45,7 @@ def test_who_escapes_into_a_session_without_environment_carries_it_and_is_ended(
 
 def test_a_limit_that_somebody_has_set_is_left_alone(command: "subprocess.Popen[bytes]") -> None:
     resource.prlimit(command.pid, resource.RLIMIT_RTTIME, (1000, 2000))
-    mark = Mark.new()
+    mark = ProcessMark.new()
     mark.put_on(command.pid)
     assert resource.prlimit(command.pid, resource.RLIMIT_RTTIME) == (1000, 2000)
     assert mark.bearers() == []
@@ -55,7 +55,7 @@ def test_nobody_is_killed_who_does_not_carry_it(
     command: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a pid was given to a stranger after the list was made."""
-    mark = Mark.new()
+    mark = ProcessMark.new()
     mark.put_on(command.pid)
     monkeypatch.setattr(mark, "bearers", iter([[os.getpid(), command.pid], []]).__next__)
     assert mark.end_all() == 1

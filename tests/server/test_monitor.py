@@ -20,8 +20,8 @@ from harness.monitor import Monitor
 from harness.monitor.family import FamilyReading, read_family
 from harness.monitor.processes import TICK_S, ProcessReading, ThreadReading, read_process, used_by_process
 from harness.record import ProcessUsage, Role, ServerProcess
-from harness.server.census import take_census
 from harness.server.launch import Server
+from harness.server.process_tree import take_census
 from harness.units import NS_PER_S
 from tests.server.polling import wait_until
 from tests.server.topologies import ROOT, SERVERS, small

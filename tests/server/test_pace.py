@@ -10,7 +10,7 @@ from statistics import median
 import psutil
 import pytest
 
-from harness.load.placement import usable_cpus
+from harness.load.cpus import usable_cpus
 from harness.monitor import Monitor, Pace, pace_probe
 from tests.server.polling import wait_until
 

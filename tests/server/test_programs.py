@@ -87,7 +87,7 @@ def test_an_answer_without_end_costs_little_and_leaves_nothing(
     folder: Path, family: Family, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setattr("harness.server.programs.ANSWER_S", 0.2)
-    monkeypatch.setattr("harness.server.guarded.GRACE_S", 0.2)
+    monkeypatch.setattr("harness.server.supervised.GRACE_S", 0.2)
     node = script(folder / "node", answer)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     assert programs("node", "x.js") == [Program(name="node", path=str(node), unknown="version asked, and not told")]

@@ -15,9 +15,9 @@ import trustme
 from harness.load.spec import DataTable, Expectation, Load, Request
 from harness.scenario import Topology
 from harness.server import probing, readiness
-from harness.server.guarded import ServerError
 from harness.server.launch import Server
-from harness.server.readiness import Ready, wait_until_ready
+from harness.server.readiness import ReadyServer, wait_until_ready
+from harness.server.supervised import ServerError
 from tests.server.asking import asked_for, wait_until_listening
 from tests.server.polling import PATIENCE_S
 from tests.server.servers.serving import BODY, listen
@@ -36,7 +36,7 @@ def ready(
     expect: Expectation | None = None,
     ready_path: str | None = None,
     timeout_s: float = PATIENCE_S,
-) -> Ready:
+) -> ReadyServer:
     """Launch the server and wait for it."""
     with Server(topology, log) as server:
         return ready_on(
@@ -51,7 +51,7 @@ def ready_on(
     ready_path: str | None = None,
     workers: int | None = None,
     timeout_s: float = PATIENCE_S,
-) -> Ready:
+) -> ReadyServer:
     """Wait for the server."""
     load = Load(target=server.target, requests=requests or (GET,), expect=expect or Expectation())
     return wait_until_ready(server, load, workers, timeout_s, ready_path)

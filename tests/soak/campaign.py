@@ -20,7 +20,7 @@ import psutil
 
 from harness.machine.lease import STOPPED_S
 from harness.record import Run, TrialRecord, read_run
-from harness.server.guarded import GRACE_S
+from harness.server.supervised import GRACE_S
 from tests.server.topologies import ROOT, SERVERS
 from tests.soak.faults import MARKS, PAUSE_S, Blow
 

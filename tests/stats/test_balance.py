@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.stats.balance import busiest_share, chance_of, skew
+from harness.stats.imbalance import busiest_share, chance_of, skew
 
 
 def test_all_connections_on_one_worker_of_two_is_beyond_chance_in_a_single_trial() -> None:

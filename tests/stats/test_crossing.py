@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stats.crossing import Share, find_crossing
+from harness.stats.crossing import BadShare, find_crossing
 
 ALLOWED = 0.01
 
 
-def shares(rates: list[float], bad: list[int], requests: int = 1000) -> list[Share]:
+def shares(rates: list[float], bad: list[int], requests: int = 1000) -> list[BadShare]:
     """Of so many requests each."""
-    return [Share(rate, requests, count) for rate, count in zip(rates, bad, strict=True)]
+    return [BadShare(rate, requests, count) for rate, count in zip(rates, bad, strict=True)]
 
 
 def test_it_lies_between_the_last_rate_that_keeps_and_the_first_that_breaks() -> None:
@@ -87,7 +87,7 @@ def test_bursts_are_known_by_the_scatter_of_the_probes() -> None:
 def test_whatever_was_seen_the_crossing_is_among_the_rates(
     seen: list[tuple[float, int, float]], allowed: float
 ) -> None:
-    probes = [Share(rate, requests, int(requests * part)) for rate, requests, part in seen]
+    probes = [BadShare(rate, requests, int(requests * part)) for rate, requests, part in seen]
     found = find_crossing(probes, allowed)
     assert found.kept is not None or found.broken is not None
     if found.rate:

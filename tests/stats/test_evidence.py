@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.stats.evidence import Differences, Evidence, Ratios, Shares
 from harness.stats.paired import Paired
-from harness.stats.sequential import ONCE, looks_until
+from harness.stats.sequential import SINGLE_LOOK, looks_until
 from harness.stats.verdict import Verdict, judge
 
 shares = st.floats(0.0, 1.0)
@@ -32,14 +32,14 @@ def test_shares_that_are_all_the_same_differ_in_nothing() -> None:
     none = shares_of([1.0] * 6, [1.0] * 6)
     assert none.is_constant
     assert none.p_different(6) == 1.0
-    assert judge({"errors": none}, ONCE)["errors"].verdict is Verdict.EQUIVALENT
+    assert judge({"errors": none}, SINGLE_LOOK)["errors"].verdict is Verdict.EQUIVALENT
 
 
 def test_one_bad_trial_is_no_worse_server() -> None:
     """A t test of the differences would not either, but one of requests, taken to be independent, would."""
     found = shares_of([1.0] * 8, [1.0] * 7 + [0.5])
     assert found.p_different(8) == 1.0
-    assert judge({"errors": found}, ONCE)["errors"].verdict is Verdict.INCONCLUSIVE
+    assert judge({"errors": found}, SINGLE_LOOK)["errors"].verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_server_that_fails_in_every_trial_is_worse_and_one_that_hardly_ever_do
 ) -> None:
     failed = np.random.default_rng(1).binomial(50_000, rate, 8) / 50_000
     found = shares_of([1.0] * 8, [1.0 - float(part) for part in failed])
-    assert judge({"errors": found}, ONCE)["errors"].verdict is expected
+    assert judge({"errors": found}, SINGLE_LOOK)["errors"].verdict is expected
 
 
 @given(st.lists(st.tuples(shares, shares), min_size=2, max_size=6))
@@ -73,10 +73,12 @@ def test_shares_that_do_not_differ_are_hardly_ever_called_different() -> None:
 
 
 def test_differences_may_be_of_either_sign_and_of_figures_that_are_none() -> None:
-    assert judge({"it": Differences((5.0, 6.0, 5.5, 4.5, 6.5, 5.2), 1.0)}, ONCE)["it"].verdict is Verdict.BETTER
-    assert judge({"it": Differences((-5.0, -6.0, -5.5, -4.5, -6.5), 1.0)}, ONCE)["it"].verdict is Verdict.WORSE
-    assert judge({"it": Differences((0.1, -0.1, 0.05, 0.0, -0.02), 1.0)}, ONCE)["it"].verdict is Verdict.EQUIVALENT
-    assert judge({"it": Differences((3.0, -3.0, 0.5, -0.5), 1.0)}, ONCE)["it"].verdict is Verdict.INCONCLUSIVE
+    assert judge({"it": Differences((5.0, 6.0, 5.5, 4.5, 6.5, 5.2), 1.0)}, SINGLE_LOOK)["it"].verdict is Verdict.BETTER
+    assert judge({"it": Differences((-5.0, -6.0, -5.5, -4.5, -6.5), 1.0)}, SINGLE_LOOK)["it"].verdict is Verdict.WORSE
+    assert (
+        judge({"it": Differences((0.1, -0.1, 0.05, 0.0, -0.02), 1.0)}, SINGLE_LOOK)["it"].verdict is Verdict.EQUIVALENT
+    )
+    assert judge({"it": Differences((3.0, -3.0, 0.5, -0.5), 1.0)}, SINGLE_LOOK)["it"].verdict is Verdict.INCONCLUSIVE
     assert Differences((0.0, 0.0), 1.0).is_constant
 
 
@@ -88,7 +90,7 @@ def test_what_can_not_differ_takes_nothing_from_the_others() -> None:
     same = Ratios(Paired((log(1.0),) * 12), 0.02)
 
     def verdict_among(others: Sequence[Evidence]) -> Verdict:
-        return judge({"it": it} | {f"other {n}": other for n, other in enumerate(others)}, ONCE)["it"].verdict
+        return judge({"it": it} | {f"other {n}": other for n, other in enumerate(others)}, SINGLE_LOOK)["it"].verdict
 
     assert verdict_among([noise] * 5) is Verdict.INCONCLUSIVE
     assert verdict_among([noise] * 2 + [same] * 3) is Verdict.BETTER

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.sequential import ONCE, Looks, looks_until
+from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
 def test_each_look_comes_after_two_thirds_of_the_blocks_of_the_next() -> None:
@@ -17,8 +17,8 @@ def test_each_look_comes_after_two_thirds_of_the_blocks_of_the_next() -> None:
 
 
 def test_a_single_look_has_the_whole_level() -> None:
-    assert ONCE.nominal_level(0.05, 2) == pytest.approx(0.05)
-    assert ONCE.nominal_level(0.05, 30) == pytest.approx(0.05)
+    assert SINGLE_LOOK.nominal_level(0.05, 2) == pytest.approx(0.05)
+    assert SINGLE_LOOK.nominal_level(0.05, 30) == pytest.approx(0.05)
     assert looks_until(12).nominal_level(0.05, 4) == 0.0
 
 
@@ -30,7 +30,7 @@ def test_between_two_looks_the_level_is_that_of_the_one_before() -> None:
 
 def test_five_even_looks_have_the_bounds_of_the_literature() -> None:
     """Kim-DeMets spending with exponent 3 at 5 % (Jennison and Turnbull 2000, table 7.2: power family)."""
-    looks = Looks((1, 2, 3, 4, 5))
+    looks = InterimLooks((1, 2, 3, 4, 5))
     bounds = [float(stats.norm.isf(looks.nominal_level(0.05, n) / 2)) for n in looks.after]
     spent = [0.05 * (n / 5) ** 3 for n in looks.after]
     assert bounds[0] == pytest.approx(stats.norm.isf(spent[0] / 2))

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from harness.stats.estimate import Estimate
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 from harness.stats.unpaired import UnpairedRatios
 from harness.stats.verdict import MARGIN, Verdict, judge
 
@@ -15,7 +15,7 @@ from harness.stats.verdict import MARGIN, Verdict, judge
 def judged(before: Sequence[float], after: Sequence[float], margin: float = MARGIN) -> tuple[Verdict, Estimate]:
     """The verdict on two sides, and the ratio of the second to the first."""
     evidence = UnpairedRatios(tuple(before), tuple(after), margin)
-    return judge({"it": evidence}, ONCE)["it"].verdict, evidence.estimate
+    return judge({"it": evidence}, SINGLE_LOOK)["it"].verdict, evidence.estimate
 
 
 def noise(mean: float, scatter: float, n: int, seed: int = 1) -> list[float]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
 from harness.stats.power import detectable, effect_size, rounds_to_settle, smallest_effect
-from harness.stats.sequential import ONCE, Looks, looks_until
+from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 from harness.stats.verdict import MARGIN, Verdict, judge
 
 
@@ -24,7 +24,7 @@ def ratios(logs: Sequence[float], margin: float = MARGIN) -> Ratios:
     return Ratios(Paired(tuple(logs)), margin)
 
 
-def verdict(logs: Sequence[float], looks: Looks = ONCE, margin: float = MARGIN) -> Verdict:
+def verdict(logs: Sequence[float], looks: InterimLooks = SINGLE_LOOK, margin: float = MARGIN) -> Verdict:
     return judge({"it": ratios(logs, margin)}, looks)["it"].verdict
 
 
@@ -57,9 +57,9 @@ def test_each_comparison_pays_for_the_others() -> None:
     logs, clear, nothing = noise(0.026, 0.03, 12), noise(0.5, 0.02, 12), noise(0.0, 0.1, 12)
     assert verdict(logs) is Verdict.BETTER
     it = ratios(logs)
-    among_nothing = judge({"it": it} | {f"other {n}": ratios(nothing) for n in range(5)}, ONCE)
+    among_nothing = judge({"it": it} | {f"other {n}": ratios(nothing) for n in range(5)}, SINGLE_LOOK)
     assert among_nothing["it"].verdict is Verdict.INCONCLUSIVE
-    among_clear = judge({"it": it} | {f"other {n}": ratios(clear) for n in range(5)}, ONCE)
+    among_clear = judge({"it": it} | {f"other {n}": ratios(clear) for n in range(5)}, SINGLE_LOOK)
     assert among_clear["it"].verdict is Verdict.BETTER
 
 
@@ -78,8 +78,11 @@ def test_what_was_shown_at_a_look_stays_shown_unless_all_data_speak_against_it()
 
 
 @settings(deadline=None)  # the levels of the looks are computed once
-@given(st.lists(st.floats(-2, 2), min_size=1, max_size=40), st.sampled_from([ONCE, looks_until(12), looks_until(40)]))
-def test_the_other_way_round_the_verdict_is_too(logs: list[float], looks: Looks) -> None:
+@given(
+    st.lists(st.floats(-2, 2), min_size=1, max_size=40),
+    st.sampled_from([SINGLE_LOOK, looks_until(12), looks_until(40)]),
+)
+def test_the_other_way_round_the_verdict_is_too(logs: list[float], looks: InterimLooks) -> None:
     opposite = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
     there = verdict(logs, looks)
     assert verdict([-log for log in logs], looks) is opposite.get(there, there)

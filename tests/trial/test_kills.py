@@ -74,8 +74,8 @@ def test_a_kill_at_any_phase_spoils_that_trial_alone(kill: Strike, family: Famil
 def test_who_is_stopped_or_asked_to_end_spoils_that_trial_or_does_not_matter(
     strike: Strike, reason: str | None, family: Family, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.server.guarded.GRACE_S", 0.3)
-    monkeypatch.setattr("harness.server.guarded.NUDGE_S", 0.1)
+    monkeypatch.setattr("harness.server.supervised.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.server.supervised.NUDGE_S", 0.1)
     record = try_out(prefork(2), log, at(strike.phase, strike.strike), start_timeout_s=START_S)
     assert strike.struck, "nobody was struck"
     assert family.alive() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.outcome import exit_code
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.machine.environment import Environment, describe_environment
 from harness.measure import compare as module
 from harness.measure.compare import compare, resume

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.compares, pytest.mark.faults]
 def test_after_many_faults_nothing_is_lost_and_nothing_left_behind(
     tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.server.guarded.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.server.supervised.GRACE_S", 0.3)
     monkeypatch.setattr("harness.generator.process.SLACK_S", 3.0)
     soaked = soak(rounds=1, seed=7, results=tmp_path)
     run, resources = soaked.run, soaked.resources

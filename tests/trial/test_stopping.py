@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.measure import compare as module
 from harness.measure.compare import compare
 from harness.measure.preparation import prepare

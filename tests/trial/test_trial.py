@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.load.spec import Expectation, Request
 from harness.machine.clocks import Clocks
 from harness.measure.trial import Phase, Progress, broke, run_trial

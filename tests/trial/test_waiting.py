@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import waiting
-from harness.analysis.limits import Rule
+from harness.analysis.bottleneck import Rule
 from tests.server.family import Family
 from tests.server.topologies import small
 from tests.trial.trials import try_out

@@ -10,7 +10,7 @@ import pytest
 
 from harness.record import TrialRecord
 from harness.scenario import Topology
-from harness.server import census, readiness, sockets
+from harness.server import process_tree, readiness, sockets
 from harness.server.sockets import Socket
 from tests.server.family import Family
 from tests.server.topologies import prefork, small
@@ -70,7 +70,7 @@ def test_a_process_that_becomes_a_pool_counts_with_what_it_grew_to(log: Path) ->
 def test_workers_that_came_and_went_in_the_warm_up_are_counted_there(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(census, "PAUSES", 1)
+    monkeypatch.setattr(process_tree, "PAUSES", 1)
     record = try_out(small("visited"), log, warmup_s=1.2)
     assert record.worker_counts is not None
     assert (record.worker_counts.started_before, record.worker_counts.ended_before) == (1, 1)
@@ -99,8 +99,8 @@ def test_a_look_that_fails_beside_the_load_fails_the_trial(log: Path, monkeypatc
             raise PermissionError(errno.EPERM, "sock_diag(7)")
         return sockets.read_sockets()
 
-    monkeypatch.setattr(census, "read_sockets", read_sockets)
-    monkeypatch.setattr(census, "LOOK_S", 0.01)
+    monkeypatch.setattr(process_tree, "read_sockets", read_sockets)
+    monkeypatch.setattr(process_tree, "LOOK_S", 0.01)
     record = try_out(small("page"), log)
     assert record.status == "failed"
     assert record.reason == "which sockets the server holds can't be read: [Errno 1] sock_diag(7)"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.measure.trial import Phase, Progress, Watch, run_trial
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Scenario, Topology

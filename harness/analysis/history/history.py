@@ -6,15 +6,15 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from harness.analysis.across import set_apart
 from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.history.alike import why_apart
 from harness.analysis.history.runs import METRICS, PastRun
 from harness.analysis.metrics import MEMORY, Metric, metrics_of
+from harness.analysis.unpaired import set_apart
 from harness.scenario import ScenarioError
 from harness.stats.changes import change_points, levels
 from harness.stats.estimate import Estimate, mean_over_trials
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 from harness.stats.verdict import judge
 
 UNMEASURED: Final = "not measured"
@@ -22,7 +22,7 @@ OTHER_MEMORY: Final = "memory counted otherwise"
 
 
 @dataclass(frozen=True)
-class Row:
+class HistoryEntry:
     """One run. ``estimate`` is None where nothing was measured, ``apart`` why it is not compared;
     ``comparison`` is that with the compared run before it, of which there is none for the first. All comparisons of a
     series are judged together."""
@@ -34,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Change:
+class LevelShift:
     """From the run ``at`` on, the level is ``now`` and no more what it ``was`` until ``before``, in the metric's
     unit."""
 
@@ -51,7 +51,7 @@ class History:
     scenario: str
     topology: str
     metric: Metric
-    rows: tuple[Row, ...]
+    rows: tuple[HistoryEntry, ...]
 
     @property
     def compared(self) -> list[PastRun]:
@@ -64,16 +64,16 @@ class History:
         return [row.estimate.value for row in self.rows if row.apart is None and row.estimate]
 
     @cached_property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[LevelShift]:
         """Where the level changed."""
         runs, at = self.compared, change_points(self.figures)
         heights = levels(self.figures, at) if at else []
         return [
-            Change(runs[index - 1], runs[index], was, now)
+            LevelShift(runs[index - 1], runs[index], was, now)
             for index, was, now in zip(at, heights, heights[1:], strict=False)
         ]
 
-    def is_change(self, row: Row) -> bool:
+    def is_change(self, row: HistoryEntry) -> bool:
         """Whether the level changed with this run."""
         return any(change.at is row.run for change in self.changes)
 
@@ -113,14 +113,14 @@ def _history(runs: Sequence[PastRun], topology: str | None, metric: str | None) 
     return History(newest.name, name, judged, tuple(_rows(runs, name, judged)))
 
 
-def _rows(runs: Sequence[PastRun], topology: str, metric: Metric) -> Iterator[Row]:
+def _rows(runs: Sequence[PastRun], topology: str, metric: Metric) -> Iterator[HistoryEntry]:
     reference = _reference(runs, topology, metric)
     apart = {run.name: _why_apart(run, reference, topology, metric) for run in runs}
     comparisons = _compare([run for run in runs if apart[run.name] is None], topology, metric)
     for run in runs:
         figures = run.figures_of(topology, metric)
         estimate = mean_over_trials(figures) if figures else None
-        yield Row(run, estimate, apart[run.name], comparisons.get(run.name))
+        yield HistoryEntry(run, estimate, apart[run.name], comparisons.get(run.name))
 
 
 def _why_apart(run: PastRun, reference: PastRun, topology: str, metric: Metric) -> str | None:
@@ -137,7 +137,7 @@ def _compare(runs: Sequence[PastRun], topology: str, metric: Metric) -> dict[str
     for before, run in pairwise(runs):
         was, now = (each.figures_of(topology, metric) for each in (before, run))
         pairs[run.name] = set_apart(metric, was, now, margin_of(metric, (), run.scenario.margin))
-    judgements = judge({name: each.evidence for name, each in pairs.items()}, ONCE)
+    judgements = judge({name: each.evidence for name, each in pairs.items()}, SINGLE_LOOK)
     return {name: Comparison(topology, pairs[name], judgement) for name, judgement in judgements.items()}
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from harness.analysis.across import figures_of
-from harness.analysis.measured import trials_of
 from harness.analysis.metrics import CPU, MEMORY, P50, P99, THROUGHPUT, Metric
+from harness.analysis.trials import trials_of
+from harness.analysis.unpaired import figures_of
 from harness.machine.environment import Environment
 from harness.record import Run, RunFolderError, read_run
 from harness.scenario import Scenario, Topology

@@ -11,16 +11,16 @@ from harness.analysis.capacity import Capacity
 from harness.doctor.checkup import checkup
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
-from harness.machine.lock import alone
+from harness.machine.lock import exclusive_run
 from harness.measure import rounds
 from harness.measure.capacity.search import CEILINGS, is_found, next_rates
-from harness.measure.preparation import Prepared
+from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
 from harness.measure.schedule import trial_s
 from harness.record import EndReason, PlannedTrial, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Objective, Topology
 from harness.server.programs import describe_programs
-from harness.stats.sequential import ONCE
+from harness.stats.sequential import SINGLE_LOOK
 
 GIVEN_UP: Final = 3  # trials in a closed loop without a result, after which there is none to be had
 
@@ -33,14 +33,14 @@ class Audience(rounds.Audience, Protocol):
 
 
 def search(
-    prepared: Prepared, objectives: Sequence[Objective], results: Path, command: str, audience: Audience
+    prepared: PreparedRun, objectives: Sequence[Objective], results: Path, command: str, audience: Audience
 ) -> Path:
     """Make rounds of trials until the capacity of every topology is known to the scenario's precision, or its time is
     up; return the run folder. Ctrl-C ends it early and keeps what was measured.
 
     Raises RunFolderError when a record can't be written, and BusyError while another run goes on on this machine.
     """
-    with alone():
+    with exclusive_run():
         environment, checks = describe_environment(), checkup(Host.here(), prepared.scenario)
         audience.checked(checks)
         info = RunInfo(
@@ -48,7 +48,7 @@ def search(
             started_at=datetime.now(UTC),
             command=command,
             trials=[],
-            looks=ONCE.after,
+            looks=SINGLE_LOOK.after,
             placement=prepared.placement,
             skipped=prepared.skipped,
             checks=checks,
@@ -64,7 +64,7 @@ def search(
         return folder.path
 
 
-def _search(prepared: Prepared, objectives: Sequence[Objective], folder: RunFolder, audience: Audience) -> EndReason:
+def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunFolder, audience: Audience) -> EndReason:
     scenario, records = prepared.scenario, list[TrialRecord]()
     dice, began_s, block = random.Random(prepared.seed), time.monotonic(), 0
     while True:

@@ -21,8 +21,8 @@ from harness.measure.revisions.submodules import fill_submodules
 from harness.measure.revisions.withheld import what_was_withheld
 from harness.record import Revision
 from harness.scenario.placeholders import fill
-from harness.server.guarded import Guarded, ServerError
 from harness.server.launch import environment_with, log_tail, python_on_path
+from harness.server.supervised import ServerError, SupervisedProcess
 
 KEPT: Final = 8  # prepared checkouts of a repository: those that were used last
 TREE: Final = "tree"
@@ -121,7 +121,7 @@ def _prepare(command: Sequence[str], pass_env: Sequence[str], place: Path, revis
     words = [fill(word, values) for word in command]
     log = place / "prepare.log"
     try:
-        with Guarded(words, environment_with(pass_env), str(place / TREE), log) as running:
+        with SupervisedProcess(words, environment_with(pass_env), str(place / TREE), log) as running:
             code = running.wait(PREPARE_S)
     except ServerError as error:
         raise RevisionError(f"{revision.ref}: prepare {error}") from error

@@ -37,7 +37,7 @@ class ProbeFigures(BaseModel):
         )
 
 
-class TopologyCapacity(BaseModel):
+class CapacityEntry(BaseModel):
     """One topology. ``capacity_per_s`` is null where no rate kept the objectives, or nothing is known; ``binding`` is
     the objective that is broken first, null where the topology is full before."""
 
@@ -79,7 +79,7 @@ class CapacityDocument(BaseModel):
     seed: int
     command: str
     is_whole: bool
-    topologies: list[TopologyCapacity]
+    topologies: list[CapacityEntry]
 
 
 def render_capacity_json(run: Run, found: list[Capacity]) -> str:
@@ -92,6 +92,6 @@ def render_capacity_json(run: Run, found: list[Capacity]) -> str:
         seed=run.info.seed,
         command=run.info.command,
         is_whole=run.is_whole,
-        topologies=[TopologyCapacity.of(each) for each in found],
+        topologies=[CapacityEntry.of(each) for each in found],
     )
     return document.model_dump_json(indent=2) + "\n"

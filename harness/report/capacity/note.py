@@ -14,9 +14,9 @@ from harness.report.capacity.chart import percent_of
 from harness.report.environment import environment_rows
 from harness.report.markdown import rate_interval_text, share_text, templates
 from harness.report.markup import plain
-from harness.report.offer import placement_text
+from harness.report.offered_rate import placement_text
 from harness.scenario import Objective
-from harness.stats.crossing import Share
+from harness.stats.crossing import BadShare
 from harness.stats.estimate import Estimate
 from harness.units import duration_text, ms_text, rate_text
 
@@ -141,7 +141,7 @@ def broken_first(found: Capacity) -> str:
     return NOT_KNOWN if found.rate is None else "full before"
 
 
-def broken_text(share: Share) -> str:
+def broken_text(share: BadShare) -> str:
     """The part of the requests that broke an objective, in hundredths of a percent."""
     return f"{100 * share.bad / share.requests:.2f} %" if share.requests else NOT_KNOWN
 

@@ -42,7 +42,7 @@ RC: Final[Any] = {  # Any: matplotlib's stubs ask for a literal type of all its 
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """How one topology appears in every chart."""
 
     colour: str
@@ -50,9 +50,9 @@ class Look:
     dashes: str
 
 
-def look(index: int) -> Look:
+def look(index: int) -> LineStyle:
     """The appearance of the topology at this place in the scenario."""
-    return Look(
+    return LineStyle(
         COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], DASHES[index // len(COLOURS) % len(DASHES)]
     )
 

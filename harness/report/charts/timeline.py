@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from harness.analysis.measured import SHORTEST_S
+from harness.analysis.trials import SHORTEST_S
 from harness.load.result import Second
 from harness.record import Run
 from harness.report.charts.style import figure, look, name_lines, times_over, trials_text

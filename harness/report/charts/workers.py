@@ -6,14 +6,14 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.analysis.measured import Measured
+from harness.analysis.trials import Trial
 from harness.record import ProcessUsage, Run
 from harness.report.charts.style import MOST_MARKS, figure, look, name_ticks, times_over, trials_text, width_for
 from harness.report.summary import TopologySummary, is_proportional
 
 GROUP_WIDTH = 0.8
 
-Metric = Callable[[Measured, ProcessUsage], float | None]
+Metric = Callable[[Trial, ProcessUsage], float | None]
 
 
 def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
@@ -31,12 +31,12 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
     return drawn
 
 
-def cpu_cores(trial: Measured, process: ProcessUsage) -> float:
+def cpu_cores(trial: Trial, process: ProcessUsage) -> float:
     """What it used on the average of the window."""
     return process.cpu_s / trial.usage.window_s
 
 
-def memory_mib(trial: Measured, process: ProcessUsage) -> float | None:
+def memory_mib(trial: Trial, process: ProcessUsage) -> float | None:
     """As the window ended; None where the process had ended before."""
     return None if process.ended else trial.memory_of(process) / 2**20
 
@@ -67,5 +67,5 @@ def _panel(axes: Axes, summaries: list[TopologySummary], metric: Metric, one_in:
             axes.plot([at] * len(dots), dots, ".", color=style.colour, markersize=4)
 
 
-def _values(trial: Measured, metric: Metric) -> list[float | None]:
+def _values(trial: Trial, metric: Metric) -> list[float | None]:
     return [metric(trial, process) for process in sorted(trial.workers, key=lambda process: -process.cpu_s)]

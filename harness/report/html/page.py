@@ -20,7 +20,7 @@ from harness.report.html.charts.embed import embedded
 from harness.report.html.charts.style import Chart, looks
 from harness.report.html.palette import SHADES
 from harness.report.html.policy import content_security_policy
-from harness.report.html.room import Told, told
+from harness.report.html.size_budget import Told, told
 from harness.report.html.trials import TrialRow, trial_rows
 from harness.report.markdown import facts, templates
 from harness.report.run_report import RunReport
@@ -35,7 +35,7 @@ MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).disable(["link", "im
 
 
 @dataclass(frozen=True)
-class Mark:
+class TopologyMark:
     """How a topology is marked in tables, as in the charts: a colour by number, and the name of a shape."""
 
     colour: int
@@ -115,10 +115,10 @@ def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
-def _marks(summaries: list[TopologySummary]) -> dict[str, Mark]:
+def _marks(summaries: list[TopologySummary]) -> dict[str, TopologyMark]:
     """Of the topologies that are in the charts, by name."""
     measured = [summary.name for summary in summaries if summary.trials]
-    return {name: Mark(index % len(COLOURS), looks(index).marker) for index, name in enumerate(measured)}
+    return {name: TopologyMark(index % len(COLOURS), looks(index).marker) for index, name in enumerate(measured)}
 
 
 def _inline(text: str) -> Markup:

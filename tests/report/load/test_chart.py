@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from harness.load.result import Doubt, Errors
+from harness.load.result import Errors, HealthWarning
 from harness.report.load.chart import draw, write_chart
 from tests.report.load.made import closed, opened
 
@@ -65,7 +65,7 @@ def test_the_title_says_what_was_offered() -> None:
 
 
 def test_what_weakens_the_figures_is_written_below_them() -> None:
-    doubt = Doubt(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
+    doubt = HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
     doubtful = OPEN.model_copy(
         update={"errors": Errors(timeout=12), "generator_bound": True, "doubts": [doubt]},
     )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.load.result import Doubt, Errors, LoadResult, Offered
+from harness.load.result import Errors, HealthWarning, LoadResult, Offered
 from harness.report.load.notes import load_text, notes
 from harness.report.wrk import wrk_text
 from tests.report.load.made import closed, opened
@@ -18,8 +18,8 @@ OFFERED = Offered(
 )  # fmt: skip
 OPEN = opened([MS] * 98 + [300 * MS, 1200 * MS], service_ns=[MS] * 99 + [3 * MS], offered=OFFERED, unfinished=7)
 DOUBTS = [
-    Doubt(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes."),
-    Doubt(kind="lagging", what="requests were taken up late.", advice="Offer less."),
+    HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes."),
+    HealthWarning(kind="lagging", what="requests were taken up late.", advice="Offer less."),
 ]
 EVERYTHING = OPEN.model_copy(
     update={

@@ -88,7 +88,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Look:
+class GlyphStyle:
     """How one topology appears in every chart, in Bokeh's words."""
 
     colour: str
@@ -96,10 +96,10 @@ class Look:
     dashes: str
 
 
-def looks(index: int) -> Look:
+def looks(index: int) -> GlyphStyle:
     """The appearance of the topology at this place."""
     style = look(index)
-    return Look(style.colour, MARKERS[style.marker], DASHES[style.dashes])
+    return GlyphStyle(style.colour, MARKERS[style.marker], DASHES[style.dashes])
 
 
 def plot(**properties: Any) -> figure:

@@ -8,8 +8,8 @@ from bokeh.core.properties import value
 from bokeh.models import NumeralTickFormatter, Range1d, Scatter, Segment, Text
 from bokeh.plotting import figure
 
-from harness.analysis.measured import Measured
 from harness.analysis.metrics import THROUGHPUT
+from harness.analysis.trials import Trial
 from harness.record import Run
 from harness.report.charts.style import MOST_MARKS, times_over, top_for
 from harness.report.html.charts.style import (
@@ -75,7 +75,7 @@ def _trials(made: figure, row: int, summary: TopologySummary, one_in: int) -> Dr
     return made.add_glyph(source, glyph, name=summary.name)
 
 
-def _told(trial: Measured) -> dict[str, object]:
+def _told(trial: Trial) -> dict[str, object]:
     load = trial.load
     return {
         "x": trial.good_per_s,

@@ -28,7 +28,7 @@ MOST_POINTS: Final = 4000  # of them together: beyond them the page would weigh 
 
 
 @dataclass(frozen=True)
-class Metric:
+class Panel:
     """What a panel shows, and how several seconds come to one where there are too many points."""
 
     title: str
@@ -38,8 +38,8 @@ class Metric:
     pooled_by: str
 
 
-RATE: Final = Metric("requests/s", "requests/s", lambda second: second.requests_per_s, rate_text, "mean")
-P99: Final = Metric("p99", "p99 latency, ms", lambda second: second.p99_ms, ms_text, "max")
+RATE: Final = Panel("requests/s", "requests/s", lambda second: second.requests_per_s, rate_text, "mean")
+P99: Final = Panel("p99", "p99 latency, ms", lambda second: second.p99_ms, ms_text, "max")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
     return Chart("Over time", about, column(above, below, sizing_mode="stretch_width"))
 
 
-def _panel(summaries: list[TopologySummary], metric: Metric, seconds: DataRange1d, thinning: Thinning) -> figure:
+def _panel(summaries: list[TopologySummary], metric: Panel, seconds: DataRange1d, thinning: Thinning) -> figure:
     values = DataRange1d(start=0, only_visible=True)
     made = plot(height=HEIGHT_PX, x_range=seconds, y_range=values, y_axis_label=metric.unit, min_border_left=LEFT_PX)
     made.yaxis.formatter = NumeralTickFormatter(format=GROUPED)
@@ -82,7 +82,7 @@ def _panel(summaries: list[TopologySummary], metric: Metric, seconds: DataRange1
     return made
 
 
-def _trials(made: figure, index: int, summary: TopologySummary, metric: Metric, thinning: Thinning) -> None:
+def _trials(made: figure, index: int, summary: TopologySummary, metric: Panel, thinning: Thinning) -> None:
     """All of them as one line, with gaps between them."""
     curves = [
         _pooled(curve(trial.load.series, metric.of), thinning.pool_s, metric.pooled_by)
@@ -93,7 +93,7 @@ def _trials(made: figure, index: int, summary: TopologySummary, metric: Metric, 
     made.add_glyph(ColumnDataSource({"x": x, "y": y}), faint, name=summary.name)
 
 
-def _median(made: figure, index: int, summary: TopologySummary, metric: Metric, pool_s: int) -> Drawn:
+def _median(made: figure, index: int, summary: TopologySummary, metric: Panel, pool_s: int) -> Drawn:
     """A line, marked here and there; returns what can be hovered over."""
     style = looks(index)
     middles_s, values = _pooled(

@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from harness.analysis.measured import Measured
+from harness.analysis.trials import Trial
 from harness.scenario import ScenarioLoad
-from harness.stats.balance import Skew, skew
+from harness.stats.imbalance import Imbalance, skew
 
 
-def requests_of_workers(trial: Measured) -> list[int]:
+def requests_of_workers(trial: Trial) -> list[int]:
     """What each worker answered, idle ones included; empty where the server does not name its workers."""
     served = trial.load.workers
     workers = [process.pid for process in trial.usage.processes if process.role == "worker"]
     return [served.get(str(pid), 0) for pid in workers] if served else []
 
 
-def skew_of(trials: Sequence[Measured], load: ScenarioLoad) -> Skew | None:
+def skew_of(trials: Sequence[Trial], load: ScenarioLoad) -> Imbalance | None:
     """Set against what chance would deal; None for a single worker, and where chance deals nothing that can be counted.
 
     Only a closed loop keeps as many connections as it says for as long as the trial lasts, and only workers that were

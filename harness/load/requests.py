@@ -29,7 +29,7 @@ Encode = Callable[[str], bytes]
 
 
 @dataclass(slots=True)
-class Prepared:
+class EncodedRequest:
     """One request ready to be sent, head and body; ``size`` in bytes, ``kind`` as in the load's ``kinds``. Not frozen,
     which would triple what making one costs; nothing changes it."""
 
@@ -44,7 +44,7 @@ class Prepared:
         return self.method in IDEMPOTENT
 
 
-def prepared_requests(load: Load) -> Iterator[Prepared]:
+def prepared_requests(load: Load) -> Iterator[EncodedRequest]:
     """The requests of this process's share, without end, in the order in which they are sent.
 
     Kinds are chosen at random by weight, drawn from the load's seed. Rows of data are taken in turn: a share takes
@@ -177,11 +177,11 @@ class _Template:
         needs_length = bool(request.body) or request.method in TELLS_LENGTH
         self._tells_length = needs_length and given.isdisjoint(LENGTH_HEADERS)
 
-    def filled(self, row: Row) -> Prepared:
+    def filled(self, row: Row) -> EncodedRequest:
         body = self._body.filled(row)
         end = b"Content-Length: %d\r\n\r\n" % len(body) if self._tells_length else b"\r\n"
         data = self._head.filled(row) + end + body
-        return Prepared(data, len(data), self._method, self._kind)
+        return EncodedRequest(data, len(data), self._method, self._kind)
 
 
 def _split(text: str, columns: tuple[str, ...]) -> list[str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import log
 from typing import Final, Self
 
-from harness.planning.carried import Carried, Observed
 from harness.planning.curve import response_ms
+from harness.planning.evidence import Observed, TopologyCapacity
 from harness.stats.queueing import SaturatedError, Service, Waiting, lines_apart, one_line
 from harness.units import MS_PER_S
 
@@ -60,7 +60,7 @@ class Expected:
     source: Source
 
 
-def expected_at(carried: Carried, models: Sequence[Lines], rate_per_s: float) -> Expected | None:
+def expected_at(carried: TopologyCapacity, models: Sequence[Lines], rate_per_s: float) -> Expected | None:
     """At so many requests/s to one host, with the models that hold; None where neither they nor a measurement tell."""
     seen = measured_at(carried.observed, rate_per_s)
     if seen is not None:
@@ -80,7 +80,7 @@ def measured_at(observed: tuple[Observed, ...], rate_per_s: float) -> ResponseTi
     return None if p50_ms is None or p99_ms is None else ResponseTimes(p50_ms, p99_ms)
 
 
-def modelled_at(carried: Carried, lines: Lines, rate_per_s: float) -> ResponseTimes | None:
+def modelled_at(carried: TopologyCapacity, lines: Lines, rate_per_s: float) -> ResponseTimes | None:
     """None where nothing is known of its service, or it would be saturated."""
     service = service_of(carried)
     if service is None:
@@ -92,14 +92,14 @@ def modelled_at(carried: Carried, lines: Lines, rate_per_s: float) -> ResponseTi
         return None
 
 
-def models_held(carried: Carried) -> tuple[Lines, ...]:
+def models_held(carried: TopologyCapacity) -> tuple[Lines, ...]:
     """The models that come near to everything that was measured of this one, or of the one that it is foretold from."""
     seen = carried.like or carried
     told = list(_told(seen))
     return tuple(lines for lines in Lines if told and all(_is_held(seen, lines, *each) for each in told))
 
 
-def _told(carried: Carried) -> Iterator[tuple[float, ResponseTimes]]:
+def _told(carried: TopologyCapacity) -> Iterator[tuple[float, ResponseTimes]]:
     """What was measured at each rate at which it is told well."""
     if carried.rate is None:
         return
@@ -110,7 +110,7 @@ def _told(carried: Carried) -> Iterator[tuple[float, ResponseTimes]]:
                 yield seen.rate_per_s, times
 
 
-def _is_held(carried: Carried, lines: Lines, rate_per_s: float, measured: ResponseTimes) -> bool:
+def _is_held(carried: TopologyCapacity, lines: Lines, rate_per_s: float, measured: ResponseTimes) -> bool:
     modelled = modelled_at(carried, lines, rate_per_s)
     return modelled is not None and modelled.is_near(measured)
 
@@ -119,7 +119,7 @@ def _p99_ms(times: ResponseTimes) -> float:
     return times.p99_ms
 
 
-def service_of(carried: Carried) -> Service | None:
+def service_of(carried: TopologyCapacity) -> Service | None:
     """With a mean by which the workers are saturated where they were seen to be, or else the one at low load."""
     if carried.saturation is None:
         return carried.service

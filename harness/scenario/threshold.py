@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, Self
 
-from harness.scenario.table import Table
+from harness.scenario.table import TomlTable
 from harness.units import parse_duration_s, parse_percent, parse_rate_per_s, parse_size_bytes
 
 _LIMIT: Final = re.compile(
@@ -36,7 +36,7 @@ _IN_ITS_UNIT: Final[dict[str, Callable[[str], float]]] = {
 OF_A_REQUEST: Final = ("throughput", PERCENTILE, "errors")  # known of each request of a mix
 
 
-class Limit(Table):
+class Threshold(TomlTable):
     """``FIGURE[REQUEST] OPERATOR LIMIT``: of a figure in its own unit (requests/s, ms, s, bytes, a part of one) or,
     when ``is_relative``, of its change (-0.05 for ``-5%``); of all requests, or of one of a mix, as the scenario has it
     (``POST /cart/items``). ``percent`` is that of a percentile."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from harness.measure.preparation import Prepared, prepare
+from harness.measure.preparation import PreparedRun, prepare
 from harness.measure.revisions import checkouts, find_revision, snapshot, what_checkouts_lack
 from harness.record import Revision
 from harness.scenario import Scenario, ScenarioError
@@ -29,7 +29,7 @@ def find_sides(repository: Path, base: str, head: str | None) -> tuple[Revision,
 @contextmanager
 def side_by_side(
     scenario: Scenario, repository: Path, sides: tuple[Revision, Revision], seed: int
-) -> Iterator[Prepared]:
+) -> Iterator[PreparedRun]:
     """The comparison of every topology with itself, with both commits checked out and made ready until the context is
     left. Raises RevisionError and ScenarioError."""
     _check_passed(scenario.prepare_pass_env)
@@ -45,7 +45,7 @@ def _check_passed(names: Sequence[str]) -> None:
         )
 
 
-def what_is_lacking(repository: Path, prepared: Prepared) -> Iterator[str]:
+def what_is_lacking(repository: Path, prepared: PreparedRun) -> Iterator[str]:
     """Yield what the servers of either commit might miss in its checkout, a line each. Raises RevisionError."""
     base, head = prepared.scenario.topologies[:2]
     assert base.side and head.side  # noqa: PT018 (they are a pair)

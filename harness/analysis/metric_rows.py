@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.comparison import Comparison, Comparisons, mean_of
-from harness.analysis.measured import Measured, Trials
 from harness.analysis.metrics import Metric, Scale, metrics_of, metrics_of_requests
+from harness.analysis.trials import Trial, Trials
 from harness.record import Run
 from harness.scenario import Topology
 from harness.stats.estimate import Estimate
@@ -13,7 +13,7 @@ from harness.stats.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Row:
+class MetricComparison:
     """``after`` is the topology's figure, ``before`` its baseline's, both in the metric's unit; ``change`` is the one
     over the other or, of a metric that is compared by differences, the one less the other.
 
@@ -46,41 +46,47 @@ class Row:
         return self.metric.word(self.verdict) if self.verdict else ""
 
 
-def rows_of(run: Run, trials: Trials, comparisons: Comparisons) -> list[Row]:
+def rows_of(run: Run, trials: Trials, comparisons: Comparisons) -> list[MetricComparison]:
     """Return every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
     return _rows(run, trials, comparisons, metrics_of(run.scenario))
 
 
-def request_rows_of(run: Run, trials: Trials) -> list[Row]:
+def request_rows_of(run: Run, trials: Trials) -> list[MetricComparison]:
     """Return the figures of the requests of a mix, as far as no gate has them judged."""
     return _rows(run, trials, {}, metrics_of_requests(run.scenario))
 
 
-def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[Metric]) -> list[Row]:
-    rows = list[Row]()
+def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[Metric]) -> list[MetricComparison]:
+    rows = list[MetricComparison]()
     if not run.scenario.is_of_two_commits:
         baseline = run.scenario.baseline
-        rows += [Row(baseline.title, None, each, None, figure(trials[baseline.name], each)) for each in metrics]
+        rows += [
+            MetricComparison(baseline.title, None, each, None, figure(trials[baseline.name], each)) for each in metrics
+        ]
     for before, after in run.scenario.pairs:
         for metric in metrics:
             rows.append(_row(trials, before, after, metric, comparisons.get((after.name, metric.name))))
     against = "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name
-    return rows + [Row(each.name, against, metric, None, None) for each in run.info.skipped for metric in metrics]
+    return rows + [
+        MetricComparison(each.name, against, metric, None, None) for each in run.info.skipped for metric in metrics
+    ]
 
 
-def figure(trials: Sequence[Measured], metric: Metric) -> Estimate | None:
+def figure(trials: Sequence[Trial], metric: Metric) -> Estimate | None:
     """Return the metric over those trials of which it is sound; None where there is none."""
     values = [value for trial in trials if metric.is_sound(trial) and (value := metric.of(trial)) is not None]
     return mean_of(metric, values) if values else None
 
 
-def _row(trials: Trials, before: Topology, after: Topology, metric: Metric, comparison: Comparison | None) -> Row:
+def _row(
+    trials: Trials, before: Topology, after: Topology, metric: Metric, comparison: Comparison | None
+) -> MetricComparison:
     baseline = "base" if before.side else before.name
     if comparison is None:
         was, now = (figure(trials[each.name], metric) for each in (before, after))
-        return Row(after.title, baseline, metric, was, now)
+        return MetricComparison(after.title, baseline, metric, was, now)
     pairs = comparison.pairs
-    return Row(
+    return MetricComparison(
         topology=after.title,
         baseline=baseline,
         metric=metric,

@@ -6,7 +6,7 @@ from harness.errors import HarnessError
 
 
 @dataclass(frozen=True)
-class Refused:
+class Excluded:
     """A topology that comes not into question. ``why`` and ``advice`` are a sentence each."""
 
     topology: str

@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.server import guardian
 from harness.server.ending import why_it_did_not_start
-from harness.server.mark import Mark
+from harness.server.mark import ProcessMark
 
 GRACE_S: Final = 5.0  # what a command gets to stop after SIGTERM
 MOST_LOG_BYTES: Final = 16 * 1024 * 1024  # what is more is dropped within a tenth of a second
@@ -30,7 +30,7 @@ class ServerError(HarnessError):
     """The server can't be measured: not started, not ready, not ours, gone. The message says which and why."""
 
 
-class Guarded:
+class SupervisedProcess:
     """A command that was started in ``root`` by a guardian, see :mod:`harness.server.guardian`, on the given cores if
     any; what it says is appended to the log. Leaving the context stops it and all that descends from it, and removes
     its ``folder`` if it has one.
@@ -53,7 +53,7 @@ class Guarded:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.killed = 0
         self._returncode: int | None = None
-        self._mark = Mark.new()
+        self._mark = ProcessMark.new()
         self._pipe, child = Pipe()
         limit_exchanges(self._pipe)
         with child:

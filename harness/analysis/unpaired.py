@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from harness.analysis.comparison import Pairs
-from harness.analysis.measured import Measured
 from harness.analysis.metrics import Metric, Scale
+from harness.analysis.trials import Trial
 from harness.stats.evidence import Evidence
 from harness.stats.unpaired import UnpairedDifferences, UnpairedRatios, UnpairedShares
 
 
-def figures_of(trials: Sequence[Measured], metric: Metric) -> tuple[float, ...]:
+def figures_of(trials: Sequence[Trial], metric: Metric) -> tuple[float, ...]:
     """Return one figure a trial, of those of which it is sound; one of zero has no ratio and is none."""
     found = [value for trial in trials if metric.is_sound(trial) and (value := metric.of(trial)) is not None]
     return tuple(value for value in found if metric.scale is not Scale.RATIO or value > 0)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import BODY, ERRORS, Scale
-from harness.analysis.rows import Row
 from harness.stats.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChangeSummary:
     """The rows of what was compared, by their verdicts; within each, errors come first.
 
     Bodies of another size are ``unlike``, which is neither better nor worse: the two sides may not do the same work.
@@ -18,16 +18,16 @@ class Answer:
     ``failing`` are the rows of errors where a side has any.
     """
 
-    unlike: tuple[Row, ...]
-    worse: tuple[Row, ...]
-    better: tuple[Row, ...]
-    open: tuple[Row, ...]
-    same: tuple[Row, ...]
-    unmeasured: tuple[Row, ...]
-    failing: tuple[Row, ...]
+    unlike: tuple[MetricComparison, ...]
+    worse: tuple[MetricComparison, ...]
+    better: tuple[MetricComparison, ...]
+    open: tuple[MetricComparison, ...]
+    same: tuple[MetricComparison, ...]
+    unmeasured: tuple[MetricComparison, ...]
+    failing: tuple[MetricComparison, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> "Answer":
+    def of(cls, rows: Sequence[MetricComparison]) -> "ChangeSummary":
         """Return that of the rows that have a baseline."""
         compared = sorted((row for row in rows if row.baseline is not None), key=lambda row: row.metric is not ERRORS)
         fails_more = {
@@ -39,7 +39,7 @@ class Answer:
             if row.topology in fails_more and row.metric.is_latency and row.verdict is Verdict.BETTER
         ]
 
-        def having(verdict: Verdict | None, body: bool = False) -> tuple[Row, ...]:
+        def having(verdict: Verdict | None, body: bool = False) -> tuple[MetricComparison, ...]:
             return tuple(row for row in compared if row.verdict is verdict and (row.metric is BODY) is body)
 
         return cls(
@@ -58,5 +58,5 @@ class Answer:
         return any((self.unlike, self.worse, self.better, self.open, self.same))
 
 
-def _is_failing(row: Row) -> bool:
+def _is_failing(row: MetricComparison) -> bool:
     return any(side is not None and side.value > 0 for side in (row.before, row.after))

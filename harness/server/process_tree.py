@@ -16,12 +16,12 @@ import psutil
 from harness.load.spec import Target
 from harness.record import Role, ServerProcess, WorkerCounts
 from harness.server.exits import exit_text, was_asked
-from harness.server.guarded import ServerError
 from harness.server.launch import Server
 from harness.server.listening import listening_pids, socket_path
 from harness.server.roles import Activity, assign_roles
 from harness.server.seen import SeenProcess
 from harness.server.sockets import Socket, inodes_of, read_sockets
+from harness.server.supervised import ServerError
 
 LOOK_S: Final = 0.1  # between two looks, at least
 PAUSES: Final = 20  # as long as a look takes: looking costs no more than a twentieth of a core
@@ -29,7 +29,7 @@ PAUSES: Final = 20  # as long as a look takes: looking costs no more than a twen
 Key = tuple[int, float]  # pid and birth, in seconds after boot: no two processes share both
 
 
-class Census:
+class ProcessTree:
     """The processes of a server as they are seen at work, from when it is ready until the context is left.
 
     Each look adds to what is known of them, and whoever ends stays known; it raises ServerError where the kernel does
@@ -199,7 +199,7 @@ class Census:
 
 def take_census(server: Server) -> list[ServerProcess]:
     """Return every live process of the server, by pid, with what it is likely to be for while nothing is to be done."""
-    with Census(server) as census:
+    with ProcessTree(server) as census:
         return census.at_begin()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.load.placement import Placement
+from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
 from harness.machine.environment import Environment
 from harness.report.markup import code

@@ -15,7 +15,7 @@ OTHERS: Final = "others"
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Counts over one window. ``started`` is counted where requests begin, the others where they end."""
 
     expect: Expectation

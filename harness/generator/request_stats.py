@@ -2,26 +2,26 @@
 
 from harness.generator.bodies import BodyCheck
 from harness.generator.connection import Connection
+from harness.generator.counters import Counters
 from harness.generator.framing import BodyKind, Head, ResponseReader
 from harness.generator.kind import Kind
-from harness.generator.known import KnownResponses
-from harness.generator.part import PartSecond
-from harness.generator.tally import Tally
+from harness.generator.messages import PartSecond
+from harness.generator.response_cache import ResponseCache
 from harness.generator.window import Group, Window
 from harness.load.spec import Load
 
 
-class Ledger:
+class RequestStats:
     """Tally, window and known responses, which belong together: hits on known responses are counts not yet made."""
 
     def __init__(self, load: Load) -> None:
         self._expect = load.expect
         self._body_check = BodyCheck(load.expect)
-        self.known = KnownResponses()
+        self.known = ResponseCache()
         self.groups = [Group() for _ in range(load.threads)]
         # Of one kind there is nothing to tell apart.
         self.kinds = [Kind() for _ in load.kinds] if len(load.kinds) > 1 else []
-        self.tally = Tally(load.expect)
+        self.tally = Counters(load.expect)
         self.window = Window(self.groups, 0, 0.0, self.kinds)
         # Where one method's answers have no body, a head alone does not tell where the response ends.
         methods = {request.method == "HEAD" for request in load.requests}
@@ -31,7 +31,7 @@ class Ledger:
     def open_window(self, in_flight: int, now_ns: int, duration_s: float) -> None:
         """Forget what was counted so far; the requests in flight are the first of the new window."""
         self.tally.collect(self.known)
-        self.tally = Tally(self._expect, started=in_flight)
+        self.tally = Counters(self._expect, started=in_flight)
         self.window = Window(self.groups, now_ns, duration_s, self.kinds)
 
     def end_second(self, now_ns: int) -> PartSecond:

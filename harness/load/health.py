@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from harness.load.result import Doubt, Offered
+from harness.load.result import HealthWarning, Offered
 from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 MOST_BUSY: Final = 0.9  # share of the window
@@ -23,7 +23,9 @@ def late_after_ns(gap_ns: float) -> float:
     return max(float(LEAST_LAG_NS), MOST_LAG_OF_GAP * gap_ns)
 
 
-def doubts(busy: float | None, stalled: float, offered: Offered | None, occupied: float | None = None) -> list[Doubt]:
+def doubts(
+    busy: float | None, stalled: float, offered: Offered | None, occupied: float | None = None
+) -> list[HealthWarning]:
     """Every reason to call a result generator-bound; none of them is the server's doing.
 
     ``busy`` and ``stalled`` are shares of the window; ``occupied`` is how many requests were on their way at a time, as
@@ -40,18 +42,18 @@ def doubts(busy: float | None, stalled: float, offered: Offered | None, occupied
     ]
 
 
-def _busy(busy: float | None) -> Iterator[Doubt]:
+def _busy(busy: float | None) -> Iterator[HealthWarning]:
     if busy is not None and busy >= MOST_BUSY:
-        yield Doubt(
+        yield HealthWarning(
             kind="busy",
             what=f"the generator's loop was busy {busy:.0%} of the time, so the server may be able to do more.",
             advice=MORE_ROOM,
         )
 
 
-def _stalled(stalled: float) -> Iterator[Doubt]:
+def _stalled(stalled: float) -> Iterator[HealthWarning]:
     if stalled > MOST_STALLED:
-        yield Doubt(
+        yield HealthWarning(
             kind="stalled",
             what=f"the generator's loop was kept from running for {stalled:.0%} of the time.",
             advice=(
@@ -61,19 +63,19 @@ def _stalled(stalled: float) -> Iterator[Doubt]:
         )
 
 
-def _behind(offered: Offered) -> Iterator[Doubt]:
+def _behind(offered: Offered) -> Iterator[HealthWarning]:
     if offered.dropped > MOST_DROPPED * offered.due:
-        yield Doubt(
+        yield HealthWarning(
             kind="behind",
             what=f"the generator did not come to {offered.dropped:,} of the {offered.due:,} requests that were due.",
             advice=MORE_ROOM,
         )
 
 
-def _lagging(offered: Offered) -> Iterator[Doubt]:
+def _lagging(offered: Offered) -> Iterator[HealthWarning]:
     lag = offered.send_lag_us
     if lag is not None and lag.p99 > (most_us := late_after_ns(NS_PER_S / offered.rate_per_s) / NS_PER_US):
-        yield Doubt(
+        yield HealthWarning(
             kind="lagging",
             what=(
                 f"one request in a hundred was taken up more than {lag.p99:,.0f} µs after it was due"
@@ -83,9 +85,9 @@ def _lagging(offered: Offered) -> Iterator[Doubt]:
         )
 
 
-def _miscounted(occupied: float) -> Iterator[Doubt]:
+def _miscounted(occupied: float) -> Iterator[HealthWarning]:
     if abs(occupied - 1) > MOST_MISCOUNTED:
-        yield Doubt(
+        yield HealthWarning(
             kind="miscounted",
             what=(
                 f"mean response time × requests/s is {occupied:.1%} of the connections, each of which had a request at"

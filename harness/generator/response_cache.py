@@ -10,7 +10,7 @@ MOST_HEADS: Final = 4096
 MOST_WHOLES: Final = 256
 
 
-class KnownResponses:
+class ResponseCache:
     """Heads by their bytes, and small responses, body and all, by theirs.
 
     Both are bounded, so that a server with something new in every response costs time, not memory. The caller

@@ -4,26 +4,26 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from harness.load.result import Errors, Measured, Measuring
+from harness.load.result import Errors, WindowBegan, WindowEnded
 
 
-class _Data(BaseModel):
+class _Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Ready(_Data):
+class GeneratorReady(_Message):
     """The load can begin as soon as the process is told when."""
 
     event: Literal["ready"] = "ready"
 
 
-class Begin(_Data):
+class Begin(_Message):
     """The answer to Ready: begin at this time of the system's monotonic clock, which all processes share."""
 
     at_ns: int
 
 
-class PartSecond(_Data):
+class PartSecond(_Message):
     """One process's second, with its latencies so that percentiles can be taken over all processes."""
 
     event: Literal["second"] = "second"
@@ -34,7 +34,7 @@ class PartSecond(_Data):
     histogram: str
 
 
-class PartOffered(_Data):
+class PartOffered(_Message):
     """One process's part of what an open loop was to offer; counts as in Offered."""
 
     due: int
@@ -45,7 +45,7 @@ class PartOffered(_Data):
     send_lag_histogram: str
 
 
-class PartRequest(_Data):
+class PartRequest(_Message):
     """One process's requests of one kind; counts as in RequestResult."""
 
     requests: int
@@ -54,7 +54,7 @@ class PartRequest(_Data):
     histogram: str
 
 
-class Part(_Data):
+class ProcessResult(_Message):
     """One process's window: counts as in LoadResult, histograms encoded."""
 
     event: Literal["part"] = "part"
@@ -83,5 +83,5 @@ class Part(_Data):
     service_histogram: str
 
 
-PartEvent = Ready | Measuring | PartSecond | Measured | Part
+PartEvent = GeneratorReady | WindowBegan | PartSecond | WindowEnded | ProcessResult
 PART_EVENTS: TypeAdapter[PartEvent] = TypeAdapter(Annotated[PartEvent, Field(discriminator="event")])

@@ -6,15 +6,15 @@ from statistics import linear_regression
 from typing import Final
 
 from harness.analysis.scaling import FamilyScaling
-from harness.planning.carried import Carried
-from harness.planning.refused import BeyondDataError
+from harness.planning.evidence import TopologyCapacity
+from harness.planning.excluded import BeyondDataError
 from harness.stats.estimate import Estimate, product_of
 from harness.stats.scaling import WhichLaw
 
 MOST_TIMES: Final = 2  # the largest measured number of workers: beyond it a small cost that no one saw may be all
 
 
-def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers: int) -> Carried:
+def predicted(family: FamilyScaling | None, members: Sequence[TopologyCapacity], workers: int) -> TopologyCapacity:
     """A cluster of so many workers, from the measured ones of its family (at least one).
 
     Its saturation throughput is what the Universal Scalability Law foretells for as many rounds as were measured. The
@@ -53,7 +53,7 @@ def predicted(family: FamilyScaling | None, members: Sequence[Carried], workers:
     )
 
 
-def _memory_bytes(members: Sequence[Carried], largest: Carried, workers: int) -> Estimate:
+def _memory_bytes(members: Sequence[TopologyCapacity], largest: TopologyCapacity, workers: int) -> Estimate:
     """That of the largest, and of so many workers more or fewer by the straight line through all members; where there
     is none, as though they shared nothing."""
     known = largest.memory_bytes
@@ -66,7 +66,7 @@ def _memory_bytes(members: Sequence[Carried], largest: Carried, workers: int) ->
     return replace(known, value=known.value + more_bytes, low=low, high=high, method=f"{known.method}; line by workers")
 
 
-def _no_law(family: FamilyScaling | None, members: Sequence[Carried]) -> str:
+def _no_law(family: FamilyScaling | None, members: Sequence[TopologyCapacity]) -> str:
     if family is None:
         sizes = _listed(sorted(member.workers for member in members))
         return f"No law of scaling can be fitted to {sizes} worker{'' if sizes == '1' else 's'} alone."
@@ -75,7 +75,7 @@ def _no_law(family: FamilyScaling | None, members: Sequence[Carried]) -> str:
     return f"{why}, since {', '.join(crowded)} wanted more cores than there were." if crowded else f"{why}."
 
 
-def _name(member: Carried, workers: int) -> str:
+def _name(member: TopologyCapacity, workers: int) -> str:
     """As its topology would be called: the family's name has an N where the member's has its number."""
     letters = zip(member.family, member.topology, strict=False)
     place = next(place for place, (letter, other) in enumerate(letters) if letter != other)

@@ -5,28 +5,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from harness.analysis.bottleneck import BottleneckKind
 from harness.analysis.capacity import Capacity, capacities
-from harness.analysis.limits import Limit
-from harness.analysis.measured import Measured, are_oversubscribed, median_workers
 from harness.analysis.run import RunAnalysis
 from harness.analysis.scaling import FamilyScaling, scaling_of
+from harness.analysis.trials import Trial, are_oversubscribed, median_workers
 from harness.machine.environment import Environment
-from harness.planning.refused import PlanningError, Refused
+from harness.planning.excluded import Excluded, PlanningError
 from harness.record import Run
 from harness.scenario import Topology
-from harness.stats.crossing import Share
+from harness.stats.crossing import BadShare
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.queueing import Service
 from harness.units import MS_PER_S
 
 FLOORS: Final = {
-    Limit.CONNECTIONS: "the CPU was not the limit, but the number of connections",
+    BottleneckKind.CONNECTIONS: "the CPU was not the limit, but the number of connections",
     **dict.fromkeys(
-        (Limit.PROCESS, Limit.ACKS, Limit.DISK, Limit.LOCKS, Limit.CONCURRENCY),
+        (
+            BottleneckKind.PROCESS,
+            BottleneckKind.ACKS,
+            BottleneckKind.DISK,
+            BottleneckKind.LOCKS,
+            BottleneckKind.CONCURRENCY,
+        ),
         "the CPU of its workers was not the limit, but what they waited for",
     ),
-    Limit.STARVED: "the CPU was not the limit, so that connections may have been",
-    Limit.MACHINE: "the machine was the limit",
+    BottleneckKind.STARVED: "the CPU was not the limit, so that connections may have been",
+    BottleneckKind.MACHINE: "the machine was the limit",
 }
 
 
@@ -37,12 +43,12 @@ class Observed(Protocol):
     def rate_per_s(self) -> float:
         """What arrived."""
 
-    def slower(self, limit_ms: float) -> Share:
+    def slower(self, limit_ms: float) -> BadShare:
         """Return the requests that took longer, among all."""
 
 
 @dataclass(frozen=True)
-class Carried:
+class TopologyCapacity:
     """What one topology carries. ``rate`` is what may be planned with (requests/s): the saturation throughput or, with
     an ``objective``, the highest rate that keeps it; None where no rate kept it.
 
@@ -65,7 +71,7 @@ class Carried:
     service: Service | None = None
     observed: tuple[Observed, ...] = ()
     predicted_from: tuple[int, ...] = ()
-    like: "Carried | None" = None
+    like: "TopologyCapacity | None" = None
     floor: str | None = None
 
     @property
@@ -75,33 +81,33 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CapacityEvidence:
     """All that a plan rests on. ``load`` says what the topologies were offered, ``command`` how to measure again;
     ``refused`` are the topologies of which nothing is known. Memory ``is_proportional`` where shared pages are counted
     once."""
 
-    carried: tuple[Carried, ...]
+    carried: tuple[TopologyCapacity, ...]
     families: tuple[FamilyScaling, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[Excluded, ...]
     environment: Environment
     load: str
     command: str
     is_proportional: bool = False
 
 
-def evidence_of(run: Run) -> Evidence:
+def evidence_of(run: Run) -> CapacityEvidence:
     """Of a comparison in a closed loop, whose throughput is that of saturation, or of a search for the capacity, which
     has that too. Raises PlanningError for other runs."""
     return _searched(run) if run.is_search else _compared(run)
 
 
-def _searched(run: Run) -> Evidence:
+def _searched(run: Run) -> CapacityEvidence:
     of_each = capacities(run)
     found = [_kept(capacity) for capacity in of_each]
-    return Evidence(
-        carried=tuple(each for each in found if isinstance(each, Carried)),
+    return CapacityEvidence(
+        carried=tuple(each for each in found if isinstance(each, TopologyCapacity)),
         families=tuple(scaling_of(run.scenario, RunAnalysis(run).trials, {})),
-        refused=tuple(each for each in found if isinstance(each, Refused)),
+        refused=tuple(each for each in found if isinstance(each, Excluded)),
         environment=run.environment,
         load="requests that arrive at random",
         command=run.info.command,
@@ -109,14 +115,14 @@ def _searched(run: Run) -> Evidence:
     )
 
 
-def _kept(capacity: Capacity) -> Carried | Refused:
+def _kept(capacity: Capacity) -> TopologyCapacity | Excluded:
     """What it carries with the objectives kept, or why that is not known."""
     found = _found(capacity.topology, capacity.ceilings)
-    if isinstance(found, Refused):
+    if isinstance(found, Excluded):
         return found
     objective = " and ".join(each.text for each in capacity.objectives)
     if capacity.rate is None and capacity.unkept is None:
-        return Refused(
+        return Excluded(
             found.topology, f"The search did not find how much it carries with {objective}.", "Let it go on."
         )
     lowest = capacity.probes[0].load.service_ms
@@ -129,7 +135,7 @@ def _kept(capacity: Capacity) -> Carried | Refused:
     )
 
 
-def _compared(run: Run) -> Evidence:
+def _compared(run: Run) -> CapacityEvidence:
     scenario = run.scenario
     if scenario.is_of_two_commits:
         raise PlanningError(
@@ -142,10 +148,10 @@ def _compared(run: Run) -> Evidence:
         )
     analysis = RunAnalysis(run)
     found = [_found(topology, analysis.trials[topology.name]) for topology in scenario.topologies]
-    return Evidence(
-        carried=tuple(each for each in found if isinstance(each, Carried)),
+    return CapacityEvidence(
+        carried=tuple(each for each in found if isinstance(each, TopologyCapacity)),
         families=tuple(analysis.scaling),
-        refused=tuple(each for each in found if isinstance(each, Refused)),
+        refused=tuple(each for each in found if isinstance(each, Excluded)),
         environment=run.environment,
         load=f"a closed loop of {scenario.load.connections} connections",
         command=run.info.command,
@@ -153,22 +159,22 @@ def _compared(run: Run) -> Evidence:
     )
 
 
-def _is_proportional(trials: Sequence[Measured]) -> bool:
+def _is_proportional(trials: Sequence[Trial]) -> bool:
     return all(trial.is_proportional for trial in trials)
 
 
-def _found(topology: Topology, trials: Sequence[Measured]) -> Carried | Refused:
+def _found(topology: Topology, trials: Sequence[Trial]) -> TopologyCapacity | Excluded:
     """What it carries, or why that is not known."""
     telling = [trial for trial in trials if not trial.is_generator_bound]
     if not trials:
         why, advice = "No trial of it counts.", "Look for why in the report of the run, and measure it again."
-        return Refused(topology.name, why, advice)
+        return Excluded(topology.name, why, advice)
     if not telling:
         why, advice = "The load generator was the limit of all its trials.", "Give it more processes."
-        return Refused(topology.name, why, advice)
+        return Excluded(topology.name, why, advice)
     workers = median_workers(telling)
     rate = mean_over_trials([trial.requests_per_s for trial in telling])
-    return Carried(
+    return TopologyCapacity(
         topology=topology.name,
         family=topology.family,
         workers=workers,
@@ -181,7 +187,7 @@ def _found(topology: Topology, trials: Sequence[Measured]) -> Carried | Refused:
     )
 
 
-def _floor(trials: Sequence[Measured]) -> str | None:
+def _floor(trials: Sequence[Trial]) -> str | None:
     if are_oversubscribed(trials):
         return "it and the load generator wanted more cores than there were"
     ((limit, _),) = Counter(trial.limiting.limit for trial in trials).most_common(1)

@@ -19,7 +19,7 @@ RARE: Final = 0.05  # what chance exceeds in at most so many trials is more than
 
 
 @dataclass(frozen=True)
-class Skew:
+class Imbalance:
     """How unevenly the requests were spread over workers. Shares are parts of one.
 
     ``busiest_share`` is the median over trials. ``chance_share`` is what the share of the busiest worker exceeds in at
@@ -37,7 +37,7 @@ class Skew:
         return self.p_value < CHANCE_LEVEL
 
 
-def skew(trials: Sequence[Sequence[int]], connections: int) -> Skew | None:
+def skew(trials: Sequence[Sequence[int]], connections: int) -> Imbalance | None:
     """From the requests that each worker answered, trial by trial: one number for every worker, idle ones included.
 
     ``connections`` is how many were opened in each trial, to be kept until it ended. The trials are put together by
@@ -51,7 +51,7 @@ def skew(trials: Sequence[Sequence[int]], connections: int) -> Skew | None:
         return None
     workers = len(trials[0])
     p_values = [chance_of(share, workers, connections) for share in shares]
-    return Skew(
+    return Imbalance(
         busiest_share=statistics.median(shares),
         fair_share=1 / workers,
         chance_share=_rarely_exceeded(workers, connections) / connections,

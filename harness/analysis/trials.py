@@ -6,7 +6,15 @@ from functools import cached_property
 from statistics import median_high
 from typing import Final
 
-from harness.analysis.limits import MOST_DEMANDED, Limit, Limiting, contention, free_cores, limit_of, server_demand
+from harness.analysis.bottleneck import (
+    MOST_DEMANDED,
+    Bottleneck,
+    BottleneckKind,
+    contention,
+    free_cores,
+    limit_of,
+    server_demand,
+)
 from harness.analysis.requests import RequestFigures
 from harness.load.latency import LatencyHistogram, LatencySummary
 from harness.load.result import LoadResult, Second
@@ -18,7 +26,7 @@ SHORTEST_S: Final = 0.5  # the last row of a series is what is left of the windo
 
 
 @dataclass(frozen=True)
-class Measured:
+class Trial:
     """A trial that counts: its load and usage are there, and nothing spoke against it.
 
     Seconds at the beginning of the window that were still warm-up are in none of its figures. Memory
@@ -188,14 +196,14 @@ class Measured:
         return self.usage.pace_us
 
     @cached_property
-    def limiting(self) -> Limiting:
+    def limiting(self) -> Bottleneck:
         """What limited it."""
         return limit_of(self.load, self.usage)
 
     @property
     def is_generator_bound(self) -> bool:
         """Whether the generator was the limit: then its speed is not about the server."""
-        return self.limiting.limit is Limit.GENERATOR
+        return self.limiting.limit is BottleneckKind.GENERATOR
 
     @property
     def _rows(self) -> list[Second]:
@@ -213,10 +221,10 @@ class Measured:
         return self.load.requests - sum(second.requests for second in self._discarded)
 
 
-Trials = Mapping[str, tuple[Measured, ...]]  # by the name of the topology
+Trials = Mapping[str, tuple[Trial, ...]]  # by the name of the topology
 
 
-def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, ...]:
+def valid_trials(records: Iterable[TrialRecord], topology: str) -> tuple[Trial, ...]:
     """The trials of one topology: see :func:`trials_of`."""
     return trials_of(records, [topology])[topology]
 
@@ -224,12 +232,12 @@ def measured(records: Iterable[TrialRecord], topology: str) -> tuple[Measured, .
 def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Trials:
     """The trials of each topology that count, of those that were offered what the scenario says; the records are of a
     whole run."""
-    found: dict[str, list[Measured]] = {topology: [] for topology in topologies}
+    found: dict[str, list[Trial]] = {topology: [] for topology in topologies}
     sound = [record for record in records if record.status == "ok"]
     is_proportional = all(record.usage.pss_bytes is not None for record in sound if record.usage)
     for record in sound:
         if record.topology in found and record.rate_per_s is None and record.load and record.usage:
-            trial = Measured(
+            trial = Trial(
                 record.block,
                 record.load,
                 record.usage,
@@ -242,17 +250,17 @@ def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Tria
     return {topology: tuple(trials) for topology, trials in found.items()}
 
 
-def median_workers(trials: Sequence[Measured]) -> int:
+def median_workers(trials: Sequence[Trial]) -> int:
     """Return how many workers the trials of one topology had, of a pool the median. Raises StatisticsError for none."""
     return median_high(trial.number_of_workers for trial in trials)
 
 
-def are_oversubscribed(trials: Sequence[Measured]) -> bool:
+def are_oversubscribed(trials: Sequence[Trial]) -> bool:
     """Whether more was demanded of the server's cores than there are of them, on the average of the trials (at least
     one). Workers that mostly wait for something else do not: they scale as though each had a core of its own."""
     return sum(trial.contention for trial in trials) / len(trials) > MOST_DEMANDED
 
 
-def merged_latency(trials: Sequence[Measured]) -> LatencyHistogram:
+def merged_latency(trials: Sequence[Trial]) -> LatencyHistogram:
     """All latencies of the trials together."""
     return LatencyHistogram.merged(encoded for trial in trials for encoded in trial.histograms)

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.cli.usage import UsageError
-from harness.generator.asking import Answer
-from harness.load.placement import most_processes, parse_cpus
-from harness.load.request import basic_auth_header, check_placeholders
+from harness.generator.asking import ProbeResponse
+from harness.load.cpus import most_processes, parse_cpus
+from harness.load.requests import basic_auth_header, check_placeholders
 from harness.load.sources import read_body, read_data, read_requests
 from harness.load.spec import (
     Arrivals,
@@ -129,7 +129,7 @@ def load(
         return offered
 
 
-def with_same_body(offered: Load, before: Answer | None) -> Load:
+def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
     """The load that expects the body of this answer, if it is to be the same. Raises UsageError."""
     if not offered.expect.wants_same_body:
         return offered

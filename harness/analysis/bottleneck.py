@@ -25,7 +25,7 @@ MOST_UNSERVED: Final = 0.05  # of the requests due
 MOST_DEMANDED: Final = 1.05  # of the cores: what the workers lose to each other, or the generator, is then about 5 %
 
 
-class Limit(enum.Enum):
+class BottleneckKind(enum.Enum):
     """What would have to be more, or quicker, for the trial to have served more."""
 
     GENERATOR = "generator-bound"
@@ -42,10 +42,10 @@ class Limit(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Limiting:
+class Bottleneck:
     """The limit, and the figures that say so in one sentence."""
 
-    limit: Limit
+    limit: BottleneckKind
     why: str
 
 
@@ -61,7 +61,7 @@ Rule = Callable[[LoadResult, Usage], str | None]
 """Says why it holds, or None."""
 
 
-def limit_of(load: LoadResult, usage: Usage) -> Limiting:
+def limit_of(load: LoadResult, usage: Usage) -> Bottleneck:
     """What limited a trial. Only a trial that is server-bound, or kept up with what was offered, tells of the server.
 
     The rules are gone through in order, and the first that holds has it. A worker that runs on one core at a time, as
@@ -75,7 +75,7 @@ def limit_of(load: LoadResult, usage: Usage) -> Limiting:
     overflows = usage.machine.listen_overflows
     if overflows:
         why = f"{why}; {overflows:,} attempts to connect found a listen queue full"
-    return Limiting(limit, f"{why}.")
+    return Bottleneck(limit, f"{why}.")
 
 
 def disturbance(load: LoadResult, usage: Usage) -> Disturbance | None:
@@ -221,24 +221,24 @@ def _time_left(load: LoadResult, usage: Usage) -> str:
     return f"the busiest worker used only {_busiest(load, usage)}{unserved}"
 
 
-RULES: Final[Sequence[tuple[Limit, Rule]]] = (
-    (Limit.GENERATOR, _doubted),
-    (Limit.MACHINE, _hogged),
-    (Limit.MACHINE, _stolen),
-    (Limit.MACHINE, _throttled),
-    (Limit.MACHINE, _disturbed),
-    (Limit.MACHINE, _crowded),
-    (Limit.PROCESS, _with_time_left(waiting.other_process)),
-    (Limit.ACKS, _with_time_left(waiting.delayed_acks)),
-    (Limit.CONNECTIONS, _without_queue),
-    (Limit.SERVER, _busy),
-    (Limit.SERVER, _one_busy),
-    (Limit.NOTHING, _kept_up),
-    (Limit.CONNECTIONS, _with_time_left(waiting.few_connections)),
-    (Limit.DISK, _with_time_left(waiting.disk)),
-    (Limit.LOCKS, _with_time_left(waiting.locks)),
-    (Limit.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
-    (Limit.STARVED, _starved),
+RULES: Final[Sequence[tuple[BottleneckKind, Rule]]] = (
+    (BottleneckKind.GENERATOR, _doubted),
+    (BottleneckKind.MACHINE, _hogged),
+    (BottleneckKind.MACHINE, _stolen),
+    (BottleneckKind.MACHINE, _throttled),
+    (BottleneckKind.MACHINE, _disturbed),
+    (BottleneckKind.MACHINE, _crowded),
+    (BottleneckKind.PROCESS, _with_time_left(waiting.other_process)),
+    (BottleneckKind.ACKS, _with_time_left(waiting.delayed_acks)),
+    (BottleneckKind.CONNECTIONS, _without_queue),
+    (BottleneckKind.SERVER, _busy),
+    (BottleneckKind.SERVER, _one_busy),
+    (BottleneckKind.NOTHING, _kept_up),
+    (BottleneckKind.CONNECTIONS, _with_time_left(waiting.few_connections)),
+    (BottleneckKind.DISK, _with_time_left(waiting.disk)),
+    (BottleneckKind.LOCKS, _with_time_left(waiting.locks)),
+    (BottleneckKind.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
+    (BottleneckKind.STARVED, _starved),
 )
 
 DISTURBANCES: Final[Sequence[tuple[Rule, str]]] = (

@@ -11,7 +11,7 @@ SCHEDSTAT = Path("/proc/self/schedstat")  # time running, time runnable, slices:
 
 
 @dataclass(frozen=True)
-class Effort:
+class CpuUse:
     """Counters of this process, in seconds. ``waited_s`` is None where the kernel keeps no such statistics."""
 
     cpu_s: float
@@ -27,10 +27,10 @@ class Effort:
             waited_s = None
         return cls(usage.ru_utime + usage.ru_stime, waited_s)
 
-    def since(self, before: Self) -> "Effort":
+    def since(self, before: Self) -> "CpuUse":
         """What has been used between two readings."""
         waited_s = None if self.waited_s is None or before.waited_s is None else self.waited_s - before.waited_s
-        return Effort(self.cpu_s - before.cpu_s, waited_s)
+        return CpuUse(self.cpu_s - before.cpu_s, waited_s)
 
     def busy(self, window_s: float, awake_s: float) -> float | None:
         """The share of the window in which the loop worked or was kept from it, less the time it was only awake."""
