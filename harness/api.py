@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis.comparison import Comparisons
 from harness.analysis.gates import GateResult, Outcome, overall_outcome
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import metrics_of
-from harness.doctor.check import Check
 from harness.measure.base_and_head import find_sides, side_by_side, usual_gates
 from harness.measure.compare import compare as _compare
+from harness.measure.observer import Observer
 from harness.measure.preparation import drawn, prepare
-from harness.measure.trial import Progress
-from harness.record import PlannedTrial, Run, TrialRecord, read_run
+from harness.record import Run, read_run
 from harness.report.run_report import RunReport
 from harness.report.summary import TopologySummary
 from harness.report.tables import summary_frame, trials_frame
@@ -96,7 +94,7 @@ def compare(
     """
     compared, fresh = _loaded(scenario, only, rounds), drawn(seed)
     command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(fresh)])
-    return read(_compare(prepare(compared, fresh), Path(out), command, _Nobody()))
+    return read(_compare(prepare(compared, fresh), Path(out), command, Observer()))
 
 
 def ab(
@@ -121,7 +119,7 @@ def ab(
     sides = find_sides(repository, base, head)
     words = ["harness", "ab", os.fspath(scenario), "--base", base, *(["--head", head] if head else [])]
     with side_by_side(compared, repository, sides, fresh) as prepared:
-        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(fresh)]), _Nobody())
+        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(fresh)]), Observer())
     return read(path)
 
 
@@ -135,22 +133,3 @@ def read(folder: str | os.PathLike[str]) -> Result:
 def _loaded(scenario: str | os.PathLike[str], only: Iterable[str] | None, rounds: int | None) -> Scenario:
     found = load_scenario(Path(scenario), {} if rounds is None else {"rounds": rounds})
     return found if only is None else found.only(only)
-
-
-class _Nobody:
-    """Takes no interest in how it goes."""
-
-    def checked(self, checks: Sequence[Check]) -> None:
-        pass
-
-    def begin(self, planned: PlannedTrial) -> None:
-        pass
-
-    def progress(self, progress: Progress) -> None:
-        pass
-
-    def end(self, record: TrialRecord) -> None:
-        pass
-
-    def judged(self, rounds: int, comparisons: Comparisons) -> None:
-        pass

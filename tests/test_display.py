@@ -32,7 +32,7 @@ def print_ends(display: Callable[[Console], Display], *records: TrialRecord) -> 
     written = io.StringIO()
     ending = display(Console(file=written, width=80))
     for ended in records:
-        ending.end(ended)
+        ending.on_record(ended)
     return written.getvalue().splitlines()
 
 

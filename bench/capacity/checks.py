@@ -86,9 +86,9 @@ def again() -> Iterator[Row]:
 
 
 def _searched(scenario: Scenario, objectives: list[Objective]) -> list[Capacity]:
-    with tempfile.TemporaryDirectory() as folder, SearchDisplay(CONSOLE) as audience:
+    with tempfile.TemporaryDirectory() as folder, SearchDisplay(CONSOLE) as observer:
         prepared = prepare(for_search(scenario), drawn())
-        return capacities(read_run(search(prepared, objectives, Path(folder), "bench", audience)))
+        return capacities(read_run(search(prepared, objectives, Path(folder), "bench", observer)))
 
 
 def _one_line_scenario() -> Scenario:
@@ -114,8 +114,8 @@ def _compared(scenario: Scenario, workers: int) -> Run:
     scenario = scenario.model_copy(update={"topologies": (*scenario.topologies, more)})
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(scenario, drawn())
-        with PlainDisplay(CONSOLE, prepared) as audience:
-            return read_run(compare(prepared, Path(folder), "bench", audience))
+        with PlainDisplay(CONSOLE, prepared) as observer:
+            return read_run(compare(prepared, Path(folder), "bench", observer))
 
 
 def _foreseen(run: Run) -> Estimate:

@@ -23,7 +23,7 @@ import psutil
 import typer
 
 from bench.checking import Row, run_checks
-from harness.analysis.bottleneck import Bottleneck, BottleneckKind, limit_of
+from harness.analysis.bottleneck import Bottleneck, Diagnosis, limit_of
 from harness.load.cpus import apart
 from harness.machine.cores import UsableCores
 from harness.measure.trial import Phase, Progress, Watch, run_trial
@@ -38,7 +38,7 @@ HOGS: Final = 3
 HOG: Final = "while True: pass"
 HEALTHY_PER_FAULT: Final = 2.5
 ASKED_OF_FAULTS, ASKED_OF_HEALTHY = 19 / 20, 1 / 50
-OF_THE_SERVER: Final = (BottleneckKind.SERVER, BottleneckKind.NOTHING)
+OF_THE_SERVER: Final = (Bottleneck.SERVER, Bottleneck.NOTHING)
 PLACEMENT: Final = apart(UsableCores.here(), processes=1, workers=1)
 
 
@@ -104,7 +104,7 @@ HOGGED: Final = Kind(f"a generator with {HOGS} busy processes on its core", 40, 
 ALONE: Final = Kind("a single connection", 1, undisturbed)
 
 
-def limiting(kind: Kind) -> Bottleneck:
+def limiting(kind: Kind) -> Diagnosis:
     """What limited a trial of this kind. Raises RuntimeError when it could not be made."""
     with tempfile.TemporaryDirectory() as folder, kind.disturbance() as watch:
         scenario = load_scenario(SCENARIO)

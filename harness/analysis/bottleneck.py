@@ -25,7 +25,7 @@ MOST_UNSERVED: Final = 0.05  # of the requests due
 MOST_DEMANDED: Final = 1.05  # of the cores: what the workers lose to each other, or the generator, is then about 5 %
 
 
-class BottleneckKind(enum.Enum):
+class Bottleneck(enum.Enum):
     """What would have to be more, or quicker, for the trial to have served more."""
 
     GENERATOR = "generator-bound"
@@ -42,10 +42,10 @@ class BottleneckKind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Bottleneck:
+class Diagnosis:
     """The limit, and the figures that say so in one sentence."""
 
-    limit: BottleneckKind
+    limit: Bottleneck
     why: str
 
 
@@ -61,7 +61,7 @@ Rule = Callable[[LoadResult, Usage], str | None]
 """Says why it holds, or None."""
 
 
-def limit_of(load: LoadResult, usage: Usage) -> Bottleneck:
+def limit_of(load: LoadResult, usage: Usage) -> Diagnosis:
     """What limited a trial. Only a trial that is server-bound, or kept up with what was offered, tells of the server.
 
     The rules are gone through in order, and the first that holds has it. A worker that runs on one core at a time, as
@@ -75,7 +75,7 @@ def limit_of(load: LoadResult, usage: Usage) -> Bottleneck:
     overflows = usage.machine.listen_overflows
     if overflows:
         why = f"{why}; {overflows:,} attempts to connect found a listen queue full"
-    return Bottleneck(limit, f"{why}.")
+    return Diagnosis(limit, f"{why}.")
 
 
 def disturbance(load: LoadResult, usage: Usage) -> Disturbance | None:
@@ -221,24 +221,24 @@ def _time_left(load: LoadResult, usage: Usage) -> str:
     return f"the busiest worker used only {_busiest(load, usage)}{unserved}"
 
 
-RULES: Final[Sequence[tuple[BottleneckKind, Rule]]] = (
-    (BottleneckKind.GENERATOR, _doubted),
-    (BottleneckKind.MACHINE, _hogged),
-    (BottleneckKind.MACHINE, _stolen),
-    (BottleneckKind.MACHINE, _throttled),
-    (BottleneckKind.MACHINE, _disturbed),
-    (BottleneckKind.MACHINE, _crowded),
-    (BottleneckKind.PROCESS, _with_time_left(waiting.other_process)),
-    (BottleneckKind.ACKS, _with_time_left(waiting.delayed_acks)),
-    (BottleneckKind.CONNECTIONS, _without_queue),
-    (BottleneckKind.SERVER, _busy),
-    (BottleneckKind.SERVER, _one_busy),
-    (BottleneckKind.NOTHING, _kept_up),
-    (BottleneckKind.CONNECTIONS, _with_time_left(waiting.few_connections)),
-    (BottleneckKind.DISK, _with_time_left(waiting.disk)),
-    (BottleneckKind.LOCKS, _with_time_left(waiting.locks)),
-    (BottleneckKind.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
-    (BottleneckKind.STARVED, _starved),
+RULES: Final[Sequence[tuple[Bottleneck, Rule]]] = (
+    (Bottleneck.GENERATOR, _doubted),
+    (Bottleneck.MACHINE, _hogged),
+    (Bottleneck.MACHINE, _stolen),
+    (Bottleneck.MACHINE, _throttled),
+    (Bottleneck.MACHINE, _disturbed),
+    (Bottleneck.MACHINE, _crowded),
+    (Bottleneck.PROCESS, _with_time_left(waiting.other_process)),
+    (Bottleneck.ACKS, _with_time_left(waiting.delayed_acks)),
+    (Bottleneck.CONNECTIONS, _without_queue),
+    (Bottleneck.SERVER, _busy),
+    (Bottleneck.SERVER, _one_busy),
+    (Bottleneck.NOTHING, _kept_up),
+    (Bottleneck.CONNECTIONS, _with_time_left(waiting.few_connections)),
+    (Bottleneck.DISK, _with_time_left(waiting.disk)),
+    (Bottleneck.LOCKS, _with_time_left(waiting.locks)),
+    (Bottleneck.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
+    (Bottleneck.STARVED, _starved),
 )
 
 DISTURBANCES: Final[Sequence[tuple[Rule, str]]] = (

@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.bottleneck import BottleneckKind, limit_of
+from harness.analysis.bottleneck import Bottleneck, limit_of
 from harness.analysis.trials import Trial, valid_trials
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult
@@ -228,7 +228,7 @@ def _reason_against(record: TrialRecord, objectives: Sequence[Objective]) -> str
     if record.status != "ok" and (record.load.ok or not is_probe):
         return record.reason or record.status
     limiting = limit_of(_without_small_lag(record.load, objectives), record.usage)
-    return limiting.why if limiting.limit is BottleneckKind.GENERATOR else None
+    return limiting.why if limiting.limit is Bottleneck.GENERATOR else None
 
 
 def _without_small_lag(load: LoadResult, objectives: Sequence[Objective]) -> LoadResult:

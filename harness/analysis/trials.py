@@ -9,7 +9,7 @@ from typing import Final
 from harness.analysis.bottleneck import (
     MOST_DEMANDED,
     Bottleneck,
-    BottleneckKind,
+    Diagnosis,
     contention,
     free_cores,
     limit_of,
@@ -196,14 +196,14 @@ class Trial:
         return self.usage.pace_us
 
     @cached_property
-    def limiting(self) -> Bottleneck:
+    def limiting(self) -> Diagnosis:
         """What limited it."""
         return limit_of(self.load, self.usage)
 
     @property
     def is_generator_bound(self) -> bool:
         """Whether the generator was the limit: then its speed is not about the server."""
-        return self.limiting.limit is BottleneckKind.GENERATOR
+        return self.limiting.limit is Bottleneck.GENERATOR
 
     @property
     def _rows(self) -> list[Second]:

@@ -55,8 +55,8 @@ def capacity_command(
             scenario = scenario.only(name.strip() for name in only.split(","))
         prepared = prepare(for_search(scenario), drawn(seed))
         tell_skipped(console, prepared)
-        with SearchDisplay(console) as audience:
-            path = search(prepared, objectives, out, repeat(prepared.seed), audience)
+        with SearchDisplay(console) as observer:
+            path = search(prepared, objectives, out, repeat(prepared.seed), observer)
         code = tell_capacity(console, read_run(path))
     raise typer.Exit(code)
 

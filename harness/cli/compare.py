@@ -96,8 +96,8 @@ def resume_command(
         prepared = prepare_again(found, describe_environment())
         for line in prepared.doubts:
             console.print(printable(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
-        with _display(console, prepared) as audience:
-            path = resume(found, prepared, audience)
+        with _display(console, prepared) as observer:
+            path = resume(found, prepared, observer)
         code = tell(console, read_run(path), form)
     raise typer.Exit(code)
 
@@ -127,8 +127,8 @@ def measure(console: Console, prepared: PreparedRun, out: Path) -> Path:
     # These bring SciPy, more than a second of imports that a load or a dry run need not wait for.
     from harness.measure.compare import compare
 
-    with _display(console, prepared) as audience:
-        return compare(prepared, out, repeat(prepared.seed), audience)
+    with _display(console, prepared) as observer:
+        return compare(prepared, out, repeat(prepared.seed), observer)
 
 
 def _display(console: Console, prepared: PreparedRun) -> "LiveDisplay | PlainDisplay":

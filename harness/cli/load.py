@@ -45,7 +45,8 @@ def load_command(
             "-c",
             "--connections",
             min=1,
-            help=f"Kept open, {load_options.CLOSED_CONNECTIONS}; with a rate, the most opened, {load_options.OPEN_CONNECTIONS}.",
+            help=f"Kept open, {load_options.CLOSED_CONNECTIONS};"
+            f" with a rate, the most opened, {load_options.OPEN_CONNECTIONS}.",
             rich_help_panel=_HOW,
         ),
     ] = None,

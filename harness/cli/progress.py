@@ -15,6 +15,7 @@ from harness.analysis.comparison import Comparisons
 from harness.analysis.metrics import metrics_of
 from harness.doctor.check import Check
 from harness.load.result import Second
+from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.schedule import trial_s
 from harness.measure.trial import Progress as TrialProgress
@@ -66,7 +67,7 @@ class LastWords:
             console.print(f"    {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
-class PlainDisplay:
+class PlainDisplay(Observer):
     """A line when a trial has ended."""
 
     def __init__(self, console: Console, prepared: PreparedRun) -> None:
@@ -75,18 +76,18 @@ class PlainDisplay:
         self._clock = Clock(self._total, trial_s(prepared.scenario.load))
         self._number = 0
 
-    def checked(self, checks: Sequence[Check]) -> None:
+    def on_checks(self, checks: Sequence[Check]) -> None:
         """A line for each warning."""
         print_warnings(self._console, checks)
 
-    def begin(self, planned: PlannedTrial) -> None:
+    def on_trial(self, planned: PlannedTrial) -> None:
         """Remember which trial it is."""
         self._number += 1
 
-    def progress(self, progress: TrialProgress) -> None:
+    def on_progress(self, progress: TrialProgress) -> None:
         """Say nothing: a log is read afterwards."""
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """One line with what was measured, or why not, and then what the server wrote."""
         self._clock.trial_ended()
         left = f"  ({left_text(self._prepared, self._clock)})" if self._number < self._total else ""
@@ -95,7 +96,7 @@ class PlainDisplay:
         )
         self._last_words.print_after(record, self._console)
 
-    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+    def on_comparisons(self, rounds: int, comparisons: Comparisons) -> None:
         """One line with what all rounds say so far, by the metric that decides."""
         deciding = metrics_of(self._prepared.scenario)[0]
         said = [
@@ -116,7 +117,7 @@ class PlainDisplay:
         """Nothing to tidy."""
 
 
-class LiveDisplay:
+class LiveDisplay(Observer):
     """What runs now with its current requests/s and p99, the time left, and the intervals as they narrow; ended trials
     scroll above it."""
 
@@ -138,21 +139,21 @@ class LiveDisplay:
     def _screen(self) -> Group:
         return Group(*([self._verdicts] if self._verdicts else []), self._bar)
 
-    def checked(self, checks: Sequence[Check]) -> None:
+    def on_checks(self, checks: Sequence[Check]) -> None:
         """A line for each warning, which stays."""
         print_warnings(self._console, checks)
 
-    def begin(self, planned: PlannedTrial) -> None:
+    def on_trial(self, planned: PlannedTrial) -> None:
         """Show what runs now."""
         self._bar.update(self._task, topology=planned.topology.name, phase="", now="", left=self._left())
 
-    def progress(self, progress: TrialProgress) -> None:
+    def on_progress(self, progress: TrialProgress) -> None:
         """Show the phase, and the newest figures when there are new ones."""
         self._bar.update(self._task, phase=progress.phase.value, left=self._left())
         if progress.second is not None:
             self._bar.update(self._task, now=current_text(progress.second))
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """Leave one line behind, and what a server wrote that failed."""
         self._clock.trial_ended()
         self._bar.advance(self._task)
@@ -160,7 +161,7 @@ class LiveDisplay:
         self._console.print(result_line(record), style=style, markup=False, highlight=False, soft_wrap=True)
         self._last_words.print_after(record, self._console)
 
-    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+    def on_comparisons(self, rounds: int, comparisons: Comparisons) -> None:
         """Show the intervals of all rounds so far."""
         self._verdicts = verdict_table(comparisons.values()) if rounds > 1 else None
 

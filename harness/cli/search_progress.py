@@ -9,13 +9,14 @@ from rich.console import Console
 from harness.analysis.capacity import Capacity
 from harness.cli.progress import LastWords, current_text, is_live, print_warnings
 from harness.doctor.check import Check
+from harness.measure.observer import Observer
 from harness.measure.trial import Progress
 from harness.record import PlannedTrial, TrialRecord
 from harness.report.markdown import rate_interval_text
 from harness.units import ms_text, rate_text
 
 
-class SearchDisplay:
+class SearchDisplay(Observer):
     """Lines, for people and for logs; where somebody watches, the trial under way is below them."""
 
     def __init__(self, console: Console) -> None:
@@ -24,26 +25,26 @@ class SearchDisplay:
         self._status = console.status("") if is_live(console) else None
         self._now = ""
 
-    def checked(self, checks: Sequence[Check]) -> None:
+    def on_checks(self, checks: Sequence[Check]) -> None:
         """A line for each warning."""
         print_warnings(self._console, checks)
 
-    def begin(self, planned: PlannedTrial) -> None:
+    def on_trial(self, planned: PlannedTrial) -> None:
         """Remember which trial it is."""
         self._now = f"{planned.topology.name} {_offer_text(planned.rate_per_s)}"
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Show the phase, and the newest figures when there are some."""
         if self._status is not None:
             figures = f", {current_text(progress.second)}" if progress.second else ""
             self._status.update(f"{self._now}: {progress.phase.value}{figures}")
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """Leave one line behind, and what a server wrote that failed."""
         self._print(trial_line(record), {"ok": "", "invalid": "yellow", "failed": "red"}[record.status])
         self._last_words.print_after(record, self._console)
 
-    def found(self, rounds: int, capacities: Sequence[Capacity]) -> None:
+    def on_capacities(self, rounds: int, capacities: Sequence[Capacity]) -> None:
         """One line with what all rounds say so far."""
         known = [f"{each.topology.name} {rate}" for each in capacities if (rate := _known_text(each))]
         if known:

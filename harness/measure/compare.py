@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
 
-from harness.analysis.comparison import Comparisons, compare_topologies, is_sure
+from harness.analysis.comparison import compare_topologies, is_sure
 from harness.analysis.gates import are_open
 from harness.analysis.noise import newest_floor
 from harness.analysis.trials import valid_trials
@@ -15,7 +14,7 @@ from harness.doctor.checkup import checkup
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
-from harness.measure import rounds
+from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
@@ -25,26 +24,19 @@ from harness.server.programs import describe_programs
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
-class Audience(rounds.Audience, Protocol):
-    """Who is told how a comparison goes."""
-
-    def judged(self, rounds: int, comparisons: Comparisons) -> None:
-        """A round has ended, and this is what all of them say so far."""
-
-
-def compare(prepared: PreparedRun, results: Path, command: str, audience: Audience) -> Path:
+def compare(prepared: PreparedRun, results: Path, command: str, observer: Observer) -> Path:
     """Make the trials of the plan; return the run folder. Ctrl-C ends it early and keeps what was measured.
 
     ``command`` is what repeats this run, for the record. Raises RunFolderError when a record can't be written, and
     BusyError, before anything is, while another comparison runs on this machine.
     """
     with exclusive_run():
-        return _compare(prepared, results, command, audience)
+        return _compare(prepared, results, command, observer)
 
 
-def _compare(prepared: PreparedRun, results: Path, command: str, audience: Audience) -> Path:
+def _compare(prepared: PreparedRun, results: Path, command: str, observer: Observer) -> Path:
     scenario, environment, checks = prepared.scenario, describe_environment(), checkup(Host.here(), prepared.scenario)
-    audience.checked(checks)
+    observer.on_checks(checks)
     looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(prepared.plan[-1].block)
     info = RunInfo(
         seed=prepared.seed,
@@ -62,10 +54,10 @@ def _compare(prepared: PreparedRun, results: Path, command: str, audience: Audie
     # Two commits are not gone on with: their checkouts are gone by then.
     fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
-    return _to_the_end(prepared, looks, folder, ResumedFrom([], 0.0), audience)
+    return _to_the_end(prepared, looks, folder, ResumedFrom([], 0.0), observer)
 
 
-def resume(run: Run, prepared: PreparedRun, audience: Audience) -> Path:
+def resume(run: Run, prepared: PreparedRun, observer: Observer) -> Path:
     """Make the trials that an interrupted run still lacks, by its own plan; return its folder.
 
     ``prepared`` is what :func:`harness.measure.preparation.prepare_again` made of it. Raises RunFolderError as above.
@@ -73,7 +65,7 @@ def resume(run: Run, prepared: PreparedRun, audience: Audience) -> Path:
     made_s = (run.records[-1].started_at - run.info.started_at).total_seconds() if run.records else 0.0
     with exclusive_run():
         return _to_the_end(
-            prepared, InterimLooks(run.info.looks), RunFolder.reopen(run), ResumedFrom(run.records, made_s), audience
+            prepared, InterimLooks(run.info.looks), RunFolder.reopen(run), ResumedFrom(run.records, made_s), observer
         )
 
 
@@ -86,10 +78,10 @@ class ResumedFrom:
 
 
 def _to_the_end(
-    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, audience: Audience
+    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, observer: Observer
 ) -> Path:
     try:
-        reason = _measure(prepared, looks, folder, made, audience)
+        reason = _measure(prepared, looks, folder, made, observer)
     except KeyboardInterrupt:
         reason = "interrupted"  # what is planned and not recorded was not made: reports say so
     folder.end(reason)
@@ -97,7 +89,7 @@ def _to_the_end(
 
 
 def _measure(
-    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, audience: Audience
+    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, observer: Observer
 ) -> EndReason:
     """Round after round; each ends with a look at the verdicts, and may be the last for one of two reasons."""
     scenario, records, began_s = prepared.scenario, list(made.records), time.monotonic() - made.elapsed_s
@@ -108,9 +100,9 @@ def _measure(
             continue
         if scenario.rounds is None and _would_overrun(scenario, block - 1, time.monotonic() - began_s):
             return "out of time"
-        records += make_trials(trials, prepared, folder, audience)
+        records += make_trials(trials, prepared, folder, observer)
         comparisons = compare_topologies(scenario, looks, records)
-        audience.judged(block, comparisons)
+        observer.on_comparisons(block, comparisons)
         if (
             scenario.rounds is None
             and block in looks.after

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from harness.analysis.bottleneck import BottleneckKind
+from harness.analysis.bottleneck import Bottleneck
 from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.run import RunAnalysis
 from harness.analysis.scaling import FamilyScaling, scaling_of
@@ -20,19 +20,19 @@ from harness.stats.queueing import Service
 from harness.units import MS_PER_S
 
 FLOORS: Final = {
-    BottleneckKind.CONNECTIONS: "the CPU was not the limit, but the number of connections",
+    Bottleneck.CONNECTIONS: "the CPU was not the limit, but the number of connections",
     **dict.fromkeys(
         (
-            BottleneckKind.PROCESS,
-            BottleneckKind.ACKS,
-            BottleneckKind.DISK,
-            BottleneckKind.LOCKS,
-            BottleneckKind.CONCURRENCY,
+            Bottleneck.PROCESS,
+            Bottleneck.ACKS,
+            Bottleneck.DISK,
+            Bottleneck.LOCKS,
+            Bottleneck.CONCURRENCY,
         ),
         "the CPU of its workers was not the limit, but what they waited for",
     ),
-    BottleneckKind.STARVED: "the CPU was not the limit, so that connections may have been",
-    BottleneckKind.MACHINE: "the machine was the limit",
+    Bottleneck.STARVED: "the CPU was not the limit, so that connections may have been",
+    Bottleneck.MACHINE: "the machine was the limit",
 }
 
 

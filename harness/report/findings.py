@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.analysis.bottleneck import BottleneckKind
+from harness.analysis.bottleneck import Bottleneck
 from harness.load.spec import SAFE_METHODS
 from harness.record import Run
 from harness.report.markup import plain
@@ -15,18 +15,18 @@ from harness.stats.verdict import Verdict
 from harness.units import duration_text
 
 NOT_THE_SERVER: Final = {
-    BottleneckKind.GENERATOR: "Their throughput and response times are judged nowhere; their CPU, memory and errors are.",
-    BottleneckKind.MACHINE: "Their figures are those of the machine as much as of the server.",
-    BottleneckKind.CONNECTIONS: "The server had time left, and could have served more at a time: offer more connections.",
-    BottleneckKind.PROCESS: "That process is full, not the workers: have more of it, or give it less to do.",
-    BottleneckKind.ACKS: "That is the time of a delayed ACK, until which Nagle's algorithm keeps the second of two small writes"
-    " back: set TCP_NODELAY on the server's connections, or have it write head and body at once (buffered writes).",
-    BottleneckKind.DISK: "It waits for storage, not for the CPU: write in batches or with fewer fsync, keep what is read in"
+    Bottleneck.GENERATOR: "Their throughput and response times are judged nowhere; their CPU, memory and errors are.",
+    Bottleneck.MACHINE: "Their figures are those of the machine as much as of the server.",
+    Bottleneck.CONNECTIONS: "The server had time left, and could have served more at a time: offer more connections.",
+    Bottleneck.PROCESS: "That process is full, not the workers: have more of it, or give it less to do.",
+    Bottleneck.ACKS: "That is the time of a delayed ACK, until which Nagle's algorithm keeps the second of two"
+    " small writes back: set TCP_NODELAY on the server's connections, or have it write head and body at once (buffered writes).",
+    Bottleneck.DISK: "It waits for storage, not for the CPU: write in batches or with fewer fsync, keep what is read in"
     " memory, or use a faster disk.",
-    BottleneckKind.LOCKS: "Its threads wait for each other: hold locks for less time, share less, or have more processes.",
-    BottleneckKind.CONCURRENCY: "More threads or workers would serve more at a time, unless a lock or a pool of connections lets"
-    " so few through.",
-    BottleneckKind.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
+    Bottleneck.LOCKS: "Its threads wait for each other: hold locks for less time, share less, or have more processes.",
+    Bottleneck.CONCURRENCY: "More threads or workers would serve more at a time, unless a lock or a pool of connections"
+    " lets so few through.",
+    Bottleneck.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 
 MOST_RECONNECTED: Final = 0.01  # of all requests

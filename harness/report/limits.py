@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.bottleneck import BottleneckKind
+from harness.analysis.bottleneck import Bottleneck
 from harness.report.summary import TopologySummary
 from harness.stats.steady import LEAST_ROWS, Settled
 from harness.units import duration_text
@@ -15,7 +15,7 @@ class LimitRow:
     """One limit of one topology: in how many of its trials, and the figures of the first of them."""
 
     topology: str
-    limit: BottleneckKind
+    limit: Bottleneck
     trials: int
     of: int
     why: str
@@ -30,7 +30,7 @@ def limit_rows(summaries: list[TopologySummary]) -> Iterator[LimitRow]:
             yield LimitRow(summary.name, limit, trials, len(found), why)
 
 
-def usual_limit(summary: TopologySummary) -> BottleneckKind:
+def usual_limit(summary: TopologySummary) -> Bottleneck:
     """That of most of its trials, of which there must be some."""
     return next(limit_rows([summary])).limit
 

@@ -38,13 +38,13 @@ class Interrupts(SearchDisplay):
         super().__init__(Console(quiet=True))
         self._left = after
 
-    def begin(self, planned: PlannedTrial) -> None:
+    def on_trial(self, planned: PlannedTrial) -> None:
         """Not one more."""
         if not self._left:
             raise KeyboardInterrupt
-        super().begin(planned)
+        super().on_trial(planned)
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """One less."""
         self._left -= 1
 
@@ -52,8 +52,8 @@ class Interrupts(SearchDisplay):
 def searched(results: Path, trials: int, *objectives: str) -> Run:
     """A search that was interrupted after so many trials, on a server that serves 200/s."""
     made = scenario(PAUSES).model_copy(update={"max_time_s": 600.0, "rounds": None})
-    with Interrupts(trials) as audience:
-        path = search(prepare(made, 1), list(map(Objective.parse, objectives)), results, "harness capacity x", audience)
+    with Interrupts(trials) as observer:
+        path = search(prepare(made, 1), list(map(Objective.parse, objectives)), results, "harness capacity x", observer)
     return read_run(path)
 
 

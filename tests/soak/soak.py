@@ -44,17 +44,17 @@ class Saboteur(Silent):
         self._dice = random.Random(seed)
         self._is_struck = False
 
-    def begin(self, planned: object) -> None:
+    def on_trial(self, planned: object) -> None:
         """Draw what is to happen."""
         self._strike, self._is_struck = drawn_strike(self._dice), False
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Strike once, as the phase begins."""
         if progress.phase is self._strike.phase and not self._is_struck:
             self._is_struck = True
             self._strike.strike()
 
-    def end(self, record: object) -> None:
+    def on_record(self, record: object) -> None:
         """Look at who was struck, and at the resources."""
         if self._strike.struck:
             self.strikes[f"{self._strike.victim} {self._strike.blow.value}"] += 1

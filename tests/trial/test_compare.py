@@ -1,13 +1,13 @@
 """A whole comparison: every record on disk, whatever becomes of one topology or of the run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.analysis.comparison import Comparisons
-from harness.doctor.check import Check
 from harness.measure.compare import compare
+from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
 from harness.measure.schedule import make_plan
 from harness.measure.trial import Phase, Progress
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.compares
 SEED = 7
 
 
-class Silent:
-    """An audience that only remembers, and acts when a trial is being measured."""
+class Silent(Observer):
+    """An observer that remembers, and acts when a trial is being measured."""
 
     def __init__(self, act: Callable[["Silent"], None] = lambda _: None) -> None:
         self.begun: list[PlannedTrial] = []
@@ -32,23 +32,20 @@ class Silent:
         self.rounds = 0
         self._act = act
 
-    def checked(self, checks: Sequence[Check]) -> None:
-        """Take no interest."""
-
-    def begin(self, planned: PlannedTrial) -> None:
+    def on_trial(self, planned: PlannedTrial) -> None:
         """Remember which trial begins."""
         self.begun.append(planned)
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Act in the measured window."""
         if progress.phase is Phase.MEASURING:
             self._act(self)
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """Remember what came of it."""
         self.ended.append(record)
 
-    def judged(self, rounds: int, comparisons: Comparisons) -> None:
+    def on_comparisons(self, rounds: int, comparisons: Comparisons) -> None:
         """Remember how many rounds there have been."""
         self.rounds = rounds
 
@@ -58,27 +55,27 @@ def named(name: str, topology: Topology) -> Topology:
     return topology.model_copy(update={"name": name})
 
 
-def run(compared: Scenario, results: Path, audience: Silent | None = None) -> Path:
+def run(compared: Scenario, results: Path, observer: Silent | None = None) -> Path:
     """Make the comparison."""
-    return compare(prepare(compared, SEED), results, "harness compare it", audience or Silent())
+    return compare(prepare(compared, SEED), results, "harness compare it", observer or Silent())
 
 
 def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -> None:
     compared = scenario(named("one", small("page")), named("two", prefork(2)))
-    audience = Reader(tmp_path / "latest")
-    folder = run(compared, tmp_path, audience)
+    observer = Reader(tmp_path / "latest")
+    folder = run(compared, tmp_path, observer)
     made = read_run(folder)
-    assert made.info.trials == list(make_plan(compared, SEED)) == audience.begun
-    assert [record.trial for record in made.records] == [planned.id for planned in audience.begun]
-    assert made.records == audience.ended
+    assert made.info.trials == list(make_plan(compared, SEED)) == observer.begun
+    assert [record.trial for record in made.records] == [planned.id for planned in observer.begun]
+    assert made.records == observer.ended
     assert made.left_out == []
     assert {record.status for record in made.records} == {"ok"}
     assert made.scenario == compared
     assert made.ending is not None
     assert made.ending.reason == "all rounds"
-    assert audience.rounds == 1
+    assert observer.rounds == 1
     assert (made.info.seed, made.info.command, made.info.skipped) == (SEED, "harness compare it", [])
-    assert names_in(folder / "logs") == sorted(f"{planned.id}.log" for planned in audience.begun)
+    assert names_in(folder / "logs") == sorted(f"{planned.id}.log" for planned in observer.begun)
     assert names_in(tmp_path) == sorted([folder.name, "latest"])
     assert (tmp_path / "latest").resolve() == folder.resolve()
     assert family.alive() == []
@@ -91,9 +88,9 @@ class Reader(Silent):
         super().__init__()
         self._folder = folder
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """Compare what was told with what is on disk."""
-        super().end(record)
+        super().on_record(record)
         assert read_run(self._folder).records == self.ended
 
 
@@ -115,9 +112,9 @@ def test_a_run_goes_on_after_a_bad_topology(tmp_path: Path, family: Family) -> N
 
 
 def test_odd_names_do_not_make_a_record_unreadable(tmp_path: Path) -> None:
-    audience = Silent()
-    made = read_run(run(scenario(named("odd", small("oddly_named"))), tmp_path, audience))
-    assert made.records == audience.ended
+    observer = Silent()
+    made = read_run(run(scenario(named("odd", small("oddly_named"))), tmp_path, observer))
+    assert made.records == observer.ended
     assert made.left_out == []
 
 
@@ -149,14 +146,14 @@ def test_a_fixed_port_in_use_is_told_before_anything_is_started(tmp_path: Path) 
 
 
 def test_an_interrupt_keeps_the_records_of_the_trials_that_ended(tmp_path: Path, family: Family) -> None:
-    def interrupt_second(audience: Silent) -> None:
-        if len(audience.begun) == 2:
+    def interrupt_second(observer: Silent) -> None:
+        if len(observer.begun) == 2:
             raise KeyboardInterrupt
 
-    audience = Silent(interrupt_second)
+    observer = Silent(interrupt_second)
     compared = scenario(named("one", small("leaves_daemon")), named("two", prefork(2)), rounds=2)
-    made = read_run(run(compared, tmp_path, audience))
-    assert made.records == audience.ended
+    made = read_run(run(compared, tmp_path, observer))
+    assert made.records == observer.ended
     assert len(made.records) == 1
     assert len(made.info.trials) == 4
     assert made.ending is not None

@@ -75,9 +75,9 @@ class After(Silent):
         super().__init__()
         self._disk, self._what = disk, what
 
-    def end(self, record: TrialRecord) -> None:
+    def on_record(self, record: TrialRecord) -> None:
         """Only the first time."""
-        super().end(record)
+        super().on_record(record)
         if len(self.ended) == 1:
             self._disk.fill() if self._what == "full" else self._disk.allow("ro")
 
@@ -112,10 +112,10 @@ def gone_on_with(run: Run) -> Run:
 @pytest.mark.parametrize(("what", "said"), [("full", "No space left on device"), ("read-only", "Read-only file")])
 def test_without_a_place_for_the_run_nothing_is_launched(disk: Disk, what: str, said: str, family: Family) -> None:
     disk.fill() if what == "full" else disk.allow("ro")
-    audience = Silent()
+    observer = Silent()
     with pytest.raises(RunFolderError, match=f"can't make a run folder: {said}"):
-        compare(prepare(COMPARED, 1), disk.path / "results", "harness compare it", audience)
-    assert audience.begun == []
+        compare(prepare(COMPARED, 1), disk.path / "results", "harness compare it", observer)
+    assert observer.begun == []
 
 
 def test_reports_that_do_not_fit_leave_the_old_ones_as_they_were(disk: Disk) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.validity.limits import ALONE, FROZEN, HEALTHY, HOGGED, OF_THE_SERVER, PLACEMENT, Kind, limiting
-from harness.analysis.bottleneck import BottleneckKind
+from harness.analysis.bottleneck import Bottleneck
 from tests.server.family import Family
 
 pytestmark = [
@@ -19,7 +19,7 @@ def test_a_fault_of_the_generator_is_found_out(kind: Kind, family: Family) -> No
     found = limiting(kind)
     assert found.limit not in OF_THE_SERVER, found
     if kind is FROZEN:
-        assert found.limit is BottleneckKind.GENERATOR, found
+        assert found.limit is Bottleneck.GENERATOR, found
     assert family.alive() == []
 
 
@@ -27,4 +27,4 @@ def test_a_generator_that_is_well_leaves_the_limit_to_the_server() -> None:
     found = [limiting(HEALTHY) for _ in range(TRIES)]
     if all("the hypervisor withheld" in each.why for each in found):
         pytest.skip(found[-1].why)
-    assert any(each.limit is BottleneckKind.SERVER for each in found)
+    assert any(each.limit is Bottleneck.SERVER for each in found)

@@ -50,11 +50,11 @@ class Impatient(Silent):
         super().__init__()
         self._after = after
 
-    def begin(self, planned: PlannedTrial) -> None:
+    def on_trial(self, planned: PlannedTrial) -> None:
         """Not any more than so many."""
         if len(self.ended) == self._after:
             raise KeyboardInterrupt
-        super().begin(planned)
+        super().on_trial(planned)
 
 
 def interrupted(results: Path, after: int, *topologies: Topology, rounds: int | None = 4) -> Run:

@@ -5,15 +5,15 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from harness.analysis.capacity import Capacity
 from harness.doctor.checkup import checkup
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
-from harness.measure import rounds
 from harness.measure.capacity.search import CEILINGS, is_found, next_rates
+from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
 from harness.measure.schedule import trial_s
@@ -25,15 +25,8 @@ from harness.stats.sequential import SINGLE_LOOK
 GIVEN_UP: Final = 3  # trials in a closed loop without a result, after which there is none to be had
 
 
-class Audience(rounds.Audience, Protocol):
-    """Who is told how a search goes."""
-
-    def found(self, rounds: int, capacities: Sequence[Capacity]) -> None:
-        """A round has ended, and this is what all of them say so far."""
-
-
 def search(
-    prepared: PreparedRun, objectives: Sequence[Objective], results: Path, command: str, audience: Audience
+    prepared: PreparedRun, objectives: Sequence[Objective], results: Path, command: str, observer: Observer
 ) -> Path:
     """Make rounds of trials until the capacity of every topology is known to the scenario's precision, or its time is
     up; return the run folder. Ctrl-C ends it early and keeps what was measured.
@@ -42,7 +35,7 @@ def search(
     """
     with exclusive_run():
         environment, checks = describe_environment(), checkup(Host.here(), prepared.scenario)
-        audience.checked(checks)
+        observer.on_checks(checks)
         info = RunInfo(
             seed=prepared.seed,
             started_at=datetime.now(UTC),
@@ -57,20 +50,20 @@ def search(
         )
         folder = RunFolder.create(results, info, prepared.scenario, environment)
         try:
-            reason = _search(prepared, objectives, folder, audience)
+            reason = _search(prepared, objectives, folder, observer)
         except KeyboardInterrupt:
             reason = "interrupted"
         folder.end(reason)
         return folder.path
 
 
-def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunFolder, audience: Audience) -> EndReason:
+def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunFolder, observer: Observer) -> EndReason:
     scenario, records = prepared.scenario, list[TrialRecord]()
     dice, began_s, block = random.Random(prepared.seed), time.monotonic(), 0
     while True:
         found = [Capacity.of(topology, records, objectives) for topology in scenario.topologies]
         if block:
-            audience.found(block, found)
+            observer.on_capacities(block, found)
         block += 1
         trials = plan_round(block, found, scenario.precision, dice)
         if not trials:
@@ -78,7 +71,7 @@ def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunF
         each_s = (time.monotonic() - began_s) / len(records) if records else trial_s(scenario.load)
         if block > 1 and time.monotonic() - began_s + each_s * len(trials) > scenario.max_time_s:
             return "out of time"
-        records += make_trials(trials, prepared, folder, audience)
+        records += make_trials(trials, prepared, folder, observer)
 
 
 def plan_round(

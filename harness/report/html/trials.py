@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.bottleneck import Bottleneck, limit_of
+from harness.analysis.bottleneck import Diagnosis, limit_of
 from harness.record import ProcessUsage, Role, Run, TrialRecord
 
 
@@ -29,7 +29,7 @@ class TrialRow:
     """One trial, whether it counts or not; what was not measured is None or empty."""
 
     record: TrialRecord
-    limiting: Bottleneck | None
+    limiting: Diagnosis | None
     processes: list[ProcessRow]
     memory_bytes: int | None
 

@@ -8,12 +8,12 @@ import pytest
 from harness.analysis.bottleneck import (
     MOST_DEMANDED,
     RULES,
-    BottleneckKind,
     contention,
     free_cores,
     limit_of,
     server_demand,
 )
+from harness.analysis.bottleneck import Bottleneck as By
 from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, HealthWarning, LoadResult, Offered
 from harness.record import CoreUsage, MachineUsage, ProcessUsage, Usage
@@ -133,166 +133,166 @@ def waiting(
 
 KIB = 2**10
 
-CASES: dict[str, tuple[LoadResult, Usage, BottleneckKind, str]] = {
-    "a saturated worker": (load(), usage(ONE), BottleneckKind.SERVER, "the worker used 97% of the CPU"),
-    "three busy workers": (load(), usage([worker(0.9)] * 3), BottleneckKind.SERVER, "the 3 workers used 90%"),
+CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
+    "a saturated worker": (load(), usage(ONE), By.SERVER, "the worker used 97% of the CPU"),
+    "three busy workers": (load(), usage([worker(0.9)] * 3), By.SERVER, "the 3 workers used 90%"),
     "one busy worker": (
-        load(), usage([worker(0.97), worker(0.1), worker(0.2)]), BottleneckKind.SERVER,
+        load(), usage([worker(0.97), worker(0.1), worker(0.2)]), By.SERVER,
         "one worker used 97% of the CPU that it can get, the others 15%",
     ),
-    "nearly busy": (load(), usage([worker(0.84)]), BottleneckKind.STARVED, "only 84%"),
-    "waits for something else": (load(), usage(LAZY), BottleneckKind.STARVED, "waits for something else than the CPU"),
-    "one connection": (load(connections=1), usage(ONE), BottleneckKind.CONNECTIONS, "1 connection for 1 worker"),
-    "one connection and a lazy worker": (load(connections=1), usage(LAZY), BottleneckKind.CONNECTIONS, "1 connection"),
-    "two connections": (load(connections=2), usage(ONE), BottleneckKind.SERVER, "97%"),
-    "five for three": (load(connections=5), usage([worker(0.9)] * 3), BottleneckKind.CONNECTIONS, "5 connections for 3 workers"),
-    "one connection, open": (open_load(OFFER, connections=1), usage(LAZY), BottleneckKind.NOTHING, "offered and served"),
-    "doubts come first": (load(doubts=[BUSY_LOOP], connections=1), usage(CROWD, FULL), BottleneckKind.GENERATOR, "busy 97%"),
+    "nearly busy": (load(), usage([worker(0.84)]), By.STARVED, "only 84%"),
+    "waits for something else": (load(), usage(LAZY), By.STARVED, "waits for something else than the CPU"),
+    "one connection": (load(connections=1), usage(ONE), By.CONNECTIONS, "1 connection for 1 worker"),
+    "one connection and a lazy worker": (load(connections=1), usage(LAZY), By.CONNECTIONS, "1 connection"),
+    "two connections": (load(connections=2), usage(ONE), By.SERVER, "97%"),
+    "five for three": (load(connections=5), usage([worker(0.9)] * 3), By.CONNECTIONS, "5 connections for 3 workers"),
+    "one connection, open": (open_load(OFFER, connections=1), usage(LAZY), By.NOTHING, "offered and served"),
+    "doubts come first": (load(doubts=[BUSY_LOOP], connections=1), usage(CROWD, FULL), By.GENERATOR, "busy 97%"),
     "a hog beside the generator": (
-        load(), usage(ONE, [0.97, 0.0, 0.0, 1.0]), BottleneckKind.MACHINE, "90% of the generator's own 1 core"
+        load(), usage(ONE, [0.97, 0.0, 0.0, 1.0]), By.MACHINE, "90% of the generator's own 1 core"
     ),
-    "a little beside the generator": (load(), usage(ONE, [0.97, 0.0, 0.0, 0.45]), BottleneckKind.SERVER, "97%"),
+    "a little beside the generator": (load(), usage(ONE, [0.97, 0.0, 0.0, 0.45]), By.SERVER, "97%"),
     "a hog, no core of its own": (
-        load(cpus=[]), usage(ONE, [0.97, 0.0, 0.0, 1.0]), BottleneckKind.MACHINE, "others than the server and the generator"
+        load(cpus=[]), usage(ONE, [0.97, 0.0, 0.0, 1.0]), By.MACHINE, "others than the server and the generator"
     ),
-    "a hog elsewhere": (load(), usage(ONE, [0.97, 0.92, 0.0, GENERATOR_S]), BottleneckKind.MACHINE, "23% of the 4 cores"),
-    "interrupts are no others": (load(), usage(ONE, [0.97, 0.5, 0.4, 0.2], irq_s=0.3), BottleneckKind.SERVER, "97%"),
-    "stolen time": (load(), usage(ONE, IDLE_ELSEWHERE, steal_s=0.03), BottleneckKind.MACHINE, "withheld 3% of the 4 cores"),
-    "little stolen time": (load(), usage(ONE, IDLE_ELSEWHERE, steal_s=0.02), BottleneckKind.SERVER, "97%"),
+    "a hog elsewhere": (load(), usage(ONE, [0.97, 0.92, 0.0, GENERATOR_S]), By.MACHINE, "23% of the 4 cores"),
+    "interrupts are no others": (load(), usage(ONE, [0.97, 0.5, 0.4, 0.2], irq_s=0.3), By.SERVER, "97%"),
+    "stolen time": (load(), usage(ONE, IDLE_ELSEWHERE, steal_s=0.03), By.MACHINE, "withheld 3% of the 4 cores"),
+    "little stolen time": (load(), usage(ONE, IDLE_ELSEWHERE, steal_s=0.02), By.SERVER, "97%"),
     "more workers than cores": (
-        load(), usage(CROWD, FULL), BottleneckKind.MACHINE,
+        load(), usage(CROWD, FULL), By.MACHINE,
         "0% of the 3 cores for the server was idle, and it waited for one 25% of the time",
     ),
-    "the generator's idle core is no help": (load(), usage(CROWD, [1.0, 1.0, 1.0, 0.1]), BottleneckKind.MACHINE, "3 cores"),
-    "all cores taken, no waiting": (load(), usage([worker(0.98)] * 3), BottleneckKind.SERVER, "the 3 workers used 98%"),
+    "the generator's idle core is no help": (load(), usage(CROWD, [1.0, 1.0, 1.0, 0.1]), By.MACHINE, "3 cores"),
+    "all cores taken, no waiting": (load(), usage([worker(0.98)] * 3), By.SERVER, "the 3 workers used 98%"),
     "waiting beside idle cores": (
-        load(), usage([worker(0.5, run_delay_s=0.3)], [0.5, 0.2, 0.2, 0.1]), BottleneckKind.STARVED, "50%"
+        load(), usage([worker(0.5, run_delay_s=0.3)], [0.5, 0.2, 0.2, 0.1]), By.STARVED, "50%"
     ),
     "a crowd, waiting unknown": (
-        load(), usage([worker(0.75, run_delay_s=None)] * 4, FULL), BottleneckKind.MACHINE, "was idle, for 4 workers"
+        load(), usage([worker(0.75, run_delay_s=None)] * 4, FULL), By.MACHINE, "was idle, for 4 workers"
     ),
     "a crowd by the pressure": (
-        load(), usage([worker(0.98, run_delay_s=None)] * 3, FULL, pressure_s=0.4), BottleneckKind.MACHINE, "waited for one 40%"
+        load(), usage([worker(0.98, run_delay_s=None)] * 3, FULL, pressure_s=0.4), By.MACHINE, "waited for one 40%"
     ),
     "no crowd by the pressure": (
-        load(), usage([worker(0.98, run_delay_s=None)] * 4, FULL, pressure_s=0.05), BottleneckKind.SERVER, "the 4 workers used"
+        load(), usage([worker(0.98, run_delay_s=None)] * 4, FULL, pressure_s=0.05), By.SERVER, "the 4 workers used"
     ),
-    "no crowd, waiting unknown": (load(), usage([worker(0.98, run_delay_s=None)] * 3), BottleneckKind.SERVER, "98%"),
+    "no crowd, waiting unknown": (load(), usage([worker(0.98, run_delay_s=None)] * 3), By.SERVER, "98%"),
     "helper threads beside a saturated one": (
-        load(), usage([worker(1.3, busiest_thread_s=0.99, busy_threads=2)]), BottleneckKind.SERVER,
+        load(), usage([worker(1.3, busiest_thread_s=0.99, busy_threads=2)]), By.SERVER,
         "used 99% of the CPU that it can get (its 2 busy threads 1.3 cores of 3)",
     ),
-    "threads that take turns": (load(), usage([threaded(0.99, 4, "python3.11")]), BottleneckKind.SERVER, "99%"),
-    "threads that take turns, and wait": (load(), usage([threaded(0.6, 4, "ruby3.1")]), BottleneckKind.STARVED, "only 60%"),
+    "threads that take turns": (load(), usage([threaded(0.99, 4, "python3.11")]), By.SERVER, "99%"),
+    "threads that take turns, and wait": (load(), usage([threaded(0.6, 4, "ruby3.1")]), By.STARVED, "only 60%"),
     "threads that hold no lock": (
-        load(), usage([threaded(0.99, 4, "python3.13t")], [0.33, 0.33, 0.33, 0.1]), BottleneckKind.STARVED,
+        load(), usage([threaded(0.99, 4, "python3.13t")], [0.33, 0.33, 0.33, 0.1]), By.STARVED,
         "only 33% of the CPU that it can get (its 4 busy threads 1.0 cores of 3)",
     ),
     "threads on one core's worth of several": (
-        load(), usage([threaded(1.0, 4, "granite")], [0.4, 0.3, 0.3, 0.1]), BottleneckKind.STARVED, "33%"
+        load(), usage([threaded(1.0, 4, "granite")], [0.4, 0.3, 0.3, 0.1]), By.STARVED, "33%"
     ),
     "two threads of which each has a core": (
-        load(), usage([threaded(1.9, 2, "java")], [0.9, 0.9, 0.1, 0.1]), BottleneckKind.SERVER, "95%"
+        load(), usage([threaded(1.9, 2, "java")], [0.9, 0.9, 0.1, 0.1]), By.SERVER, "95%"
     ),
     "threads that nobody saw long enough": (
-        load(), usage([worker(1.5, busiest_thread_s=0.01, busy_threads=40)], [0.5, 0.5, 0.5, 0.1]), BottleneckKind.STARVED, "50%"
+        load(), usage([worker(1.5, busiest_thread_s=0.01, busy_threads=40)], [0.5, 0.5, 0.5, 0.1]), By.STARVED, "50%"
     ),
     "threads on all cores": (
-        load(), usage([worker(2.85, busiest_thread_s=0.96, busy_threads=3)], [0.95, 0.95, 0.95, 0.1]), BottleneckKind.SERVER,
+        load(), usage([worker(2.85, busiest_thread_s=0.96, busy_threads=3)], [0.95, 0.95, 0.95, 0.1]), By.SERVER,
         "96%",
     ),
-    "uncounted threads on one core": (load(), usage([uncounted(0.99, 0.3)]), BottleneckKind.SERVER, "99%"),
+    "uncounted threads on one core": (load(), usage([uncounted(0.99, 0.3)]), By.SERVER, "99%"),
     "uncounted threads on several": (
-        load(), usage([uncounted(1.5, 0.4)], [0.5, 0.5, 0.5, 0.1]), BottleneckKind.STARVED, "50%"
+        load(), usage([uncounted(1.5, 0.4)], [0.5, 0.5, 0.5, 0.1]), By.STARVED, "50%"
     ),
     "workers that take each other's place": (
-        load(), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), BottleneckKind.SERVER,
+        load(), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), By.SERVER,
         "the 2 workers used 97%",
     ),
     "two connections for workers one after the other": (
-        load(connections=2), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), BottleneckKind.SERVER, ""
+        load(connections=2), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), By.SERVER, ""
     ),
     "a quota that is used up": (
-        load(cpus=[]), usage(ONE, quota=2.0, throttled=(7, 0.5)), BottleneckKind.MACHINE,
+        load(cpus=[]), usage(ONE, quota=2.0, throttled=(7, 0.5)), By.MACHINE,
         "the CPU quota of 2 cores was used up 7 times, which took 0.5 s of cores' time in 1 s",
     ),
     "a quota that is used up, time unknown": (
-        load(cpus=[]), usage(ONE, quota=1.5, throttled=(1, None)), BottleneckKind.MACHINE, "the CPU quota of 1.5 cores was used"
+        load(cpus=[]), usage(ONE, quota=1.5, throttled=(1, None)), By.MACHINE, "the CPU quota of 1.5 cores was used"
     ),
     "a quota of a group above": (
-        load(), usage(ONE, throttled=(7, 0.5)), BottleneckKind.MACHINE, "the CPU quota was used up 7 times"
+        load(), usage(ONE, throttled=(7, 0.5)), By.MACHINE, "the CPU quota was used up 7 times"
     ),
     "a quota that was hardly used up": (
-        load(cpus=[]), usage(ONE, quota=2.0, throttled=(1, 0.01)), BottleneckKind.SERVER, "; the CPU quota of 2 cores"
+        load(cpus=[]), usage(ONE, quota=2.0, throttled=(1, 0.01)), By.SERVER, "; the CPU quota of 2 cores"
     ),
-    "a quota that is not used up": (load(cpus=[]), usage(ONE, quota=2.0, throttled=(0, 0.0)), BottleneckKind.SERVER, "97%"),
+    "a quota that is not used up": (load(cpus=[]), usage(ONE, quota=2.0, throttled=(0, 0.0)), By.SERVER, "97%"),
     "half a core is all that can be got": (
-        load(cpus=[]), usage([worker(0.48)], quota=0.5, throttled=(0, 0.0)), BottleneckKind.SERVER, "used 96% of the CPU"
+        load(cpus=[]), usage([worker(0.48)], quota=0.5, throttled=(0, 0.0)), By.SERVER, "used 96% of the CPU"
     ),
     "others on cores that the quota leaves": (
-        load(cpus=[]), usage(ONE, [0.97, 0.9, 0.9, 0.1], quota=2.0), BottleneckKind.SERVER, "97%"
+        load(cpus=[]), usage(ONE, [0.97, 0.9, 0.9, 0.1], quota=2.0), By.SERVER, "97%"
     ),
     "others on cores that the quota allows": (
-        load(cpus=[]), usage(ONE, [0.97, 0.97, 0.97, 0.97], quota=2.0), BottleneckKind.MACHINE, "others than the server"
+        load(cpus=[]), usage(ONE, [0.97, 0.97, 0.97, 0.97], quota=2.0), By.MACHINE, "others than the server"
     ),
-    "kept up": (open_load(OFFER), usage(LAZY), BottleneckKind.NOTHING, "500 requests/s were offered and served"),
-    "kept up with nothing": (open_load(offered(0, p99_lag_us=None)), usage(LAZY), BottleneckKind.NOTHING, "0 requests/s"),
-    "kept up, just": (open_load(OFFER), usage([worker(0.86)]), BottleneckKind.SERVER, "86%"),
+    "kept up": (open_load(OFFER), usage(LAZY), By.NOTHING, "500 requests/s were offered and served"),
+    "kept up with nothing": (open_load(offered(0, p99_lag_us=None)), usage(LAZY), By.NOTHING, "0 requests/s"),
+    "kept up, just": (open_load(OFFER), usage([worker(0.86)]), By.SERVER, "86%"),
     "a longer and longer line": (
-        open_load(OFFER, unfinished=100), usage(LAZY), BottleneckKind.STARVED, "20% of what was due was not served"
+        open_load(OFFER, unfinished=100), usage(LAZY), By.STARVED, "20% of what was due was not served"
     ),
     "a line from before": (
-        open_load(OFFER, unfinished=100).model_copy(update={"started": 600}), usage(LAZY), BottleneckKind.NOTHING, "served"
+        open_load(OFFER, unfinished=100).model_copy(update={"started": 600}), usage(LAZY), By.NOTHING, "served"
     ),
-    "timeouts": (open_load(OFFER, errors=Errors(timeout=30)), usage(LAZY), BottleneckKind.STARVED, "6% of what was due"),
-    "no worker known": (load(), usage([]), BottleneckKind.STARVED, "0%"),
+    "timeouts": (open_load(OFFER, errors=Errors(timeout=30)), usage(LAZY), By.STARVED, "6% of what was due"),
+    "no worker known": (load(), usage([]), By.STARVED, "0%"),
     "a p50 as without load": (
-        load(), waiting(1.2), BottleneckKind.CONNECTIONS,
+        load(), waiting(1.2), By.CONNECTIONS,
         "only 40% of the CPU that it can get: with 40 connections the p50 was 1.50 ms, and an answer without load took"
         " 1.20 ms",
     ),
     "a p50 far above": (
-        load(), waiting(0.5, threads=2), BottleneckKind.CONCURRENCY,
+        load(), waiting(0.5, threads=2), By.CONCURRENCY,
         "an answer without load took 0.50 ms, so about 1 of 40 was served at a time, by 2 threads",
     ),
-    "a p50 neither near nor far": (load(), waiting(0.9), BottleneckKind.STARVED, "something else than the CPU"),
+    "a p50 neither near nor far": (load(), waiting(0.9), By.STARVED, "something else than the CPU"),
     "a p50 far above, of a busy worker": (
-        load(), usage(ONE).model_copy(update={"unloaded_ms": 0.5}), BottleneckKind.SERVER, "97%"
+        load(), usage(ONE).model_copy(update={"unloaded_ms": 0.5}), By.SERVER, "97%"
     ),
     "delayed ACKs": (
-        answered_in(40, 44), waiting(1.0), BottleneckKind.ACKS,
+        answered_in(40, 44), waiting(1.0), By.ACKS,
         "51% of the answers took 38 to 46 ms, and one without load 1.00 ms",
     ),
-    "answers that take 40 ms": (answered_in(40, 44), waiting(39.0), BottleneckKind.CONNECTIONS, "39.0 ms"),
-    "answers of which few take 40 ms": (answered_in(38, 60), waiting(1.0), BottleneckKind.CONCURRENCY, "by 1 thread."),
-    "40 ms, without load unknown": (answered_in(40, 44), waiting(), BottleneckKind.STARVED, "something else"),
+    "answers that take 40 ms": (answered_in(40, 44), waiting(39.0), By.CONNECTIONS, "39.0 ms"),
+    "answers of which few take 40 ms": (answered_in(38, 60), waiting(1.0), By.CONCURRENCY, "by 1 thread."),
+    "40 ms, without load unknown": (answered_in(40, 44), waiting(), By.STARVED, "something else"),
     "delayed ACKs on one connection": (
-        answered_in(40, 44).model_copy(update={"connections": 1}), waiting(1.0), BottleneckKind.ACKS, "51%"
+        answered_in(40, 44).model_copy(update={"connections": 1}), waiting(1.0), By.ACKS, "51%"
     ),
-    "in line for 40 ms": (answered_in(40, 44), usage(ONE).model_copy(update={"unloaded_ms": 1.0}), BottleneckKind.SERVER, "97%"),
+    "in line for 40 ms": (answered_in(40, 44), usage(ONE).model_copy(update={"unloaded_ms": 1.0}), By.SERVER, "97%"),
     "storage": (
-        load(), waiting(0.1, 0.4, disk_bytes=500 * 8 * KIB), BottleneckKind.DISK,
+        load(), waiting(0.1, 0.4, disk_bytes=500 * 8 * KIB), By.DISK,
         "8.0 KiB of storage for each request, and somebody waited for storage 40% of the time",
     ),
-    "storage of others": (load(), waiting(0.1, 0.9, disk_bytes=500), BottleneckKind.CONCURRENCY, ""),
+    "storage of others": (load(), waiting(0.1, 0.9, disk_bytes=500), By.CONCURRENCY, ""),
     "storage that hardly anybody waits for": (
-        load(), waiting(0.1, 0.1, disk_bytes=500 * 8 * KIB), BottleneckKind.CONCURRENCY, ""
+        load(), waiting(0.1, 0.1, disk_bytes=500 * 8 * KIB), By.CONCURRENCY, ""
     ),
-    "storage, waiting unknown": (load(), waiting(disk_bytes=500 * 8 * KIB), BottleneckKind.DISK, "8.0 KiB"),
-    "a log, waiting unknown": (load(), waiting(disk_bytes=500 * KIB), BottleneckKind.STARVED, "something else"),
+    "storage, waiting unknown": (load(), waiting(disk_bytes=500 * 8 * KIB), By.DISK, "8.0 KiB"),
+    "a log, waiting unknown": (load(), waiting(disk_bytes=500 * KIB), By.STARVED, "something else"),
     "threads that wait for each other": (
-        load(), waiting(0.1, timeslices=10_000), BottleneckKind.LOCKS, "were woken 20 times for each request"
+        load(), waiting(0.1, timeslices=10_000), By.LOCKS, "were woken 20 times for each request"
     ),
-    "threads that hand requests over": (load(), waiting(0.1, timeslices=2_000), BottleneckKind.CONCURRENCY, ""),
+    "threads that hand requests over": (load(), waiting(0.1, timeslices=2_000), By.CONCURRENCY, ""),
     "a busy front": (
-        load(), waiting(1.2, role="front"), BottleneckKind.PROCESS, "the front 10, haproxy, used 97% of one core"
+        load(), waiting(1.2, role="front"), By.PROCESS, "the front 10, haproxy, used 97% of one core"
     ),
-    "a front with time left": (load(), usage([worker(0.4), worker(0.8, role="front")]), BottleneckKind.STARVED, "only 40%"),
+    "a front with time left": (load(), usage([worker(0.4), worker(0.8, role="front")]), By.STARVED, "only 40%"),
     "a front whose threads take turns": (
         load(), usage([worker(0.4), worker(0.97, busiest_thread_s=0.1, role="front", program="python3.11")]),
-        BottleneckKind.PROCESS, "97% of one core",
+        By.PROCESS, "97% of one core",
     ),
-    "a busy front, kept up": (open_load(OFFER), waiting(role="front"), BottleneckKind.NOTHING, "offered and served"),
+    "a busy front, kept up": (open_load(OFFER), waiting(role="front"), By.NOTHING, "offered and served"),
 }  # fmt: skip
 
 
