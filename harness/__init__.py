@@ -5,8 +5,8 @@
     run = harness.compare("scenario.toml")
     run.verdict("cluster-2").ratio  # an Estimate: value, low, high
 
-:func:`compare` measures a scenario, :func:`ab` two commits of it, :func:`read` takes a run folder; all of them give a
-:class:`Result`.
+:func:`compare` measures a scenario, :func:`ab` measures two commits of it, and :func:`read` reads a run folder. Each of
+them returns a :class:`Result`. ``__version__`` is the version of the installed package.
 """
 
 from typing import TYPE_CHECKING
@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.api import Result, ab, compare, read
 
-__all__ = ["Result", "ab", "compare", "read"]
+    __version__: str
+
+__all__ = ["Result", "__version__", "ab", "compare", "read"]
 
 
 def __getattr__(name: str) -> object:
-    """What the library offers takes SciPy and pandas, for which the load generator's processes need not wait."""
+    """Import what the library offers when it is first asked for. It takes SciPy and pandas, for which the processes of
+    the load generator need not wait. Raises AttributeError for any other name."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("harness")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from harness import api

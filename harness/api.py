@@ -1,4 +1,4 @@
-"""The harness as a library: measure a scenario or read a run, and ask for verdicts, figures and tables."""
+"""The library: measure a scenario or read a run, and get its verdicts, figures and tables."""
 
 import os
 import shlex
@@ -11,20 +11,20 @@ import pandas as pd
 from harness.analysis.gates import GateResult, Outcome, overall_outcome
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import metrics_of
-from harness.measure.base_and_head import find_sides, side_by_side, usual_gates
+from harness.analysis.summary import TopologySummary
+from harness.measure.base_and_head import default_gates, find_sides, prepare_side_by_side
 from harness.measure.compare import compare as _compare
 from harness.measure.observer import Observer
-from harness.measure.preparation import drawn, prepare
+from harness.measure.preparation import prepare, seed_or_random
 from harness.record import Run, read_run
 from harness.report.run_report import RunReport
-from harness.report.summary import TopologySummary
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.scenario import Scenario, load_scenario
 
 
 class Result:
-    """A run, as far as it was measured."""
+    """The result of a run, as far as it was measured."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -32,14 +32,14 @@ class Result:
 
     @property
     def path(self) -> Path:
-        """The run's folder, with its reports."""
+        """The folder of the run, with its reports."""
         return self.run.path
 
     def verdict(self, topology: str, metric: str | None = None) -> MetricComparison:
-        """What is said of a topology beside its baseline, by the metric that decides or by another: ``ratio`` (an
-        Estimate with value, low and high), ``verdict``, the figures ``before`` and ``after``.
+        """Return the comparison of a topology with its baseline, by the deciding metric or by the one named: ``ratio``
+        (an Estimate with value, low and high), ``verdict``, and the figures ``before`` and ``after``.
 
-        Raises KeyError naming what there is when there is no such topology or metric.
+        Raises KeyError, naming what there is, when there is no such topology or metric.
         """
         wanted = metric or metrics_of(self.run.scenario)[0].name
         found = {(row.topology, row.metric.name): row for row in self.rows}
@@ -50,32 +50,32 @@ class Result:
 
     @cached_property
     def rows(self) -> Sequence[MetricComparison]:
-        """Every figure of every topology, beside its baseline's."""
+        """The comparisons of every figure of every topology with its baseline's."""
         return self._report.rows
 
     @cached_property
     def summaries(self) -> Sequence[TopologySummary]:
-        """Topology by topology."""
+        """The summaries of the topologies, one for each."""
         return self._report.summaries
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row for each trial; empty cells were not measured."""
-        return trials_frame(self.run)
+        """The table of trials, a row for each; empty cells were not measured."""
+        return trials_frame(self._report)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """A row for each topology; empty cells were not measured."""
-        return summary_frame(list(self.summaries))
+        """The table of topologies, a row for each; empty cells were not measured."""
+        return summary_frame(self._report)
 
     @cached_property
     def rulings(self) -> Sequence[GateResult]:
-        """What the scenario's gates say."""
-        return self._report.rulings
+        """The results of the scenario's gates."""
+        return self._report.gate_results
 
     @property
     def passed(self) -> bool:
-        """Whether no gate failed and, where the scenario is strict, none is uncertain."""
+        """True if no gate failed and, where the scenario is strict, none is uncertain."""
         return overall_outcome(self.rulings, self.run.scenario.gate.strict) is Outcome.PASSED
 
 
@@ -87,14 +87,15 @@ def compare(
     seed: int | None = None,
     out: str | os.PathLike[str] = "results",
 ) -> Result:
-    """Measure the topologies of a scenario file, or ``only`` these, as ``harness compare`` does; write the reports.
+    """Measure the topologies of a scenario file, or ``only`` the named ones, as ``harness compare`` does; write the
+    reports and return the result.
 
-    Without ``rounds`` and ``seed``, the rounds are the scenario's and the seed is drawn. Raises ScenarioError,
-    RunFolderError and BusyError, each with what is wrong.
+    Without ``rounds``, their number is the scenario's; without ``seed``, a random one is taken. The run folder is made
+    below ``out``. Raises ScenarioError, RunFolderError and BusyError, each with what is wrong.
     """
-    compared, fresh = _loaded(scenario, only, rounds), drawn(seed)
-    command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(fresh)])
-    return read(_compare(prepare(compared, fresh), Path(out), command, Observer()))
+    compared, used_seed = _load_selected(scenario, only, rounds), seed_or_random(seed)
+    command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(used_seed)])
+    return read(_compare(prepare(compared, used_seed), Path(out), command, Observer()))
 
 
 def ab(
@@ -107,29 +108,30 @@ def ab(
     seed: int | None = None,
     out: str | os.PathLike[str] = "results",
 ) -> Result:
-    """Measure two commits of the repository that this is called in side by side, as ``harness ab`` does: ``head``, or
-    else the working tree, beside ``base``. Verdicts are asked for by the topologies' names in the scenario.
+    """Measure two commits of the repository in the working directory side by side, as ``harness ab`` does: ``head``, or
+    without it the working tree, beside ``base``. :meth:`Result.verdict` takes the names that the topologies have in the
+    scenario.
 
-    The rest is as for :func:`compare`; raises RevisionError too.
+    The other options are those of :func:`compare`. Raises RevisionError too.
     """
-    compared, fresh = _loaded(scenario, only, rounds), drawn(seed)
-    gates = compared.gate.fail_on or usual_gates(compared)
+    compared, used_seed = _load_selected(scenario, only, rounds), seed_or_random(seed)
+    gates = compared.gate.fail_on or default_gates(compared)
     compared = compared.model_copy(update={"gate": compared.gate.model_copy(update={"fail_on": gates})})
     repository = Path.cwd()
     sides = find_sides(repository, base, head)
     words = ["harness", "ab", os.fspath(scenario), "--base", base, *(["--head", head] if head else [])]
-    with side_by_side(compared, repository, sides, fresh) as prepared:
-        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(fresh)]), Observer())
+    with prepare_side_by_side(compared, repository, sides, used_seed) as prepared:
+        path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(used_seed)]), Observer())
     return read(path)
 
 
 def read(folder: str | os.PathLike[str]) -> Result:
-    """What is in a run folder, with its reports made anew. Raises RunFolderError."""
+    """Read a run folder, write its reports anew, and return the result. Raises RunFolderError."""
     run = read_run(Path(folder))
     write_reports(run)
     return Result(run)
 
 
-def _loaded(scenario: str | os.PathLike[str], only: Iterable[str] | None, rounds: int | None) -> Scenario:
+def _load_selected(scenario: str | os.PathLike[str], only: Iterable[str] | None, rounds: int | None) -> Scenario:
     found = load_scenario(Path(scenario), {} if rounds is None else {"rounds": rounds})
     return found if only is None else found.only(only)

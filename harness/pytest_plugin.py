@@ -1,4 +1,4 @@
-"""A fixture for a service's own tests: they measure a scenario and assert what it comes to.
+"""A pytest fixture for a service's own tests, which measure a scenario and assert its result.
 
 def test_two_workers_pay(harness_run):
     assert harness_run("scenario.toml").verdict("cluster-2").ratio.low > 1.5
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def harness_run(tmp_path_factory: pytest.TempPathFactory) -> "Callable[..., Result]":
-    """Measures a scenario file, with the options of :func:`harness.compare`; once in a session for the same options."""
+    """Return a function that measures a scenario file, with the options of :func:`harness.compare`. It measures once in
+    a session for the same options."""
     measured: dict[str, Result] = {}
 
     def run(scenario: str, **options: object) -> "Result":

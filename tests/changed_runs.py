@@ -94,7 +94,7 @@ def _load(rate_per_s: int, p50_ms: float, p99_ms: float, failing: float) -> Load
     histogram.record(np.full(rate_per_s - slow, p50_ms * 1e6, dtype=np.int64))
     histogram.record(np.full(slow, p99_ms * 1e6, dtype=np.int64))
     second = histogram.encode()
-    whole = LatencyHistogram.merged([second] * SECONDS)
+    whole = LatencyHistogram.merge([second] * SECONDS)
     latency_ms, encoded = whole.summary(), whole.encode()
     bad = round(failing * rate_per_s * SECONDS)
     seconds = [

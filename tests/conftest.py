@@ -41,7 +41,9 @@ def _bodies_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
     """Reports without charts and page, which take seconds to draw: tests of the reports do."""
+    from harness.report.write import FILES  # which brings what draws, and not every test needs that
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.report.write.write_charts", lambda *_: [])
-        patch.setattr("harness.report.write.render_html", lambda _: "")
+        patch.setitem(FILES, "report.html", lambda _: "")
         yield

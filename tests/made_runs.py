@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.doctor.check import Check
 from harness.load.cpus import Placement
-from harness.load.latency import LatencyHistogram, LatencySummary, spread_of
+from harness.load.latency import LatencyHistogram, LatencySummary, compute_spread
 from harness.load.result import Errors, HealthWarning, LoadResult, Offered, Second, SendLag
 from harness.load.spec import Expectation, Request
 from harness.machine.environment import Environment
-from harness.measure.schedule import make_plan
+from harness.measure.schedule import make_schedule
 from harness.record import (
     CoreUsage,
     EndReason,
@@ -107,7 +107,7 @@ def load_result(rate_per_s: float, errors: Errors | None = None, workers: dict[s
         bytes=requests * 100,
         bytes_per_s=rate_per_s * 100,
         latency_ms=latency_ms,
-        group_requests_per_s=spread_of(np.array([rate_per_s / 2] * 2)),
+        group_requests_per_s=compute_spread(np.array([rate_per_s / 2] * 2)),
         statuses={200: ok},
         workers=workers or {},
         generator_cpu_s=0.1,
@@ -276,7 +276,9 @@ def made_run(
     programs: Sequence[Program] = (),
 ) -> Run:
     """A run folder on disk with these records, read again."""
-    plan = [each.model_copy(update={"id": trial_id(each.block, each.topology)}) for each in make_plan(scenario, seed=1)]
+    plan = [
+        each.model_copy(update={"id": trial_id(each.block, each.topology)}) for each in make_schedule(scenario, seed=1)
+    ]
     info = RunInfo(
         seed=1,
         started_at=BEGAN,

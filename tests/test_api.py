@@ -6,9 +6,11 @@ from typing import Final
 import pytest
 
 import harness
-from harness.measure.base_and_head import USUAL_GATES
+from harness.measure.base_and_head import DEFAULT_GATES
 from harness.stats.verdict import Verdict
 from tests.made_runs import made_run, record, scenario_of, topology
+from tests.rehearsal.stage import put_on_testbed
+from tests.rehearsal.testbed import VirtualTestbed
 from tests.revisions.repository import with_server
 
 pytestmark = [pytest.mark.compares, pytest.mark.usefixtures("undrawn")]
@@ -75,6 +77,7 @@ def test_what_there_is_not_is_named_beside_what_there_is(result: harness.Result,
 def test_two_commits_are_measured_and_asked_for_by_the_names_of_the_scenario(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put_on_testbed(monkeypatch, VirtualTestbed())
     repository = with_server(tmp_path / "service")
     repository.write("new.txt", "not committed")
     monkeypatch.chdir(repository.path)
@@ -85,7 +88,7 @@ def test_two_commits_are_measured_and_asked_for_by_the_names_of_the_scenario(
     assert (found.path / "report.html").exists()
     assert [revision.ref for revision in found.run.info.revisions] == ["main", "working tree"]
     assert found.run.info.command == "harness ab page.toml --base main --seed 1"
-    assert [ruling.gate.text for ruling in found.rulings] == list(USUAL_GATES)
+    assert [ruling.gate.text for ruling in found.rulings] == list(DEFAULT_GATES)
     assert repository.worktrees() == 1
 
 
@@ -95,8 +98,9 @@ def test_the_package_has_what_it_says_and_nothing_else() -> None:
         harness.measure  # noqa: B018  # type: ignore[attr-defined]
 
 
-def test_a_services_own_tests_can_measure_it(pytester: pytest.Pytester) -> None:
-    """In this process, which has imported already what takes seconds."""
+def test_a_services_own_tests_can_measure_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, which has imported already what takes seconds, and in which trials are simulated."""
+    put_on_testbed(monkeypatch, VirtualTestbed())
     pytester.makefile(".toml", scenario=SCENARIO)
     pytester.makepyfile(test_service=TEST)
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from tests.interrupts import heeding_interrupts
+from tests.rehearsal.stage import put_on_testbed
+from tests.rehearsal.testbed import VirtualTestbed
 
 pytestmark = [pytest.mark.compares, pytest.mark.usefixtures("undrawn")]
 
@@ -85,7 +87,13 @@ def twice(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.alone  # beside others the generator is too busy for a verdict
+@pytest.fixture
+def rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server is started: the trials are simulated."""
+    put_on_testbed(monkeypatch, VirtualTestbed())
+
+
+@pytest.mark.usefixtures("rehearsed")
 def test_a_comparison_reports_and_can_be_reported_again(twice: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["compare", str(twice), "--out", str(tmp_path / "results"), "--seed", "5"])
     assert done.exit_code == 0, done.output
@@ -100,7 +108,7 @@ def test_a_comparison_reports_and_can_be_reported_again(twice: Path, tmp_path: P
     assert (latest / "report.md").exists()
 
 
-@pytest.mark.alone  # beside others the generator is too busy for a verdict
+@pytest.mark.usefixtures("rehearsed")
 def test_a_server_against_itself_shows_the_noise_and_keeps_it(twice: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     done = CliRunner().invoke(app, ["aa", str(twice), "--rounds", "2", "--out", str(results)])
@@ -202,8 +210,8 @@ BAD_STATUS = "got a status that is not good (500: "
 def test_answers_that_are_all_bad_end_with_the_reason_and_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], server: str, ended: str
 ) -> None:
-    monkeypatch.setattr("harness.measure.capacity.setting.SHORTEST_S", 0.2)
-    monkeypatch.setattr("harness.measure.capacity.setting.WARMUP_S", 0.2)
+    monkeypatch.setattr("harness.measure.capacity.setting.MIN_WINDOW_S", 0.2)
+    monkeypatch.setattr("harness.measure.capacity.setting.MIN_WARMUP_S", 0.2)
     command = f'command = ["{{harness_python}}", "-m", "tests.server.servers.{server}", "--port", "{{port}}"]'
     file = tmp_path / "bad.toml"
     load = '[load]\nconnections = 4\nthreads = 2\nwarmup = "200ms"\nduration = "200ms"'

@@ -28,7 +28,7 @@ from harness.cli import app
 from harness.cli.load_options import with_user
 from harness.load.arrivals import arrival_times_ns
 from harness.load.result import LoadResult
-from harness.load.spec import Arrivals, Load, Request, target_of
+from harness.load.spec import Arrivals, Load, Request, parse_url
 from tests.generator.answers import SMALL, broken, whole
 from tests.generator.scripted_server import ScriptedServer
 from tests.generator.transport_server import TransportServer, tcp_listener
@@ -128,7 +128,7 @@ def test_a_rate_makes_an_open_loop(served: Served) -> None:
 
 
 def test_poisson_arrivals_are_drawn_from_the_seed(served: Served) -> None:
-    target, _ = target_of(served.url)
+    target, _ = parse_url(served.url)
     drawn, other = (
         len(list(arrival_times_ns(Load(target=target, arrivals=POISSON, duration_s=0.2, seed=seed)))) for seed in (7, 0)
     )

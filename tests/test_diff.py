@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.analysis.difference import rows_across
+from harness.analysis.difference import RunDifference
 from harness.cli import app
 from harness.record import Program, Run
 from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
@@ -56,7 +56,7 @@ def test_memory_is_compared_in_the_way_that_both_runs_know(tmp_path: Path) -> No
 
     before, after, less = held(None), held(2**24), held(2**23)
     for base, head, ratio in [(before, after, 1.0), (after, before, 1.0), (after, less, 0.5)]:
-        rows = {row.metric.name: row for row in rows_across(base, head)}
+        rows = {row.metric.name: row for row in RunDifference(base, head).rows}
         assert rows["memory"].change is not None
         assert rows["memory"].change.value == pytest.approx(ratio)
 

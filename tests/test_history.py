@@ -189,8 +189,8 @@ def test_what_is_not_alike_is_listed_with_the_reason_and_not_compared(
     on_day(tmp_path, 1, 100, scenario=scenario, machine=machine)
     on_day(tmp_path, 2, 1000)
     first, odd, last = history_of(tmp_path).rows
-    assert (odd.apart, odd.comparison) == (reason, None)
-    assert first.apart is None
+    assert (odd.mismatch, odd.comparison) == (reason, None)
+    assert first.mismatch is None
     assert last.comparison
     assert last.comparison.change.value == pytest.approx(1.0)
     for form in ("text", "markdown", "html"):
@@ -203,10 +203,10 @@ def test_memory_that_was_counted_otherwise_is_not_compared(tmp_path: Path) -> No
     on_day(tmp_path, 1, 1000, pss_bytes=2**24)
     on_day(tmp_path, 2, 1000, pss_bytes=2**23)
     resident, _, last = history_of(tmp_path, metric="memory").rows
-    assert resident.apart == "memory counted otherwise"
+    assert resident.mismatch == "memory counted otherwise"
     assert last.comparison
     assert last.comparison.change.value == pytest.approx(0.5)
-    assert [row.apart for row in history_of(tmp_path).rows] == [None] * 3
+    assert [row.mismatch for row in history_of(tmp_path).rows] == [None] * 3
 
 
 def test_a_run_without_a_trial_that_counts_or_with_an_edited_scenario_is_not_compared(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_run_without_a_trial_that_counts_or_with_an_edited_scenario_is_not_com
     edited = on_day(tmp_path, 1, 1000)
     (edited.path / "scenario.json").write_text((edited.path / "scenario.json").read_text() + "\n")
     rows = history_of(tmp_path).rows
-    assert sorted(row.apart or "" for row in rows) == ["", "edited since", "not measured"]
+    assert sorted(row.mismatch or "" for row in rows) == ["", "edited since", "not measured"]
     assert [row.estimate is None for row in rows].count(True) == 1
 
 
@@ -243,7 +243,7 @@ def test_each_scenario_has_a_history_of_its_own(tmp_path: Path) -> None:
         on_day(tmp_path, day, 1000 * (1 + day % 2), scenario=scenario)
     runs, _ = read_runs(tmp_path)
     found = histories(runs)
-    assert [(history.scenario, len(history.compared)) for history in found] == [("made", 2), ("other", 2)]
+    assert [(history.scenario, len(history.compared_runs)) for history in found] == [("made", 2), ("other", 2)]
     assert [history.scenario for history in histories(runs, scenario="other")] == ["other"]
     assert [history.scenario for history in histories(runs, topology="cluster-2")] == ["made"]
 
@@ -254,7 +254,7 @@ def test_under_a_rate_p99_decides_and_the_newest_baseline_is_shown(tmp_path: Pat
     on_day(tmp_path, 1, 1000, scenario=SCENARIO.model_copy(update={"load": load}))
     history = history_of(tmp_path)
     assert (history.metric.name, history.topology) == ("p99", "raw")
-    assert [row.apart for row in history.rows] == ["another load", None]
+    assert [row.mismatch for row in history.rows] == ["another load", None]
 
 
 def test_of_two_commits_the_head_is_the_run(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_of_two_commits_the_head_is_the_run(tmp_path: Path) -> None:
     on_day(tmp_path, 1, 1200, scenario=scenario, revisions=revisions)
     history = history_of(tmp_path)
     assert history.topology == "raw"
-    assert [row.apart for row in history.rows] == [None, None]
+    assert [row.mismatch for row in history.rows] == [None, None]
     assert "beefbee+" in said(tmp_path)
 
 

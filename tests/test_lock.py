@@ -24,7 +24,8 @@ def test_one_after_the_other_is_alone() -> None:
 
 def test_a_killed_one_leaves_nothing_behind() -> None:
     code = (
-        "import time\nfrom harness.machine.lock import alone\nwith alone():\n    print(flush=True)\n    time.sleep(60)"
+        "import time\nfrom harness.machine.lock import exclusive_run\n"
+        "with exclusive_run():\n    print(flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None

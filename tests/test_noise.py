@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.analysis.noise import against_itself, newest_floor, noise_floor
+from harness.analysis.noise import compute_noise_floor, find_noise_floor, make_aa_scenario
+from harness.analysis.run import RunAnalysis
 from harness.machine.environment import Environment
 from harness.record import NoiseFloor, Run, RunFolderError
-from harness.report.noise import detectable_texts, noise_report
+from harness.report.noise import detectable_texts, render_noise_terminal
 from harness.scenario import Scenario
 from tests.made_runs import environment, made_run, record, scenario_of, topology
 
@@ -19,8 +20,8 @@ RATES = [(100, 104), (110, 107), (105, 99)]
 
 
 def measured_twice(results: Path, machine: Environment | None = None) -> Run:
-    """A run of :func:`against_itself`."""
-    scenario = against_itself(SCENARIO)
+    """A run of :func:`make_aa_scenario`."""
+    scenario = make_aa_scenario(SCENARIO)
     records = [
         record(block, each, rate)
         for block, rates in enumerate(RATES, start=1)
@@ -33,13 +34,13 @@ def measured_twice(results: Path, machine: Environment | None = None) -> Run:
 def floor(tmp_path: Path) -> NoiseFloor:
     """One that lies in a run folder of ``tmp_path``."""
     run = measured_twice(tmp_path)
-    found = noise_floor(run)
+    found = compute_noise_floor(RunAnalysis(run))
     (run.path / "noise.json").write_text(found.model_dump_json())
     return found
 
 
 def test_the_baseline_is_measured_against_itself_under_another_name() -> None:
-    baseline, again = against_itself(SCENARIO).topologies
+    baseline, again = make_aa_scenario(SCENARIO).topologies
     assert (baseline.baseline, again.baseline) == (True, False)
     assert (baseline.name, again.name) == ("raw", "raw-again")
     assert baseline.command == again.command
@@ -53,28 +54,28 @@ def test_the_scatter_is_that_of_the_differences_within_rounds(floor: NoiseFloor)
 
 
 def test_one_round_has_no_scatter(tmp_path: Path) -> None:
-    scenario = against_itself(SCENARIO)
+    scenario = make_aa_scenario(SCENARIO)
     run = made_run(tmp_path, scenario, [record(1, each, 100) for each in scenario.topologies])
     with pytest.raises(RunFolderError, match="two rounds"):
-        noise_floor(run)
+        compute_noise_floor(RunAnalysis(run))
 
 
 def test_it_is_quoted_by_runs_of_the_same_load_and_baseline_on_the_same_machine(
     tmp_path: Path, floor: NoiseFloor
 ) -> None:
-    assert newest_floor(tmp_path, SCENARIO, environment()) == floor
+    assert find_noise_floor(tmp_path, SCENARIO, environment()) == floor
     other_load = SCENARIO.model_copy(update={"load": SCENARIO.load.model_copy(update={"connections": 41})})
     other_server = Scenario.model_validate_json(SCENARIO.model_dump_json(by_alias=True).replace('"x"', '"y"'))
-    assert newest_floor(tmp_path, other_load, environment()) is None
-    assert newest_floor(tmp_path, other_server, environment()) is None
-    assert newest_floor(tmp_path, SCENARIO, environment(cores=2)) is None
+    assert find_noise_floor(tmp_path, other_load, environment()) is None
+    assert find_noise_floor(tmp_path, other_server, environment()) is None
+    assert find_noise_floor(tmp_path, SCENARIO, environment(cores=2)) is None
 
 
 def test_one_that_can_not_be_read_is_none(tmp_path: Path, floor: NoiseFloor) -> None:
     for file in tmp_path.glob("*/noise.json"):
         file.write_text("{")
-    assert newest_floor(tmp_path, SCENARIO, environment()) is None
-    assert newest_floor(tmp_path / "nowhere", SCENARIO, environment()) is None
+    assert find_noise_floor(tmp_path, SCENARIO, environment()) is None
+    assert find_noise_floor(tmp_path / "nowhere", SCENARIO, environment()) is None
 
 
 def test_the_longer_one_measures_the_less_can_be_seen() -> None:
@@ -90,10 +91,10 @@ def test_the_longer_one_measures_the_less_can_be_seen() -> None:
 
 
 def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
-    run = measured_twice(tmp_path)
+    analysis = RunAnalysis(measured_twice(tmp_path))
     console = Console(width=100)
     with console.capture() as capture:
-        console.print(noise_report(run, noise_floor(run)))
+        console.print(render_noise_terminal(analysis, compute_noise_floor(analysis)))
     text = capture.get()
     metrics = [line.split()[0] for line in text.splitlines() if " % " in line]
     assert metrics == ["requests/s", "p50", "p99", "CPU/request"]
@@ -102,13 +103,13 @@ def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
 
 def test_what_the_pace_explains_is_told_apart(tmp_path: Path) -> None:
     """Rates that follow the pace exactly, but for a thousandth."""
-    scenario = against_itself(scenario_of([RAW, TWO], 5))
+    scenario = make_aa_scenario(scenario_of([RAW, TWO], 5))
     records = []
     for block, (pace_us, other_us) in enumerate([(200, 380), (390, 210), (250, 255), (380, 390), (220, 400)], start=1):
         for each, us in zip(scenario.topologies, (pace_us, other_us), strict=True):
             made = record(block, each, round(20_000_000 / us))
             assert made.usage is not None
             records.append(made.model_copy(update={"usage": made.usage.model_copy(update={"pace_us": float(us)})}))
-    floor = noise_floor(made_run(tmp_path, scenario, records))
+    floor = compute_noise_floor(RunAnalysis(made_run(tmp_path, scenario, records)))
     assert floor.scatter["throughput"] > 0.4
     assert floor.scatter_at_equal_pace["throughput"] < 0.001

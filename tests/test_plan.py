@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measure.schedule import make_plan
+from harness.measure.schedule import make_schedule
 from harness.scenario import Scenario, Topology
 from tests.made_runs import LOAD
 
@@ -22,7 +22,7 @@ def scenario_of(topologies: int, rounds: int) -> Scenario:
 
 @given(st.integers(1, 6), st.integers(1, 12), st.integers(0, 2**32))
 def test_each_block_holds_each_topology_once(topologies: int, rounds: int, seed: int) -> None:
-    plan = make_plan(scenario_of(topologies, rounds), seed)
+    plan = make_schedule(scenario_of(topologies, rounds), seed)
     assert len(plan) == topologies * rounds
     for block in range(1, rounds + 1):
         trials = [trial for trial in plan if trial.block == block]
@@ -32,17 +32,17 @@ def test_each_block_holds_each_topology_once(topologies: int, rounds: int, seed:
 
 @given(st.integers(0, 2**32))
 def test_the_seed_alone_decides(seed: int) -> None:
-    assert make_plan(scenario_of(4, 5), seed) == make_plan(scenario_of(4, 5), seed)
+    assert make_schedule(scenario_of(4, 5), seed) == make_schedule(scenario_of(4, 5), seed)
 
 
 def test_orders_differ_between_blocks_and_seeds() -> None:
-    plan = make_plan(scenario_of(4, 20), 1)
+    plan = make_schedule(scenario_of(4, 20), 1)
     orders = {tuple(trial.topology.name for trial in plan if trial.block == block) for block in range(1, 21)}
     assert len(orders) > 5
-    assert plan != make_plan(scenario_of(4, 20), 2)
+    assert plan != make_schedule(scenario_of(4, 20), 2)
 
 
 def test_ids_are_unique_and_sort_in_order() -> None:
-    ids = [trial.id for trial in make_plan(scenario_of(4, 120), 3)]
+    ids = [trial.id for trial in make_schedule(scenario_of(4, 120), 3)]
     assert len(set(ids)) == len(ids)
     assert sorted(ids) == ids

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.host_policy import bound, check_reach, is_here, resolve
+from harness.cli.host_policy import check_reach, is_here, parse_bound, resolve
 from harness.cli.usage import UsageError
 from harness.load.spec import Arrivals, Load, Request, Stage, Target
 
@@ -68,8 +68,8 @@ def test_other_hosts_are_loaded_within_bounds_unless_they_are_lifted(changes: di
 @pytest.mark.parametrize("text", ["0", "-1", "many", "inf", "nan", ""])
 def test_a_bound_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="a positive number or 'none'"):
-        bound(text)
-    assert bound("none") is None
+        parse_bound(text)
+    assert parse_bound("none") is None
 
 
 def test_the_command_refuses_before_anything_is_sent() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.usage import rounds
+from harness.cli.options import rounds
 from harness.load.spec import Target
 from harness.scenario import Scenario, ScenarioError, ScenarioLoad, load_scenario
 from harness.scenario.file import TABLES
@@ -420,7 +420,7 @@ def test_places_where_no_server_is_measured_are_refused(tmp_path: Path, lines: s
 def test_the_path_that_tells_when_a_server_is_ready_is_no_part_of_the_load(tmp_path: Path) -> None:
     assert loaded(tmp_path, SMALLEST).load.ready_path is None
     load = loaded(tmp_path, SMALLEST, **{"load.ready_path": "/health"}).load
-    assert (load.ready_path, load.closed().ready_path, load.offered(5.0).ready_path) == ("/health",) * 3
+    assert (load.ready_path, load.as_closed_loop().ready_path, load.as_open_loop(5.0).ready_path) == ("/health",) * 3
     assert [request.path for request in load.at(Target(host="127.0.0.1", port=1), seed=0).requests] == ["/"]
     assert ScenarioLoad.model_validate_json(load.model_dump_json(exclude={"ready_path"})).ready_path is None
 

@@ -15,7 +15,7 @@ import typer
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from harness.analysis.history.alike import why_apart
+from harness.analysis.history.alike import find_mismatch
 from harness.analysis.history.runs import PastRun
 from harness.cli import app
 from harness.cli.usage import UsageError, usage_errors
@@ -27,7 +27,7 @@ from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.secrets import as_written, is_public_header, is_public_variable, redactor_of
-from harness.server.launch import log_tail
+from harness.server.launch import read_log_tail
 from harness.text import Printable
 from tests.made_runs import made_run, record
 
@@ -376,9 +376,9 @@ def test_all_missing_variables_are_told_before_anything_is_started(tmp_path: Pat
 def test_half_a_secret_at_the_beginning_of_a_tail_is_not_told(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_text("hunter22" * 1000 + "\nthe end\n")
-    assert log_tail(log) == ["the end"]
+    assert read_log_tail(log) == ["the end"]
     log.write_text("whole\nthe end\n")
-    assert log_tail(log) == ["whole", "the end"]
+    assert read_log_tail(log) == ["whole", "the end"]
 
 
 def test_what_looks_like_a_secret_is_in_no_message_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -437,4 +437,4 @@ def test_runs_of_which_something_was_not_written_down_are_not_compared(tmp_path:
     }
     for text, apart in texts.items():
         past = PastRun.of(run_of(tmp_path, TOPOLOGY + text))
-        assert why_apart(past, past, "raw") == apart
+        assert find_mismatch(past, past, "raw") == apart

@@ -16,12 +16,12 @@ from harness.cli.search_progress import SearchDisplay
 from harness.measure.capacity.searching import search
 from harness.measure.capacity.setting import for_search
 from harness.measure.compare import compare
-from harness.measure.preparation import drawn, prepare
+from harness.measure.preparation import prepare, seed_or_random
 from harness.measure.trial import run_trial
 from harness.planning.evidence import evidence_of
-from harness.planning.prediction import predicted
+from harness.planning.prediction import predict
 from harness.record import PlannedTrial, Run, read_run
-from harness.report.markdown import rate_interval_text
+from harness.report.figures import rate_interval_text
 from harness.scenario import Objective, Scenario, Topology, load_scenario
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.units import rate_text
@@ -87,7 +87,7 @@ def again() -> Iterator[Row]:
 
 def _searched(scenario: Scenario, objectives: list[Objective]) -> list[Capacity]:
     with tempfile.TemporaryDirectory() as folder, SearchDisplay(CONSOLE) as observer:
-        prepared = prepare(for_search(scenario), drawn())
+        prepared = prepare(for_search(scenario), seed_or_random())
         return capacities(read_run(search(prepared, objectives, Path(folder), "bench", observer)))
 
 
@@ -113,7 +113,7 @@ def _compared(scenario: Scenario, workers: int) -> Run:
     more = last.model_copy(update={"name": f"cluster-{workers}", "workers": workers})
     scenario = scenario.model_copy(update={"topologies": (*scenario.topologies, more)})
     with tempfile.TemporaryDirectory() as folder:
-        prepared = prepare(scenario, drawn())
+        prepared = prepare(scenario, seed_or_random())
         with PlainDisplay(CONSOLE, prepared) as observer:
             return read_run(compare(prepared, Path(folder), "bench", observer))
 
@@ -122,7 +122,7 @@ def _foreseen(run: Run) -> Estimate:
     """From the clusters less the last, as though it had not been there."""
     names = [topology.name for topology in run.scenario.topologies[:-1]]
     evidence = evidence_of(run.model_copy(update={"scenario": run.scenario.only(names)}))
-    rate = predicted(evidence.families[0], evidence.carried, FORETOLD).rate
+    rate = predict(evidence.families[0], evidence.carried, FORETOLD).rate
     assert rate is not None
     return rate
 
@@ -137,7 +137,9 @@ def _offered(
 ) -> Probe | None:
     scenario = for_search(scenario)
     scenario = scenario.model_copy(update={"load": scenario.load.model_copy(update={"duration_s": AGAIN_S})})
-    planned = PlannedTrial(id="again", block=1, position=1, seed=drawn(), topology=topology, rate_per_s=rate_per_s)
+    planned = PlannedTrial(
+        id="again", block=1, position=1, seed=seed_or_random(), topology=topology, rate_per_s=rate_per_s
+    )
     with tempfile.TemporaryDirectory() as folder:
         record = run_trial(planned, scenario, prepare(scenario, 1).placement, Path(folder) / "log", lambda _: None)
     return next(iter(Capacity.of(topology, [record], objectives).probes), None)

@@ -18,7 +18,7 @@ from bench.truth.loads import closed_loop, offer, open_loop
 from bench.truth.server import DelayingServer
 from harness.generator.process import Generator
 from harness.load.arrivals import arrival_times_ns
-from harness.load.cpus import usable_cpus
+from harness.load.cpus import list_usable_cpus
 from harness.units import NS_PER_MS, NS_PER_S
 
 FREEZE_S: Final = 1.4
@@ -65,9 +65,9 @@ def _freezing(server: DelayingServer) -> Callable[[Generator], None]:
 def delayed() -> Iterator[Row]:
     """Servers that draw how long they take and log how long they took."""
     for name in ("fixed", "exponential", "lognormal", "bimodal"):
-        with DelayingServer(name, cpu=usable_cpus()[0]) as server:
+        with DelayingServer(name, cpu=list_usable_cpus()[0]) as server:
             load = open_loop(server.url, DELAY_RATE_PER_S, DELAY_RUN_S, 400, "poisson")
-            result = offer(load, cpus=usable_cpus()[-1:])
+            result = offer(load, cpus=list_usable_cpus()[-1:])
         answered_ns = server.log.took_ns[: result.requests]  # in the order of the answers: the unfinished were the last
         assert result.latency_ms is not None
         for percent, said_ms in ((50, result.latency_ms.p50), (99, result.latency_ms.p99)):
@@ -78,10 +78,10 @@ def delayed() -> Iterator[Row]:
 
 def paced() -> Iterator[Row]:
     """Whether requests are sent when they are due, and at random where they should be."""
-    cpu = usable_cpus()[-1:]
+    cpu = list_usable_cpus()[-1:]
     for kind in ("constant", "poisson"):
         for rate_per_s in (100, 1000, 5000):
-            with DelayingServer("none", cpu=usable_cpus()[0]) as server:
+            with DelayingServer("none", cpu=list_usable_cpus()[0]) as server:
                 result = offer(open_loop(server.url, rate_per_s, max(5.0, GAPS / rate_per_s / 2), 400, kind), cpus=cpu)
             assert result.offered is not None
             assert result.offered.send_lag_us is not None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from harness.generator.process import Generator
 from harness.load.result import LoadResult, WindowBegan
-from harness.load.spec import Arrivals, Load, Request, target_of
+from harness.load.spec import Arrivals, Load, Request, parse_url
 
 
 def open_loop(url: str, rate_per_s: float, duration_s: float, connections: int, kind: str = "constant") -> Load:
@@ -19,7 +19,7 @@ def closed_loop(url: str, duration_s: float, connections: int) -> Load:
 
 
 def _load(url: str, duration_s: float, connections: int) -> Load:
-    target, path = target_of(url)
+    target, path = parse_url(url)
     return Load(
         target=target,
         requests=(Request(path=path),),

@@ -23,8 +23,8 @@ import psutil
 import typer
 
 from bench.checking import Row, run_checks
-from harness.analysis.bottleneck import Bottleneck, Diagnosis, limit_of
-from harness.load.cpus import apart
+from harness.analysis.bottleneck import Bottleneck, Diagnosis, diagnose
+from harness.load.cpus import separate_cores
 from harness.machine.cores import UsableCores
 from harness.measure.trial import Phase, Progress, Watch, run_trial
 from harness.record import PlannedTrial
@@ -39,7 +39,7 @@ HOG: Final = "while True: pass"
 HEALTHY_PER_FAULT: Final = 2.5
 ASKED_OF_FAULTS, ASKED_OF_HEALTHY = 19 / 20, 1 / 50
 OF_THE_SERVER: Final = (Bottleneck.SERVER, Bottleneck.NOTHING)
-PLACEMENT: Final = apart(UsableCores.here(), processes=1, workers=1)
+PLACEMENT: Final = separate_cores(UsableCores.here(), processes=1, workers=1)
 
 
 def unwatched(_: Progress) -> None:
@@ -115,7 +115,7 @@ def limiting(kind: Kind) -> Diagnosis:
         record = run_trial(planned, scenario, PLACEMENT, Path(folder) / "server.log", watch)
     if record.load is None or record.usage is None:
         raise RuntimeError(record.reason)
-    return limit_of(record.load, record.usage)
+    return diagnose(record.load, record.usage)
 
 
 def check(kind: Kind, trials: int) -> Iterator[Row]:

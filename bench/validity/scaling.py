@@ -61,8 +61,8 @@ def foretold_at(
     held = 0
     for _ in range(runs):
         levels, later = np.exp(rng.normal(0, noise, (2, BLOCKS)))
-        foretold = fit_laws({workers: measured(workers, levels) for workers in WORKERS}).universal.foretold(target)
-        held += _holds(foretold, mean_over_trials(measured(target, later)).value)
+        prediction = fit_laws({workers: measured(workers, levels) for workers in WORKERS}).universal.prediction(target)
+        held += _holds(prediction, mean_over_trials(measured(target, later)).value)
     return held / runs
 
 

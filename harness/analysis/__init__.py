@@ -1,1 +1,1 @@
-"""What records come to: figures of each trial, what limited it, and the verdicts on all of them together."""
+"""Analysis of a run's records: the figures of each trial, the bottleneck of each, and the verdicts on all together."""

@@ -1,4 +1,4 @@
-"""What limited a trial: generator, machine or server, or none of them."""
+"""The bottleneck of a trial: the generator, the machine, the server, or none of them."""
 
 import enum
 from collections.abc import Callable, Sequence
@@ -11,22 +11,22 @@ from harness.analysis.global_lock import has_global_lock
 from harness.load.result import LoadResult
 from harness.record import CoreUsage, ProcessUsage, Usage
 
-MOST_HOGGED: Final = 0.5  # of the generator's own cores
-MOST_STOLEN: Final = 0.02  # of all cores
-MOST_THROTTLED: Final = 0.02  # of the CPU time that the quota allows
-MOST_OTHERS: Final = 0.1  # of all cores
-LEAST_IDLE: Final = 0.05  # of the server's cores
-MOST_WAITING: Final = 0.1  # of the time in which the server ran or could have
-LEAST_BUSY: Final = 0.85  # of what the workers can use, on average
-LEAST_BUSY_ONE: Final = 0.9  # of what one of them can use
+MAX_HOGGED: Final = 0.5  # of the generator's own cores
+MAX_STOLEN: Final = 0.02  # of all cores
+MAX_THROTTLED: Final = 0.02  # of the CPU time that the quota allows
+MAX_OTHERS: Final = 0.1  # of all cores
+MIN_IDLE: Final = 0.05  # of the server's cores
+MAX_WAITING: Final = 0.1  # of the time in which the server ran or could have
+MIN_BUSY: Final = 0.85  # of what the workers can use, on average
+MIN_BUSY_ONE: Final = 0.9  # of what one of them can use
 ONE_CORE: Final = 1.05  # a little more than one, for what is lost in reading the counters
-LEAST_CONNECTIONS: Final = 2  # for each worker: with one there is never a request in line behind the one it serves
-MOST_UNSERVED: Final = 0.05  # of the requests due
-MOST_DEMANDED: Final = 1.05  # of the cores: what the workers lose to each other, or the generator, is then about 5 %
+MIN_CONNECTIONS: Final = 2  # for each worker: with one, no request ever waits behind the one that is served
+MAX_UNSERVED: Final = 0.05  # of the requests due
+MAX_DEMANDED: Final = 1.05  # of the cores: the workers then lose about 5 % to each other or to the generator
 
 
 class Bottleneck(enum.Enum):
-    """What would have to be more, or quicker, for the trial to have served more."""
+    """The resource of which a trial would have needed more, or a quicker one, to serve more."""
 
     GENERATOR = "generator-bound"
     MACHINE = "machine-bound"
@@ -43,7 +43,7 @@ class Bottleneck(enum.Enum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The limit, and the figures that say so in one sentence."""
+    """A bottleneck, and the figures that point to it, in one sentence."""
 
     limit: Bottleneck
     why: str
@@ -51,26 +51,27 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What the machine did, and what to do about it."""
+    """A disturbance by something else on the machine, and the advice on it."""
 
     what: str
     advice: str
 
 
 Rule = Callable[[LoadResult, Usage], str | None]
-"""Says why it holds, or None."""
+"""A rule returns why it holds, or None where it does not."""
 
 
-def limit_of(load: LoadResult, usage: Usage) -> Diagnosis:
-    """What limited a trial. Only a trial that is server-bound, or kept up with what was offered, tells of the server.
+def diagnose(load: LoadResult, usage: Usage) -> Diagnosis:
+    """Return the bottleneck of a trial. Only one that is server-bound, or kept up with what was offered, measures the
+    server.
 
-    The rules are gone through in order, and the first that holds has it. A worker that runs on one core at a time, as
-    an event loop or the threads of one Python process do, has that core for its ceiling. Where the kernel does not
-    account for interrupts to the process that runs (IRQ_TIME_ACCOUNTING), busy workers look a little less busy.
-    Whatever else was the limit, it is mentioned when a CPU quota was used up or a listen queue full.
+    The rules are tried in order, and the first that holds gives the answer. A worker that runs on one core at a time,
+    as an event loop or the threads of one Python process do, can use that core and no more. Where the kernel does not
+    account for interrupts to the process that runs (IRQ_TIME_ACCOUNTING), busy workers look a little less busy. A
+    used-up CPU quota and a full listen queue are mentioned whatever the bottleneck was.
     """
     limit, why = next((limit, why) for limit, rule in RULES if (why := rule(load, usage)) is not None)
-    if usage.machine.throttled_periods and (stopped := _stopped(usage)) != why:
+    if usage.machine.throttled_periods and (stopped := _throttling_text(usage)) != why:
         why = f"{why}; {stopped}"
     overflows = usage.machine.listen_overflows
     if overflows:
@@ -78,26 +79,28 @@ def limit_of(load: LoadResult, usage: Usage) -> Diagnosis:
     return Diagnosis(limit, f"{why}.")
 
 
-def disturbance(load: LoadResult, usage: Usage) -> Disturbance | None:
-    """What others did to a trial, whatever else was said of it; None when that was little."""
+def find_disturbance(load: LoadResult, usage: Usage) -> Disturbance | None:
+    """Return what others did to a trial, whatever its bottleneck was; None when that was little."""
     found = ((rule(load, usage), advice) for rule, advice in DISTURBANCES)
     return next((Disturbance(what, advice) for what, advice in found if what is not None), None)
 
 
 def free_cores(load: LoadResult, usage: Usage) -> float:
-    """The cores that the server can use, with the generator where that has none of its own; a CPU quota's worth."""
+    """Return how many cores the server can use, together with a generator that has none of its own. A CPU quota counts
+    for the cores that it is worth."""
     cores, quota = len(_server_cores(load, usage)), usage.machine.quota_cores
     return float(cores) if quota is None else min(cores, quota)
 
 
 def server_demand(load: LoadResult, usage: Usage) -> float:
-    """How many cores the server's processes would have kept busy: their CPU, and what they could have run and had to
-    wait. The threads of one process want no more than there are, but for the one core that each process can always use:
-    what they lose to each other beyond that, they lose anywhere.
+    """Return how many cores the server's processes would have kept busy: their CPU time, and the time in which they
+    could have run and had to wait for a core.
 
-    Where the kernel does not tell of waiting and no core was idle, every worker is taken to have wanted one.
+    The threads of one process want no more cores than there are, except that each process can always use one. What they
+    lose to each other beyond that, they would lose on any machine. Where the kernel does not count waiting and no core
+    was idle, every worker is assumed to have wanted one.
     """
-    if any(process.run_delay_s is None for process in usage.processes) and _idle(load, usage) < LEAST_IDLE:
+    if any(process.run_delay_s is None for process in usage.processes) and _idle_share(load, usage) < MIN_IDLE:
         return max(float(_workers_at_a_time(usage)), usage.cpu_s / usage.window_s)
     most_s = max(1.0, free_cores(load, usage)) * usage.window_s
     wanted_s = [process.cpu_s + (process.run_delay_s or 0.0) for process in usage.processes]
@@ -105,7 +108,7 @@ def server_demand(load: LoadResult, usage: Usage) -> float:
 
 
 def contention(load: LoadResult, usage: Usage) -> float:
-    """What was demanded of the server's cores, as a multiple of these; by the generator too where it shares them."""
+    """Return the demand for the server's cores as a multiple of them; with the generator's where it shares them."""
     generator = 0.0 if load.cpus else load.generator_cpu_s / usage.window_s
     return _share(server_demand(load, usage) + generator, free_cores(load, usage))
 
@@ -113,139 +116,144 @@ def contention(load: LoadResult, usage: Usage) -> float:
 # The rules -------------------------------------------------------------------------------------------------
 
 
-def _doubted(load: LoadResult, usage: Usage) -> str | None:
-    """A miscounted one is doubtful, but limited by nothing."""
-    told = [doubt.what for doubt in load.doubts if doubt.is_of_generator]
-    return told[0].removesuffix(".") if told else None
+def _generator_doubt(load: LoadResult, usage: Usage) -> str | None:
+    """Return the first doubt about the generator. A miscounted load is doubtful too, but limited by nothing."""
+    doubts = [doubt.what for doubt in load.doubts if doubt.is_of_generator]
+    return doubts[0].removesuffix(".") if doubts else None
 
 
-def _hogged(load: LoadResult, usage: Usage) -> str | None:
-    """Others on cores that were to be the generator's own; when it has none, they show among all others."""
+def _load_on_generator_cores(load: LoadResult, usage: Usage) -> str | None:
+    """Return how much others used of the generator's own cores. Of a generator without such, they are among all
+    others."""
     own = [core for core in usage.machine.cores if core.cpu in load.cpus]
-    others = _others(own, load.generator_cpu_s)
-    if others <= MOST_HOGGED:
+    others = _other_share(own, load.generator_cpu_s)
+    if others <= MAX_HOGGED:
         return None
-    return f"others used {others:.0%} of the generator's own {_cores(own)}{_named_others(usage, load.cpus)}"
+    return (
+        f"others used {others:.0%} of the generator's own {_cores_text(own)}{_other_processes_text(usage, load.cpus)}"
+    )
 
 
-def _stolen(load: LoadResult, usage: Usage) -> str | None:
+def _steal(load: LoadResult, usage: Usage) -> str | None:
     cores = usage.machine.cores
     stolen = _share(usage.machine.steal_s, _time_s(cores))
-    return f"the hypervisor withheld {stolen:.0%} of the {_cores(cores)}" if stolen > MOST_STOLEN else None
+    return f"the hypervisor withheld {stolen:.0%} of the {_cores_text(cores)}" if stolen > MAX_STOLEN else None
 
 
-def _throttled(load: LoadResult, usage: Usage) -> str | None:
+def _throttling(load: LoadResult, usage: Usage) -> str | None:
     allowed_s = free_cores(load, usage) * usage.window_s
     periods, stopped_s = usage.machine.throttled_periods, usage.machine.throttled_s
-    is_much = stopped_s is None or _share(stopped_s, allowed_s) > MOST_THROTTLED
-    return _stopped(usage) if periods and is_much else None
+    is_much = stopped_s is None or _share(stopped_s, allowed_s) > MAX_THROTTLED
+    return _throttling_text(usage) if periods and is_much else None
 
 
-def _disturbed(load: LoadResult, usage: Usage) -> str | None:
-    """Under a CPU quota there are cores that others may use and nobody here misses."""
+def _other_load(load: LoadResult, usage: Usage) -> str | None:
+    """Return how much others used of all cores. Under a CPU quota, some cores can be used by others at no loss to the
+    server."""
     cores, quota = usage.machine.cores, usage.machine.quota_cores
     missed = 1.0 if quota is None else _share(quota, len(cores))
-    others = _share(_others(cores, usage.cpu_s + load.generator_cpu_s) - (1 - missed), missed)
-    if others <= MOST_OTHERS:
+    others = _share(_other_share(cores, usage.cpu_s + load.generator_cpu_s) - (1 - missed), missed)
+    if others <= MAX_OTHERS:
         return None
-    named = _named_others(usage, [core.cpu for core in cores])
-    return f"others than the server and the generator used {others:.0%} of the {_cores(cores)}{named}"
+    named = _other_processes_text(usage, [core.cpu for core in cores])
+    return f"others than the server and the generator used {others:.0%} of the {_cores_text(cores)}{named}"
 
 
-def _crowded(load: LoadResult, usage: Usage) -> str | None:
-    """All cores are taken, and there is more to run. Where waiting is unknown, too many workers are a sign of it."""
+def _core_shortage(load: LoadResult, usage: Usage) -> str | None:
+    """Return that all cores were busy and there was more to run. Where waiting is unknown, too many workers are a sign
+    of it."""
     cores, workers = _server_cores(load, usage), _workers_at_a_time(usage)
-    idle, waiting = _idle(load, usage), _waiting(usage)
-    if idle >= LEAST_IDLE or (workers <= len(cores) if waiting is None else waiting <= MOST_WAITING):
+    idle, waiting = _idle_share(load, usage), _waiting_share(usage)
+    if idle >= MIN_IDLE or (workers <= len(cores) if waiting is None else waiting <= MAX_WAITING):
         return None
-    left = f"{idle:.0%} of the {_cores(cores)} for the server was idle"
+    left = f"{idle:.0%} of the {_cores_text(cores)} for the server was idle"
     if waiting is None:
         return f"{left}, for {workers} workers"
     return f"{left}, and it waited for one {waiting:.0%} of the time it could have run"
 
 
-def _without_queue(load: LoadResult, usage: Usage) -> str | None:
-    """However busy the server is: it gets its next request only when the generator has taken the last response."""
+def _connection_shortage(load: LoadResult, usage: Usage) -> str | None:
+    """Return that a worker has no next request until the generator has read its last response, however busy it is."""
     workers = _workers_at_a_time(usage)
-    if load.loop == "open" or load.connections >= LEAST_CONNECTIONS * workers:
+    if load.loop == "open" or load.connections >= MIN_CONNECTIONS * workers:
         return None
-    offered = f"{_counted(load.connections, 'connection')} for {_counted(workers, 'worker')}"
+    offered = f"{_count_text(load.connections, 'connection')} for {_count_text(workers, 'worker')}"
     return f"{offered} can't keep a request in line at every worker"
 
 
-def _busy(load: LoadResult, usage: Usage) -> str | None:
-    busy = _busy_shares(load, usage)
-    average = _average(busy)
-    if average < LEAST_BUSY:
+def _workers_at_limit(load: LoadResult, usage: Usage) -> str | None:
+    busy = _workers_busy(load, usage)
+    average = _average_busy(busy)
+    if average < MIN_BUSY:
         return None
     whose, they = ("the worker", "it") if len(busy) == 1 else (f"the {len(busy)} workers", "they")
-    return f"{whose} used {average:.0%} of the CPU that {they} can get{_threads(max(busy), load, usage)}"
+    return f"{whose} used {average:.0%} of the CPU that {they} can get{_threads_text(max(busy), load, usage)}"
 
 
-def _one_busy(load: LoadResult, usage: Usage) -> str | None:
-    busy = sorted(_busy_shares(load, usage))
-    if not busy or busy[-1].share < LEAST_BUSY_ONE:
+def _one_worker_at_limit(load: LoadResult, usage: Usage) -> str | None:
+    busy = sorted(_workers_busy(load, usage))
+    if not busy or busy[-1].share < MIN_BUSY_ONE:
         return None
-    used = f"one worker used {busy[-1].share:.0%} of the CPU that it can get{_threads(busy[-1], load, usage)}"
-    return f"{used}, the others {_average(busy[:-1]):.0%}"
+    used = f"one worker used {busy[-1].share:.0%} of the CPU that it can get{_threads_text(busy[-1], load, usage)}"
+    return f"{used}, the others {_average_busy(busy[:-1]):.0%}"
 
 
-def _kept_up(load: LoadResult, usage: Usage) -> str | None:
-    if load.offered is None or _unserved(load) > MOST_UNSERVED:
+def _no_limit(load: LoadResult, usage: Usage) -> str | None:
+    if load.offered is None or _unserved_share(load) > MAX_UNSERVED:
         return None
     served = f"{load.offered.rate_per_s:,.0f} requests/s were offered and served"
-    return f"{served}, and the busiest worker used {_busiest(load, usage)}"
+    return f"{served}, and the busiest worker used {_busiest_text(load, usage)}"
 
 
-def _starved(load: LoadResult, usage: Usage) -> str:
+def _starvation(load: LoadResult, usage: Usage) -> str:
     return (
-        f"{_time_left(load, usage)}: too few connections"
+        f"{_time_left_text(load, usage)}: too few connections"
         f" ({load.connections}), or the server waits for something else than the CPU"
     )
 
 
-def _with_time_left(rule: Rule) -> Rule:
-    """The rule for workers that could have worked more, and did not keep up."""
+def _require_time_left(rule: Rule) -> Rule:
+    """Return the rule, restricted to workers that could have worked more and did not keep up."""
 
     @wraps(rule)
-    def why(load: LoadResult, usage: Usage) -> str | None:
-        is_busy = max((busy.share for busy in _busy_shares(load, usage)), default=0.0) >= LEAST_BUSY
-        told = None if is_busy or _kept_up(load, usage) else rule(load, usage)
-        return None if told is None else f"{_time_left(load, usage)}: {told}"
+    def check(load: LoadResult, usage: Usage) -> str | None:
+        is_busy = max((busy.share for busy in _workers_busy(load, usage)), default=0.0) >= MIN_BUSY
+        why = None if is_busy or _no_limit(load, usage) else rule(load, usage)
+        return None if why is None else f"{_time_left_text(load, usage)}: {why}"
 
-    return why
+    return check
 
 
-def _time_left(load: LoadResult, usage: Usage) -> str:
-    unserved = f", yet {_unserved(load):.0%} of what was due was not served" if load.offered else ""
-    return f"the busiest worker used only {_busiest(load, usage)}{unserved}"
+def _time_left_text(load: LoadResult, usage: Usage) -> str:
+    unserved = f", yet {_unserved_share(load):.0%} of what was due was not served" if load.offered else ""
+    return f"the busiest worker used only {_busiest_text(load, usage)}{unserved}"
 
 
 RULES: Final[Sequence[tuple[Bottleneck, Rule]]] = (
-    (Bottleneck.GENERATOR, _doubted),
-    (Bottleneck.MACHINE, _hogged),
-    (Bottleneck.MACHINE, _stolen),
-    (Bottleneck.MACHINE, _throttled),
-    (Bottleneck.MACHINE, _disturbed),
-    (Bottleneck.MACHINE, _crowded),
-    (Bottleneck.PROCESS, _with_time_left(waiting.other_process)),
-    (Bottleneck.ACKS, _with_time_left(waiting.delayed_acks)),
-    (Bottleneck.CONNECTIONS, _without_queue),
-    (Bottleneck.SERVER, _busy),
-    (Bottleneck.SERVER, _one_busy),
-    (Bottleneck.NOTHING, _kept_up),
-    (Bottleneck.CONNECTIONS, _with_time_left(waiting.few_connections)),
-    (Bottleneck.DISK, _with_time_left(waiting.disk)),
-    (Bottleneck.LOCKS, _with_time_left(waiting.locks)),
-    (Bottleneck.CONCURRENCY, _with_time_left(waiting.concurrency_limit)),
-    (Bottleneck.STARVED, _starved),
+    (Bottleneck.GENERATOR, _generator_doubt),
+    (Bottleneck.MACHINE, _load_on_generator_cores),
+    (Bottleneck.MACHINE, _steal),
+    (Bottleneck.MACHINE, _throttling),
+    (Bottleneck.MACHINE, _other_load),
+    (Bottleneck.MACHINE, _core_shortage),
+    (Bottleneck.PROCESS, _require_time_left(waiting.other_process)),
+    (Bottleneck.ACKS, _require_time_left(waiting.delayed_acks)),
+    (Bottleneck.CONNECTIONS, _connection_shortage),
+    (Bottleneck.SERVER, _workers_at_limit),
+    (Bottleneck.SERVER, _one_worker_at_limit),
+    (Bottleneck.NOTHING, _no_limit),
+    (Bottleneck.CONNECTIONS, _require_time_left(waiting.few_connections)),
+    (Bottleneck.DISK, _require_time_left(waiting.disk)),
+    (Bottleneck.LOCKS, _require_time_left(waiting.locks)),
+    (Bottleneck.CONCURRENCY, _require_time_left(waiting.concurrency_limit)),
+    (Bottleneck.STARVED, _starvation),
 )
 
 DISTURBANCES: Final[Sequence[tuple[Rule, str]]] = (
-    (_hogged, "End them, keep them off the generator's cores, or measure on a machine of its own"),
-    (_stolen, "Measure on a machine that others have no part of"),
-    (_throttled, "Raise the quota, or measure where there is none"),
-    (_disturbed, "End them, or measure on a machine of its own"),
+    (_load_on_generator_cores, "End them, keep them off the generator's cores, or measure on a machine of its own"),
+    (_steal, "Measure on a machine that others have no part of"),
+    (_throttling, "Raise the quota, or measure where there is none"),
+    (_other_load, "End them, or measure on a machine of its own"),
 )
 
 # The figures -----------------------------------------------------------------------------------------------
@@ -256,19 +264,19 @@ def _workers(usage: Usage) -> list[ProcessUsage]:
 
 
 def _server_cores(load: LoadResult, usage: Usage) -> list[CoreUsage]:
-    """All that are not the generator's own."""
+    """Return all cores but the generator's own."""
     return [core for core in usage.machine.cores if core.cpu not in load.cpus] or usage.machine.cores
 
 
 def _workers_at_a_time(usage: Usage) -> int:
-    """Without those that others came in place of; all where none was left in the end."""
+    """Return the number of workers, without those that were replaced; all of them where none was left at the end."""
     workers = _workers(usage)
     return len([worker for worker in workers if not worker.ended]) or len(workers)
 
 
 @dataclass(frozen=True, order=True)
 class Busy:
-    """Of the CPU that a worker can get while it lives, the ``share`` that it used."""
+    """The ``share`` that a worker used of the CPU that it can get while it lives."""
 
     share: float
     used_cores: float
@@ -277,18 +285,19 @@ class Busy:
     threads: int
 
 
-def _busy_shares(load: LoadResult, usage: Usage) -> list[Busy]:
-    """Of each worker, also of those that ended."""
+def _workers_busy(load: LoadResult, usage: Usage) -> list[Busy]:
+    """Return how busy each worker was, including those that ended."""
     cores = free_cores(load, usage)
-    return [_busy_share(worker, worker.lived_s or usage.window_s, cores) for worker in _workers(usage)]
+    return [_compute_busy(worker, worker.lived_s or usage.window_s, cores) for worker in _workers(usage)]
 
 
-def _busy_share(worker: ProcessUsage, lived_s: float, cores: float) -> Busy:
-    """A worker can get a core for each of the threads that did its work, as far as there are so many.
+def _compute_busy(worker: ProcessUsage, lived_s: float, cores: float) -> Busy:
+    """Return how busy a worker was. It can get a core for each of the threads that did its work, if there are so many
+    cores.
 
-    A thread can't run on several, so a worker is as busy as its busiest thread, at least. Threads that hold a global
-    lock in turn can't use more than one core, whoever of them did the work. Where threads were not counted, a worker
-    can get one core, or all where it was seen to run on several at once.
+    A thread can't run on several cores, so a worker is at least as busy as its busiest thread. Threads that take turns
+    to hold a global lock can't use more than one core, whichever of them did the work. Where threads were not counted,
+    a worker can get one core, or all of them if it was seen to run on several at once.
     """
     used, one = worker.cpu_s / lived_s, min(1.0, cores)
     if worker.busy_threads is not None:
@@ -302,41 +311,41 @@ def _busy_share(worker: ProcessUsage, lived_s: float, cores: float) -> Busy:
     return Busy(share, used, at_once, lived_s, worker.busy_threads or 1)
 
 
-def _busiest(load: LoadResult, usage: Usage) -> str:
-    busy = max(_busy_shares(load, usage), default=None)
+def _busiest_text(load: LoadResult, usage: Usage) -> str:
+    busy = max(_workers_busy(load, usage), default=None)
     if busy is None:
         return "0% of the CPU that it can get"
-    return f"{busy.share:.0%} of the CPU that it can get{_threads(busy, load, usage)}"
+    return f"{busy.share:.0%} of the CPU that it can get{_threads_text(busy, load, usage)}"
 
 
-def _threads(busy: Busy, load: LoadResult, usage: Usage) -> str:
-    """How that is meant where several threads did the work."""
+def _threads_text(busy: Busy, load: LoadResult, usage: Usage) -> str:
+    """Return how many cores the busy threads used, where there were several."""
     if busy.threads == 1:
         return ""
     return f" (its {busy.threads} busy threads {busy.used_cores:.1f} cores of {free_cores(load, usage):.3g})"
 
 
-def _idle(load: LoadResult, usage: Usage) -> float:
-    """The share of the server's cores' time in which these had nothing to do."""
+def _idle_share(load: LoadResult, usage: Usage) -> float:
+    """Return the share of the time of the server's cores in which they were idle."""
     cores = _server_cores(load, usage)
     return _share(sum(core.idle_s for core in cores), _time_s(cores))
 
 
-def _stopped(usage: Usage) -> str:
-    """How often and for how long the quota left nothing to run with."""
+def _throttling_text(usage: Usage) -> str:
+    """Return how often and for how long the CPU quota was used up."""
     quota, stopped_s = usage.machine.quota_cores, usage.machine.throttled_s
     whose = "the CPU quota" if quota is None else f"the CPU quota of {quota:.3g} core{'' if quota == 1 else 's'}"
-    times = f"{whose} was used up {_counted(usage.machine.throttled_periods or 0, 'time')}"
+    times = f"{whose} was used up {_count_text(usage.machine.throttled_periods or 0, 'time')}"
     if stopped_s is None:
         return times
     return f"{times}, which took {stopped_s:.2g} s of cores' time in {usage.window_s:.2g} s"
 
 
-def _waiting(usage: Usage) -> float | None:
-    """The share of the time in which the server's threads ran or could have that they had no core.
+def _waiting_share(usage: Usage) -> float | None:
+    """Return the share of the time in which the server's threads ran, or could have run, that they waited for a core.
 
-    Where the kernel does not keep that, the share of the window in which any task of the machine waited for one (its
-    pressure); None where that is unknown too.
+    Where the kernel does not keep that, return the share of the window in which any task of the machine waited for one
+    (CPU pressure); None where that is unknown too.
     """
     delays_s = [process.run_delay_s for process in usage.processes if process.run_delay_s is not None]
     if delays_s:
@@ -344,16 +353,16 @@ def _waiting(usage: Usage) -> float | None:
     return None if usage.machine.pressure_s is None else _share(usage.machine.pressure_s, usage.window_s)
 
 
-def _others(cores: Sequence[CoreUsage], known_s: float) -> float:
-    """The share of the cores that was used by none of those of whom we know how much they used.
+def _other_share(cores: Sequence[CoreUsage], known_s: float) -> float:
+    """Return the share of the cores' time that was used by no process whose use is known.
 
-    Less the time for interrupts: some kernels count it as that of the process that was interrupted, some do not.
+    Time for interrupts is left out: some kernels count it as time of the process that was interrupted, some do not.
     """
     return _share(sum(core.busy_s - core.irq_s for core in cores) - known_s, _time_s(cores))
 
 
-def _named_others(usage: Usage, cpus: Sequence[int]) -> str:
-    """Who ran on these cores last, as far as single ones used much: of those that came and went nobody tells."""
+def _other_processes_text(usage: Usage, cpus: Sequence[int]) -> str:
+    """Return the single processes that ran on these cores and used much. Short-lived ones are recorded nowhere."""
     named = [
         f"{other.name} (process {other.pid}) {_share(other.cpu_s, usage.window_s):.0%} of one"
         for other in usage.others
@@ -362,10 +371,10 @@ def _named_others(usage: Usage, cpus: Sequence[int]) -> str:
     return f": {', '.join(named)}" if named else ""
 
 
-def _unserved(load: LoadResult) -> float:
-    """The share of the requests due in an open loop that failed, or only made the line longer."""
+def _unserved_share(load: LoadResult) -> float:
+    """Return the share of the requests due in an open loop that failed, or only made the queue longer."""
     assert load.offered is not None
-    already = load.started - load.offered.begun  # under way when the window opened
+    already = load.started - load.offered.begun  # in flight when the window opened
     more = max(0, load.unfinished - already)
     return _share(load.offered.dropped + load.errors.failed + load.errors.timeout + more, load.offered.due)
 
@@ -378,14 +387,14 @@ def _share(part: float, whole: float) -> float:
     return max(0.0, part / whole) if whole else 0.0
 
 
-def _average(busy: Sequence[Busy]) -> float:
-    """Each by how long it lived."""
+def _average_busy(busy: Sequence[Busy]) -> float:
+    """Return the average share, each worker weighted by how long it lived."""
     return _share(sum(each.share * each.lived_s for each in busy), sum(each.lived_s for each in busy))
 
 
-def _cores(cores: Sequence[CoreUsage]) -> str:
-    return _counted(len(cores), "core")
+def _cores_text(cores: Sequence[CoreUsage]) -> str:
+    return _count_text(len(cores), "core")
 
 
-def _counted(number: int, noun: str) -> str:
+def _count_text(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""What all metrics together say of a change: what got worse, what got better, and what can't be told."""
+"""All metrics of a change together: what got worse, what got better, and what is open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,11 @@ from harness.stats.verdict import Verdict
 
 @dataclass(frozen=True)
 class ChangeSummary:
-    """The rows of what was compared, by their verdicts; within each, errors come first.
+    """The rows that were compared, grouped by their verdicts; in each group, errors come first.
 
-    Bodies of another size are ``unlike``, which is neither better nor worse: the two sides may not do the same work.
-    Where more requests fail, shorter response times are no better ones, since those of errors are among them: they are
-    ``open``, with what can't be told yet.
-    ``failing`` are the rows of errors where a side has any.
+    A body of another size is ``unlike``, neither better nor worse: the two sides may not do the same work. Where more
+    requests fail, shorter response times are no improvement, since those of errors are among them: such rows are
+    ``open``, like those without a verdict. ``failing`` are the rows of errors where a side has any.
     """
 
     unlike: tuple[MetricComparison, ...]
@@ -28,7 +27,7 @@ class ChangeSummary:
 
     @classmethod
     def of(cls, rows: Sequence[MetricComparison]) -> "ChangeSummary":
-        """Return that of the rows that have a baseline."""
+        """Return the summary of the rows that have a baseline."""
         compared = sorted((row for row in rows if row.baseline is not None), key=lambda row: row.metric is not ERRORS)
         fails_more = {
             row.topology for row in compared if row.metric.scale is Scale.SHARE and row.verdict is Verdict.WORSE
@@ -54,7 +53,7 @@ class ChangeSummary:
 
     @property
     def has_verdicts(self) -> bool:
-        """Whether anything was compared at all."""
+        """True if anything was compared at all."""
         return any((self.unlike, self.worse, self.better, self.open, self.same))
 
 

@@ -1,4 +1,4 @@
-"""Every topology against the baseline, by every metric, judged together."""
+"""Every topology against its baseline, by every metric, with verdicts that are reached together."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,18 +13,18 @@ from harness.scenario import Scenario
 from harness.stats.estimate import Estimate, bootstrap_interval, difference_of, mean_over_trials, share_over_trials
 from harness.stats.evidence import Differences, Evidence, Ratios, Shares
 from harness.stats.paired import Paired
-from harness.stats.power import rounds_to_settle, smallest_effect
+from harness.stats.power import minimum_detectable_effect, rounds_to_settle
 from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import Judgement, Verdict, judge
 
-MAX_EFFECT: Final = 1.0  # a smallest effect that is greater says no more than that nothing could be told
-MIN_ROUNDS: Final = 4  # with fewer, the scatter is hardly known
+MAX_EFFECT: Final = 1.0  # a greater minimum detectable effect means no more than that nothing could be detected
+MIN_ROUNDS: Final = 4  # with fewer, the scatter can hardly be estimated
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The rounds in which both topologies have a sound figure of the metric: the figures ``before``, of the baseline,
-    and ``after``, round by round, and how much better the latter are (greater is better)."""
+    """The rounds in which both topologies have a sound figure of the metric. ``before`` are the baseline's figures,
+    ``after`` the other's, round by round; the evidence is how much better the latter are (greater is better)."""
 
     metric: Metric
     before: tuple[float, ...]
@@ -36,11 +36,12 @@ class Pairs:
 
     @cached_property
     def change(self) -> Estimate:
-        """How many times the baseline's figure or, of a difference, by how much it is greater."""
+        """The change: the figure as a multiple of the baseline's or, of a metric compared by differences, the one less
+        the other."""
         estimate = self.evidence.estimate
         if self.metric.more_is_better:
             return estimate
-        return estimate.inverse() if self.metric.scale is Scale.RATIO else estimate.negated()
+        return estimate.inverse() if self.metric.scale is Scale.RATIO else estimate.negate()
 
     @cached_property
     def figure_before(self) -> Estimate:
@@ -49,7 +50,8 @@ class Pairs:
 
     @cached_property
     def figure_after(self) -> Estimate:
-        """The other's, at equal pace where the change is: so that it is the one before, changed so."""
+        """The other topology's figure: the baseline's figure with the change applied, at equal core speed where the
+        change is."""
         found, before = mean_of(self.metric, self.after), self.figure_before.value
         if self.metric.scale is Scale.RATIO:
             return found.times(before * self.change.value / found.value)
@@ -66,52 +68,55 @@ class Comparison:
 
     @property
     def metric(self) -> Metric:
-        """By which they are compared."""
+        """The metric by which they are compared."""
         return self.pairs.metric
 
     @property
     def verdict(self) -> Verdict:
-        """In one word, which :meth:`Metric.word` has in the metric's own."""
+        """The verdict; :meth:`Metric.word` has it in the metric's own word."""
         return self.judgement.verdict
 
     @property
     def change(self) -> Estimate:
-        """How many times the baseline's figure or, of a difference, by how much it is greater."""
+        """The change: the figure as a multiple of the baseline's or, of a metric compared by differences, the one less
+        the other."""
         return self.pairs.change
 
     @property
     def is_settled(self) -> bool:
-        """Whether there is a verdict."""
+        """True if the verdict is not inconclusive."""
         return self.verdict is not Verdict.INCONCLUSIVE
 
     @property
     def logs(self) -> Paired | None:
-        """The log-ratios, greater where it is better; None of what is compared by differences."""
+        """The log-ratios of the rounds, greater where it is better; None of a metric that is compared by
+        differences."""
         return self.pairs.evidence.pairs if isinstance(self.pairs.evidence, Ratios) else None
 
     @property
-    def is_at_equal_pace(self) -> bool:
-        """Whether what the cores' own speed does is taken out of the change."""
+    def is_at_equal_core_speed(self) -> bool:
+        """True if the cores' own changes of speed are taken out of the change."""
         return self.logs is not None and self.logs.is_adjusted
 
     @cached_property
     def bootstrap(self) -> tuple[float, float] | None:
-        """The ends of the ratio's interval by the bootstrap, to check the other by; None of a difference."""
+        """The ends of the ratio's interval by the bootstrap, as a check on the other interval; None of a difference."""
         ends = bootstrap_interval(self.logs) if self.logs else None
         return ends if ends is None or self.metric.more_is_better else (1 / ends[1], 1 / ends[0])
 
     @property
-    def smallest_effect(self) -> float | None:
-        """The least relative difference that so many rounds would have shown nine times out of ten (0.03 is 3 %); None
-        where that is more than the whole, or too few rounds can say."""
+    def minimum_detectable_effect(self) -> float | None:
+        """The smallest relative difference that so many rounds would have shown nine times out of ten (0.03 is 3 %).
+        None where that is more than 100 %, or where there are too few rounds to estimate it."""
         if self.logs is None or len(self.logs) < MIN_ROUNDS:
             return None
-        found = smallest_effect(self.logs.at_equal_pace, self.judgement.level or self.judgement.last_level)
+        found = minimum_detectable_effect(self.logs.at_equal_pace, self.judgement.level or self.judgement.last_level)
         return found if found <= MAX_EFFECT else None
 
     @property
     def more_rounds(self) -> int | None:
-        """How many more rounds would probably settle it; None where that can't be told or is more than a thousand."""
+        """The number of further rounds that would probably settle it; None where that is unknown or more than a
+        thousand."""
         if self.logs is None or len(self.logs) < MIN_ROUNDS:
             return None
         margin = self.pairs.evidence.margin
@@ -133,7 +138,7 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
     for baseline, topology in scenario.pairs:
         before, after = trials[baseline.name], trials[topology.name]
         for metric in metrics_of(scenario):
-            if found := pair_up(before, after, metric, scenario.margin, are_alike(before, after)):
+            if found := pair_up(before, after, metric, scenario.margin, have_equal_workers(before, after)):
                 pairs[topology.name, metric.name] = found
     judgements = judge({key: each.evidence for key, each in pairs.items()}, looks)
     return {
@@ -145,25 +150,28 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
 def judge_pair(
     baseline: Sequence[Trial], trials: Sequence[Trial], metric: Metric, margin: float, looks: InterimLooks
 ) -> Judgement | None:
-    """Return the verdict on two topologies of which neither need be the baseline; None when no round holds both."""
-    found = pair_up(baseline, trials, metric, margin, are_alike=False)
+    """Return the verdict on two topologies, of which neither need be the baseline; None when no round has both."""
+    found = pair_up(baseline, trials, metric, margin, at_equal_core_speed=False)
     return judge({metric.name: found.evidence}, looks)[metric.name] if found else None
 
 
-def are_alike(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
-    """Return whether two topologies had equally many workers in their trials, and so keep as many cores busy.
+def have_equal_workers(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
+    """Return True if two topologies had equally many workers in their trials, and so keep as many cores busy.
 
-    Then the pace of the cores is none of their own doing. Where a core is half of a real one, more workers slow each
-    other down, and that belongs to the comparison.
+    Then the speed of the cores does not depend on which of them runs. Where a core is a hyperthread, more workers slow
+    each other down, and that belongs to the comparison.
     """
     return bool(one) and bool(other) and median_workers(one) == median_workers(other)
 
 
 def pair_up(
-    baseline: Sequence[Trial], trials: Sequence[Trial], metric: Metric, margin: float, are_alike: bool
+    baseline: Sequence[Trial], trials: Sequence[Trial], metric: Metric, margin: float, at_equal_core_speed: bool
 ) -> Pairs | None:
-    """Return the rounds in which both have a sound figure of the metric, None where there is none; between ``alike``
-    topologies at equal pace. ``margin`` is what holds where the metric has none of its own."""
+    """Return the rounds in which both have a sound figure of the metric; None where there is none.
+
+    ``margin`` holds where the metric has none of its own. ``at_equal_core_speed`` takes the cores' own changes of speed
+    out of the change.
+    """
     of_baseline = {trial.block: trial for trial in baseline if metric.is_sound(trial)}
     both = [
         (of_baseline[trial.block], trial)
@@ -182,8 +190,8 @@ def pair_up(
     before, after = (tuple(each) for each in zip(*figures, strict=True))
     kept = margin_of(metric, [trial for trial, *_ in rounds], margin)
     if metric.scale is Scale.RATIO:
-        paces = _paces([(one, other) for one, _, other, _ in rounds]) if are_alike else None
-        return Pairs(metric, before, after, Ratios(Paired(_gains(metric, before, after, _log_ratio), paces), kept))
+        speeds = _core_speed_ratios([(one, other) for one, _, other, _ in rounds]) if at_equal_core_speed else None
+        return Pairs(metric, before, after, Ratios(Paired(_gains(metric, before, after, _log_ratio), speeds), kept))
     if metric.scale is Scale.SHARE:
         good_before, good_after = (tuple(1 - share for share in shares) for shares in (before, after))
         return Pairs(metric, before, after, Shares(good_before, good_after, kept))
@@ -199,9 +207,13 @@ def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:
     return mean_over_trials(figures)
 
 
-def is_sure(comparisons: Comparisons, scenario: Scenario, expected: Collection[str]) -> bool:
-    """Check that all ``expected`` topologies are compared by the metric that decides, and each comparison has a verdict
-    or is as precise as the scenario asks for that metric, and for the others in proportion to their margins."""
+def has_converged(comparisons: Comparisons, scenario: Scenario, expected: Collection[str]) -> bool:
+    """Return True if the comparisons are settled or precise enough to stop.
+
+    All ``expected`` topologies have to be compared by the deciding metric. Every comparison has to have a verdict, or
+    to be as precise as the scenario asks: for the deciding metric by its ``precision``, for the others in proportion to
+    their margins.
+    """
     enough, deciding = scenario.precision / scenario.margin, metrics_of(scenario)[0].name
     return all((topology, deciding) in comparisons for topology in expected) and all(
         each.is_settled or (each.pairs.evidence.precision or float("inf")) <= enough for each in comparisons.values()
@@ -209,8 +221,8 @@ def is_sure(comparisons: Comparisons, scenario: Scenario, expected: Collection[s
 
 
 def margin_of(metric: Metric, baseline: Sequence[Trial], margin: float) -> float:
-    """Return within what the metric makes no difference, given trials of the baseline; ``margin`` where it has none of
-    its own."""
+    """Return the margin within which the metric counts as equal, given trials of the baseline; ``margin`` where the
+    metric has none of its own."""
     if metric.margin is None:
         return margin
     if isinstance(metric.margin, float):
@@ -221,7 +233,7 @@ def margin_of(metric: Metric, baseline: Sequence[Trial], margin: float) -> float
 def _gains(
     metric: Metric, before: Sequence[float], after: Sequence[float], by: Callable[[float, float], float]
 ) -> tuple[float, ...]:
-    """Return by how much each figure is better than the one before it."""
+    """Return how much better each figure is than the one before it."""
     return tuple(
         by(was, now) if metric.more_is_better else by(now, was) for was, now in zip(before, after, strict=True)
     )
@@ -235,7 +247,8 @@ def _difference(was: float, now: float) -> float:
     return now - was
 
 
-def _paces(rounds: Sequence[tuple[Trial, Trial]]) -> tuple[float, ...] | None:
-    """Return by how much the cores were faster in the second trial of each round; None where one is not known."""
+def _core_speed_ratios(rounds: Sequence[tuple[Trial, Trial]]) -> tuple[float, ...] | None:
+    """Return the logarithm of how much faster the cores were in the second trial of each round; None where one is
+    unknown."""
     known = [log(one.pace_us / other.pace_us) for one, other in rounds if one.pace_us and other.pace_us]
     return tuple(known) if len(known) == len(rounds) else None

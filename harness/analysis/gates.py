@@ -1,4 +1,4 @@
-"""Whether a run keeps to the limits that it was given, as far as it can tell."""
+"""Gates: limits that a run has to keep, and how far its figures show that it does."""
 
 import enum
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ from harness.stats.estimate import Estimate
 
 
 class Outcome(enum.Enum):
-    """UNCERTAIN: the interval holds the limit, or there is none. UNMEASURED: there is no figure. Neither has passed,
-    and neither has failed."""
+    """The outcome of a gate. UNCERTAIN: the interval contains the limit, or there is no interval. UNMEASURED: there is
+    no figure. Both are neither passed nor failed."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -27,8 +27,8 @@ WORST_FIRST: Final = (Outcome.FAILED, Outcome.UNMEASURED, Outcome.UNCERTAIN)
 
 @dataclass(frozen=True)
 class GateResult:
-    """What one gate says of one topology. ``estimate`` is what was held against the limit: a figure or, for a relative
-    one, a change; None when there is none."""
+    """The outcome of one gate on one topology. ``estimate`` is what was held against the limit: a figure or, for a
+    relative gate, a change; None when there is none."""
 
     gate: Gate
     row: MetricComparison
@@ -37,36 +37,36 @@ class GateResult:
 
     @property
     def topology(self) -> str:
-        """Which one."""
+        """The name of the topology."""
         return self.row.topology
 
 
-def inapplicable(scenario: Scenario) -> list[str]:
-    """Why some of its gates could never be ruled on in a run of the scenario, in words; without this they would
-    pass."""
+def find_inapplicable_gates(scenario: Scenario) -> list[str]:
+    """Return in words which gates of the scenario could never be evaluated in a run of it. They would otherwise pass
+    unseen."""
     offered = [gate for gate in scenario.gate.gates if gate.figure == THROUGHPUT.name and scenario.load.arrivals]
     reasons = [f"{gate.text}: under a rate the throughput is what was offered; limit p99 instead" for gate in offered]
-    return [*reasons, *scenario.gate.misnamed(scenario.load.kinds)]
+    return [*reasons, *scenario.gate.unknown_requests(scenario.load.kinds)]
 
 
-def without_another(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
-    """Why those that are relative could not be ruled on in a run of the scenario, which compares nothing."""
+def find_gates_without_baseline(gates: Iterable[Gate], scenario: Scenario) -> list[str]:
+    """Return in words which gates are relative in a scenario that compares nothing."""
     relative = [gate for gate in gates if gate.is_relative and not scenario.pairs]
     return [f"{gate.text}: there is nothing to compare {scenario.baseline.name} with" for gate in relative]
 
 
 def evaluate_gates(gates: Iterable[Gate], rows: Sequence[MetricComparison]) -> list[GateResult]:
-    """Each gate on each topology that it applies to: a relative one on those that are compared with another."""
+    """Return the result of each gate on each topology that it applies to: a relative one on those with a baseline."""
     return [
-        _ruling(gate, row)
+        _evaluate(gate, row)
         for gate in gates
         for row in rows
         if row.metric.name == gate.metric and (row.baseline is not None or not gate.is_relative)
     ]
 
 
-def are_open(gates: Iterable[Gate], comparisons: Comparisons) -> bool:
-    """Return whether one of the comparisons can't tell yet on which side of a gate it lies."""
+def have_open_gates(gates: Iterable[Gate], comparisons: Comparisons) -> bool:
+    """Return True if one of the comparisons is still uncertain about a gate."""
     found = [(gate, each) for gate in gates for each in comparisons.values() if each.metric.name == gate.metric]
     return any(
         _outcome(gate, each.change if gate.is_relative else each.pairs.figure_after, each.metric.more_is_better)
@@ -76,14 +76,14 @@ def are_open(gates: Iterable[Gate], comparisons: Comparisons) -> bool:
 
 
 def overall_outcome(rulings: Iterable[GateResult], strict: bool) -> Outcome:
-    """Return the worst of them: a failure, what was not measured, what can't be told. When ``strict``, all but what has
-    passed has failed."""
+    """Return the worst outcome: a failure, then what was not measured, then what is uncertain. When ``strict``,
+    everything but a pass is a failure."""
     found = {ruling.outcome for ruling in rulings}
     worst = next((each for each in WORST_FIRST if each in found), Outcome.PASSED)
     return Outcome.FAILED if strict and worst is not Outcome.PASSED else worst
 
 
-def _ruling(gate: Gate, row: MetricComparison) -> GateResult:
+def _evaluate(gate: Gate, row: MetricComparison) -> GateResult:
     estimate = row.change if gate.is_relative else row.after
     return GateResult(gate, row, estimate, _outcome(gate, estimate, row.metric.more_is_better))
 

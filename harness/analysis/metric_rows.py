@@ -14,11 +14,11 @@ from harness.stats.verdict import Verdict
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """``after`` is the topology's figure, ``before`` its baseline's, both in the metric's unit; ``change`` is the one
-    over the other or, of a metric that is compared by differences, the one less the other.
+    """A topology's figure ``after`` beside its baseline's figure ``before``, both in the metric's unit. ``change`` is
+    the ratio of the two or, of a metric that is compared by differences, ``after`` less ``before``.
 
-    All come from the same rounds, so that the one before, changed so, is the one after. None is what was not measured.
-    A baseline has a row of its own, without another (``baseline`` None), over all its trials.
+    All three come from the same rounds, so that the change applied to ``before`` gives ``after``. None stands for what
+    was not measured. The baseline has rows of its own over all its trials, with ``baseline`` None.
     """
 
     topology: str
@@ -47,12 +47,13 @@ class MetricComparison:
 
 
 def rows_of(run: Run, trials: Trials, comparisons: Comparisons) -> list[MetricComparison]:
-    """Return every figure of every topology of a run, pair by pair; of two commits, the head's beside the base's."""
+    """Return every judged figure of every topology of a run, pair by pair; of two commits, the head's beside the
+    base's."""
     return _rows(run, trials, comparisons, metrics_of(run.scenario))
 
 
 def request_rows_of(run: Run, trials: Trials) -> list[MetricComparison]:
-    """Return the figures of the requests of a mix, as far as no gate has them judged."""
+    """Return the figures of each request of a mix that no gate limits."""
     return _rows(run, trials, {}, metrics_of_requests(run.scenario))
 
 
@@ -61,7 +62,8 @@ def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[
     if not run.scenario.is_of_two_commits:
         baseline = run.scenario.baseline
         rows += [
-            MetricComparison(baseline.title, None, each, None, figure(trials[baseline.name], each)) for each in metrics
+            MetricComparison(baseline.title, None, each, None, mean_figure(trials[baseline.name], each))
+            for each in metrics
         ]
     for before, after in run.scenario.pairs:
         for metric in metrics:
@@ -72,8 +74,8 @@ def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[
     ]
 
 
-def figure(trials: Sequence[Trial], metric: Metric) -> Estimate | None:
-    """Return the metric over those trials of which it is sound; None where there is none."""
+def mean_figure(trials: Sequence[Trial], metric: Metric) -> Estimate | None:
+    """Return the metric's mean over the trials of which it is sound; None where there is none."""
     values = [value for trial in trials if metric.is_sound(trial) and (value := metric.of(trial)) is not None]
     return mean_of(metric, values) if values else None
 
@@ -83,7 +85,7 @@ def _row(
 ) -> MetricComparison:
     baseline = "base" if before.side else before.name
     if comparison is None:
-        was, now = (figure(trials[each.name], metric) for each in (before, after))
+        was, now = (mean_figure(trials[each.name], metric) for each in (before, after))
         return MetricComparison(after.title, baseline, metric, was, now)
     pairs = comparison.pairs
     return MetricComparison(

@@ -1,4 +1,4 @@
-"""What topologies are compared by: each metric with the difference that makes none, and what would make it doubtful."""
+"""The metrics by which topologies are compared: each with its margin, and the doubts that would spoil it."""
 
 import enum
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from harness.stats.verdict import Verdict
 
 
 class Scale(enum.Enum):
-    """How two figures of a metric are compared: by their ratio or, where they may be zero, by their difference; shares
-    of requests by a permutation test."""
+    """The way in which two figures of a metric are compared: by their ratio or, where they may be zero, by their
+    difference; shares of requests by a permutation test."""
 
     RATIO = "ratio"
     DIFFERENCE = "difference"
@@ -22,12 +22,12 @@ class Scale(enum.Enum):
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a trial. ``of`` gives None where the trial does not have it.
+    """One figure of a trial. ``of`` returns it, or None where the trial does not have it.
 
-    Differences within ``margin`` make none: a part of the baseline's figure or, where figures are compared by their
-    difference, one in the metric's unit, which may follow from the baseline's trials; None where the scenario's margin
-    holds. ``doubted_by`` are the doubts about the generator that touch it. ``better`` and ``worse`` say a verdict in
-    the metric's own words.
+    Differences within ``margin`` count as equal. It is relative to the baseline's figure or, where figures are compared
+    by their difference, in the metric's unit, and may then follow from the baseline's trials; None where the scenario's
+    margin holds. ``doubted_by`` are the doubts about the generator that spoil it. ``better`` and ``worse`` are the
+    verdicts in the metric's own words.
     """
 
     name: str
@@ -42,16 +42,16 @@ class Metric:
     doubted_by: frozenset[HealthWarningKind] = frozenset()
 
     def word(self, verdict: Verdict) -> str:
-        """Return the verdict in this metric's word: more CPU per request is not slower, but more."""
+        """Return the verdict in this metric's word: more CPU per request is not "slower" but "more"."""
         return {Verdict.BETTER: self.better, Verdict.WORSE: self.worse}.get(verdict, verdict.value)
 
     @property
     def is_latency(self) -> bool:
-        """Whether it is a percentile of the latencies."""
+        """True if it is a percentile of the latencies."""
         return self.doubted_by == OF_LATENCY
 
     def is_sound(self, trial: Trial) -> bool:
-        """Check that no doubt about the generator touches this figure of the trial."""
+        """Return True if no doubt about the generator spoils this figure of the trial."""
         return not self.doubted_by.intersection(doubt.kind for doubt in trial.load.doubts)
 
 
@@ -60,8 +60,8 @@ class Metric:
 OF_TIME: Final = frozenset[HealthWarningKind]({"busy", "stalled", "behind", "lagging"})
 OF_LATENCY: Final = OF_TIME | frozenset[HealthWarningKind]({"miscounted"})
 
-TAIL_MARGIN: Final = 0.1  # of percentiles above the median, of which fewer requests tell
-MEMORY_MARGIN: Final = 0.05  # also of what it may grow in a whole window
+TAIL_MARGIN: Final = 0.1  # of percentiles above the median, which rest on fewer requests
+MEMORY_MARGIN: Final = 0.05  # also for the growth of memory in a whole window
 
 THROUGHPUT: Final = Metric(
     "throughput",
@@ -106,31 +106,31 @@ METRICS: Final = (THROUGHPUT, P50, P99, CPU, ERRORS, MEMORY, GROWTH, READY, BODY
 
 
 def metrics_of(scenario: Scenario) -> tuple[Metric, ...]:
-    """Return the metrics that are judged in a run of the scenario, the one that decides first, and those that its gates
-    limit beside the usual ones last. The requests/s of an open loop are what was offered, and p99 decides."""
+    """Return the metrics that are judged in a run of the scenario, the deciding one first, and last those that only a
+    gate asks for. In an open loop p99 decides, since the requests/s are what was offered."""
     usual = (P99, P50, *METRICS[3:]) if scenario.load.arrivals else METRICS
     known = {metric.name for metric in METRICS}
-    limited = {gate.metric: _limited(gate) for gate in scenario.gate.gates if gate.metric not in known}
+    limited = {gate.metric: _metric_of_gate(gate) for gate in scenario.gate.gates if gate.metric not in known}
     return (*usual, *limited.values())
 
 
 def metrics_of_requests(scenario: Scenario) -> tuple[Metric, ...]:
-    """Return those of each request of a mix that no gate limits: they are shown, and not judged."""
+    """Return the metrics of each request of a mix that no gate limits: they are shown, and not judged."""
     requests = scenario.load.kinds if len(scenario.load.kinds) > 1 else ()
     figures = (P50, P99, ERRORS) if scenario.load.arrivals else (THROUGHPUT, P50, P99, ERRORS)
     judged = {metric.name for metric in metrics_of(scenario)}
-    found = [_of_request(each, request) for request in requests for each in figures]
+    found = [_metric_of_request(each, request) for request in requests for each in figures]
     return tuple(metric for metric in found if metric.name not in judged)
 
 
-def _limited(gate: Gate) -> Metric:
+def _metric_of_gate(gate: Gate) -> Metric:
     """Return the metric that the gate limits, of all requests or of one."""
     usual = next((metric for metric in METRICS if metric.name == gate.figure), None)
-    metric = usual or _percentile(gate.figure, gate.percent or 0.0)
-    return metric if gate.request is None else _of_request(metric, gate.request, gate.percent)
+    metric = usual or _percentile_metric(gate.figure, gate.percent or 0.0)
+    return metric if gate.request is None else _metric_of_request(metric, gate.request, gate.percent)
 
 
-def _percentile(name: str, percent: float) -> Metric:
+def _percentile_metric(name: str, percent: float) -> Metric:
     """Return the metric of any percentile of the latencies."""
     return replace(
         P99,
@@ -141,7 +141,7 @@ def _percentile(name: str, percent: float) -> Metric:
     )
 
 
-def _of_request(metric: Metric, request: str, percent: float | None = None) -> Metric:
+def _metric_of_request(metric: Metric, request: str, percent: float | None = None) -> Metric:
     """Return the same metric of one request of a mix."""
     percent = percent or {P50.name: 50.0, P99.name: 99.0}.get(metric.name)
 

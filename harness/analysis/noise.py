@@ -1,4 +1,4 @@
-"""The noise floor: what this machine makes of no difference at all."""
+"""The noise floor: the scatter of differences that this machine shows where there is none."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,17 +6,16 @@ from typing import Final
 
 import numpy as np
 
-from harness.analysis.comparison import compare_topologies
+from harness.analysis.run import RunAnalysis
 from harness.machine.environment import Environment
 from harness.record import NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
 from harness.scenario import Scenario
-from harness.stats.sequential import InterimLooks
 
 AGAIN: Final = "again"
 
 
-def against_itself(scenario: Scenario) -> Scenario:
-    """The scenario that measures the baseline against a topology that differs from it in nothing but the name."""
+def make_aa_scenario(scenario: Scenario) -> Scenario:
+    """Return the scenario of an A/A test: the baseline, and a topology that differs from it in nothing but the name."""
     baseline = scenario.baseline
     name = f"{baseline.name}-{AGAIN}"
     return scenario.model_copy(
@@ -24,12 +23,13 @@ def against_itself(scenario: Scenario) -> Scenario:
     )
 
 
-def noise_floor(run: Run) -> NoiseFloor:
-    """What the run of :func:`against_itself` scattered. Raises RunFolderError without two rounds that count."""
-    comparisons = compare_topologies(run.scenario, InterimLooks(run.info.looks), run.records)
+def compute_noise_floor(analysis: RunAnalysis) -> NoiseFloor:
+    """Return the scatter within the rounds of a run of :func:`make_aa_scenario`. Raises RunFolderError without two
+    rounds that count."""
+    run = analysis.run
     pairs = {
         metric: each.logs
-        for (_, metric), each in comparisons.items()
+        for (_, metric), each in analysis.comparisons.items()
         if each.logs and any(each.logs.logs) and len(each.logs) > 1
     }
     if not pairs:
@@ -51,8 +51,9 @@ def _scatter(logs: Sequence[float]) -> float:
     return float(np.std(logs, ddof=1))
 
 
-def newest_floor(results: Path, scenario: Scenario, environment: Environment) -> NoiseFloor | None:
-    """The newest one among the runs in ``results`` that were made on such a machine with the same load and baseline."""
+def find_noise_floor(results: Path, scenario: Scenario, environment: Environment) -> NoiseFloor | None:
+    """Return the newest noise floor in ``results`` of such a machine, with the same load and baseline; None without
+    one."""
     for folder in sorted((path.parent for path in results.glob("*/noise.json")), reverse=True):
         try:
             if _is_alike(read_run(folder), scenario, environment):

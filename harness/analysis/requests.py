@@ -9,9 +9,9 @@ from harness.units import NS_PER_MS
 
 @dataclass(frozen=True)
 class RequestFigures:
-    """Those of a whole window: which seconds were warm-up is known of all requests together alone.
+    """The figures over a whole window, warm-up seconds included: those are only known for all requests together.
 
-    ``requests_per_s`` are the complete responses to all requests.
+    ``requests_per_s`` is the rate of the responses to all requests.
     """
 
     result: RequestResult
@@ -20,16 +20,16 @@ class RequestFigures:
 
     @property
     def good_per_s(self) -> float:
-        """Good responses per second."""
+        """The good responses per second."""
         return self.requests_per_s * self.result.ok / self.load.requests if self.load.requests else 0.0
 
     @property
     def error_share(self) -> float | None:
-        """Requests that did not end well, as a part of all that ended; None where none ended."""
+        """The share of the ended requests that did not end well; None where none ended."""
         ended = self.result.ok + self.result.errors
         return self.result.errors / ended if ended else None
 
     def percentile_ms(self, percent: float) -> float | None:
-        """So many in a hundred requests took no longer; None when none ended."""
+        """Return the percentile of the latencies (ms); None when no request ended."""
         histogram = LatencyHistogram.decode(self.result.histogram)
         return histogram.percentiles_ns([percent])[0] / NS_PER_MS if histogram.total else None

@@ -1,51 +1,68 @@
-"""What a run comes to, computed once."""
+"""One analysed run: everything that follows from its records, each part computed once."""
 
 from collections.abc import Sequence
 from functools import cached_property
 
+from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.comparison import Comparisons, compare_trials
 from harness.analysis.gates import GateResult, evaluate_gates
 from harness.analysis.metric_rows import MetricComparison, request_rows_of, rows_of
 from harness.analysis.scaling import FamilyScaling, scaling_of
+from harness.analysis.summary import TopologySummary, summarise
 from harness.analysis.trials import Trials, trials_of
 from harness.record import Run
 from harness.stats.sequential import InterimLooks
 
 
 class RunAnalysis:
-    """A run with all that follows from its records: each is computed when it is first asked for, and then known."""
+    """A run with the results that follow from its records. Each is computed at first use and then kept."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
 
     @cached_property
     def trials(self) -> Trials:
-        """The trials that count, by topology: the same objects for everybody, since they know what limited them."""
+        """The trials that count, by topology. All readers share the same objects, which cache what limited them."""
         return trials_of(self.run.records, [topology.name for topology in self.run.scenario.topologies])
 
     @cached_property
     def comparisons(self) -> Comparisons:
-        """Every topology against its baseline, by every metric."""
+        """The comparisons of every topology with its baseline, by every metric."""
         return compare_trials(self.run.scenario, InterimLooks(self.run.info.looks), self.trials)
 
     @cached_property
     def rows(self) -> Sequence[MetricComparison]:
-        """Every figure of every topology beside that of what it is compared with."""
+        """The figures of every topology by every judged metric, each beside its baseline's."""
         return rows_of(self.run, self.trials, self.comparisons)
 
     @cached_property
     def request_rows(self) -> Sequence[MetricComparison]:
-        """The figures of each request of a mix that are not judged, and so not among the others."""
+        """The figures of each request of a mix that no gate limits. They are not judged, and not among ``rows``."""
         return request_rows_of(self.run, self.trials)
 
     @cached_property
-    def rulings(self) -> Sequence[GateResult]:
-        """What the gates of the run's scenario say."""
+    def gate_results(self) -> Sequence[GateResult]:
+        """The results of the scenario's gates."""
         return evaluate_gates(self.run.scenario.gate.gates, self.rows)
 
     @cached_property
+    def summaries(self) -> list[TopologySummary]:
+        """The summary of every topology of the run, in the scenario's order."""
+        return summarise(self.run, self.trials, self.comparisons)
+
+    @cached_property
+    def measured_summaries(self) -> list[TopologySummary]:
+        """The summaries of the topologies with at least one trial that counts."""
+        return [summary for summary in self.summaries if summary.trials]
+
+    @cached_property
+    def capacities(self) -> list[Capacity]:
+        """The capacity of each topology in a search for it. Empty for a comparison."""
+        return capacities(self.run) if self.run.is_search else []
+
+    @cached_property
     def scaling(self) -> Sequence[FamilyScaling]:
-        """How each family of clusters scales; of two commits, whose clusters are not compared with each other, none."""
+        """The scaling of each family of clusters. Empty for two commits, which do not compare clusters."""
         if self.run.scenario.is_of_two_commits:
             return ()
         return scaling_of(self.run.scenario, self.trials, self.comparisons)

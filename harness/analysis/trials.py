@@ -7,12 +7,12 @@ from statistics import median_high
 from typing import Final
 
 from harness.analysis.bottleneck import (
-    MOST_DEMANDED,
+    MAX_DEMANDED,
     Bottleneck,
     Diagnosis,
     contention,
+    diagnose,
     free_cores,
-    limit_of,
     server_demand,
 )
 from harness.analysis.requests import RequestFigures
@@ -22,30 +22,31 @@ from harness.record import ProcessUsage, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
 from harness.units import MS_PER_S, NS_PER_MS
 
-SHORTEST_S: Final = 0.5  # the last row of a series is what is left of the window: a shorter one says little
+MIN_ROW_S: Final = 0.5  # the last row of a series covers the rest of the window, and a shorter rest says little
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial that counts: its load and usage are there, and nothing spoke against it.
+    """A trial that counts: its load and usage were recorded, and nothing was found against it.
 
     Seconds at the beginning of the window that were still warm-up are in none of its figures. Memory
-    ``is_proportional`` where that is known of every trial that this one may be set beside.
+    ``is_proportional`` only if the proportional set size is known of every trial that this one may be compared with.
     """
 
     block: int
     load: LoadResult
     usage: Usage
     is_proportional: bool = False
-    number_of_workers: int = 1  # that were declared or, where nobody did, found
+    number_of_workers: int = 1  # as declared or, without a declaration, as found
     ready_s: float | None = None
     body_bytes: int | None = None
 
     @cached_property
     def steady(self) -> Steady | None:
-        """From which second on it was steady: by its rate, or by its p50 where the rate is what was offered.
+        """The steady part of the trial, found by its rate, or by its p50 in an open loop, where the rate is what was
+        offered.
 
-        None where the load itself was not: it rose or fell, or there were seconds in which no request ended.
+        None where the load itself was not steady: it rose or fell, or there were seconds in which no request ended.
         """
         offered = self.load.offered
         if offered is None:
@@ -55,108 +56,108 @@ class Trial:
 
     @property
     def discard_s(self) -> int:
-        """How many seconds at the beginning are left out."""
+        """The number of seconds at the beginning that are left out."""
         return self.steady.discard_s if self.steady else 0
 
     @property
     def never_settled(self) -> bool:
-        """Whether its speed went on changing until the end."""
+        """True if its speed went on changing until the end."""
         return self.steady is not None and self.steady.settled is Settled.NEVER
 
     @cached_property
     def latency_ms(self) -> LatencySummary | None:
-        """Response times, in an open loop from when each request was due; None when no request ended."""
+        """The response times; in an open loop from when each request was due. None when no request ended."""
         return merged_latency([self]).summary() if self.discard_s else self.load.latency_ms
 
     @property
     def histograms(self) -> list[str]:
-        """The same, encoded; to be merged."""
+        """The histograms of the response times, encoded, to be merged."""
         kept = self.load.series[self.discard_s :]
         return [second.histogram for second in kept] if self.discard_s else [self.load.histogram]
 
     @property
     def requests_per_s(self) -> float:
-        """Complete responses per second."""
+        """The complete responses per second."""
         if not self.discard_s:
             return self.load.requests_per_s
-        return self._requests / (self.load.duration_s - self._discarded[-1].end_s)
+        return self._requests / (self.load.duration_s - self._discarded_seconds[-1].end_s)
 
     @property
     def good_per_s(self) -> float:
-        """Good responses per second."""
+        """The good responses per second."""
         return self.requests_per_s * self.load.good_share
 
     @property
     def p50_ms(self) -> float | None:
-        """Half of the requests took longer; None when none ended."""
+        """The median response time; None when no request ended."""
         return self.latency_ms.p50 if self.latency_ms else None
 
     @property
     def p99_ms(self) -> float | None:
-        """One request in a hundred took longer; None when none ended."""
+        """The 99th percentile of the response times; None when no request ended."""
         return self.latency_ms.p99 if self.latency_ms else None
 
     def percentile_ms(self, percent: float) -> float | None:
-        """So many in a hundred requests took no longer; None when none ended."""
+        """Return the percentile of the response times (ms); None when no request ended."""
         histogram = merged_latency([self])
         return histogram.percentiles_ns([percent])[0] / NS_PER_MS if histogram.total else None
 
     def request(self, name: str) -> RequestFigures | None:
-        """The figures of the request of a mix that is called so; None where there is none."""
+        """Return the figures of the request of a mix with this name; None where there is none."""
         found = next((each for each in self.load.by_request if each.name == name), None)
         return RequestFigures(found, self.load, self.requests_per_s) if found else None
 
     @property
     def cpu_ms_per_request(self) -> float:
-        """CPU of all the server's processes for one completed request."""
+        """The CPU time of all the server's processes for one completed request."""
         warming_s = self.usage.series[self.discard_s - 1].all_cpu_s if self.discard_s else 0.0
         return (self.usage.cpu_s - warming_s) * MS_PER_S / self._requests
 
     @property
     def cpu_ms_per_good(self) -> float | None:
-        """The same for one good response; None where there was none."""
+        """The CPU time for one good response; None where there was none."""
         return self.cpu_ms_per_request / self.load.good_share if self.load.good_share else None
 
     @property
     def busy_cores(self) -> float:
-        """How many cores all the server's processes together kept busy, on average."""
+        """The average number of cores that all the server's processes together kept busy."""
         return self.usage.cpu_s / self.usage.window_s
 
     @property
     def demanded_cores(self) -> float:
-        """How many all the server's processes together would have kept busy, had there been enough."""
+        """The number of cores that all the server's processes together would have kept busy, had there been enough."""
         return server_demand(self.load, self.usage)
 
     @property
     def free_cores(self) -> float:
-        """How many the server could use, with the generator where that had none of its own."""
+        """The number of cores that the server could use, together with a generator that had none of its own."""
         return free_cores(self.load, self.usage)
 
     @property
     def contention(self) -> float:
-        """What server and generator demanded of these, as a multiple of them."""
+        """The demand of server and generator for these cores, as a multiple of them."""
         return contention(self.load, self.usage)
 
     @property
     def memory_bytes(self) -> int:
-        """Of all the server's processes at the end, pages that they share counted once (PSS); or in each of them (RSS)
-        where it is not proportional."""
+        """The memory of all the server's processes at the end. Pages that they share are counted once (PSS), or in each
+        of them (RSS) where it is not proportional."""
         return self.rss_bytes if (pss_bytes := self.pss_bytes) is None else pss_bytes
 
     @property
     def pss_bytes(self) -> int | None:
-        """The former; None where it is not proportional."""
+        """The proportional memory (PSS); None where it is not proportional."""
         return self.usage.pss_bytes if self.is_proportional else None
 
     @property
     def rss_bytes(self) -> int:
-        """The latter."""
+        """The resident memory (RSS)."""
         return self.usage.rss_bytes
 
     @property
     def growth_bytes_per_request(self) -> float | None:
-        """By how much its resident memory grew for each request from the first second of the steady part to the end;
-        None where there is no such time."""
+        """The growth of the resident memory for each request, from the first second of the steady part to the end. None
+        where there is no such time."""
         rows, requests = (
             self.usage.series[self.discard_s :],
             sum(row.requests for row in self._rows[self.discard_s + 1 :]),
@@ -166,43 +167,43 @@ class Trial:
         return (sum(rows[-1].rss_bytes.values()) - sum(rows[0].rss_bytes.values())) / requests
 
     def memory_of(self, process: ProcessUsage) -> int:
-        """That of one of its processes, in the same way."""
+        """Return the memory of one of its processes, counted in the same way."""
         return process.pss_bytes if self.is_proportional and process.pss_bytes is not None else process.rss_bytes
 
     @property
     def has_supervisor(self) -> bool:
-        """Return whether a process of the workers' own program looks after them, and not just a shell."""
+        """True if a process of the workers' own program looks after them, and not just a shell."""
         programs = {process.program for process in self.workers} - {""}
         return any(process.role == "supervisor" and process.program in programs for process in self.usage.processes)
 
     @property
     def kept_its_workers(self) -> bool:
-        """Whether the same workers were there all the time."""
+        """True if the same workers were there all the time."""
         return len(self.workers) == self.number_of_workers
 
     @property
     def workers(self) -> list[ProcessUsage]:
-        """The processes that answered, also those that ended."""
+        """The processes that answered, including those that ended."""
         return [process for process in self.usage.processes if process.role == "worker"]
 
     @property
     def error_share(self) -> float:
-        """Requests that did not end well, as a part of all that ended."""
+        """The share of the ended requests that did not end well."""
         return self.load.error_share
 
     @property
     def pace_us(self) -> float | None:
-        """What the same small piece of work took on the server's cores; None where that was not measured."""
+        """The CPU time (µs) that a fixed piece of work took on the server's cores; None where that was not measured."""
         return self.usage.pace_us
 
     @cached_property
     def limiting(self) -> Diagnosis:
-        """What limited it."""
-        return limit_of(self.load, self.usage)
+        """The diagnosis of what limited it."""
+        return diagnose(self.load, self.usage)
 
     @property
     def is_generator_bound(self) -> bool:
-        """Whether the generator was the limit: then its speed is not about the server."""
+        """True if the generator was the limit: then the trial's speed is not the server's."""
         return self.limiting.limit is Bottleneck.GENERATOR
 
     @property
@@ -210,28 +211,28 @@ class Trial:
         """The series, without a last row that is too short."""
         series = self.load.series
         before_s = series[-2].end_s if len(series) > 1 else 0.0
-        return series[:-1] if series and series[-1].end_s - before_s < SHORTEST_S else series
+        return series[:-1] if series and series[-1].end_s - before_s < MIN_ROW_S else series
 
     @property
-    def _discarded(self) -> list[Second]:
+    def _discarded_seconds(self) -> list[Second]:
         return self.load.series[: self.discard_s]
 
     @property
     def _requests(self) -> int:
-        return self.load.requests - sum(second.requests for second in self._discarded)
+        return self.load.requests - sum(second.requests for second in self._discarded_seconds)
 
 
 Trials = Mapping[str, tuple[Trial, ...]]  # by the name of the topology
 
 
 def valid_trials(records: Iterable[TrialRecord], topology: str) -> tuple[Trial, ...]:
-    """The trials of one topology: see :func:`trials_of`."""
+    """Return the trials of one topology that count: see :func:`trials_of`."""
     return trials_of(records, [topology])[topology]
 
 
 def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Trials:
-    """The trials of each topology that count, of those that were offered what the scenario says; the records are of a
-    whole run."""
+    """Return the trials of each topology that count, from the records of a whole run. Probes of a search, which were
+    offered another rate than the scenario's, are left out."""
     found: dict[str, list[Trial]] = {topology: [] for topology in topologies}
     sound = [record for record in records if record.status == "ok"]
     is_proportional = all(record.usage.pss_bytes is not None for record in sound if record.usage)
@@ -251,16 +252,20 @@ def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Tria
 
 
 def median_workers(trials: Sequence[Trial]) -> int:
-    """Return how many workers the trials of one topology had, of a pool the median. Raises StatisticsError for none."""
+    """Return how many workers the trials of one topology had; of a pool the median. Raises StatisticsError without
+    trials."""
     return median_high(trial.number_of_workers for trial in trials)
 
 
 def are_oversubscribed(trials: Sequence[Trial]) -> bool:
-    """Whether more was demanded of the server's cores than there are of them, on the average of the trials (at least
-    one). Workers that mostly wait for something else do not: they scale as though each had a core of its own."""
-    return sum(trial.contention for trial in trials) / len(trials) > MOST_DEMANDED
+    """Return True if more of the server's cores was demanded than there are, on the average of the trials (at least
+    one).
+
+    Workers that mostly wait for something else demand less: they scale as though each had a core of its own.
+    """
+    return sum(trial.contention for trial in trials) / len(trials) > MAX_DEMANDED
 
 
 def merged_latency(trials: Sequence[Trial]) -> LatencyHistogram:
-    """All latencies of the trials together."""
-    return LatencyHistogram.merged(encoded for trial in trials for encoded in trial.histograms)
+    """Return the response times of all the trials together."""
+    return LatencyHistogram.merge(encoded for trial in trials for encoded in trial.histograms)

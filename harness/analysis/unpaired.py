@@ -10,13 +10,13 @@ from harness.stats.unpaired import UnpairedDifferences, UnpairedRatios, Unpaired
 
 
 def figures_of(trials: Sequence[Trial], metric: Metric) -> tuple[float, ...]:
-    """Return one figure a trial, of those of which it is sound; one of zero has no ratio and is none."""
+    """Return one figure for each trial of which the metric is sound. A figure of zero that has no ratio is left out."""
     found = [value for trial in trials if metric.is_sound(trial) and (value := metric.of(trial)) is not None]
     return tuple(value for value in found if metric.scale is not Scale.RATIO or value > 0)
 
 
-def set_apart(metric: Metric, before: tuple[float, ...], after: tuple[float, ...], margin: float) -> Pairs:
-    """Return both sides' figures (at least one each) with what they show of a difference."""
+def compare_unpaired(metric: Metric, before: tuple[float, ...], after: tuple[float, ...], margin: float) -> Pairs:
+    """Return both sides' figures (at least one each) with the evidence of a difference."""
     return Pairs(metric, before, after, _evidence(metric, before, after, margin))
 
 

@@ -5,17 +5,28 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.compare import measure
-from harness.cli.outcome import FailOn, Form, Format, Strict, tell, with_gates
-from harness.cli.usage import duration, rounds, usage_errors
-from harness.measure.base_and_head import find_sides, side_by_side, usual_gates, what_is_lacking
-from harness.measure.preparation import drawn
-from harness.record import read_run
-from harness.scenario import load_scenario
+from harness.cli.options import (
+    FailOn,
+    Form,
+    Format,
+    Margin,
+    MaxTime,
+    Only,
+    Out,
+    Precision,
+    ScenarioFile,
+    Seed,
+    Strict,
+    Warmup,
+    Window,
+    rounds,
+)
+from harness.cli.usage import usage_errors
 
 
 def ab_command(
-    file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
+    context: typer.Context,
+    file: ScenarioFile,
     base: Annotated[str, typer.Option(metavar="REF", help="The commit, branch or tag to compare with.")],
     head: Annotated[
         str | None, typer.Option(metavar="REF", help="The one to be judged.", show_default="the working tree")
@@ -24,20 +35,14 @@ def ab_command(
         str | None,
         typer.Option("--rounds", metavar="N|auto", help="Rounds, each of all pairs once; auto: until sure."),
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option(metavar="3%", help="With auto rounds, intervals that are good enough.")
-    ] = None,
-    max_time: Annotated[
-        float | None, typer.Option(parser=duration, metavar="10m", help="With auto rounds, when to stop at the latest.")
-    ] = None,
-    margin: Annotated[str | None, typer.Option(metavar="2%", help="Differences that make no difference.")] = None,
-    window: Annotated[
-        float | None, typer.Option("--duration", parser=duration, metavar="3s", help="Measured window.")
-    ] = None,
-    warmup: Annotated[float | None, typer.Option(parser=duration, metavar="1s", help="Load before it.")] = None,
-    only: Annotated[str | None, typer.Option(metavar="NAME,NAME", help="These topologies alone.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the order; drawn when not given.")] = None,
-    out: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    precision: Precision = None,
+    max_time: MaxTime = None,
+    margin: Margin = None,
+    window: Window = None,
+    warmup: Warmup = None,
+    only: Only = None,
+    seed: Seed = None,
+    out: Out = Path("results"),
     fail_on: FailOn = None,
     strict: Strict = False,
     form: Form = Format.TEXT,
@@ -47,7 +52,16 @@ def ab_command(
     Without a gate, it fails when the head serves 5 % fewer requests per second (not under a rate), its p99 is 10 %
     longer, a request takes 5 % more CPU, it holds 10 % more memory, or 0.1 % more of all requests fail.
     """
-    console = form.console()
+    from rich.console import Console
+
+    from harness.cli.measuring import measure, print_doubts
+    from harness.cli.outcome import with_gates
+    from harness.cli.scenario import load_selected
+    from harness.measure.base_and_head import default_gates, find_sides, missing_file_warnings, prepare_side_by_side
+    from harness.measure.preparation import seed_or_random
+    from harness.record import read_run
+
+    console = Console(stderr=form.is_alone)
     overrides = {
         "rounds": None if many is None else rounds(many),
         "precision": precision,
@@ -57,19 +71,19 @@ def ab_command(
         "load.warmup": warmup,
     }
     with usage_errors():
-        scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
-        if only is not None:
-            scenario = scenario.only(name.strip() for name in only.split(","))
-        scenario = with_gates(scenario, fail_on, strict, usual_gates(scenario))
+        scenario = load_selected(file, overrides, only)
+        scenario = with_gates(scenario, fail_on, strict, default_gates(scenario))
         repository = Path.cwd()
         sides = find_sides(repository, base, head)
         for name, revision in zip(("base", "head"), sides, strict=True):
             changes = ", with uncommitted changes" if revision.is_changed else ""
             line = f"{name}: {revision.short} {revision.subject} ({revision.ref}{changes})"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        with side_by_side(scenario, repository, sides, drawn(seed)) as prepared:
-            for line in what_is_lacking(repository, prepared):
-                console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-            path = measure(console, prepared, out)
-        code = tell(console, read_run(path), form)
+        with prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:
+            print_doubts(console, list(missing_file_warnings(repository, prepared)))
+            path = measure(context, console, prepared, out)
+
+        from harness.cli.reporting import report_run
+
+        code = report_run(console, read_run(path), form)
     raise typer.Exit(code)

@@ -4,18 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from harness.cli.compare import repeat, tell_skipped
-from harness.cli.outcome import tell_capacity
-from harness.cli.usage import UsageError, duration, usage_errors
-from harness.measure.preparation import drawn, prepare
-from harness.record import read_run
-from harness.scenario import Objective, load_scenario
+from harness.cli.options import Only, Out, ScenarioFile, Seed, duration
+from harness.cli.usage import usage_errors
 
 
 def capacity_command(
-    file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
+    context: typer.Context,
+    file: ScenarioFile,
     slo: Annotated[
         list[str],
         typer.Option(
@@ -30,9 +26,9 @@ def capacity_command(
         float | None,
         typer.Option("--duration", parser=duration, metavar="5s", help="Window of each probe, 5s at the least."),
     ] = None,
-    only: Annotated[str | None, typer.Option(metavar="NAME,NAME", help="These topologies alone.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the order; drawn when not given.")] = None,
-    out: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    only: Only = None,
+    seed: Seed = None,
+    out: Out = Path("results"),
 ) -> None:
     """Find the highest rate at which each topology keeps the objectives.
 
@@ -40,29 +36,28 @@ def capacity_command(
     order, until the answers are known to the precision or the time is up. Writes capacity.md, capacity.json and charts
     into the run folder; harness plan goes on from there.
     """
+    from rich.console import Console
+
+    from harness.cli.measuring import command_to_repeat, print_skipped
+    from harness.cli.scenario import load_selected, parse_objective
+    from harness.cli.search_progress import SearchDisplay
+    from harness.measure.capacity.searching import search
+    from harness.measure.capacity.setting import check_objectives, for_search
+    from harness.measure.preparation import prepare, seed_or_random
+    from harness.record import read_run
+
     console = Console()
-    overrides = {"precision": precision, "max_time": max_time, "load.duration": window}
     with usage_errors():
-        objectives = [_objective(text) for text in slo]
-        # SciPy, more than a second of imports that the other verbs need not wait for.
-        from harness.cli.search_progress import SearchDisplay
-        from harness.measure.capacity.searching import search
-        from harness.measure.capacity.setting import check_objectives, for_search
-
-        scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
+        objectives = [parse_objective(text) for text in slo]
+        overrides = {"precision": precision, "max_time": max_time, "load.duration": window}
+        scenario = load_selected(file, overrides, only)
         check_objectives(objectives, scenario)
-        if only is not None:
-            scenario = scenario.only(name.strip() for name in only.split(","))
-        prepared = prepare(for_search(scenario), drawn(seed))
-        tell_skipped(console, prepared)
+        prepared = prepare(for_search(scenario), seed_or_random(seed))
+        print_skipped(console, prepared)
         with SearchDisplay(console) as observer:
-            path = search(prepared, objectives, out, repeat(prepared.seed), observer)
-        code = tell_capacity(console, read_run(path))
+            path = search(prepared, objectives, out, command_to_repeat(context, prepared.seed), observer)
+
+        from harness.cli.reporting import report_capacity
+
+        code = report_capacity(console, read_run(path))
     raise typer.Exit(code)
-
-
-def _objective(text: str) -> Objective:
-    try:
-        return Objective.parse(text)
-    except ValueError as error:
-        raise UsageError(f"--slo: {error}") from error

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.outcome import FailOn, Form, Format, Strict, gate_code, with_gates
+from harness.cli.options import FailOn, Form, Format, Strict
 from harness.cli.usage import UsageError, usage_errors
-from harness.record import read_run
 
 
 def diff_command(
@@ -23,36 +22,29 @@ def diff_command(
 
     Runs of different loads are refused; of different machines, what differs is told.
     """
-    console = form.console()
-    with usage_errors():
-        from harness.analysis.difference import request_rows_across, rows_across, unlike_loads, warnings_of
-        from harness.analysis.gates import evaluate_gates
-        from harness.report.difference import difference_lines, render_difference_markdown
-        from harness.report.machine import render_csv, render_difference, render_junit
+    from rich.console import Console
 
-        before, after = read_run(base), read_run(head)
-        unlike = unlike_loads(before, after)
-        if unlike and not lenient:
-            raise UsageError("\n".join([f"{base} and {head} were under different loads", *unlike, "--lenient goes on"]))
-        if not {each.title for each in before.scenario.topologies} & {each.title for each in after.scenario.topologies}:
+    from harness.cli.outcome import gate_code, with_gates
+    from harness.record import read_run
+
+    console = Console(stderr=form.is_alone)
+    with usage_errors():
+        from harness.analysis.difference import RunDifference
+        from harness.report.difference import render_difference_terminal
+        from harness.report.formats import DIFFERENCE_FORMATS
+
+        difference = RunDifference(read_run(base), read_run(head))
+        if difference.load_differences and not lenient:
+            reasons = [f"{base} and {head} were under different loads", *difference.load_differences]
+            raise UsageError("\n".join([*reasons, "--lenient goes on"]))
+        if not difference.has_common_topologies:
             raise UsageError(f"{base} and {head} have no topology in common")
-        scenario = with_gates(after.scenario, fail_on, strict)
-        after = after.model_copy(update={"scenario": scenario})
-        warnings = [*warnings_of(before, after), *(f"The loads differ: {each}." for each in unlike)]
-        rows = rows_across(before, after)
-        rulings = evaluate_gates(scenario.gate.gates, rows)
+        difference = difference.with_scenario(with_gates(difference.head.scenario, fail_on, strict))
         if form is Format.TEXT:
-            console.print(difference_lines(warnings, rows, rulings))
-        elif form is Format.JSON:
-            shown = [*rows, *request_rows_across(before, after)]
-            typer.echo(render_difference(before, after, warnings, shown, rulings), nl=False)
-        elif form is Format.CSV:
-            typer.echo(render_csv([*rows, *request_rows_across(before, after)]), nl=False)
-        elif form is Format.JUNIT:
-            typer.echo(render_junit(scenario, rulings), nl=False)
-        elif form is Format.HTML:
-            raise UsageError("there is no page of two runs; --format markdown is nearest to it")
+            console.print(render_difference_terminal(difference))
+        elif render := DIFFERENCE_FORMATS.get(form):
+            typer.echo(render(difference), nl=False)
         else:
-            typer.echo(render_difference_markdown(before, after, warnings, rows, rulings), nl=False)
-        code = gate_code(scenario, rulings)
+            raise UsageError("there is no page of two runs; --format markdown is nearest to it")
+        code = gate_code(difference.head.scenario, difference.gate_results)
     raise typer.Exit(code)

@@ -1,10 +1,9 @@
-"""The verb that tells what became of a scenario from run to run."""
+"""The verb that shows what became of a scenario from run to run."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from harness.cli.usage import usage_errors
 
@@ -30,16 +29,17 @@ def history_command(
     Every run was made at another time, and what the machine did in between is in the difference: harness ab measures
     two commits side by side.
     """
-    with usage_errors():
-        # SciPy, more than a second of imports that the other verbs need not wait for.
-        from harness.analysis.history.history import histories
-        from harness.analysis.history.runs import read_runs
-        from harness.report.history import history_html, history_markdown, history_text
+    from rich.console import Console
 
+    from harness.analysis.history.history import histories
+    from harness.analysis.history.runs import read_runs
+    from harness.report.history import render_history_html, render_history_markdown, render_history_terminal
+
+    with usage_errors():
         with Console(stderr=True).status("Reading the runs"):
             runs, unread = read_runs(results)
         found = histories(runs, scenario, topology, metric)
     if form == "text":
-        Console().print(history_text(found, unread), highlight=False)
+        Console().print(render_history_terminal(found, unread), highlight=False)
     else:
-        typer.echo((history_html if form == "html" else history_markdown)(found, unread), nl=False)
+        typer.echo((render_history_html if form == "html" else render_history_markdown)(found, unread), nl=False)

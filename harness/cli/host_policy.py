@@ -1,4 +1,4 @@
-"""Whom a load may reach: this machine, and another only when it is named each time, and then within bounds."""
+"""The hosts that a load may reach: this machine, and another only when it is named, and then within bounds."""
 
 import ipaddress
 import socket
@@ -10,8 +10,6 @@ import typer
 from harness.cli.usage import UsageError
 from harness.load.spec import Load, Target
 
-MOST_RATE_PER_S: Final = 1000.0
-MOST_CONNECTIONS: Final = 100
 LIFTED: Final = "none"
 NUMERIC: Final = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
@@ -58,7 +56,7 @@ def resolve(target: Target) -> Target:
 
 
 def is_here(target: Target) -> bool:
-    """Whether every address of a resolved target is this machine's own."""
+    """Return True if every address of a resolved target is this machine's own."""
     if target.unix_socket is not None:
         return True
     assert target.addresses, "it was not resolved"
@@ -67,12 +65,12 @@ def is_here(target: Target) -> bool:
 
 
 def highest_rate(load: Load) -> float:
-    """Of an open loop (requests/s)."""
+    """Return the highest rate of an open loop (requests/s)."""
     assert load.arrivals is not None, "a closed loop has none"
     return max([load.arrivals.rate_per_s, *(stage.rate_per_s for stage in load.arrivals.stages)])
 
 
-def bound(text: str) -> float | None:
+def parse_bound(text: str) -> float | None:
     """An option's bound, a positive number; None when it is lifted."""
     if text == LIFTED:
         return None

@@ -1,31 +1,18 @@
-"""The verb that loads one server, and what its options come to."""
+"""The verb that loads one server."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Final
 
 import typer
 
-from harness.cli import load_options
-from harness.cli.host_policy import MOST_CONNECTIONS, MOST_RATE_PER_S, bound, check_reach, resolve
-from harness.cli.usage import UsageError, duration, usage_errors
-from harness.doctor.connections import ports
-from harness.doctor.demand import LoadDemand
-from harness.generator.probe import probe
-from harness.generator.process import Generator, GeneratorError
-from harness.generator.spreading import can_spread
-from harness.load.failures import failures_text
-from harness.load.result import LoadResult, WindowBegan
-from harness.load.spec import Load
-from harness.machine.host import Host
-from harness.report.load.hlog import hlog_text
-from harness.report.load.notes import load_text
-from harness.report.load.suffix import CHART, SERIES, check_suffix
+from harness.cli.options import (
+    CLOSED_CONNECTIONS,
+    MAX_CONNECTIONS_ELSEWHERE,
+    MAX_RATE_ELSEWHERE_PER_S,
+    OPEN_CONNECTIONS,
+    duration,
+)
+from harness.cli.usage import usage_errors
 
 _WHAT: Final = "What is sent"
 _HOW: Final = "How it is offered"
@@ -45,8 +32,7 @@ def load_command(
             "-c",
             "--connections",
             min=1,
-            help=f"Kept open, {load_options.CLOSED_CONNECTIONS};"
-            f" with a rate, the most opened, {load_options.OPEN_CONNECTIONS}.",
+            help=f"Kept open, {CLOSED_CONNECTIONS}; with a rate, the most opened, {OPEN_CONNECTIONS}.",
             rich_help_panel=_HOW,
         ),
     ] = None,
@@ -133,10 +119,10 @@ def load_command(
     max_rate: Annotated[
         str,
         typer.Option(metavar="N|none", help="Requests/s on other hosts, at the most.", rich_help_panel=_WHOM),
-    ] = f"{MOST_RATE_PER_S:g}",
+    ] = f"{MAX_RATE_ELSEWHERE_PER_S:g}",
     max_connections: Annotated[
         str, typer.Option(metavar="N|none", help="Connections to other hosts, at the most.", rich_help_panel=_WHOM)
-    ] = str(MOST_CONNECTIONS),
+    ] = str(MAX_CONNECTIONS_ELSEWHERE),
     insecure: Annotated[bool, typer.Option("--insecure", help="Trust any certificate.", rich_help_panel=_WHAT)] = False,
     cacert: Annotated[
         Path | None, typer.Option(help="Trust the authorities in this PEM file.", rich_help_panel=_WHAT)
@@ -172,10 +158,17 @@ def load_command(
     ] = None,
 ) -> None:
     """Load one server and print what wrk prints: a closed loop, or an open one with --rate. Ctrl-C ends it early."""
+    from harness.cli import load_options
+    from harness.cli.host_policy import check_reach, parse_bound, resolve
+    from harness.cli.loading import Outputs, run_load, warn_of_ports
+    from harness.generator.probe import probe
+    from harness.load.failures import describe_failures
+    from harness.report.load.notes import load_text
+
     with usage_errors():
         outputs = Outputs(chart, series, hlog)
         outputs.check()
-        target, path = load_options.targeted(url, unix_socket, insecure, cacert)
+        target, path = load_options.parse_target(url, unix_socket, insecure, cacert)
         if requests is None:
             kinds = load_options.one_request(path, method, header or [], body, body_file)
         else:
@@ -198,103 +191,26 @@ def load_command(
             },
         )
         offered = offered.model_copy(update={"target": resolve(offered.target)})
-        most_connections = bound(max_connections)
+        most_connections = parse_bound(max_connections)
         check_reach(
-            offered, allow_host or [], bound(max_rate), None if most_connections is None else int(most_connections)
+            offered,
+            allow_host or [],
+            parse_bound(max_rate),
+            None if most_connections is None else int(most_connections),
         )
-        number, pinned = load_options.placed(processes, cpus, offered.connections)
+        number, pinned = load_options.place_generator(processes, cpus, offered.connections)
         offered = load_options.with_same_body(offered, probe(offered))
         if target.tls is not None and not (target.tls.verify or insecure):
             typer.echo(
                 "The certificate is not checked, as it is this machine's own: --cacert FILE has it checked.", err=True
             )
-        _warn_of_ports(offered)
-        result, began_at, interrupted = _run(offered, number, pinned)
+        warn_of_ports(offered)
+        result, began_at, interrupted = run_load(offered, number, pinned)
         if as_json:
             typer.echo(result.model_dump_json(exclude={"event"}, indent=2))
         else:
             typer.echo(load_text(result, latency), nl=False)
         outputs.write(result, began_at)  # after it, so that nothing measured is lost with a file
         if not result.requests:
-            typer.echo(f"harness: no request got an answer: {failures_text(result)}", err=True)
+            typer.echo(f"harness: no request got an answer: {describe_failures(result)}", err=True)
     raise typer.Exit(130 if interrupted else 0 if result.requests else 1)
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """The files to be written when the load has ended."""
-
-    chart: Path | None
-    series: Path | None
-    hlog: Path | None
-
-    def check(self) -> None:
-        """Raise UsageError for what could not be written, before there is anything to write."""
-        try:
-            for path, suffixes in ((self.chart, CHART), (self.series, SERIES)):
-                if path is not None:
-                    check_suffix(path, suffixes)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        for path in (self.chart, self.series, self.hlog):
-            if path is not None and not path.absolute().parent.is_dir():
-                raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
-            if path is not None and path.is_dir():
-                raise UsageError(f"{path}: is a folder")
-
-    def write(self, result: LoadResult, began_at: datetime) -> None:
-        """Write them. Raises UsageError when a file can't be written."""
-        # These bring pandas and Matplotlib, a second of imports that most loads need not wait for.
-        try:
-            if self.hlog is not None:
-                self.hlog.write_text(hlog_text(result, began_at), encoding="ascii")
-            if self.series is not None:
-                from harness.report.load.series import write_series
-
-                write_series(result, self.series)
-            if self.chart is not None:
-                from harness.report.load.chart import write_chart
-
-                write_chart(result, self.chart)
-        except OSError as error:
-            raise UsageError(f"{error.filename}: {error.strerror}") from error
-
-
-def _warn_of_ports(offered: Load) -> None:
-    """Say so where there are fewer ports than connections: those that get none are counted as errors."""
-    target = offered.target
-    is_spread = target.unix_socket is not None or can_spread(target.host)
-    check = ports(Host.here(), LoadDemand(connections=offered.connections, is_spread=is_spread))
-    if check.status == "warn":
-        typer.echo(f"ports: {check.what}. {check.advice}", err=True)
-
-
-def _run(offered: Load, processes: int, cpus: tuple[int, ...]) -> tuple[LoadResult, datetime, bool]:
-    """The result, when its window began, and whether it was cut short by Ctrl-C."""
-    began_at = datetime.now(UTC)
-    with Generator(processes, cpus) as generator:
-        generator.begin(offered)
-        with _stopped_by_ctrl_c(generator) as interrupts:
-            for event in generator.events():
-                if isinstance(event, WindowBegan):
-                    began_at = datetime.now(UTC)
-                if isinstance(event, LoadResult):
-                    return event, began_at, bool(interrupts)
-    raise GeneratorError("the generator ended without a result")
-
-
-@contextmanager
-def _stopped_by_ctrl_c(generator: Generator) -> Iterator[list[int]]:
-    """The first Ctrl-C ends the window, and is noted; a second one ends the program."""
-    interrupts: list[int] = []
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        interrupts.append(signum)
-        generator.stop()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""What the options of ``harness load`` come to: a Load, or every reason why not."""
+"""The options of ``harness load`` as a Load, or every reason why they are none."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from harness.cli.options import CLOSED_CONNECTIONS, OPEN_CONNECTIONS
 from harness.cli.usage import UsageError
 from harness.generator.asking import ProbeResponse
-from harness.load.cpus import most_processes, parse_cpus
+from harness.load.cpus import max_processes, parse_cpus
 from harness.load.requests import basic_auth_header, check_placeholders
 from harness.load.sources import read_body, read_data, read_requests
 from harness.load.spec import (
@@ -23,23 +24,21 @@ from harness.load.spec import (
     Tls,
     parse_expected_body,
     parse_stage,
-    target_of,
+    parse_url,
 )
 from harness.machine.cores import UsableCores
-from harness.text.problems import expected, key_of
+from harness.text.problems import describe_expected, key_of
 
-CLOSED_CONNECTIONS: Final = 10  # as wrk's
-OPEN_CONNECTIONS: Final = 500
 THREADS: Final = 2  # as wrk's
 AUTO: Final = "auto"
 
 
-def targeted(url: str, unix_socket: Path | None, insecure: bool, cacert: Path | None) -> tuple[Target, str]:
+def parse_target(url: str, unix_socket: Path | None, insecure: bool, cacert: Path | None) -> tuple[Target, str]:
     """The target and the path of the URL. Certificates of this machine's own servers are checked against a ``cacert``
     alone. Raises UsageError."""
     with _words():
         tls = Tls(verify=not insecure, ca_file=None if cacert is None else str(cacert))
-        target, path = target_of(url, None if unix_socket is None else str(unix_socket), tls)
+        target, path = parse_url(url, None if unix_socket is None else str(unix_socket), tls)
         if target.tls is None and tls != Tls():
             raise ValueError(f"--insecure and --cacert are for https://, got {url!r}")
         if target.tls is not None and target.is_loopback and cacert is None:
@@ -92,7 +91,7 @@ def arrivals(rate_per_s: float | None, kind: str, stages: Sequence[str]) -> Arri
 
 
 def expectation(statuses: str | None, body: str | None, body_sha256: str | None, body_bytes: int | None) -> Expectation:
-    """What a good response is. Raises UsageError."""
+    """Return what a good response is. Raises UsageError."""
     if body is not None and body_sha256 is not None:
         raise UsageError("--expect-body and --expect-body-sha256 are one or the other")
     listed = [] if statuses is None else statuses.split(",")
@@ -112,7 +111,7 @@ def expectation(statuses: str | None, body: str | None, body_sha256: str | None,
 def load(
     target: Target, requests: tuple[Request, ...], data: Path | None, when: Arrivals | None, rest: Mapping[str, Any]
 ) -> Load:
-    """Everything together; what is None in ``rest`` is as usual. Raises UsageError."""
+    """Return everything together; what is None in ``rest`` is as usual. Raises UsageError."""
     given = {name: value for name, value in rest.items() if value is not None}
     connections = given.setdefault("connections", OPEN_CONNECTIONS if when else CLOSED_CONNECTIONS)
     given.setdefault("threads", min(THREADS, connections))
@@ -133,7 +132,7 @@ def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
     """The load that expects the body of this answer, if it is to be the same. Raises UsageError."""
     if not offered.expect.wants_same_body:
         return offered
-    if before is None or before.end != "whole" or not offered.expect.has_good(before.status):
+    if before is None or before.end != "whole" or not offered.expect.accepts_status(before.status):
         came = (
             "none in time" if before is None else f"status {before.status}, {before.body_bytes:,} bytes, {before.end}"
         )
@@ -142,12 +141,12 @@ def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
     return offered.model_copy(update={"expect": offered.expect.with_body(before.body_sha256, every=True)})
 
 
-def placed(processes: str, cpus: str | None, connections: int) -> tuple[int, tuple[int, ...]]:
-    """How many processes, and the cores to pin them to, if any. Raises UsageError."""
+def place_generator(processes: str, cpus: str | None, connections: int) -> tuple[int, tuple[int, ...]]:
+    """Return the number of processes, and the cores to pin them to, if any. Raises UsageError."""
     with _words():
         pinned = () if cpus is None else parse_cpus(cpus)
         if processes == AUTO:
-            return min(len(pinned) or most_processes(UsableCores.here()), connections), pinned
+            return min(len(pinned) or max_processes(UsableCores.here()), connections), pinned
         if not re.fullmatch(r"[1-9]\d{0,3}", processes, re.ASCII):
             raise ValueError(f"--processes: expected a number or 'auto', got {processes!r}")
         if int(processes) > connections:
@@ -167,7 +166,7 @@ def _headers(lines: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def _words() -> Iterator[None]:
-    """Every way in which a value can be wrong, as one UsageError."""
+    """Raise every way in which a value can be wrong as one UsageError."""
     try:
         yield
     except ValidationError as error:
@@ -179,6 +178,6 @@ def _words() -> Iterator[None]:
 
 
 def _problem(details: ErrorDetails) -> str:
-    """One thing wrong with a load, with the name of the field unless the fields do not fit together."""
+    """Return one thing wrong with a load, with the name of the field unless the fields do not fit together."""
     where = key_of(details["loc"])
-    return f"{where}: {expected(details)}" if where else expected(details)
+    return f"{where}: {describe_expected(details)}" if where else describe_expected(details)

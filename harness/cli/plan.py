@@ -1,20 +1,12 @@
-"""The verb that tells how many workers and hosts a target needs."""
+"""The verb that says how many workers and hosts a target needs."""
 
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import typer
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-from rich.console import Console
 
 from harness.cli.usage import UsageError, usage_errors
-from harness.planning.demand import Demand
-from harness.record import read_run
-from harness.text.problems import expected
 from harness.units import Price, parse_percent, parse_price, parse_rate_per_s, parse_size_bytes
 
 Parsed = TypeVar("Parsed")
@@ -23,16 +15,17 @@ Parsed = TypeVar("Parsed")
 def _option(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
     """The parser of an option, which says what was expected."""
 
-    def parsed(text: str) -> Parsed:
+    def parse_option(text: str) -> Parsed:
         try:
             return parse(text)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
 
-    return parsed
+    return parse_option
 
 
 def plan_command(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="The folder of a comparison in a closed loop, or of a capacity run.")],
     target: Annotated[
         float, typer.Option(parser=_option(parse_rate_per_s), metavar="800/s", help="What is to be carried.")
@@ -77,6 +70,17 @@ def plan_command(
     Writes plan.md and plan.json into the run's folder. What the measurements do not carry is refused, with what to
     measure instead.
     """
+    from rich.console import Console
+
+    from harness.cli.demand import demand_of
+    from harness.cli.measuring import command_line
+    from harness.planning.evidence import evidence_of
+    from harness.planning.excluded import PlanningError
+    from harness.planning.proposal import propose
+    from harness.record import read_run
+    from harness.report.plan import render_plan_markdown, render_plan_terminal, write_plan
+    from harness.report.plan_document import render_plan_json
+
     asked = {
         "target_per_s": target,
         "peak_factor": peak_factor,
@@ -90,38 +94,17 @@ def plan_command(
         "currency": host_cost.currency if host_cost else None,
     }
     console = Console(stderr=form != "text")
-    command = shlex.join(["harness", *sys.argv[1:]])
+    command = command_line(context)
     with usage_errors():
-        # SciPy, more than a second of imports that the other verbs need not wait for.
-        from harness.planning.evidence import evidence_of
-        from harness.planning.excluded import PlanningError
-        from harness.planning.proposal import propose
-        from harness.report.plan import plan_lines, render_plan_markdown, write_plan
-        from harness.report.plan_document import render_plan_json
-
-        demand, found = _demand({name: value for name, value in asked.items() if value is not None}), read_run(run)
+        demand, found = demand_of({name: value for name, value in asked.items() if value is not None}), read_run(run)
         try:
             proposal = propose(evidence_of(found), demand)
         except PlanningError as error:
             raise UsageError(f"{run}: {error}") from error
         write_plan(found, proposal, command)
         if form == "text":
-            console.print(plan_lines(proposal))
+            console.print(render_plan_terminal(proposal))
         else:
             render = render_plan_markdown if form == "markdown" else render_plan_json
             typer.echo(render(found, proposal, command), nl=False)
         console.print(f"Plan: {run / 'plan.md'}", highlight=False, soft_wrap=True)
-
-
-def _demand(asked: dict[str, object]) -> Demand:
-    """Raises UsageError with everything that is wrong with it."""
-    try:
-        return Demand.model_validate(asked)
-    except ValidationError as error:
-        raise UsageError("\n".join(map(_problem, error.errors()))) from error
-
-
-def _problem(details: ErrorDetails) -> str:
-    """In the words of the command line, which has no units in its names."""
-    name = str(details["loc"][0]).removesuffix("_per_s").removesuffix("_bytes").removesuffix("_per_h")
-    return f"--{name.replace('_', '-')}: {expected(details)}"

@@ -11,12 +11,12 @@ from harness.units import duration_text
 
 def plan_table(prepared: PreparedRun) -> Table:
     """A row a round."""
-    scenario, plan = prepared.scenario, prepared.plan
-    most_s = duration_text(len(plan) * trial_s(scenario.load))
+    scenario, schedule = prepared.scenario, prepared.schedule
+    most_s = duration_text(len(schedule) * trial_s(scenario.load))
     until = "about" if scenario.rounds is not None else "until the verdicts are settled, at most about"
-    table = Table(title=f"{scenario.name}: {len(plan)} trials, {until} {most_s}, seed {prepared.seed}")
+    table = Table(title=f"{scenario.name}: {len(schedule)} trials, {until} {most_s}, seed {prepared.seed}")
     table.add_column("round", justify="right")
     table.add_column("topologies, in order")
-    for block, trials in groupby(plan, key=lambda planned: planned.block):
+    for block, trials in groupby(schedule, key=lambda planned: planned.block):
         table.add_row(str(block), "  ".join(planned.topology.name for planned in trials))
     return table

@@ -1,4 +1,4 @@
-"""How a comparison looks at the terminal: a live display for people, plain lines for logs."""
+"""The displays of a comparison at the terminal: a live one for people, plain lines for logs."""
 
 import os
 import time
@@ -20,7 +20,7 @@ from harness.measure.preparation import PreparedRun
 from harness.measure.schedule import trial_s
 from harness.measure.trial import Progress as TrialProgress
 from harness.record import PlannedTrial, TrialRecord
-from harness.report.headline import ratio_text
+from harness.report.figures import ratio_text
 from harness.report.verdicts import verdict_table
 from harness.units import duration_text, ms_text, rate_text
 
@@ -28,12 +28,12 @@ LAST_LINES: Final = 5  # of a log, beside a trial that failed
 
 
 def is_live(console: Console) -> bool:
-    """Whether somebody watches: a terminal, and neither NO_COLOR nor CI is set."""
+    """Return True if somebody watches: a terminal, and neither NO_COLOR nor CI is set."""
     return console.is_terminal and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
 
 
 class Clock:
-    """Estimates the time left from the trials already made."""
+    """An estimate of the time left, from the trials already made."""
 
     def __init__(self, trials: int, guess_s: float) -> None:
         self._trials, self._guess_s = trials, guess_s
@@ -41,18 +41,19 @@ class Clock:
         self._began_s = time.monotonic()
 
     def trial_ended(self) -> None:
-        """One more trial has been made."""
+        """Count one more trial."""
         self._done += 1
 
     def left_s(self) -> float:
-        """Seconds until the last trial ends."""
+        """Return the seconds until the last trial ends."""
         elapsed_s = time.monotonic() - self._began_s
         each_s = elapsed_s / self._done if self._done else self._guess_s
         return max(0.0, each_s * self._trials - elapsed_s)
 
 
 class LastWords:
-    """What servers wrote before their trials failed: of each topology once, or a run would say the same all night."""
+    """The last lines that servers wrote before their trials failed: of each topology once, or a run would say the same
+    all night."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -71,7 +72,7 @@ class PlainDisplay(Observer):
     """A line when a trial has ended."""
 
     def __init__(self, console: Console, prepared: PreparedRun) -> None:
-        self._console, self._prepared, self._total = console, prepared, len(prepared.plan)
+        self._console, self._prepared, self._total = console, prepared, len(prepared.schedule)
         self._last_words = LastWords()
         self._clock = Clock(self._total, trial_s(prepared.scenario.load))
         self._number = 0
@@ -88,7 +89,7 @@ class PlainDisplay(Observer):
         """Say nothing: a log is read afterwards."""
 
     def on_record(self, record: TrialRecord) -> None:
-        """One line with what was measured, or why not, and then what the server wrote."""
+        """Print one line with what was measured, or why not, and then what the server wrote."""
         self._clock.trial_ended()
         left = f"  ({left_text(self._prepared, self._clock)})" if self._number < self._total else ""
         self._console.print(
@@ -97,7 +98,7 @@ class PlainDisplay(Observer):
         self._last_words.print_after(record, self._console)
 
     def on_comparisons(self, rounds: int, comparisons: Comparisons) -> None:
-        """One line with what all rounds say so far, by the metric that decides."""
+        """Print one line with what all rounds say so far, by the metric that decides."""
         deciding = metrics_of(self._prepared.scenario)[0]
         said = [
             f"{each.topology} {ratio_text(each.pairs.evidence.estimate)} {each.metric.word(each.verdict)}"
@@ -114,17 +115,17 @@ class PlainDisplay(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to tidy."""
+        """Leave everything as it is."""
 
 
 class LiveDisplay(Observer):
-    """What runs now with its current requests/s and p99, the time left, and the intervals as they narrow; ended trials
-    scroll above it."""
+    """A display of what runs now with its current requests/s and p99, the time left, and the intervals as they narrow.
+    Ended trials scroll above it."""
 
     def __init__(self, console: Console, prepared: PreparedRun) -> None:
         self._console, self._prepared = console, prepared
         self._last_words = LastWords()
-        self._clock = Clock(len(prepared.plan), trial_s(prepared.scenario.load))
+        self._clock = Clock(len(prepared.schedule), trial_s(prepared.scenario.load))
         self._bar = Progress(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -132,7 +133,7 @@ class LiveDisplay(Observer):
             TextColumn("{task.fields[now]}"),
             TextColumn("[dim]{task.fields[left]}[/dim]"),
         )
-        self._task = self._bar.add_task("", total=len(prepared.plan), topology="", phase="", now="", left="")
+        self._task = self._bar.add_task("", total=len(prepared.schedule), topology="", phase="", now="", left="")
         self._verdicts: Table | None = None
         self._live = Live(console=console, transient=True, get_renderable=self._screen)
 
@@ -145,11 +146,11 @@ class LiveDisplay(Observer):
 
     def on_trial(self, planned: PlannedTrial) -> None:
         """Show what runs now."""
-        self._bar.update(self._task, topology=planned.topology.name, phase="", now="", left=self._left())
+        self._bar.update(self._task, topology=planned.topology.name, phase="", now="", left=self._time_left())
 
     def on_progress(self, progress: TrialProgress) -> None:
         """Show the phase, and the newest figures when there are new ones."""
-        self._bar.update(self._task, phase=progress.phase.value, left=self._left())
+        self._bar.update(self._task, phase=progress.phase.value, left=self._time_left())
         if progress.second is not None:
             self._bar.update(self._task, now=current_text(progress.second))
 
@@ -165,7 +166,7 @@ class LiveDisplay(Observer):
         """Show the intervals of all rounds so far."""
         self._verdicts = verdict_table(comparisons.values()) if rounds > 1 else None
 
-    def _left(self) -> str:
+    def _time_left(self) -> str:
         return left_text(self._prepared, self._clock)
 
     def __enter__(self) -> Self:
@@ -179,7 +180,7 @@ class LiveDisplay(Observer):
 
 
 def print_warnings(console: Console, checks: Sequence[Check]) -> None:
-    """What about the machine spoils the comparison, while there is still time to mend it."""
+    """Print what about the machine spoils the comparison, while there is still time to mend it."""
     for check in checks:
         if check.status == "warn":
             line = f"{check.name}: {check.what}. {check.advice or ''}"
@@ -187,7 +188,7 @@ def print_warnings(console: Console, checks: Sequence[Check]) -> None:
 
 
 def left_text(prepared: PreparedRun, clock: Clock) -> str:
-    """How long it goes on, or may go on when it ends as soon as the verdicts are settled."""
+    """Return how long it goes on, or may go on when it ends as soon as the verdicts are settled."""
     most = "at most " if prepared.scenario.rounds is None else ""
     return f"{most}{duration_text(round(clock.left_s()))} left"
 
@@ -199,7 +200,7 @@ def current_text(second: Second) -> str:
 
 
 def result_line(record: TrialRecord) -> str:
-    """One ended trial in one line."""
+    """Return one ended trial in one line."""
     name = f"round {record.block}  {record.topology:<14}"
     if record.status != "ok" or record.load is None:
         return f"{name} {record.status}: {record.reason}"

@@ -1,4 +1,4 @@
-"""How a search looks at the terminal: a line for each trial, and after each round what is known."""
+"""The display of a search at the terminal: a line for each trial, and after each round what is known."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,12 +12,12 @@ from harness.doctor.check import Check
 from harness.measure.observer import Observer
 from harness.measure.trial import Progress
 from harness.record import PlannedTrial, TrialRecord
-from harness.report.markdown import rate_interval_text
+from harness.report.figures import rate_interval_text
 from harness.units import ms_text, rate_text
 
 
 class SearchDisplay(Observer):
-    """Lines, for people and for logs; where somebody watches, the trial under way is below them."""
+    """A display of lines, for people and for logs; where somebody watches, the trial under way is below them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -45,7 +45,7 @@ class SearchDisplay(Observer):
         self._last_words.print_after(record, self._console)
 
     def on_capacities(self, rounds: int, capacities: Sequence[Capacity]) -> None:
-        """One line with what all rounds say so far."""
+        """Print one line with what all rounds say so far."""
         known = [f"{each.topology.name} {rate}" for each in capacities if (rate := _known_text(each))]
         if known:
             self._print(f"after {rounds} rounds: {', '.join(known)}", "bold")
@@ -66,7 +66,7 @@ class SearchDisplay(Observer):
 
 
 def trial_line(record: TrialRecord) -> str:
-    """One ended trial in one line."""
+    """Return one ended trial in one line."""
     name = f"round {record.block}  {record.topology:<14} {_offer_text(record.rate_per_s):<16}"
     if record.load is None or (record.status != "ok" and record.load.ok):
         return f"{name} {record.status}: {record.reason}"

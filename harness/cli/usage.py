@@ -1,36 +1,18 @@
-"""What the verbs have in common: exit codes, and input that can't be used ends in one message, never a traceback."""
+"""Input that can't be used ends in one message and exit code 2, never in a traceback."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import typer
 
 from harness.errors import HarnessError
-from harness.text import printable
-from harness.text.redaction import hide_secrets
-from harness.units import parse_duration_s
+
+ARGUMENTS: Final = "harness.arguments"  # of the command line, as they were given: a key of the context's ``meta``
 
 
 class UsageError(HarnessError):
     """Options that can't be used. The message holds every reason, a line each."""
-
-
-def duration(text: str | float) -> float:
-    """An option's duration in seconds."""
-    if isinstance(text, float):  # a default, which Typer hands to the parser too
-        return text
-    try:
-        return parse_duration_s(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def rounds(text: str) -> int | str:
-    """An option's number of rounds, or ``auto``."""
-    if re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
-        return int(text)
-    return text  # the scenario says what is wrong with it
 
 
 @contextmanager
@@ -39,5 +21,8 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
+        from harness.text import printable
+        from harness.text.redaction import hide_secrets
+
         typer.echo("harness: " + "\n".join(map(printable, hide_secrets(str(error)).splitlines())), err=True)
         raise typer.Exit(2) from error

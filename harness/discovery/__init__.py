@@ -1,1 +1,1 @@
-"""From the command that starts a server to a scenario: it is started, looked at, and started again as written."""
+"""The way from a command to a scenario: the server is started, examined, and started again as the scenario has it."""

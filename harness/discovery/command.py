@@ -1,4 +1,4 @@
-"""The command as people type it, and as a scenario has it."""
+"""The command that starts a server, as it was typed and as a scenario has it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -15,26 +15,28 @@ POOL: Final = "pool"
 WORKERS: Final = (1, 2, 4)
 
 
-def as_typed(words: Sequence[str], env: Mapping[str, str], pass_env: Sequence[str]) -> Topology:
-    """What starts the server for the first time; a number of workers that is left open is the smallest."""
+def typed_topology(words: Sequence[str], env: Mapping[str, str], pass_env: Sequence[str]) -> Topology:
+    """Return the topology of the command as typed. If it leaves the number of workers open, that is the smallest."""
     command, variables = tuple(map(escape_braces, words)), {name: escape_braces(value) for name, value in env.items()}
-    workers = WORKERS[0] if "workers" in _opened(command, variables) else None
+    workers = WORKERS[0] if "workers" in _find_placeholders(command, variables) else None
     return Topology(name=RAW, family=RAW, command=command, env=variables, pass_env=tuple(pass_env), workers=workers)
 
 
-def as_written(typed: Topology, target: Target) -> Iterator[TopologyTable]:
-    """Yield the ways to write down the server that listens there, the best first: with its port or Unix socket left
-    open, if anything names it, and with that one fixed."""
+def topology_candidates(typed: Topology, target: Target) -> Iterator[TopologyTable]:
+    """Yield the topologies that may describe the server at the target, the best first.
+
+    The first leaves port or Unix socket open, if anything in the command names it; the last has it fixed.
+    """
     command, typed_workers = with_workers(typed.command)
-    return _ways(typed, command, target, _to_compare(typed.workers or typed_workers))
+    return _candidates(typed, command, target, _worker_counts(typed.workers or typed_workers))
 
 
-def as_found(typed: Topology, target: Target) -> Iterator[TopologyTable]:
-    """Yield the same where something else than the command decides how many workers there are."""
-    return _ways(typed, typed.command, target, "as found")
+def pool_candidates(typed: Topology, target: Target) -> Iterator[TopologyTable]:
+    """Yield the topologies for a server whose number of workers does not follow from the command, the best first."""
+    return _candidates(typed, typed.command, target, "as found")
 
 
-def _ways(
+def _candidates(
     typed: Topology, command: Sequence[str], target: Target, workers: tuple[int, ...] | AsFound | None
 ) -> Iterator[TopologyTable]:
     if target.unix_socket is None:
@@ -42,22 +44,22 @@ def _ways(
     else:
         opened, env = with_unix_socket(command, typed.env, target.unix_socket)
     if leaves_place_open(opened, env):
-        yield _table(typed, opened, env, workers, target, is_fixed=False)
+        yield _build_table(typed, opened, env, workers, target, is_fixed=False)
     if not leaves_place_open(typed.command, typed.env):
-        yield _table(typed, command, typed.env, workers, target, is_fixed=True)
+        yield _build_table(typed, command, typed.env, workers, target, is_fixed=True)
 
 
 def leaves_place_open(command: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Return whether there is a place for the port or for a Unix socket."""
-    return not {"port", "unix_socket"}.isdisjoint(_opened(command, env))
+    """Return whether there is a placeholder for the port or for a Unix socket."""
+    return not {"port", "unix_socket"}.isdisjoint(_find_placeholders(command, env))
 
 
-def _opened(command: Sequence[str], env: Mapping[str, str]) -> set[str]:
+def _find_placeholders(command: Sequence[str], env: Mapping[str, str]) -> set[str]:
     return check_placeholders([*command, *env.values()], KNOWN_IN_ENV)
 
 
-def _to_compare(workers: int | None) -> tuple[int, ...] | None:
-    """Numbers of workers, that which was typed among them; None for what is not a cluster."""
+def _worker_counts(workers: int | None) -> tuple[int, ...] | None:
+    """Return the numbers of workers to compare, the typed one among them; None if the server is no cluster."""
     if workers is None:
         return None
     return tuple(sorted({*WORKERS, min(max(workers, 1), MAX_WORKERS)}))
@@ -69,7 +71,7 @@ def _name(workers: tuple[int, ...] | AsFound | None) -> str:
     return POOL if workers == "as found" else CLUSTER
 
 
-def _table(
+def _build_table(
     typed: Topology,
     command: Sequence[str],
     env: Mapping[str, str],

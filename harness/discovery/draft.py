@@ -1,4 +1,4 @@
-"""The scenario file of a server that was looked at, with a word on every part of it."""
+"""The scenario file of a discovered server, with a comment on every part of it."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,16 +11,19 @@ from harness.scenario.topology import TopologyTable
 from harness.text import printable
 
 NAMELESS: Final = "my-service"
-MOST_CHARACTERS: Final = 80  # of a name
+MAX_NAME_CHARACTERS: Final = 80  # of a name
 
 Value = str | int | list[str] | list[int] | dict[str, str]
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What the file says. ``file`` is where it will be and ``typed`` the command as it was given; ``is_guessed`` is a
-    path that nobody asked for, ``why_fixed`` tells of a port that is, and ``workers_found`` are those that something
-    else than the command decides on."""
+    """The content of a scenario file.
+
+    ``file`` is the path to which it will be written, ``typed`` the command as it was typed. ``is_guessed`` is True if
+    nobody asked for the ``path``. ``why_fixed`` is the reason for a fixed port or Unix socket. ``workers_found`` is the
+    number of workers, where it does not follow from the command.
+    """
 
     file: str
     typed: str
@@ -38,23 +41,23 @@ class Draft:
 
     @property
     def compares_workers(self) -> bool:
-        """Whether the topology is started with several numbers of workers."""
+        """True if the topology is started with several numbers of workers."""
         return isinstance(self.topology.workers, tuple)
 
     @property
     def text(self) -> str:
-        """As TOML."""
+        """The file as TOML."""
         return TEMPLATE.render(draft=self, topology=self.topology)
 
 
 def scenario_name(folder: str) -> str:
-    """A name for what is in a folder of that name."""
-    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder)[:MOST_CHARACTERS].strip("._+-")
+    """Return a name for the scenario of a server in a folder of that name."""
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder)[:MAX_NAME_CHARACTERS].strip("._+-")
     return name or NAMELESS
 
 
-def toml(value: Value) -> str:
-    """The value as TOML has it, on one line."""
+def format_toml(value: Value) -> str:
+    """Return the value as TOML, on one line."""
     if isinstance(value, dict):
         table = tomlkit.inline_table()
         table.update(value)
@@ -62,7 +65,7 @@ def toml(value: Value) -> str:
     return tomlkit.item(value).as_string()
 
 
-def _templates() -> Environment:
+def _create_environment() -> Environment:
     found = Environment(
         loader=PackageLoader("harness.discovery"),
         undefined=StrictUndefined,
@@ -70,8 +73,8 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"toml": toml, "printable": printable}
+    found.filters |= {"toml": format_toml, "printable": printable}
     return found
 
 
-TEMPLATE: Final = _templates().get_template("scenario.toml.j2")
+TEMPLATE: Final = _create_environment().get_template("scenario.toml.j2")

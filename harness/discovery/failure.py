@@ -1,4 +1,4 @@
-"""Why there is no scenario."""
+"""The error of a discovery that finds no scenario."""
 
 from harness.errors import HarnessError
 

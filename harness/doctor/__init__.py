@@ -1,1 +1,1 @@
-"""What about this machine spoils measurements: findings as typed data, read before anything is measured."""
+"""Checks of the machine for what spoils measurements: typed results, obtained before anything is measured."""

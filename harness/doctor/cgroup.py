@@ -1,15 +1,15 @@
-"""The control group that this process is in: how much CPU time it allows, and whether it ran out."""
+"""Checks of this process's control group: how much CPU time it allows, and whether that ran out."""
 
 import math
 
 from harness.doctor.check import Check, ok, unknown, warn
-from harness.machine.cgroup import Throttled, quota_cores
+from harness.machine.cgroup import Throttling, read_quota_cores
 from harness.machine.host import Host
 
 
-def quota(host: Host) -> Check:
-    """Whether less CPU time is allowed than there are cores to run on."""
-    least, usable = quota_cores(host), len(host.cpus)
+def check_quota(host: Host) -> Check:
+    """Check whether less CPU time is allowed than there are cores to run on."""
+    least, usable = read_quota_cores(host), len(host.cpus)
     if least is None:
         return unknown("CPU quota", "not told whether the CPU time is limited")
     if least >= usable:
@@ -21,10 +21,10 @@ def quota(host: Host) -> Check:
     )
 
 
-def throttling(host: Host, before: Throttled | None, now: Throttled | None, sample_s: float) -> Check:
-    """How often the quota was used up: readings of :func:`throttled` at both ends of the sample."""
+def check_throttling(host: Host, before: Throttling | None, now: Throttling | None, sample_s: float) -> Check:
+    """Check how often the quota was used up, by readings of :func:`read_throttling` at both ends of the sample."""
     if before is None or now is None:
-        if quota(host).status == "ok":
+        if check_quota(host).status == "ok":
             return ok("throttling", "no quota to be used up")
         return unknown("throttling", "not told whether the CPU quota was used up")
     if now.periods == 0:

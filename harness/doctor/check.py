@@ -1,4 +1,4 @@
-"""What one look at the machine found."""
+"""The result of one check of the machine."""
 
 from typing import Literal
 
@@ -10,9 +10,10 @@ Status = Literal["ok", "warn", "unknown"]
 
 
 class Check(BaseModel):
-    """``what`` was found, in one line, and, where it spoils measurements, the ``advice`` that mends it.
+    """The result of one check: ``what`` was found, in one line.
 
-    ``unknown`` where the machine does not tell: it may spoil them or not.
+    If it spoils measurements (``warn``), there is ``advice`` to mend it. ``unknown`` means that the machine does not
+    show it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,15 +25,15 @@ class Check(BaseModel):
 
 
 def ok(name: str, what: str) -> Check:
-    """Nothing to mend."""
+    """Return the result of a check that finds nothing to mend."""
     return Check(name=name, status="ok", what=what)
 
 
 def warn(name: str, what: str, advice: str) -> Check:
-    """Measurements suffer from it."""
+    """Return the result of a check that finds what spoils measurements."""
     return Check(name=name, status="warn", what=what, advice=advice)
 
 
 def unknown(name: str, what: str) -> Check:
-    """The machine does not tell, and ``what`` it does not tell."""
+    """Return the result of a check that can't be made; ``what`` says what is unknown."""
     return Check(name=name, status="unknown", what=what)

@@ -1,16 +1,16 @@
-"""What many connections take: descriptors, ports, places in line."""
+"""Checks of what many connections need: descriptors, ports, places in the backlog."""
 
 from typing import Final
 
 from harness.doctor.check import Check, ok, unknown, warn
 from harness.doctor.demand import LoadDemand
-from harness.machine.host import Host, whole, word_after
+from harness.machine.host import Host, parse_count, word_after
 from harness.machine.ports import count_local_ports
 
 SPARE_FILES: Final = 64  # what a process has open beside its connections
-HELD_S: Final = 60.0  # how long TIME_WAIT takes in Linux
+HELD_S: Final = 60.0  # how long TIME_WAIT lasts in Linux
 REUSED_S: Final = 1.0  # how soon tcp_tw_reuse lets a port be taken again
-MOST_WAITING: Final = 0.1  # of the ports
+MAX_WAITING: Final = 0.1  # of the ports
 
 _IPV4: Final = "proc/sys/net/ipv4"
 _SOMAXCONN: Final = "net/core/somaxconn"
@@ -22,9 +22,11 @@ _WIDEN: Final = (
 _REUSE: Final = "sudo sysctl -w net.ipv4.tcp_tw_reuse=2 net.ipv4.tcp_timestamps=1, or keep connections open."
 
 
-def open_files(host: Host, demand: LoadDemand) -> Check:
-    """Whether one process can hold all the connections: the server begins with the soft limit, the generator raises
-    its own to the hard one."""
+def check_open_files(host: Host, demand: LoadDemand) -> Check:
+    """Check whether one process can hold all the connections.
+
+    The server starts with the soft limit; the generator raises its own to the hard limit.
+    """
     (soft, hard), needed = host.open_files, demand.connections + SPARE_FILES
     what = f"{soft:,.0f} a process, {needed:,} needed for {demand.connections:,} connections"
     if soft >= needed:
@@ -38,13 +40,14 @@ def open_files(host: Host, demand: LoadDemand) -> Check:
     )
 
 
-def ports(host: Host, demand: LoadDemand) -> Check:
-    """Whether the generator finds a port for each connection; where none is kept open, an estimate.
+def check_ports(host: Host, demand: LoadDemand) -> Check:
+    """Check whether there is a local port for each connection. If each request opens one, this is an estimate.
 
-    A port can be taken once for each port of the server, and is held in TIME_WAIT when the generator closes first: for
-    a minute, or for a second where Linux may reuse it (ip-sysctl, tcp_tw_reuse: since 4.19 it may, on loopback). What
-    the server closes first holds none, so keep-alive needs no more than there are connections, even if it is refused.
-    To 127.0.0.1 and its like the generator connects from as many addresses as it takes, each of which has all ports.
+    A local port can be used once for each port of the server. If the generator closes first, the port is held in
+    TIME_WAIT for a minute, or for a second where Linux may reuse it (ip-sysctl, tcp_tw_reuse: since 4.19 on loopback).
+    If the server closes first, no port is held; so keep-alive needs no more ports than connections, even if the server
+    refuses it. To loopback addresses such as 127.0.0.1 the generator connects from as many addresses as necessary, each
+    of which has all ports.
     """
     there, held_s = count_local_ports(host), _held_s(host) if demand.is_reopening else 0.0
     if there is None or held_s is None:
@@ -65,19 +68,19 @@ def ports(host: Host, demand: LoadDemand) -> Check:
     return warn("ports", what, _WIDEN if held_s < HELD_S else _REUSE)
 
 
-def time_wait(host: Host) -> Check:
-    """What is left of connections that were closed within the last minute."""
-    waiting, there = whole(word_after(host.text("proc/net/sockstat"), "tw")), count_local_ports(host)
+def check_time_wait(host: Host) -> Check:
+    """Check how many connections that were closed within the last minute still hold their ports."""
+    waiting, there = parse_count(word_after(host.text("proc/net/sockstat"), "tw")), count_local_ports(host)
     if waiting is None or there is None:
         return unknown("TIME_WAIT", "not told how many closed connections linger")
     what = f"{waiting:,} closed connections linger on {there:,} ports"
-    if waiting <= MOST_WAITING * there:
+    if waiting <= MAX_WAITING * there:
         return ok("TIME_WAIT", what)
     return warn("TIME_WAIT", what, "End what opens so many, and wait a minute.")
 
 
-def backlog(host: Host, demand: LoadDemand) -> Check:
-    """Whether all connections can be opened at once without one being dropped, which costs it a second."""
+def check_backlog(host: Host, demand: LoadDemand) -> Check:
+    """Check whether all connections can be opened at once. One that is dropped is delayed by a second."""
     accept, half_open = host.number(f"proc/sys/{_SOMAXCONN}"), host.number(f"proc/sys/{_SYN_BACKLOG}")
     if accept is None or half_open is None:
         return unknown("backlog", "not told how many connections may wait to be accepted")
@@ -91,6 +94,7 @@ def backlog(host: Host, demand: LoadDemand) -> Check:
 
 
 def _held_s(host: Host) -> float | None:
+    """Return for how long a port is held in TIME_WAIT (s); None if that is unknown."""
     reuse, timestamps = host.number(f"{_IPV4}/tcp_tw_reuse"), host.number(f"{_IPV4}/tcp_timestamps")
     if reuse is None or timestamps is None:
         return None

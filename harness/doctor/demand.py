@@ -1,4 +1,4 @@
-"""What a scenario asks of the machine, at the most."""
+"""The highest demand of a scenario on the machine."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,10 +10,10 @@ from harness.scenario.load import OPEN_CONNECTIONS, ScenarioLoad
 
 @dataclass(frozen=True)
 class LoadDemand:
-    """``workers`` are those of the largest topology, ``processes`` the generator's.
+    """The highest demand of a load: ``workers`` of the largest topology, and ``processes`` of the generator.
 
-    ``is_spread`` says that the generator may connect from several addresses, or needs none, to every topology;
-    ``is_reopening`` that each request takes a new connection; ``rate_per_s`` is the highest that is offered, None
+    ``is_spread`` is True if, to every topology, the generator may connect from several addresses, or needs none.
+    ``is_reopening`` is True if each request opens a new connection. ``rate_per_s`` is the highest offered rate, None
     for a closed loop.
     """
 
@@ -26,14 +26,15 @@ class LoadDemand:
 
     @classmethod
     def of(cls, scenario: Scenario | None) -> Self:
-        """Without a scenario, one server process under as many connections as a load opens when it says nothing."""
+        """Return the demand of a scenario; without one, that of one server process under the default number of
+        connections."""
         if scenario is None:
             return cls()
         load = scenario.load
         return cls(
             connections=load.connections,
             workers=max(topology.workers or 1 for topology in scenario.topologies),
-            processes=1 if load.processes == "auto" else load.processes,  # auto takes no core from the server
+            processes=1 if load.processes == "auto" else load.processes,  # auto leaves the server its cores
             is_spread=all(each.listens_on_unix_socket or can_spread(each.host) for each in scenario.topologies),
             is_reopening=not load.keepalive,
             rate_per_s=_highest_rate(load),

@@ -1,4 +1,4 @@
-"""What kind of machine it is, and how it lays out memory."""
+"""Checks of the kind of machine, and of its memory layout."""
 
 from typing import Final
 
@@ -9,8 +9,8 @@ _MAKERS: Final = ("QEMU", "KVM", "VMware", "VirtualBox", "Xen", "Virtual Machine
 _CONTAINERS: Final = (".dockerenv", "run/.containerenv", "run/systemd/container")  # Docker, Podman, systemd-nspawn
 
 
-def virtualisation(host: Host) -> Check:
-    """Whether a hypervisor shares the cores out, and whether this is a container; both by the usual signs of it."""
+def check_virtualisation(host: Host) -> Check:
+    """Check whether this is a virtual machine or a container, by the usual signs of both."""
     within = ", in a container" if any(map(host.has, _CONTAINERS)) else ""
     match is_virtual(host):
         case None:
@@ -25,19 +25,20 @@ def virtualisation(host: Host) -> Check:
 
 
 def is_virtual(host: Host) -> bool | None:
-    """Whether this is a guest; None where the machine does not tell."""
+    """Return whether this is a virtual machine; None if that is unknown."""
     words = set((host.text("proc/cpuinfo") or "").split())
     made = " ".join(host.text(f"sys/class/dmi/id/{name}") or "" for name in ("sys_vendor", "product_name"))
     if "hypervisor" in words or host.has("sys/hypervisor/type") or any(maker in made for maker in _MAKERS):
         return True
-    return False if "flags" in words else None  # x86 has flags, and ``hypervisor`` among a guest's; others do not tell
+    return False if "flags" in words else None  # x86 has flags, in a guest with ``hypervisor``; others do not show it
 
 
-def aslr(host: Host) -> Check:
-    """Whether each launch lays out memory anew.
+def check_aslr(host: Host) -> Check:
+    """Check whether each launch gets a new memory layout.
 
     A layout alone can make a program some percent faster or slower (Mytkowicz et al., "Producing wrong data without
-    doing anything obviously wrong!", 2009). Launched anew for each trial, a server meets many, and they average out.
+    doing anything obviously wrong!", 2009). A server is launched anew for each trial, gets many layouts, and they
+    average out.
     """
     level = host.number("proc/sys/kernel/randomize_va_space")
     if level is None or level > 2:

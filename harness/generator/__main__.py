@@ -1,7 +1,8 @@
 """One process of the generator: ``python -m harness.generator FD PARENT``.
 
-It takes a Load from the pipe, says Ready, takes Begin, and tells events, its Part last; whatever comes after Begin
-asks it to stop. So does its lease, when the process that started it has been stopped for too long.
+It receives a Load from the pipe, sends GeneratorReady, receives Begin, and sends events, the last of which is a
+ProcessResult. Whatever it receives after Begin asks it to stop. So does its lease, when the process that started it has
+been stopped for too long.
 """
 
 import contextlib
@@ -22,47 +23,47 @@ from harness.load.spec import Load
 from harness.machine.lease import Lease
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
-LOOK_S: Final = 1.0  # at the lease, while there is nothing to do
+POLL_S: Final = 1.0  # between two checks of the lease, while it waits for a message
 
 
 def main(fd: int, parent_pid: int) -> None:
-    """Run one load and send its events; a failure to begin is told on stderr with exit code 1."""
-    _die_with(parent_pid)
+    """Run one load and send its events. A failure to begin is printed on stderr, with exit code 1."""
+    _end_with_parent(parent_pid)
     _allow_all_descriptors()
     pipe, lease = Connection(fd), Lease()
 
-    def take() -> bytes:
-        while not pipe.poll(LOOK_S):
+    def receive() -> bytes:
+        while not pipe.poll(POLL_S):
             if lease.has_run_out():
                 sys.exit("the process that started the generator was stopped")
         return pipe.recv_bytes()
 
-    def tell(event: BaseModel) -> None:
+    def send(event: BaseModel) -> None:
         pipe.send_bytes(event.model_dump_json().encode())
 
-    with contextlib.suppress(BrokenPipeError, EOFError):  # whoever asked has gone
-        loop = LoadLoop(Load.model_validate_json(take()), tell, lambda: pipe.poll() or lease.has_run_out())
-        _stop_collecting()
-        tell(GeneratorReady())
-        tell(loop.run(Begin.model_validate_json(take()).at_ns))
+    with contextlib.suppress(BrokenPipeError, EOFError):  # the process that started this one has gone
+        loop = LoadLoop(Load.model_validate_json(receive()), send, lambda: pipe.poll() or lease.has_run_out())
+        _disable_collection()
+        send(GeneratorReady())
+        send(loop.run(Begin.model_validate_json(receive()).at_ns))
 
 
-def _die_with(parent_pid: int) -> None:
+def _end_with_parent(parent_pid: int) -> None:
     """Have the kernel end this process when its parent ends, however that happens."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit("the process that started the generator has gone")
 
 
-def _stop_collecting() -> None:
-    """Leave the garbage be: a collection would hold up the loop, which makes no reference cycles."""
+def _disable_collection() -> None:
+    """Disable the garbage collector: a collection would hold up the loop, which makes no reference cycles."""
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
 def _allow_all_descriptors() -> None:
-    """Use what the system allows; the usual limit of 1,024 is there for programs that call select(2)."""
+    """Raise the limit of open files to what the system allows. The usual 1,024 is for programs that call select(2)."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

@@ -1,7 +1,7 @@
-"""One request and its answer on a connection of its own, within bounds: how a server is asked before it is loaded.
+"""One request and its response on a connection of its own, within bounds: how a server is probed before it is loaded.
 
-It is read by the reader of the load, so that what is understood here is what will be understood there. Of a body is
-kept what the load looks for a text in, and nothing is waited for beyond the deadline.
+The response is read by the reader that the load uses, so that both understand it alike. Of a body, only as much is kept
+as the load searches for a text. Nothing is waited for beyond the deadline.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ from harness.errors import HarnessError
 from harness.generator.bodies import BodyCheck
 from harness.generator.framing import BodyKind, Head, ProtocolError, ResponseReader
 from harness.generator.transport import Connector, Stream
-from harness.load.requests import EncodedRequest, prepared_requests
+from harness.load.requests import EncodedRequest, encode_requests
 from harness.load.spec import Load, Target, Tls
 
-MAX_ANSWER_BYTES: Final = 2**30  # of an answer that does not say how long it is
-MAX_FIRST_BYTES: Final = 16  # by which HTTP is told from all else
+MAX_ANSWER_BYTES: Final = 2**30  # of a response that does not say how long it is
+MAX_FIRST_BYTES: Final = 16  # by which HTTP is recognised
 READ_BYTES: Final = 64 * 1024
-RECOGNISE_S: Final = 1.0  # for finding out what else is spoken
-SHOWN_BYTES: Final = 60  # of what is not HTTP
-BAD_REQUEST: Final = 400  # what many servers say in plain HTTP where they want TLS
+RECOGNISE_S: Final = 1.0  # to find out which other protocol the server speaks
+SHOWN_BYTES: Final = 60  # of a response that is not HTTP
+BAD_REQUEST: Final = 400  # which many servers send in plain HTTP where they expect TLS
 
 _HTTP: Final = b"HTTP/"
 _TLS_ALERT: Final = b"\x15\x03"  # RFC 8446, section 5.1: type and version of a record
@@ -39,9 +39,10 @@ AnswerEnd = Literal["whole", "cut", "unended"]
 
 
 class ForeignProtocolError(HarnessError):
-    """Something else than HTTP/1.1 over the target's transport is spoken there. ``scheme`` is the one that would do.
+    """The server speaks another protocol than HTTP/1.1 over the target's transport.
 
-    The message is a verb and its object, to follow whoever speaks.
+    ``scheme`` is the URL scheme that would do, if there is one. The message is a verb and its object, to follow the
+    name of the server.
     """
 
     def __init__(self, message: str, scheme: Literal["http", "https"] | None = None) -> None:
@@ -51,29 +52,32 @@ class ForeignProtocolError(HarnessError):
 
 @dataclass(frozen=True)
 class ProbeResponse:
-    """What came back for one request. One that is *cut* ended before it was whole; of one that is *unended*, this had
-    come when its time ran out, or when it was longer than an answer may be that does not say how long it is."""
+    """The response to one request, as far as it came.
+
+    One that is *cut* ended before it was complete. One that is *unended* was not complete when its time ran out, or
+    when it grew longer than a response may be that does not say how long it is.
+    """
 
     head: Head
     body_bytes: int
     body_sha256: str | None
     end: AnswerEnd
     took_s: float
-    body_start: bytes = b""  # as far as a text is looked for in it
+    body_start: bytes = b""  # as much of it as is searched for a text
 
     @property
     def status(self) -> int:
-        """As in the status line."""
+        """The status code of its status line."""
         return self.head.status
 
     @property
     def is_endless(self) -> bool:
-        """Whether it had not ended, and does not say when it will."""
+        """True if it had not ended, and does not say where it will end."""
         return self.end == "unended" and self.head.body_kind is not BodyKind.LENGTH
 
     @property
-    def unfinished(self) -> str:
-        """What is wrong with an answer that is not whole: a verb and its object, to follow the request."""
+    def incomplete_reason(self) -> str:
+        """The reason why a response is not complete: a verb and its object, to follow the name of the request."""
         came = f"{self.body_bytes:,} bytes in {self.took_s:.3g} s"
         if self.end == "cut":
             return f"is answered in part: the connection ended after {came} of its body"
@@ -82,10 +86,10 @@ class ProbeResponse:
         return f"is answered too slowly: {came} of a body of {self.head.body_bytes:,}"
 
 
-class Inquiry:
-    """A connection for one request, of which every step ends at ``deadline_s`` of the monotonic clock.
+class ProbeConnection:
+    """A connection for one request, of which every step ends at ``deadline_s`` (monotonic clock).
 
-    Raises OSError when it can't be opened: TimeoutError when it took too long, ssl.SSLError when the handshake failed.
+    Raises OSError when it can't be opened: TimeoutError if that took too long, ssl.SSLError if the handshake failed.
     """
 
     def __init__(self, target: Target, deadline_s: float) -> None:
@@ -94,13 +98,13 @@ class Inquiry:
         self._began_s = time.monotonic()
         self._method = ""
         self._unsent = b""
-        dialler = Connector(target)
-        self._sock = dialler.dial()
+        connector = Connector(target)
+        self._sock = connector.start_connect()
         self._stream: Stream = self._sock
         try:
             self._finish_connecting()
-            if dialler.is_tls:
-                self._shake_hands(dialler)
+            if connector.is_tls:
+                self._do_handshake(connector)
         except BaseException:
             self._sock.close()
             raise
@@ -112,14 +116,14 @@ class Inquiry:
         self._send_more()
 
     def read(self, kept_bytes: int = 0) -> ProbeResponse:
-        """Return the answer, with so much of its body, which may come before all of the request is sent.
+        """Return the response with the first ``kept_bytes`` of its body. It may come before all of the request is sent.
 
-        Raises OSError when there is none (TimeoutError when it is not begun in time), and ForeignProtocolError when it
+        Raises OSError when there is none (TimeoutError if it does not begin in time), and ForeignProtocolError when it
         is not HTTP.
         """
         reader = ResponseReader(self._method, hashing=True, keep_bytes=kept_bytes)
         try:
-            end = self._follow(reader)
+            end = self._read_response(reader)
         except ProtocolError as error:
             raise ForeignProtocolError(f"does not speak HTTP/1.1: {error}") from error
         except OSError as error:
@@ -140,21 +144,21 @@ class Inquiry:
         if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
 
-    def _shake_hands(self, dialler: Connector) -> None:
-        """For half of the time at most, so that there is some left to find out why it failed."""
+    def _do_handshake(self, connector: Connector) -> None:
+        """Do TLS's handshake in half of the time at most, so that the rest is left to find out why it failed."""
         whole_s, now_s = self._deadline_s, time.monotonic()
         self._deadline_s = (now_s + whole_s) / 2
-        stream = dialler.secure(self._sock)
+        stream = connector.wrap_tls(self._sock)
         self._sock, self._stream = stream.sock, stream
         while True:
             with contextlib.suppress(BlockingIOError):
-                stream.shake_hands()
+                stream.do_handshake()
                 break
             self._wait(select.POLLIN)
         self._deadline_s = whole_s
 
     def _send_more(self) -> None:
-        """Whoever has answered already may not want the rest: what it answered is still there to be read."""
+        """Send more of the request. An error is no failure yet: a server that has responded may not read the rest."""
         try:
             self._unsent = self._unsent[self._stream.send(self._unsent) :]
         except BlockingIOError:
@@ -162,8 +166,8 @@ class Inquiry:
         except OSError:
             self._unsent = b""
 
-    def _follow(self, reader: ResponseReader) -> AnswerEnd:
-        """Read the answer as far as it goes, and return how it ended."""
+    def _read_response(self, reader: ResponseReader) -> AnswerEnd:
+        """Read the response as far as it comes, and return how it ended."""
         data = self._receive_first()
         while not reader.feed(data):
             if _is_too_long(reader):
@@ -173,7 +177,7 @@ class Inquiry:
         return "whole"
 
     def _receive_first(self) -> bytes:
-        """Return the first bytes, by which it is told what is spoken. Raises as :meth:`read`."""
+        """Return the first bytes, by which the protocol is recognised. Raises as :meth:`read`."""
         data = b""
         while len(data) < MAX_FIRST_BYTES and _HTTP.startswith(data.lstrip(b"\r\n")[: len(_HTTP)]):
             if not (more := self._receive()):
@@ -185,7 +189,7 @@ class Inquiry:
         return data
 
     def _receive(self) -> bytes:
-        """Return the next bytes; none when the peer has closed. Raises OSError, TimeoutError."""
+        """Return the next bytes; none if the peer has closed. Raises OSError, TimeoutError."""
         while True:
             if time.monotonic() >= self._deadline_s:
                 raise TimeoutError("timed out")
@@ -212,10 +216,10 @@ class Inquiry:
         self.close()
 
 
-def connect(target: Target, deadline_s: float) -> Inquiry:
-    """Open a connection for one request. Raises OSError, and ForeignProtocolError when plain HTTP is spoken there."""
+def connect(target: Target, deadline_s: float) -> ProbeConnection:
+    """Open a connection for one request. Raises OSError, and ForeignProtocolError if the server speaks plain HTTP."""
     try:
-        return Inquiry(target, deadline_s)
+        return ProbeConnection(target, deadline_s)
     except ssl.SSLCertVerificationError:
         raise
     except (ssl.SSLError, ConnectionResetError, TimeoutError):
@@ -224,52 +228,51 @@ def connect(target: Target, deadline_s: float) -> Inquiry:
         raise
 
 
-def read_answer(inquiry: Inquiry, load: Load, deadline_s: float) -> ProbeResponse:
-    """Return the answer as :meth:`Inquiry.read`, with what the load looks for a text in, unless it is one of a server
-    that wanted TLS.
+def read_answer(connection: ProbeConnection, load: Load, deadline_s: float) -> ProbeResponse:
+    """Return the response as :meth:`ProbeConnection.read`, with as much of its body as the load searches for a text.
 
-    Raises ForeignProtocolError for such a server too.
+    Raises ForeignProtocolError also when the response is that of a server that expected TLS.
     """
     try:
-        answer = inquiry.read(BodyCheck(load.expect).kept_bytes)
+        answer = connection.read(BodyCheck(load.expect).kept_bytes)
     except ConnectionError:
-        inquiry.close()  # or a server that serves one at a time would not hear the next
+        connection.close()  # or a server that serves one connection at a time would not accept the next
         _check_other_scheme(load.target, deadline_s)
         raise
     if answer.status == BAD_REQUEST:
-        inquiry.close()
+        connection.close()
         _check_other_scheme(load.target, deadline_s)
     return answer
 
 
 def ask(load: Load, deadline_s: float) -> ProbeResponse:
-    """Send the load's first request once and return the answer. Raises OSError, ForeignProtocolError."""
-    with connect(load.target, deadline_s) as inquiry:
-        inquiry.send(next(prepared_requests(load)))
-        return read_answer(inquiry, load, deadline_s)
+    """Send the load's first request once and return the response. Raises OSError, ForeignProtocolError."""
+    with connect(load.target, deadline_s) as connection:
+        connection.send(next(encode_requests(load)))
+        return read_answer(connection, load, deadline_s)
 
 
 def _check_other_scheme(target: Target, deadline_s: float) -> None:
-    """Raise ForeignProtocolError when the server speaks the other of http and https."""
+    """Raise ForeignProtocolError if the server speaks the other of http and https."""
     other = target.model_copy(update={"tls": None if target.tls else Tls(verify=False)})
     try:
-        with Inquiry(other, min(deadline_s, time.monotonic() + RECOGNISE_S)) as inquiry:
+        with ProbeConnection(other, min(deadline_s, time.monotonic() + RECOGNISE_S)) as connection:
             if other.tls is None:
-                inquiry.send(EncodedRequest(_OPTIONS, len(_OPTIONS), "OPTIONS"))
-                inquiry.read()
+                connection.send(EncodedRequest(_OPTIONS, len(_OPTIONS), "OPTIONS"))
+                connection.read()
     except OSError:
         return
     except ForeignProtocolError as error:
         if error.scheme is None:
             raise
-        return  # it does speak TLS, and did not like something else
+        return  # it does speak TLS, and refused something else
     if other.tls:
         raise ForeignProtocolError("speaks TLS", "https")
     raise ForeignProtocolError("speaks plain HTTP, not TLS", "http")
 
 
 def _check_http(data: bytes, target: Target) -> None:
-    """Raise ForeignProtocolError when the first bytes of an answer are not those of HTTP/1."""
+    """Raise ForeignProtocolError if the first bytes of a response are not those of HTTP/1."""
     if data.lstrip(b"\r\n").startswith(_HTTP):
         return
     if data.startswith(_TLS_ALERT) and not target.tls:
@@ -285,8 +288,8 @@ def _is_too_long(reader: ResponseReader) -> bool:
     return reader.received_bytes > MAX_ANSWER_BYTES and not says_length
 
 
-def reason_of(error: OSError) -> str:
-    """Return what happened in words, without the codes of the system and of OpenSSL."""
+def describe_error(error: OSError) -> str:
+    """Return the error in words, without the codes of the system and of OpenSSL."""
     if isinstance(error, ssl.SSLError):
         return error.reason.replace("_", " ").lower() if error.reason else str(error)
     return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""Whether a body is the one expected: by its digest, or by what stands in it."""
+"""Checks of response bodies: by their digest, or by a text in them."""
 
 import re
 from collections.abc import Callable
@@ -7,35 +7,36 @@ from typing import Final
 from harness.generator.framing import ResponseReader
 from harness.load.spec import Expectation
 
-MOST_SEARCHED_BYTES: Final = 1 << 20  # of the beginning of a body; what comes after is not looked at
+MAX_SEARCHED_BYTES: Final = 1 << 20  # of the beginning of a body; the rest is not searched
 
 
 class BodyCheck:
-    """Makes readers that see what is needed of a body, and judges by them. Without an expectation nothing is seen.
+    """A check of bodies against what a load expects: it makes the readers that it needs, and judges by what they read.
 
-    Bodies are taken as they were sent, however they are encoded; a pattern is matched against their text, as UTF-8.
+    Without an expectation its readers do not look at bodies. Bodies are taken as they were sent, whatever their content
+    coding; a pattern is matched against their text, decoded as UTF-8.
     """
 
     def __init__(self, expect: Expectation) -> None:
         self._sha256 = expect.body_sha256
-        self._is_found = _search(expect)
+        self._is_found = _text_search(expect)
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything is expected of bodies that has to be looked for in them."""
+        """True if something is expected of bodies that can be seen only by looking at them."""
         return self._sha256 is not None or self._is_found is not None
 
     @property
     def kept_bytes(self) -> int:
-        """How much of a body is kept, to look for the expected text in it."""
-        return MOST_SEARCHED_BYTES if self._is_found else 0
+        """The number of bytes of a body that are kept, to search them for the expected text."""
+        return MAX_SEARCHED_BYTES if self._is_found else 0
 
-    def reader(self, method: str, only_whole: bool = False) -> ResponseReader:
-        """A reader by which a response can be judged, or only one that comes all at once."""
+    def new_reader(self, method: str, only_whole: bool = False) -> ResponseReader:
+        """Return a reader by which a response can be judged; if ``only_whole``, only one that comes all at once."""
         return ResponseReader(method, self._sha256 is not None, self.kept_bytes, only_whole)
 
     def is_right(self, reader: ResponseReader) -> bool:
-        """Judge the body of a complete response that was followed by a reader made here."""
+        """Judge the body of a complete response that was followed by a reader of :meth:`new_reader`."""
         if self._is_found is not None:
             return self._is_found(reader.body_start)
         return reader.body_sha256 == self._sha256
@@ -45,8 +46,8 @@ class BodyCheck:
         return self._is_found is None or self._is_found(body_start)
 
 
-def _search(expect: Expectation) -> Callable[[bytes | bytearray], bool] | None:
-    """What looks for the expected text in a body, if there is one."""
+def _text_search(expect: Expectation) -> Callable[[bytes | bytearray], bool] | None:
+    """Return a function that searches a body for the expected text; None if no text is expected."""
     if expect.body_contains is not None:
         text = expect.body_contains.encode()
         return lambda body: text in body

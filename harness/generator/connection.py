@@ -1,4 +1,48 @@
-"""One connection: a socket that is replaced when it breaks, and where the request on it stands."""
+"""One connection: a socket that is replaced when it breaks, and the state of the request on it.
+
+A connection is always in one of these states. The field :attr:`Connection.state` holds it.
+
+==================  ================================================  ================================================
+State               Meaning                                           Next state, and what leads to it
+==================  ================================================  ================================================
+CLOSED              There is no socket.                               CONNECTING: the socket is created (``attach``).
+CONNECTING          The socket is connecting.                         IDLE: connected, without TLS.
+                                                                      HANDSHAKING: connected, with TLS.
+                                                                      CLOSED: refused, unreachable, or too slow.
+HANDSHAKING         TLS's handshake is under way.                     IDLE: the handshake is done.
+                                                                      CLOSED: it failed, or is too slow.
+IDLE                The connection is open, without a request. In a   AWAITING_RESPONSE: a request is sent in whole.
+                    closed loop the next request is sent in the same  READING_RESPONSE: the same, and its response has
+                    step, and the field never has this value.         to be followed.
+                                                                      SENDING_REQUEST: only a part of it is sent.
+                                                                      CLOSED: the peer closes, or sends anything.
+SENDING_REQUEST     A part of the request is still to be sent. A      AWAITING_RESPONSE: all is sent.
+                    response that comes already is followed.          READING_RESPONSE: the same, and its response has
+                                                                      to be followed, or has begun.
+                                                                      CLOSED: the response is complete already.
+AWAITING_RESPONSE   The request is sent, and no byte of its response  IDLE: the whole response is recognised.
+                    has come. The quick path reads what comes.        (n > 0): its head is recognised.
+                                                                      READING_RESPONSE: it is not recognised, or it has
+                                                                      been chosen to be checked.
+READING_RESPONSE    A ResponseReader follows the response byte by     IDLE: the response is complete.
+                    byte.                                             (n > 0): only a body that nobody looks at is left.
+(n > 0)             n bytes of body are still to be discarded, by     IDLE: all n have come.
+                    the quick path and unseen.                        (fewer): a part of them has come.
+                                                                      READING_RESPONSE: the next response is to be
+                                                                      checked, so that the end of this one is followed.
+TIMER               This is no connection: it stands for a timer on   None.
+                    the poll (see :mod:`harness.generator.pacer`).
+==================  ================================================  ================================================
+
+Every state with a request on it becomes CLOSED when the peer closes or resets, sends what is not HTTP/1.1, or takes
+too long; and after a complete response when the connection is not kept alive. ``Exchange`` may then open it again for
+the same request (``is_resending``), which leads from CONNECTING to the states that follow IDLE.
+
+The states and the number of body bytes share one integer because the load loop reads it for every event. One comparison
+with zero separates what is rare (below zero) from what the quick path serves, and the same value then is the number of
+bytes to discard. With a second field, every event would cost one more look-up of an attribute. For the same reason the
+states are plain integers, and no members of an enum.
+"""
 
 import socket
 from collections.abc import Callable
@@ -9,23 +53,25 @@ from harness.generator.transport import TlsStream
 from harness.generator.window import Group
 from harness.load.requests import EncodedRequest
 
-# ``left`` is the bytes of body still to be discarded when positive; otherwise one of these.
-AWAITING: Final = 0  # the request is sent, nothing of its response has been seen
-READING: Final = -1  # the response is followed by ``reader``
+# Values of Connection.state. Those that the quick path serves are not negative: this one, and the bytes of a body.
+AWAITING_RESPONSE: Final = 0
+READING_RESPONSE: Final = -1
 CONNECTING: Final = -2
-SHAKING_HANDS: Final = -3
-SENDING: Final = -4  # a part of the request is still ours
-IDLE: Final = -5  # open, and no request on it
+HANDSHAKING: Final = -3
+SENDING_REQUEST: Final = -4
+IDLE: Final = -5
 CLOSED: Final = -6
-ALARM: Final = -7  # no connection at all: see pacer
+TIMER: Final = -7
 
 _Buffer = bytearray | memoryview
 
 
 class Connection:
-    """State of one connection. The socket's methods are bound once, which the load loop's speed rests on.
+    """The state of one connection.
 
-    ``due_ns`` is when the request on it was due, and ``sent_ns`` when it was first sent, if that was later.
+    ``state`` is one of the constants above or, if positive, the number of body bytes still to be discarded.
+    ``due_ns`` is when the request on it was due. ``sent_ns`` is when it was first sent, if that was later.
+    The socket's methods are bound once, when it is attached: the speed of the load loop rests on that.
     """
 
     __slots__ = (
@@ -36,7 +82,6 @@ class Connection:
         "is_chosen",
         "is_new",
         "is_resending",
-        "left",
         "local_address",
         "reader",
         "record",
@@ -46,6 +91,7 @@ class Connection:
         "send",
         "sent_ns",
         "sock",
+        "state",
         "tls",
         "unsent",
     )
@@ -57,9 +103,9 @@ class Connection:
         self.sock: socket.socket | None = None
         self.tls: TlsStream | None = None
         self.fd = -1
-        self.left = CLOSED
-        self.is_new = True  # no answer has come on it yet
-        self.is_chosen = False  # its next answer is to be checked
+        self.state = CLOSED
+        self.is_new = True  # no response has come on it yet
+        self.is_chosen = False  # its next response is to be checked
         self.is_resending = False  # it is opened for the request that was on it when it ended
         self.due_ns = 0
         self.sent_ns = 0
@@ -73,34 +119,34 @@ class Connection:
 
     @property
     def has_request(self) -> bool:
-        """Whether a request has been sent on it, at least in part, and has not ended."""
-        return self.left >= 0 or self.left in (READING, SENDING) or self.is_resending
+        """True if a request has been sent on it, at least in part, and has not ended."""
+        return self.state >= 0 or self.state in (READING_RESPONSE, SENDING_REQUEST) or self.is_resending
 
     @property
-    def has_answer(self) -> bool:
-        """Whether a byte of the answer to its request has come."""
-        return self.left > 0 or (self.reader is not None and self.reader.received_bytes > 0)
+    def has_response(self) -> bool:
+        """True if a byte of the response to its request has come."""
+        return self.state > 0 or (self.reader is not None and self.reader.received_bytes > 0)
 
-    def adopt(self, sock: socket.socket) -> None:
+    def attach(self, sock: socket.socket) -> None:
         """Use this socket, which is connecting."""
         self.sock, self.fd = sock, sock.fileno()
         self.recv, self.recv_into, self.send = sock.recv, sock.recv_into, sock.send
         self.reader, self.unsent = None, memoryview(b"")
-        self.left, self.is_new, self.is_chosen = CONNECTING, True, False
+        self.state, self.is_new, self.is_chosen = CONNECTING, True, False
 
-    def adopt_tls(self, stream: TlsStream) -> None:
-        """Speak through this stream, which has taken over the socket."""
+    def attach_tls(self, stream: TlsStream) -> None:
+        """Send and receive through this stream, which has taken over the socket."""
         self.tls, self.sock = stream, stream.sock
         self.recv, self.send = stream.recv, stream.send
-        self.left = SHAKING_HANDS
+        self.state = HANDSHAKING
 
     def connect_error(self) -> int:
-        """The errno that connecting ended with; 0 when it succeeded."""
+        """Return the errno with which connecting ended; 0 if it succeeded."""
         return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if self.sock else 0
 
     def close(self) -> None:
-        """Close the socket, which also takes it off the poll."""
+        """Close the socket, which also removes it from the poll."""
         if self.sock is not None:
             self.sock.close()
-        self.sock, self.tls, self.reader, self.fd, self.left = None, None, None, -1, CLOSED
+        self.sock, self.tls, self.reader, self.fd, self.state = None, None, None, -1, CLOSED
         self.is_resending = False

@@ -1,4 +1,4 @@
-"""What became of the requests: every one that was started ends in exactly one of these counts."""
+"""Counters of requests by how they ended: every request that was started ends in exactly one of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from harness.generator.framing import BodyKind, Head
 from harness.load.result import Errors
 from harness.load.spec import Expectation
 
-MOST_WORKERS: Final = 1024  # by name: a server with a new one in every response costs no more memory than these
-MOST_REASONS: Final = 16
+MAX_WORKERS: Final = 1024  # by name, so that a server with a new one in every response does not exhaust the memory
+MAX_REASONS: Final = 16
 OTHERS: Final = "others"
 
 
 @dataclass(slots=True)
 class Counters:
-    """Counts over one window. ``started`` is counted where requests begin, the others where they end."""
+    """The counts of one window. ``started`` is counted when requests begin, the others when they end."""
 
     expect: Expectation
     started: int = 0
@@ -36,44 +36,44 @@ class Counters:
     workers: Counter[str] = field(default_factory=Counter)
     protocol: Counter[str] = field(default_factory=Counter)  # by what was wrong
 
-    def serve(self, head: Head, size_bytes: int, times: int = 1, body_is_bad: bool = False) -> None:
+    def count_responses(self, head: Head, size_bytes: int, times: int = 1, body_is_bad: bool = False) -> None:
         """Count ``times`` complete responses with this head, ``size_bytes`` in all."""
-        if not self.expect.has_good(head.status):
+        if not self.expect.accepts_status(head.status):
             self.bad_status += times
         elif body_is_bad:
             self.bad_body += times
         else:
             self.ok += times
-        if head.body_kind is not BodyKind.NONE and self.expect.has_good(head.status):
+        if head.body_kind is not BodyKind.NONE and self.expect.accepts_status(head.status):
             self.with_body += times
         self.bytes += size_bytes
         self.statuses[head.status] += times
         if head.worker:
-            self.workers[_named(head.worker, self.workers, MOST_WORKERS)] += times
+            self.workers[_choose_name(head.worker, self.workers, MAX_WORKERS)] += times
 
-    def collect(self, heads: Iterable[Head]) -> None:
-        """Take over the hits that the quick path left on the heads."""
+    def collect_hits(self, heads: Iterable[Head]) -> None:
+        """Count the hits that the quick path left on these heads, and set them to 0."""
         for head in heads:
             if head.hits:
-                self.serve(head, head.total_bytes * head.hits, head.hits, self._has_wrong_length(head))
+                self.count_responses(head, head.total_bytes * head.hits, head.hits, self._has_wrong_length(head))
                 self.checked += head.hits if head.checked else 0
                 head.hits = 0
 
     def is_good(self, head: Head) -> bool:
-        """Whether the responses with this head are good, as far as it tells."""
-        return self.expect.has_good(head.status) and not self._has_wrong_length(head)
+        """Check whether the responses with this head are good, as far as the head says."""
+        return self.expect.accepts_status(head.status) and not self._has_wrong_length(head)
 
-    def reject(self, reason: str) -> None:
-        """Count an answer that is not HTTP/1.1, for this reason."""
-        self.protocol[_named(reason, self.protocol, MOST_REASONS)] += 1
+    def count_protocol_error(self, reason: str) -> None:
+        """Count a response that is not HTTP/1.1, for this reason."""
+        self.protocol[_choose_name(reason, self.protocol, MAX_REASONS)] += 1
 
     @property
-    def completed(self) -> int:
-        """Requests that got a whole response in time, good or bad."""
+    def complete_responses(self) -> int:
+        """The number of requests that got a complete response in time, good or bad."""
         return self.ok + self.bad_status + self.bad_body
 
     def errors(self) -> Errors:
-        """The same counts under the names of the result."""
+        """Return the counts of errors, under the names of the result."""
         return Errors(
             connect=self.connect,
             read=self.read,
@@ -90,6 +90,6 @@ class Counters:
         return expected is not None and head.body_kind is BodyKind.LENGTH and head.body_bytes != expected
 
 
-def _named(name: str, counts: Counter[str], most: int) -> str:
-    """The name under which it is counted: its own, as long as there are not too many."""
+def _choose_name(name: str, counts: Counter[str], most: int) -> str:
+    """Return the name under which to count: ``name``, or OTHERS if it is new and ``most`` names are counted already."""
     return name if name in counts or len(counts) < most else OTHERS

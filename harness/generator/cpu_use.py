@@ -1,4 +1,4 @@
-"""What the loop itself used of the machine: CPU time, and time in which it could have run and no core was free."""
+"""CPU use of the loop itself: its CPU time, and the time in which it could have run and no core was free."""
 
 import resource
 from dataclasses import dataclass
@@ -12,14 +12,17 @@ SCHEDSTAT = Path("/proc/self/schedstat")  # time running, time runnable, slices:
 
 @dataclass(frozen=True)
 class CpuUse:
-    """Counters of this process, in seconds. ``waited_s`` is None where the kernel keeps no such statistics."""
+    """The CPU time of this process and the time it waited for a core, in seconds.
+
+    ``waited_s`` is None where the kernel keeps no such statistics.
+    """
 
     cpu_s: float
     waited_s: float | None
 
     @classmethod
-    def so_far(cls) -> Self:
-        """Since the process began."""
+    def read_counters(cls) -> Self:
+        """Return the counters since the process began."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         try:
             waited_s = int(SCHEDSTAT.read_text(encoding="ascii").split()[1]) / NS_PER_S
@@ -27,13 +30,16 @@ class CpuUse:
             waited_s = None
         return cls(usage.ru_utime + usage.ru_stime, waited_s)
 
-    def since(self, before: Self) -> "CpuUse":
-        """What has been used between two readings."""
+    def subtract(self, before: Self) -> "CpuUse":
+        """Return the use between ``before`` and this reading."""
         waited_s = None if self.waited_s is None or before.waited_s is None else self.waited_s - before.waited_s
         return CpuUse(self.cpu_s - before.cpu_s, waited_s)
 
-    def busy(self, window_s: float, awake_s: float) -> float | None:
-        """The share of the window in which the loop worked or was kept from it, less the time it was only awake."""
+    def busy_share(self, window_s: float, spin_s: float) -> float | None:
+        """Return the share of the window in which the loop worked or waited for a core, without the time it only spun.
+
+        None where the kernel does not say how long it waited.
+        """
         if self.waited_s is None:
             return None
-        return min(1.0, max(0.0, (self.cpu_s + self.waited_s - awake_s) / window_s))
+        return min(1.0, max(0.0, (self.cpu_s + self.waited_s - spin_s) / window_s))

@@ -1,4 +1,26 @@
-"""One request and its response on a connection, step by step: everything that the quick path leaves to others."""
+"""One request and its response on a connection, step by step: everything that the quick path leaves to others.
+
+Why there is a quick path, and what it rests on: the time that the generator spends on each response bounds the rate
+that it can offer, and parsing a head alone takes about 8 µs. But a server under load sends the same few responses again
+and again. In HTTP/1.1 the end of a response follows from nothing but its own bytes and the method of its request
+(RFC 9112, section 6.3), unless it lasts until the connection closes. So equal bytes mean equal results: once a response
+has been parsed, the next one with the same bytes has the same status, the same length and the same end. Comparing bytes
+(with the last response, or by one look-up in a hash table) then replaces parsing them.
+
+Two things can be equal (see :mod:`harness.generator.response_cache`):
+
+- A whole response that came at once, in one read, is compared with whole responses. It must be equal to the last byte.
+  A connection carries one request at a time, and its response ends with the last of these bytes. So a read that
+  returned them, and none beyond, has read the response and nothing else. Its body need not be checked again: if it was
+  checked, the bytes that were checked are the bytes that came.
+- Where only the head is equal, as in a response with a counter in its body, or one that takes several reads, the head
+  says the length of the body (``Head.is_self_delimiting``). That many bytes are then discarded unseen.
+
+Neither is done where the end of a response depends on more than these bytes. A chunked body is not skipped by its head,
+and a response that lasts until the connection closes is never recognised. Where a load mixes HEAD with other methods,
+nothing is cached, because the same head may then be followed by a body or by none. Every response that is not
+recognised comes here and is parsed: the quick path saves time, and never interprets a response itself.
+"""
 
 import select
 import time
@@ -7,14 +29,14 @@ from itertools import islice
 from typing import Final, Protocol
 
 from harness.generator.connection import (
-    ALARM,
-    AWAITING,
+    AWAITING_RESPONSE,
     CLOSED,
     CONNECTING,
+    HANDSHAKING,
     IDLE,
-    READING,
-    SENDING,
-    SHAKING_HANDS,
+    READING_RESPONSE,
+    SENDING_REQUEST,
+    TIMER,
     Connection,
 )
 from harness.generator.framing import HEAD_PIECE_BYTES, BodyKind, Head, ProtocolError, ResponseReader
@@ -25,119 +47,119 @@ from harness.load.requests import EncodedRequest
 from harness.load.spec import Load
 from harness.units import NS_PER_S
 
-MOST_READS: Final = 3  # of one connection in a turn, whatever there is: others wait meanwhile
-MOST_GONE_ON_WITH: Final = 16  # connections between two looks at the poll
-USUAL_READ_BYTES: Final = 479  # what a bytes object of Python's small-object allocator can hold at the most
-MOST_FIRST_READ_BYTES: Final = 8 * 1024
+MAX_READS: Final = 3  # of one connection in a turn, however much there is: the others wait meanwhile
+MAX_RESUMED: Final = 16  # deferred connections that are resumed between two polls
+DEFAULT_READ_BYTES: Final = 479  # the longest bytes object that Python's small-object allocator holds
+MAX_FIRST_READ_BYTES: Final = 8 * 1024
 
-# Edge-triggered: epoll tells of a change, and is told again what to wait for only when that is something else. Whoever
-# stops before "not now" asks again: see Exchange.ask_again. Room to send is waited for only while it is needed: since
-# there nearly always is some, a piece of a response that was read before epoll looks would be told of, as room.
-WATCHED: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-WATCHED_FOR_ROOM: Final = WATCHED | select.EPOLLOUT
-WANT_ROOM: Final = (CONNECTING, SHAKING_HANDS, SENDING)
-USUAL_EVENTS: Final = select.EPOLLIN | select.EPOLLOUT  # any event above it is an error or an end
-FOLLOWED: Final = (READING, SENDING)  # an answer may come before the request is sent
+# Edge-triggered: epoll reports a change once, and is called again only to wait for something else. Code that stops
+# reading before BlockingIOError has to call Exchange.rearm. Room to send is waited for only while it is needed. Since
+# there nearly always is room, epoll would otherwise report a piece of a response that has been read already, as room.
+READ_EVENTS: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+READ_WRITE_EVENTS: Final = READ_EVENTS | select.EPOLLOUT
+WRITING_STATES: Final = (CONNECTING, HANDSHAKING, SENDING_REQUEST)
+READINESS_EVENTS: Final = select.EPOLLIN | select.EPOLLOUT  # any event above it is an error or an end
+READING_STATES: Final = (READING_RESPONSE, SENDING_REQUEST)  # a response may come before the request is sent
 REQUEST_TIMEOUT: Final = 408
 
 
 class Policy(Protocol):
-    """What the connections are for: told what became of one, it says what comes next."""
+    """The policy of a loop, closed or open: informed of what happened to a connection, it decides what comes next."""
 
-    def opened(self, connection: Connection, now_ns: int) -> None:
-        """The connection can take its first request."""
+    def on_open(self, connection: Connection, now_ns: int) -> None:
+        """Use the connection, which can take its first request."""
 
-    def answered(self, connection: Connection, now_ns: int) -> None:
-        """A whole response has arrived and is counted; the connection can take the next request."""
+    def on_response(self, connection: Connection, now_ns: int) -> None:
+        """Use the connection again. A whole response has arrived and is counted."""
 
-    def closed(self, connection: Connection, now_ns: int) -> None:
-        """The connection is closed; what was on it is counted."""
+    def on_close(self, connection: Connection, now_ns: int) -> None:
+        """React to a connection that is closed. The request that was on it is counted."""
 
-    def not_opened(self, connection: Connection, now_ns: int) -> None:
-        """What :meth:`Exchange.open` began has failed, and the connection is closed. Nothing is counted yet."""
+    def on_open_failure(self, connection: Connection, now_ns: int) -> None:
+        """React to a failure of what :meth:`Exchange.open` began. The connection is closed, and nothing counted yet."""
 
-    def timed_out(self, connection: Connection, now_ns: int) -> None:
-        """The connection is closed, since the request on it has waited too long; it is counted."""
+    def on_timeout(self, connection: Connection, now_ns: int) -> None:
+        """React to a connection that was closed since its request has waited too long. The request is counted."""
 
     def is_overdue(self, connection: Connection, now_ns: int) -> bool:
-        """Whether the request on the connection has waited too long."""
+        """Check whether the request on the connection has waited too long."""
 
     @property
     def connections(self) -> Sequence[Connection]:
-        """Those that take part."""
+        """The connections that take part."""
 
-    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
-        """Return those of the connections that are to be looked after, a few times a second."""
+    def select_overdue(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        """Return those of the connections that :meth:`maintain` has to be called for. Called a few times a second."""
 
-    def look_after(self, connection: Connection, now_ns: int) -> None:
-        """Open the connection if it is to be open and is not, or give up what has waited too long on it."""
+    def maintain(self, connection: Connection, now_ns: int) -> None:
+        """Open the connection if it should be open and is not, or give up a request that has waited too long on it."""
 
     @property
     def in_flight(self) -> int:
-        """Requests that were started and have not ended."""
+        """The number of requests that were started and have not ended."""
 
 
 class Exchange:
-    """Opens connections, sends on them and follows the responses to one of the ways to end."""
+    """The engine of a loop: it opens connections, sends on them, and follows every response to its end."""
 
-    def __init__(self, load: Load, ledger: RequestStats) -> None:
+    def __init__(self, load: Load, stats: RequestStats) -> None:
         self.epoll = select.epoll()
         self.by_fd: dict[int, Connection] = {}
-        self._dialler = Connector(load.target)
-        addresses = self._dialler.local_addresses(load.share, load.connections)
+        self._connector = Connector(load.target)
+        addresses = self._connector.local_addresses(load.share, load.connections)
         self.connections = [
-            Connection(ledger.groups[number % load.threads], address) for number, address in enumerate(addresses)
+            Connection(stats.groups[number % load.threads], address) for number, address in enumerate(addresses)
         ]
-        self.first_read_bytes = USUAL_READ_BYTES
+        self.first_read_bytes = DEFAULT_READ_BYTES
         self.timeout_ns = round(load.timeout_s * NS_PER_S)
-        self.policy: Policy  # set by the loop: the two know each other
-        self._ledger = ledger
+        self.policy: Policy  # set by the loop, since each refers to the other
+        self._stats = stats
         self._keepalive = load.keepalive
         self._expect = load.expect
-        self._nobody = Connection(ledger.groups[0])  # which is closed, whatever is told of it
-        self._unfinished: dict[Connection, Callable[[Connection], None]] = {}  # and how to go on with it
-        self._more = self.new_alarm()  # rings for them: epoll tells nothing of what OpenSSL holds
+        self._no_connection = Connection(stats.groups[0])  # which is closed, whatever epoll reports of it
+        self._deferred: dict[Connection, Callable[[Connection], None]] = {}  # each with the step that resumes it
+        self._deferred_timer = self.new_timer()  # wakes the poll for them: epoll does not see what OpenSSL holds
 
-    def new_alarm(self) -> Timer:
-        """An alarm that wakes the poll, and nothing else happens."""
-        alarm, bell = Timer(self.epoll), Connection(self._ledger.groups[0])
-        bell.left = ALARM
-        self.by_fd[alarm.fd] = bell
-        return alarm
+    def new_timer(self) -> Timer:
+        """Return a timer that wakes the poll, and does nothing else."""
+        timer, entry = Timer(self.epoll), Connection(self._stats.groups[0])
+        entry.state = TIMER
+        self.by_fd[timer.fd] = entry
+        return timer
 
     # Opening and closing ------------------------------------------------------------------------------------
 
     def open(self, connection: Connection) -> bool:
-        """Begin to connect; False, and nothing told to the policy, when that fails at once."""
+        """Begin to connect. Return False if that fails at once, in which case the policy is not called."""
         try:
-            connection.adopt(self._dialler.dial(connection.local_address))
+            connection.attach(self._connector.start_connect(connection.local_address))
         except OSError:
             return False
         self.by_fd[connection.fd] = connection
-        self.epoll.register(connection.fd, WATCHED_FOR_ROOM)
+        self.epoll.register(connection.fd, READ_WRITE_EVENTS)
         return True
 
     def close(self, connection: Connection) -> None:
-        """Close without a word to anybody; what was on the connection has been counted."""
+        """Close the connection without calling the policy. The request that was on it has been counted."""
         if self.by_fd.get(connection.fd) is connection:
-            # What epoll told of it may still be to come in the batch that is served: another's turn can end it.
-            self.by_fd[connection.fd] = self._nobody
-        self._unfinished.pop(connection, None)
+            # An event of it may still follow in the batch that is served, since another connection's turn can end it.
+            self.by_fd[connection.fd] = self._no_connection
+        self._deferred.pop(connection, None)
         connection.close()
 
-    def _opened(self, connection: Connection) -> None:
+    def _report_open(self, connection: Connection) -> None:
         if connection.is_resending:
             connection.is_resending = False
             self._send_request(connection)
         else:
-            self.policy.opened(connection, time.monotonic_ns())
+            self.policy.on_open(connection, time.monotonic_ns())
 
-    def _not_opened(self, connection: Connection) -> None:
+    def _report_open_failure(self, connection: Connection) -> None:
         if connection.is_resending:
             self._fail_connect(connection)
         else:
             self.close(connection)
-            self.policy.not_opened(connection, time.monotonic_ns())
+            self.policy.on_open_failure(connection, time.monotonic_ns())
 
     # Sending ------------------------------------------------------------------------------------------------
 
@@ -150,93 +172,97 @@ class Exchange:
     def _send_request(self, connection: Connection) -> None:
         request = connection.request
         if connection.is_new or connection.is_chosen:
-            connection.reader = self._ledger.checking_reader(request.method)
+            connection.reader = self._stats.new_checking_reader(request.method)
             connection.is_chosen = False
         elif connection.tls:  # whose bytes can't be skipped unread
-            connection.reader = self._ledger.reader(request.method)
+            connection.reader = self._stats.new_reader(request.method)
         self._send_bytes(connection, request.data)
 
     def _send_bytes(self, connection: Connection, data: bytes | memoryview) -> None:
-        """Send what is left of the request."""
+        """Send the rest of the request."""
         try:
             sent = connection.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.lose_writing(connection)
+            self.handle_send_failure(connection)
             return
         if sent < len(data):
-            self.send_later(connection, memoryview(data)[sent:])
+            self.defer_send(connection, memoryview(data)[sent:])
         else:
-            connection.left = READING if connection.reader else AWAITING
+            connection.state = READING_RESPONSE if connection.reader else AWAITING_RESPONSE
 
-    def send_later(self, connection: Connection, unsent: memoryview) -> None:
-        """Send the rest of a request when there is room for it."""
-        connection.unsent, was_left, connection.left = unsent, connection.left, SENDING
-        if was_left not in WANT_ROOM:
-            self.ask_again(connection)
+    def defer_send(self, connection: Connection, unsent: memoryview) -> None:
+        """Leave the rest of a request to be sent when there is room for it."""
+        connection.unsent, before, connection.state = unsent, connection.state, SENDING_REQUEST
+        if before not in WRITING_STATES:
+            self.rearm(connection)
 
     # Something happened -------------------------------------------------------------------------------------
 
     def advance(self, connection: Connection, event: int) -> None:
-        """Do what a connection that is not on the quick path was waiting for."""
-        left = connection.left
-        if left == CONNECTING:
-            self._connected(connection)
-        elif left == SHAKING_HANDS:
-            self._shake_hands(connection)
-        elif left == SENDING:
-            self._send_on(connection)
-        elif left == IDLE:
-            self._hear_idle(connection)
-        elif left == READING:
-            self.read_on(connection)
-        elif left == ALARM and self._unfinished:
-            self._go_on()
-        if (left in WANT_ROOM and connection.left != SENDING) or event > USUAL_EVENTS:
-            self.ask_again(connection)
+        """Take the next step of a connection that is not on the quick path, whose event has come."""
+        state = connection.state
+        if state == CONNECTING:
+            self._finish_connect(connection)
+        elif state == HANDSHAKING:
+            self._do_handshake(connection)
+        elif state == SENDING_REQUEST:
+            self._send_rest(connection)
+        elif state == IDLE:
+            self._check_idle(connection)
+        elif state == READING_RESPONSE:
+            self.read_more(connection)
+        elif state == TIMER and self._deferred:
+            self._resume_deferred()
+        if (state in WRITING_STATES and connection.state != SENDING_REQUEST) or event > READINESS_EVENTS:
+            self.rearm(connection)
 
-    def ask_again(self, connection: Connection) -> None:
-        """Have epoll tell once more what there is on the socket, now that something else is waited for."""
-        if connection.left not in (CLOSED, CONNECTING, SHAKING_HANDS):
-            self.epoll.modify(connection.fd, WATCHED_FOR_ROOM if connection.left == SENDING else WATCHED)
+    def rearm(self, connection: Connection) -> None:
+        """Have epoll report once more what there is on the socket, now that something else is waited for."""
+        if connection.state not in (CLOSED, CONNECTING, HANDSHAKING):
+            self.epoll.modify(connection.fd, READ_WRITE_EVENTS if connection.state == SENDING_REQUEST else READ_EVENTS)
 
-    def choose(self, connection: Connection) -> None:
-        """Follow and check the next response on the connection: the one it waits for, or else the one after."""
-        if connection.left == AWAITING:
-            connection.reader, connection.left = self._ledger.checking_reader(connection.request.method), READING
+    def check_next_response(self, connection: Connection) -> None:
+        """Have a response on the connection followed and checked: the awaited one if none of it has come, or else the
+        next one."""
+        if connection.state == AWAITING_RESPONSE:
+            connection.reader, connection.state = (
+                self._stats.new_checking_reader(connection.request.method),
+                READING_RESPONSE,
+            )
             return
         connection.is_chosen = True
-        if connection.left > 0:  # or the quick path would send the next request, and not see that it is chosen
-            rest = ResponseReader.within_body(connection.request.method, connection.head, connection.left)
-            connection.reader, connection.left = rest, READING
+        if connection.state > 0:  # or the quick path would send the next request without looking at is_chosen
+            rest = ResponseReader.resume_body(connection.request.method, connection.head, connection.state)
+            connection.reader, connection.state = rest, READING_RESPONSE
 
-    def _connected(self, connection: Connection) -> None:
+    def _finish_connect(self, connection: Connection) -> None:
         if connection.connect_error():
-            self._not_opened(connection)
-        elif self._dialler.is_tls and connection.sock:
+            self._report_open_failure(connection)
+        elif self._connector.is_tls and connection.sock:
             try:
-                connection.adopt_tls(self._dialler.secure(connection.sock))
-            except OSError:  # reset since it was asked
-                self._not_opened(connection)
+                connection.attach_tls(self._connector.wrap_tls(connection.sock))
+            except OSError:  # reset since connect_error was called
+                self._report_open_failure(connection)
                 return
-            self._shake_hands(connection)
+            self._do_handshake(connection)
         else:
-            self._opened(connection)
+            self._report_open(connection)
 
-    def _shake_hands(self, connection: Connection) -> None:
+    def _do_handshake(self, connection: Connection) -> None:
         assert connection.tls is not None
         try:
-            connection.tls.shake_hands()
+            connection.tls.do_handshake()
         except BlockingIOError:
             return
         except OSError:
-            self._not_opened(connection)
+            self._report_open_failure(connection)
             return
-        self._opened(connection)
+        self._report_open(connection)
 
-    def _hear_idle(self, connection: Connection) -> None:
-        """Nothing is to come here: the peer hangs up, which is its right, or says what nobody asked for."""
+    def _check_idle(self, connection: Connection) -> None:
+        """Close an idle connection on which something came: its end, which the peer may send, or unrequested bytes."""
         try:
             connection.recv(1)
         except BlockingIOError:
@@ -244,23 +270,23 @@ class Exchange:
         except OSError:
             pass
         self.close(connection)
-        self.policy.closed(connection, time.monotonic_ns())
+        self.policy.on_close(connection, time.monotonic_ns())
 
-    def _send_on(self, connection: Connection) -> None:
-        """Go on with a request, but first hear the peer: it may answer before it has read all of it, or not read on
-        before its answer is taken."""
+    def _send_rest(self, connection: Connection) -> None:
+        """Send more of a request, but read first: the peer may respond before it has read the whole request, or may
+        stop reading until its response is taken."""
         sock = connection.sock
-        self.read_on(connection)
+        self.read_more(connection)
         if connection.sock is sock:
             self._send_bytes(connection, connection.unsent)
 
     # Reading ------------------------------------------------------------------------------------------------
 
-    def read_on(self, connection: Connection) -> None:
-        """Read a response that is followed until there is no more for now, or as much as one turn has time for."""
+    def read_more(self, connection: Connection) -> None:
+        """Read a response that is followed, until there is no more for now or the connection's turn is over."""
         sock = connection.sock
-        for _ in range(MOST_READS):
-            if connection.left not in FOLLOWED:
+        for _ in range(MAX_READS):
+            if connection.state not in READING_STATES:
                 break
             piece_bytes = _piece_bytes(connection)
             try:
@@ -268,148 +294,155 @@ class Exchange:
             except BlockingIOError:
                 return
             except OSError:
-                self.lose(connection)
+                self.handle_disconnect(connection)
                 return
-            self.read(connection, data)
+            self.receive_data(connection, data)
             if connection.sock is not sock or (data and len(data) < piece_bytes and not connection.tls):
                 return
-        if connection.left in FOLLOWED:
-            self._go_on_later(connection, self.read_on)
+        if connection.state in READING_STATES:
+            self._defer(connection, self.read_more)
         else:
-            self.ask_again(connection)
+            self.rearm(connection)
 
-    def _go_on_later(self, connection: Connection, step: Callable[[Connection], None]) -> None:
-        """Take that step when others have had their turn."""
-        self._unfinished[connection] = step
-        self._more.set(1)  # nanosecond after the machine was started: at once
+    def _defer(self, connection: Connection, step: Callable[[Connection], None]) -> None:
+        """Take that step on the connection after the others have had their turn."""
+        self._deferred[connection] = step
+        self._deferred_timer.arm(1)  # ns after the machine was started, which is past: it fires at once
 
-    def _go_on(self) -> None:
-        """Go on with some of the connections that had more for their turn than there was time for."""
-        for connection in list(islice(self._unfinished, MOST_GONE_ON_WITH)):
-            step = self._unfinished.pop(connection)
-            if connection.left in FOLLOWED:
+    def _resume_deferred(self) -> None:
+        """Resume some of the connections whose turn was over before there was nothing more to read."""
+        for connection in list(islice(self._deferred, MAX_RESUMED)):
+            step = self._deferred.pop(connection)
+            if connection.state in READING_STATES:
                 step(connection)
-        if self._unfinished:
-            self._more.set(1)
+        if self._deferred:
+            self._deferred_timer.arm(1)
 
-    def read(self, connection: Connection, data: bytes) -> None:
-        """Take what arrived, if anything did; back to the quick path as soon as only a body is left to skip."""
-        reader = connection.reader or self._ledger.reader(connection.request.method)
+    def receive_data(self, connection: Connection, data: bytes) -> None:
+        """Take the bytes that arrived; none mean that the peer has closed.
+
+        The connection returns to the quick path as soon as only a body is left that can be skipped.
+        """
+        reader = connection.reader or self._stats.new_reader(connection.request.method)
         try:
             complete = reader.feed(data) if data else reader.end()
         except ProtocolError as error:
             self.fail_protocol(connection, str(error))
             return
         if complete and reader.head:
-            self._complete(connection, reader, reader.head, data)
+            self._complete_response(connection, reader, reader.head, data)
         elif not data:
-            self.lose(connection)
-        elif connection.left == SENDING:
+            self.handle_disconnect(connection)
+        elif connection.state == SENDING_REQUEST:
             connection.reader = reader
-        elif (known := self._skippable(connection, reader)) is not None:
-            connection.head, connection.left, connection.reader = known, reader.body_left, None
+        elif (head := self._skippable_head(connection, reader)) is not None:
+            connection.head, connection.state, connection.reader = head, reader.body_remaining, None
             connection.is_new = False
         else:
-            connection.left, connection.reader = READING, reader
+            connection.state, connection.reader = READING_RESPONSE, reader
 
-    def _skippable(self, connection: Connection, reader: ResponseReader) -> Head | None:
-        """The head of a response of which only a body is still to come that nobody needs to see, nor its end."""
-        if reader.head is None or reader.sees_body or connection.tls or not reader.began_with_head:
+    def _skippable_head(self, connection: Connection, reader: ResponseReader) -> Head | None:
+        """Return the head of a response if only a body is to come that can be discarded unseen; None otherwise."""
+        if reader.head is None or reader.inspects_body or connection.tls or not reader.has_no_interim:
             return None
         if connection.is_chosen:
             return None
-        return self._ledger.knows(reader.head, self.connections)
+        return self._stats.intern_head(reader.head, self.connections)
 
-    def _complete(self, connection: Connection, reader: ResponseReader, head: Head, data: bytes) -> None:
+    def _complete_response(self, connection: Connection, reader: ResponseReader, head: Head, data: bytes) -> None:
+        """Count a response that is complete, unless it came too late, and pass the connection on to the policy."""
         now_ns = time.monotonic_ns()
         if self.policy.is_overdue(connection, now_ns):
             self.time_out(connection, now_ns)
             return
-        if self._tells_of_idleness(connection, head):
-            self._send_again(connection)
+        if self._is_idle_timeout_notice(connection, head):
+            self._resend(connection)
             return
-        self._ledger.served(connection, reader, head, data, now_ns)
-        was_sent = connection.left != SENDING
+        self._stats.count_response(connection, reader, head, data, now_ns)
+        was_sent = connection.state != SENDING_REQUEST
         connection.reader, connection.is_new = None, False
         if not (was_sent and head.keep_alive and self._keepalive) or head.body_kind is BodyKind.UNTIL_CLOSE:
             self.close(connection)
-            self.policy.closed(connection, now_ns)
+            self.policy.on_close(connection, now_ns)
             return
-        self._ledger.knows(head, self.connections)
-        if self.first_read_bytes <= reader.received_bytes < MOST_FIRST_READ_BYTES:
-            self.first_read_bytes = reader.received_bytes + 1  # so that next time it comes in one piece
-        self.policy.answered(connection, now_ns)
+        self._stats.intern_head(head, self.connections)
+        if self.first_read_bytes <= reader.received_bytes < MAX_FIRST_READ_BYTES:
+            self.first_read_bytes = reader.received_bytes + 1  # so that next time one read takes it whole
+        self.policy.on_response(connection, now_ns)
 
-    def _tells_of_idleness(self, connection: Connection, head: Head) -> bool:
-        """Whether the server said no more than that it closes a connection it had waited on, as the next request was
-        on its way (RFC 9110, section 15.5.9): that is no answer to it, unless one is expected."""
-        is_a_farewell = head.status == REQUEST_TIMEOUT and not head.keep_alive and not connection.is_new
-        return is_a_farewell and connection.request.is_idempotent and not self._expect.has_good(head.status)
+    def _is_idle_timeout_notice(self, connection: Connection, head: Head) -> bool:
+        """Check whether the response only says that the server closes an idle connection (RFC 9110, section 15.5.9).
+
+        Such a 408 was sent before the request arrived, and is no response to it, unless this status is expected.
+        """
+        is_notice = head.status == REQUEST_TIMEOUT and not head.keep_alive and not connection.is_new
+        return is_notice and connection.request.is_idempotent and not self._expect.accepts_status(head.status)
 
     # The ways to fail, and time -----------------------------------------------------------------------------
 
-    def lose(self, connection: Connection) -> None:
-        """The connection has ended, and the answer is not complete."""
-        if connection.has_answer:
-            self._ledger.tally.read += 1
+    def handle_disconnect(self, connection: Connection) -> None:
+        """Count and close a connection that has ended before its response was complete, or resend its request."""
+        if connection.has_response:
+            self._stats.counters.read += 1
         elif not connection.is_new:
-            # It was used before, and the server closed it as the request was on its way: see RFC 9112, section 9.3.1.
+            # It was used before, and the server closed it while the request was on its way: RFC 9112, section 9.3.1.
             if connection.request.is_idempotent:
-                self._send_again(connection)
+                self._resend(connection)
                 return
-            self._ledger.tally.stale += 1
-        elif connection.left == SENDING:
-            self._ledger.tally.write += 1
+            self._stats.counters.stale += 1
+        elif connection.state == SENDING_REQUEST:
+            self._stats.counters.write += 1
         else:
-            self._ledger.tally.read += 1
-        self._give_up(connection, time.monotonic_ns())
+            self._stats.counters.read += 1
+        self._abandon(connection, time.monotonic_ns())
 
-    def lose_writing(self, connection: Connection) -> None:
-        """The connection takes no more of the request; what the peer said before may be an answer."""
-        sock, connection.left = connection.sock, SENDING
-        for _ in range(MOST_READS):
+    def handle_send_failure(self, connection: Connection) -> None:
+        """Read what the peer sent before the connection stopped taking the request, which may be a response."""
+        sock, connection.state = connection.sock, SENDING_REQUEST
+        for _ in range(MAX_READS):
             try:
                 data = connection.recv(_piece_bytes(connection))
             except OSError:
                 data = b""
-            if not data:  # not the end of a body: the connection was not closed in order
-                self.lose(connection)
+            if not data:  # no end of a body, since the connection was not closed in order
+                self.handle_disconnect(connection)
                 return
-            self.read(connection, data)
+            self.receive_data(connection, data)
             if connection.sock is not sock:
                 return
-        self._go_on_later(connection, self.lose_writing)
+        self._defer(connection, self.handle_send_failure)
 
-    def _send_again(self, connection: Connection) -> None:
-        """Send the request once more, on a new connection; on that one it is the first, and not sent again."""
-        self._ledger.tally.reconnected += 1
+    def _resend(self, connection: Connection) -> None:
+        """Send the request once more, on a new connection. There it is the first request, which is never sent again."""
+        self._stats.counters.reconnected += 1
         self.close(connection)
         connection.is_resending = True
         if not self.open(connection):
             self._fail_connect(connection)
 
     def _fail_connect(self, connection: Connection) -> None:
-        """No connection can be had for the request."""
-        self._ledger.tally.connect += 1
-        self._give_up(connection, time.monotonic_ns())
+        """Count a request for which no connection could be opened."""
+        self._stats.counters.connect += 1
+        self._abandon(connection, time.monotonic_ns())
 
     def fail_protocol(self, connection: Connection, reason: str) -> None:
-        """The response is not HTTP/1.1."""
-        self._ledger.tally.reject(reason)
-        self._give_up(connection, time.monotonic_ns())
+        """Count a response that is not HTTP/1.1, for this reason, and close the connection."""
+        self._stats.counters.count_protocol_error(reason)
+        self._abandon(connection, time.monotonic_ns())
 
     def time_out(self, connection: Connection, now_ns: int) -> None:
-        """The request on the connection has waited too long."""
-        self._ledger.timed_out(connection, now_ns)
+        """Count the request on the connection, which has waited too long, and close the connection."""
+        self._stats.count_timeout(connection, now_ns)
         self.close(connection)
-        self.policy.timed_out(connection, now_ns)
+        self.policy.on_timeout(connection, now_ns)
 
-    def _give_up(self, connection: Connection, now_ns: int) -> None:
-        """The request on the connection has failed, as is counted."""
-        self._ledger.failed(connection)
+    def _abandon(self, connection: Connection, now_ns: int) -> None:
+        """Close the connection after its request has failed and is counted."""
+        self._stats.count_failure(connection)
         self.close(connection)
-        self.policy.closed(connection, now_ns)
+        self.policy.on_close(connection, now_ns)
 
 
 def _piece_bytes(connection: Connection) -> int:
+    """Return how many bytes to read from the connection at once."""
     return connection.reader.piece_bytes if connection.reader else HEAD_PIECE_BYTES

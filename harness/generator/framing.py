@@ -1,4 +1,4 @@
-"""Where a response ends: heads parsed by httptools, and bodies followed to the end."""
+"""The framing of responses: heads are parsed by httptools, and bodies followed to their end."""
 
 import enum
 import hashlib
@@ -13,25 +13,27 @@ from harness.errors import HarnessError
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_EMPTY_BYTES: Final = 64 * 1024  # chunk extensions or trailers in a row, without a byte of body
-# The most to be read at once: a head takes 8 µs and 14 bytes or more, a chunk 0.5 µs and 6 bytes, a byte of a body
-# 0.002 µs, so that no piece takes much more than half a millisecond.
+# The most to be read at once, so that no piece takes much more than half a millisecond: a head takes 8 µs and has 14
+# bytes or more, a chunk takes 0.5 µs and has 6 bytes or more, and a byte of a body takes 0.002 µs.
 HEAD_PIECE_BYTES: Final = 1024
 CHUNKS_PIECE_BYTES: Final = 4 * 1024
 BODY_PIECE_BYTES: Final = 64 * 1024
 WORKER_HEADER: Final = b"x-worker"
 SURPLUS: Final = "bytes beyond the end of the response"
-_EMPTY_LINE: Final = re.compile(rb"\n\r?\n")  # with the end of the line before it; a bare LF ends a line as well
-_CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + HEAD_END  # as good as any
+_EMPTY_LINE: Final = re.compile(rb"\n\r?\n")  # and the end of the line before it; a bare LF ends a line as well
+_CHUNKED_HEAD: Final = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + HEAD_END
+)  # any head of a chunked response would do
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 
 
 class ProtocolError(HarnessError):
-    """The peer sent something that is not one well-formed HTTP/1.1 response. The message is one of a few."""
+    """A peer sent something else than one well-formed HTTP/1.1 response. There are few different messages."""
 
 
 class BodyKind(enum.Enum):
-    """How the end of a body is known (RFC 9112, section 6.3)."""
+    """The way in which the end of a body is determined (RFC 9112, section 6.3)."""
 
     NONE = enum.auto()
     LENGTH = enum.auto()
@@ -41,7 +43,7 @@ class BodyKind(enum.Enum):
 
 @dataclass(slots=True, eq=False)
 class Head:
-    """What a response head says, and how many complete responses began with it since last collected."""
+    """The head of a response, and the number of complete responses that began with it since its hits were collected."""
 
     raw: bytes
     status: int
@@ -49,19 +51,19 @@ class Head:
     body_bytes: int  # of a LENGTH body; 0 for the others
     keep_alive: bool
     worker: str
-    total_bytes: int  # head and body together, for a response whose length the head tells
+    total_bytes: int  # head and body together, where the head says the length of the body
     hits: int = 0
-    is_good: bool = True  # as far as a head tells, once it is known; a request's own figures need it at once
-    checked: bool = False  # whether it stands for a whole response whose body was compared with the expected one
+    is_good: bool = True  # as far as a head says; set when it is cached, for the figures of each kind
+    checked: bool = False  # True if it stands for a whole response whose body was compared with the expected one
 
     @property
-    def tells_all(self) -> bool:
-        """Whether the loop can skip the body unseen and use the connection again."""
+    def is_self_delimiting(self) -> bool:
+        """True if the head says where the response ends: the loop can skip the body and reuse the connection."""
         return self.keep_alive and self.body_kind in (BodyKind.NONE, BodyKind.LENGTH)
 
 
 class _HeadCallbacks:
-    """What httptools calls while it reads a head."""
+    """The callbacks of httptools while it reads a head."""
 
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
@@ -73,7 +75,7 @@ class _HeadCallbacks:
 
 
 class _ChunkCallbacks:
-    """What httptools calls while it reads a response in chunks; trailers are let pass unread."""
+    """The callbacks of httptools while it reads a chunked response. Trailers are ignored."""
 
     def __init__(self) -> None:
         self.body_parts: list[bytes] = []
@@ -91,6 +93,7 @@ class _ChunkCallbacks:
 
 
 def _feed(parser: httptools.HttpResponseParser, data: bytes) -> None:
+    """Feed the parser. Raises ProtocolError where httptools rejects the bytes."""
     try:
         parser.feed_data(data)
     except httptools.HttpParserUpgrade as error:
@@ -99,14 +102,17 @@ def _feed(parser: httptools.HttpResponseParser, data: bytes) -> None:
         raise ProtocolError(str(error)) from error
 
 
-def _canonical(raw: bytes) -> bytes:
-    """The head with CRLF for every bare LF (RFC 9112, section 2.2) and no line folded (5.2); a fold may not follow the
-    status line."""
+def _canonicalize(raw: bytes) -> bytes:
+    """Return the head with CRLF for every bare LF (RFC 9112, section 2.2) and with folded lines unfolded (section 5.2).
+
+    The line after the status line is not unfolded: no fold may stand there.
+    """
     status_line, line_end, fields = raw.partition(b"\n")
     return _BARE_LF.sub(b"\r\n", status_line + line_end + fields[:1] + _FOLD.sub(b" ", fields[1:]))
 
 
-def _parsed(raw: bytes) -> tuple[httptools.HttpResponseParser, dict[bytes, bytes]]:
+def _run_parser(raw: bytes) -> tuple[httptools.HttpResponseParser, dict[bytes, bytes]]:
+    """Return the parser that has read the head, and the headers by their names in lower case."""
     callbacks = _HeadCallbacks()
     parser = httptools.HttpResponseParser(callbacks)
     _feed(parser, raw)
@@ -114,14 +120,14 @@ def _parsed(raw: bytes) -> tuple[httptools.HttpResponseParser, dict[bytes, bytes
 
 
 def parse_head(raw: bytes, method: str) -> Head:
-    """Read ``raw``, a head up to and with its empty line, as the answer to a ``method`` request.
+    """Parse ``raw``, a head including its empty line, as the response to a ``method`` request.
 
     Raises ProtocolError when httptools rejects it.
     """
     try:
-        parser, headers = _parsed(raw)
-    except ProtocolError:  # httptools wants it canonical, as nearly every head is
-        parser, headers = _parsed(_canonical(raw))
+        parser, headers = _run_parser(raw)
+    except ProtocolError:  # httptools accepts only the canonical form, which nearly every head has
+        parser, headers = _run_parser(_canonicalize(raw))
     status = parser.get_status_code()
     if status < 100:
         raise ProtocolError("no status line")
@@ -147,17 +153,21 @@ def parse_head(raw: bytes, method: str) -> Head:
 
 
 def _keeps_alive(headers: dict[bytes, bytes], version: str) -> bool:
-    """RFC 9112, section 9.3. httptools' own answer counts a body it was not shown, as after HEAD, against it."""
+    """Check whether the connection persists (RFC 9112, section 9.3).
+
+    httptools has a check of its own, which is wrong after HEAD: it misses a body that it was not given.
+    """
     options = {option.strip() for option in headers.get(b"connection", b"").lower().split(b",")}
     return b"keep-alive" in options if version == "1.0" else b"close" not in options
 
 
 class ResponseReader:
-    """Follows one response byte by byte, however it is cut up; the careful twin of the loop's quick path.
+    """A parser of one response, in whatever pieces it arrives; the thorough counterpart of the loop's quick path.
 
-    ``feed`` takes what arrived and says whether the response is complete; ``end`` says so of a closed connection.
-    Interim (1xx) responses are passed over. The body is counted, and hashed when ``hashing``; of it ``body_start``
-    holds the first ``keep_bytes``. With ``only_whole`` it is looked at if it comes all at once, and else only counted.
+    ``feed`` takes the bytes that arrived and returns whether the response is complete; ``end`` returns so after the
+    connection was closed. Interim (1xx) responses are skipped. The body is counted, and hashed if ``hashing``;
+    ``body_start`` holds its first ``keep_bytes``. With ``only_whole`` the body is hashed and kept only if the response
+    comes all at once, and otherwise only counted.
     """
 
     def __init__(self, method: str, hashing: bool, keep_bytes: int = 0, only_whole: bool = False) -> None:
@@ -170,23 +180,23 @@ class ResponseReader:
         self._only_whole = only_whole
         self._method = method
         self._pending = b""
-        self._body_left = 0
+        self._body_remaining = 0
         self._digest = hashlib.sha256() if hashing else None
         self._callbacks = _ChunkCallbacks()
         self._chunks: httptools.HttpResponseParser | None = None
         self._empty_bytes = 0
 
     @classmethod
-    def within_body(cls, method: str, head: Head, body_left: int) -> Self:
-        """A reader for the rest of a response with a LENGTH body, of which ``body_left`` bytes are still to come."""
+    def resume_body(cls, method: str, head: Head, body_remaining: int) -> Self:
+        """Return a reader for the rest of a response with a LENGTH body, of which so many bytes are to come."""
         reader = cls(method, hashing=False)
-        reader.head, reader._body_left = head, body_left
-        reader.received_bytes = head.total_bytes - body_left
-        reader.body_bytes = head.body_bytes - body_left
+        reader.head, reader._body_remaining = head, body_remaining
+        reader.received_bytes = head.total_bytes - body_remaining
+        reader.body_bytes = head.body_bytes - body_remaining
         return reader
 
     def feed(self, data: bytes) -> bool:
-        """Take the next bytes; True when the response is complete. Raises ProtocolError on anything else."""
+        """Take the next bytes; return True once the response is complete. Raises ProtocolError if it is malformed."""
         is_complete = self._feed(data)
         if self._only_whole and not is_complete:
             self.hashing, self._keep_bytes, self._digest = False, 0, None
@@ -196,7 +206,7 @@ class ResponseReader:
         self.received_bytes += len(data)
         if self.head is not None:
             return self._feed_body(data)
-        begin = max(0, len(self._pending) - len(HEAD_END))  # what came before has been searched
+        begin = max(0, len(self._pending) - len(HEAD_END))  # the bytes before it have been searched
         self._pending += data
         while match := _EMPTY_LINE.search(self._pending, begin, MAX_HEAD_BYTES):
             begin = 0
@@ -209,39 +219,39 @@ class ResponseReader:
         return False
 
     def end(self) -> bool:
-        """Whether the response is complete now that the peer has closed the connection."""
+        """Return whether the response is complete, now that the peer has closed the connection."""
         return self.head is not None and self.head.body_kind is BodyKind.UNTIL_CLOSE
 
     @property
     def piece_bytes(self) -> int:
-        """The most bytes to feed at once, where other work waits meanwhile."""
+        """The most bytes to feed at once where other work waits meanwhile."""
         if self.head is None:
             return HEAD_PIECE_BYTES
         return BODY_PIECE_BYTES if self._chunks is None else CHUNKS_PIECE_BYTES
 
     @property
-    def sees_body(self) -> bool:
-        """Whether the body is looked at, and not only counted."""
+    def inspects_body(self) -> bool:
+        """True if the body is hashed or kept, and not only counted."""
         return self.hashing or self._keep_bytes > 0
 
     @property
-    def body_left(self) -> int:
-        """Bytes of a LENGTH body still to come."""
-        return self._body_left
+    def body_remaining(self) -> int:
+        """The number of bytes of a LENGTH body that are still to come."""
+        return self._body_remaining
 
     @property
-    def began_with_head(self) -> bool:
-        """Whether no interim response came before the head."""
-        return self.head is not None and self.received_bytes + self._body_left == self.head.total_bytes
+    def has_no_interim(self) -> bool:
+        """True if no interim response came before the head."""
+        return self.head is not None and self.received_bytes + self._body_remaining == self.head.total_bytes
 
     @property
     def body_sha256(self) -> str | None:
-        """Hex digest of the body so far; None when not hashing."""
+        """The SHA-256 of the body so far, in hex; None when not hashing."""
         return self._digest.hexdigest() if self._digest else None
 
     def _begin_body(self, head: Head) -> bool:
         self.head = head
-        self._body_left = head.body_bytes
+        self._body_remaining = head.body_bytes
         if head.body_kind is BodyKind.CHUNKED:
             self._chunks = httptools.HttpResponseParser(self._callbacks)
             _feed(self._chunks, _CHUNKED_HEAD)
@@ -252,13 +262,13 @@ class ResponseReader:
         if self._chunks is not None:
             return self._feed_chunks(self._chunks, data)
         if self.head is not None and self.head.body_kind is BodyKind.UNTIL_CLOSE:
-            self._see(data)
+            self._take_body(data)
             return False
-        if len(data) > self._body_left:
+        if len(data) > self._body_remaining:
             raise ProtocolError(SURPLUS)
-        self._body_left -= len(data)
-        self._see(data)
-        return self._body_left == 0
+        self._body_remaining -= len(data)
+        self._take_body(data)
+        return self._body_remaining == 0
 
     def _feed_chunks(self, parser: httptools.HttpResponseParser, data: bytes) -> bool:
         _feed(parser, data)
@@ -266,13 +276,13 @@ class ResponseReader:
             raise ProtocolError(SURPLUS)
         self._empty_bytes = 0 if self._callbacks.body_parts else self._empty_bytes + len(data)
         for part in self._callbacks.body_parts:
-            self._see(part)
+            self._take_body(part)
         self._callbacks.body_parts.clear()
         if self._empty_bytes > MAX_EMPTY_BYTES and not self._callbacks.complete:
             raise ProtocolError(f"more than {MAX_EMPTY_BYTES} bytes of chunk extensions or trailers")
         return self._callbacks.complete
 
-    def _see(self, data: bytes) -> None:
+    def _take_body(self, data: bytes) -> None:
         self.body_bytes += len(data)
         if self._digest:
             self._digest.update(data)

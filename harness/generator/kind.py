@@ -1,4 +1,4 @@
-"""What became of the requests of one kind, in a load of several."""
+"""Counts and latencies of the requests of one kind, in a load of several kinds."""
 
 from array import array
 
@@ -7,9 +7,12 @@ from harness.load.latency import LatencyHistogram
 
 
 class Kind:
-    """``waits_ns`` takes how long each waited since it was due, for its whole response or until it was given up; of
-    those, ``bad`` had a bad response and ``timed_out`` none. ``failed`` are those without a response for another reason
-    than time."""
+    """The requests of one kind.
+
+    ``waits_ns`` takes how long each of them waited since it was due: for its whole response, or until it timed out. Of
+    those, ``bad`` had a bad response and ``timed_out`` had none. ``failed`` are those without a response for another
+    reason than time.
+    """
 
     __slots__ = ("bad", "failed", "histogram", "timed_out", "waits_ns")
 
@@ -25,7 +28,7 @@ class Kind:
         self.bad = self.timed_out = self.failed = 0
 
     def part(self) -> PartRequest:
-        """Return the counts, with an empty buffer."""
+        """Return the counts. ``waits_ns`` must be empty: only the histogram is counted."""
         requests = self.histogram.total - self.timed_out
         return PartRequest(
             requests=requests,

@@ -1,4 +1,4 @@
-"""The parts of several processes as one result: counts added, histograms merged, nothing averaged."""
+"""Merging the results of several processes into one: counts are added, histograms merged, nothing is averaged."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.generator.messages import PartEvent, PartOffered, PartRequest, PartSecond, ProcessResult
 from harness.load.arrivals import mean_rate_per_s
-from harness.load.health import doubts
-from harness.load.latency import LatencyHistogram, spread_of
+from harness.load.health import check_health
+from harness.load.latency import LatencyHistogram, compute_spread
 from harness.load.result import (
     Errors,
     Event,
@@ -28,41 +28,41 @@ Key = TypeVar("Key", int, str)
 
 
 class Collector:
-    """Puts together what the processes tell, each in its own time: an event is complete when all have told theirs."""
+    """A collector of the events of all processes, which merges each event once every process has sent its part."""
 
     def __init__(self, load: Load, processes: int, cpus: Sequence[int]) -> None:
         self._load = load
         self._cpus = cpus
-        self._told: list[deque[PartEvent]] = [deque() for _ in range(processes)]
+        self._queues: list[deque[PartEvent]] = [deque() for _ in range(processes)]
         self._series: list[Second] = []
 
-    def take(self, index: int, told: PartEvent) -> Iterator[Event]:
-        """Add what one process told, and give every event that is complete by it."""
-        self._told[index].append(told)
-        while all(self._told):
-            # A process that was held up may have told fewer seconds than another: what there is of one is added up.
-            seconds = [queue for queue in self._told if isinstance(queue[0], PartSecond)]
-            yield self._event([queue.popleft() for queue in seconds or self._told])
+    def take(self, index: int, event: PartEvent) -> Iterator[Event]:
+        """Add the event of one process, and yield every merged event that is complete with it."""
+        self._queues[index].append(event)
+        while all(self._queues):
+            # A process that was held up may have sent fewer seconds than another: then the second is merged without it.
+            seconds = [queue for queue in self._queues if isinstance(queue[0], PartSecond)]
+            yield self._merge_events([queue.popleft() for queue in seconds or self._queues])
 
-    def _event(self, told: Sequence[PartEvent]) -> Event:
-        match told[0]:
+    def _merge_events(self, events: Sequence[PartEvent]) -> Event:
+        match events[0]:
             case PartSecond():
-                self._series.append(merge_seconds([event for event in told if isinstance(event, PartSecond)]))
+                self._series.append(merge_seconds([event for event in events if isinstance(event, PartSecond)]))
                 return self._series[-1]
             case ProcessResult():
-                parts = [event for event in told if isinstance(event, ProcessResult)]
+                parts = [event for event in events if isinstance(event, ProcessResult)]
                 last = merge_seconds([part.last_second for part in parts])
                 return merge_parts(self._load, parts, [*self._series, last], self._cpus)
             case WindowEnded():
                 return WindowEnded()
             case _:
-                self._series.clear()  # they were of the warm-up
+                self._series.clear()  # the seconds so far were of the warm-up
                 return WindowBegan()
 
 
 def merge_seconds(parts: Sequence[PartSecond]) -> Second:
-    """The same second of every process as one row."""
-    histogram = LatencyHistogram.merged(part.histogram for part in parts)
+    """Return the same second of every process as one row."""
+    histogram = LatencyHistogram.merge(part.histogram for part in parts)
     p50_ms, p99_ms, max_ms = (
         (ns / NS_PER_MS for ns in histogram.percentiles_ns([50, 99, 100])) if histogram.total else (None,) * 3
     )
@@ -79,18 +79,22 @@ def merge_seconds(parts: Sequence[PartSecond]) -> Second:
 
 
 def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second], cpus: Sequence[int]) -> LoadResult:
-    """What all processes measured together of a load, in whose parts they did. ``series`` is that of the window."""
+    """Return the result of a whole load from those of its processes. ``series`` has the seconds of the window."""
     duration_s = max(part.duration_s for part in parts)
     requests, size_bytes = sum(part.requests for part in parts), sum(part.bytes for part in parts)
-    histogram = LatencyHistogram.merged(part.histogram for part in parts)
-    service = LatencyHistogram.merged(part.service_histogram for part in parts)
-    offered = _offered(load, [part.offered for part in parts if part.offered], duration_s)
+    histogram = LatencyHistogram.merge(part.histogram for part in parts)
+    service = LatencyHistogram.merge(part.service_histogram for part in parts)
+    offered = _merge_offered(load, [part.offered for part in parts if part.offered], duration_s)
     busy = max((part.busy for part in parts if part.busy is not None), default=None)
     stalled_s = max(part.stalled_s for part in parts)
-    errors = _errors([part.errors for part in parts])
+    errors = _add_errors([part.errors for part in parts])
     latency_ms = histogram.summary()
-    occupied = _occupied(load, parts, latency_ms.mean * histogram.total * NS_PER_MS / NS_PER_S) if latency_ms else None
-    found = doubts(busy, stalled_s / duration_s, offered, occupied)
+    occupied = (
+        _compute_occupancy(load, parts, latency_ms.mean * histogram.total * NS_PER_MS / NS_PER_S)
+        if latency_ms
+        else None
+    )
+    found = check_health(busy, stalled_s / duration_s, offered, occupied)
     return LoadResult(
         url=load.url,
         loop="open" if load.arrivals else "closed",
@@ -105,7 +109,7 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         to_check=sum(part.to_check for part in parts),
         checked=sum(part.checked for part in parts),
         errors=errors,
-        protocol_reasons=_counts([part.protocol_reasons for part in parts]),
+        protocol_reasons=_add_counts([part.protocol_reasons for part in parts]),
         unfinished=sum(part.unfinished for part in parts),
         in_flight=None if occupied is None else occupied * load.connections,
         asked_duration_s=load.duration_s,
@@ -116,28 +120,28 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         bytes_per_s=sum(part.bytes / part.duration_s for part in parts),
         latency_ms=latency_ms,
         service_ms=service.summary(),
-        group_requests_per_s=spread_of(np.array([rate for part in parts for rate in part.group_rates_per_s])),
-        statuses=_counts([part.statuses for part in parts]),
-        workers=_counts([part.workers for part in parts]),
+        group_requests_per_s=compute_spread(np.array([rate for part in parts for rate in part.group_rates_per_s])),
+        statuses=_add_counts([part.statuses for part in parts]),
+        workers=_add_counts([part.workers for part in parts]),
         generator_cpu_s=sum(part.cpu_s for part in parts),
         busy=busy,
         stalled_s=stalled_s,
         generator_bound=any(doubt.is_of_generator for doubt in found),
         doubts=found,
-        by_request=_by_request(load, [part.by_request for part in parts]),
+        by_request=_merge_kinds(load, [part.by_request for part in parts]),
         series=series,
         histogram=histogram.encode(),
         service_histogram=service.encode(),
     )
 
 
-def _by_request(load: Load, parts: Sequence[Sequence[PartRequest]]) -> list[RequestResult]:
-    """Every kind, if there are several, over all processes."""
-    return [_kind(name, kinds) for name, kinds in zip(load.kinds, zip(*parts, strict=True), strict=False)]
+def _merge_kinds(load: Load, parts: Sequence[Sequence[PartRequest]]) -> list[RequestResult]:
+    """Return each kind's result over all processes; none if the load has only one kind."""
+    return [_merge_kind(name, kinds) for name, kinds in zip(load.kinds, zip(*parts, strict=True), strict=False)]
 
 
-def _kind(name: str, parts: Sequence[PartRequest]) -> RequestResult:
-    histogram = LatencyHistogram.merged(part.histogram for part in parts)
+def _merge_kind(name: str, parts: Sequence[PartRequest]) -> RequestResult:
+    histogram = LatencyHistogram.merge(part.histogram for part in parts)
     return RequestResult(
         name=name,
         requests=sum(part.requests for part in parts),
@@ -148,11 +152,11 @@ def _kind(name: str, parts: Sequence[PartRequest]) -> RequestResult:
     )
 
 
-def _offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Offered | None:
+def _merge_offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Offered | None:
     if load.arrivals is None:
         return None
     due = sum(part.due for part in parts)
-    lag = LatencyHistogram.merged(part.send_lag_histogram for part in parts)
+    lag = LatencyHistogram.merge(part.send_lag_histogram for part in parts)
     return Offered(
         kind=load.arrivals.kind,
         is_ramp=bool(load.arrivals.stages),
@@ -163,16 +167,17 @@ def _offered(load: Load, parts: Sequence[PartOffered], duration_s: float) -> Off
         dropped=sum(part.dropped for part in parts),
         late=sum(part.late for part in parts),
         queued=sum(part.queued for part in parts),
-        send_lag_us=_send_lag(lag) if lag.total else None,
+        send_lag_us=_summarize_send_lag(lag) if lag.total else None,
     )
 
 
-def _occupied(load: Load, parts: Sequence[ProcessResult], ended_s: float) -> float | None:
-    """How many requests were on their way at a time, as a part of the connections, from how long those that ended took
-    together (seconds); None where a connection may have had none.
+def _compute_occupancy(load: Load, parts: Sequence[ProcessResult], ended_s: float) -> float | None:
+    """Return the mean number of requests in flight, divided by the number of connections.
 
-    Source: J. D. C. Little, A Proof for the Queuing Formula L = λW (1961); of those that the window cuts in two, what
-    was outside of it is left out.
+    ``ended_s`` is how long the requests that ended took, added up (seconds). Of requests that began before the window
+    or ended after it, only the time within it is counted. None where a connection may have had no request.
+
+    Source: J. D. C. Little, A Proof for the Queuing Formula L = λW (1961).
     """
     aged_s = [part.aged_s for part in parts if part.aged_s is not None]
     if len(aged_s) < len(parts):
@@ -181,16 +186,16 @@ def _occupied(load: Load, parts: Sequence[ProcessResult], ended_s: float) -> flo
     return max(0.0, ended_s + sum(aged_s)) / sum(share.connections * part.duration_s for share, part in pairs)
 
 
-def _send_lag(lag: LatencyHistogram) -> SendLag:
+def _summarize_send_lag(lag: LatencyHistogram) -> SendLag:
     p50, p90, p99, p99_9, most = (ns / NS_PER_US for ns in lag.percentiles_ns([50, 90, 99, 99.9, 100]))
     return SendLag(p50=p50, p90=p90, p99=p99, p99_9=p99_9, max=most)
 
 
-def _errors(parts: Sequence[Errors]) -> Errors:
+def _add_errors(parts: Sequence[Errors]) -> Errors:
     return Errors(**{name: sum(getattr(part, name) for part in parts) for name in Errors.model_fields})
 
 
-def _counts(parts: Sequence[dict[Key, int]]) -> dict[Key, int]:
+def _add_counts(parts: Sequence[dict[Key, int]]) -> dict[Key, int]:
     total = Counter[Key]()
     for part in parts:
         total.update(part)

@@ -1,4 +1,4 @@
-"""What one process of the generator tells the one that started it: its part of the load, to be merged."""
+"""The messages of one process of the generator to the one that started it: its part of the results, to be merged."""
 
 from typing import Annotated, Literal
 
@@ -12,19 +12,19 @@ class _Message(BaseModel):
 
 
 class GeneratorReady(_Message):
-    """The load can begin as soon as the process is told when."""
+    """The message that the process is ready and waits for Begin."""
 
     event: Literal["ready"] = "ready"
 
 
 class Begin(_Message):
-    """The answer to Ready: begin at this time of the system's monotonic clock, which all processes share."""
+    """The reply to GeneratorReady: begin at this time of the system's monotonic clock, which all processes share."""
 
     at_ns: int
 
 
 class PartSecond(_Message):
-    """One process's second, with its latencies so that percentiles can be taken over all processes."""
+    """One second of one process, with its latencies, so that percentiles can be taken over all processes."""
 
     event: Literal["second"] = "second"
     end_s: float
@@ -35,7 +35,7 @@ class PartSecond(_Message):
 
 
 class PartOffered(_Message):
-    """One process's part of what an open loop was to offer; counts as in Offered."""
+    """One process's part of the requests that an open loop was to offer; counts as in Offered."""
 
     due: int
     begun: int
@@ -46,7 +46,7 @@ class PartOffered(_Message):
 
 
 class PartRequest(_Message):
-    """One process's requests of one kind; counts as in RequestResult."""
+    """The requests of one kind in one process; counts as in RequestResult."""
 
     requests: int
     ok: int
@@ -55,7 +55,7 @@ class PartRequest(_Message):
 
 
 class ProcessResult(_Message):
-    """One process's window: counts as in LoadResult, histograms encoded."""
+    """The window of one process: counts as in LoadResult, histograms encoded."""
 
     event: Literal["part"] = "part"
     started: int
@@ -67,7 +67,7 @@ class ProcessResult(_Message):
     errors: Errors
     protocol_reasons: dict[str, int]
     unfinished: int
-    aged_s: float | None  # how much older those on their way were at the end, together, than those at the beginning
+    aged_s: float | None  # by how much the age of all requests in flight, added up, grew over the window
     bytes: int
     statuses: dict[int, int]
     workers: dict[str, int]

@@ -1,4 +1,4 @@
-"""When to wake up for something that is due to the microsecond, which a poll's time-out in milliseconds can't tell."""
+"""Waking up to the microsecond for what is due, for which a poll's time-out in milliseconds is too coarse."""
 
 import ctypes
 import os
@@ -12,25 +12,25 @@ TFD_NONBLOCK: Final = os.O_NONBLOCK  # timerfd_create(2)
 TFD_CLOEXEC: Final = os.O_CLOEXEC
 TFD_TIMER_ABSTIME: Final = 1
 
-MOST_LEAD_NS: Final = 100 * NS_PER_US
-MOST_LEAD_OF_GAP: Final = 0.25  # so that no more than this share of the time is spent awake before something is due
+MAX_LEAD_NS: Final = 100 * NS_PER_US
+MAX_LEAD_OF_GAP: Final = 0.25  # so that the loop spins for no more than this share of the time
 LEAD_STEP_NS: Final = 4 * NS_PER_US
-TOO_LATE_SHARE: Final = 0.01  # how many of the wake-ups may take longer than the lead
+TOO_LATE_SHARE: Final = 0.01  # of the wake-ups, which may take longer than the lead
 
 
 class WakeupLead:
-    """How long before something is due to wake up: about as long as 99 of 100 wake-ups take, which differs by machine.
+    """The time by which to wake up early (ns): the 99th percentile of what wake-ups take, which differs by machine.
 
-    A stochastic approximation of that quantile (Robbins and Monro, 1951): a large step up after each wake-up that took
+    It is found by stochastic approximation (Robbins and Monro, 1951): a large step up after each wake-up that took
     longer, a small one down after the others.
     """
 
     def __init__(self, gap_ns: float) -> None:
-        self._most_ns = min(float(MOST_LEAD_NS), MOST_LEAD_OF_GAP * gap_ns)
+        self._most_ns = min(float(MAX_LEAD_NS), MAX_LEAD_OF_GAP * gap_ns)
         self.ns = self._most_ns / 2
 
     def learn(self, took_ns: int) -> None:
-        """A wake-up came ``took_ns`` after the time that was set."""
+        """Adapt to a wake-up that came ``took_ns`` after the time for which the timer was armed."""
         if took_ns > self.ns:
             self.ns = min(self._most_ns, self.ns + LEAD_STEP_NS * (1 - TOO_LATE_SHARE))
         else:
@@ -38,7 +38,7 @@ class WakeupLead:
 
 
 class Timer:
-    """A timerfd on a poll, which tells ``fd`` when the time has come. Edge-triggered: it need not be read."""
+    """A timerfd on a poll, which reports ``fd`` when the time has come. Edge-triggered, so that it need not be read."""
 
     def __init__(self, epoll: select.epoll) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -50,8 +50,8 @@ class Timer:
         self._reference = ctypes.byref(self._setting)
         epoll.register(self.fd, select.EPOLLIN | select.EPOLLET)
 
-    def set(self, at_ns: int) -> None:
-        """Ring at this time of the monotonic clock."""
+    def arm(self, at_ns: int) -> None:
+        """Have the timer fire at this time of the monotonic clock, instead of an earlier setting."""
         self._setting.value.seconds, self._setting.value.ns = divmod(at_ns, NS_PER_S)
         self._settime(self.fd, TFD_TIMER_ABSTIME, self._reference, None)
 
@@ -65,36 +65,38 @@ class _TimerSetting(ctypes.Structure):
 
 
 class Pacer:
-    """Wakes the loop a little before the next request is due; the rest of the way the loop stays awake.
+    """A pacer that wakes the loop a little before the next request is due; for the rest of the time the loop spins.
 
-    ``awake_ns`` is the time that was spent so, waiting, which is no work.
+    ``spin_ns`` is the time that was spent so, waiting, which is no work.
     """
 
-    def __init__(self, alarm: Timer, gap_ns: float) -> None:
-        self.awake_ns = 0
-        self._alarm = alarm
+    def __init__(self, timer: Timer, gap_ns: float) -> None:
+        self.spin_ns = 0
+        self._timer = timer
         self._lead = WakeupLead(gap_ns)
-        self._set_for_ns = self._alarm_ns = 0
-        self._rings = False
+        self._armed_for_ns = self._wakeup_ns = 0
+        self._is_armed = False
         self._waiting_since_ns = 0
 
-    def wait(self, due_ns: int, now_ns: int) -> bool:
-        """Whether the loop may sleep, to be woken in time for ``due_ns``; otherwise it is to come back at once."""
-        is_near = due_ns - now_ns <= self._lead.ns  # by the lead that the alarm was set with: it may shrink just now
-        if self._rings and now_ns >= self._alarm_ns:
-            self._lead.learn(now_ns - self._alarm_ns)
-            self._rings = False
+    def may_sleep(self, due_ns: int, now_ns: int) -> bool:
+        """Return True if the loop may sleep, and is woken in time for ``due_ns``; otherwise it has to spin."""
+        is_near = (
+            due_ns - now_ns <= self._lead.ns
+        )  # before learning, which may shorten the lead by which the timer was armed
+        if self._is_armed and now_ns >= self._wakeup_ns:
+            self._lead.learn(now_ns - self._wakeup_ns)
+            self._is_armed = False
         if is_near:
             self._waiting_since_ns = now_ns
             return False
-        if self._set_for_ns != due_ns:
-            self._set_for_ns, self._alarm_ns = due_ns, due_ns - int(self._lead.ns)
-            self._rings = True
-            self._alarm.set(self._alarm_ns)
+        if self._armed_for_ns != due_ns:
+            self._armed_for_ns, self._wakeup_ns = due_ns, due_ns - int(self._lead.ns)
+            self._is_armed = True
+            self._timer.arm(self._wakeup_ns)
         return True
 
-    def back(self, now_ns: int, has_worked: bool) -> None:
-        """The loop is back from the poll; what it did not work since it came back last was waiting."""
+    def count_spin(self, now_ns: int, has_worked: bool) -> None:
+        """Count the time since :meth:`may_sleep` returned False as spinning, unless the loop has worked meanwhile."""
         if self._waiting_since_ns and not has_worked:
-            self.awake_ns += now_ns - self._waiting_since_ns
+            self.spin_ns += now_ns - self._waiting_since_ns
         self._waiting_since_ns = 0

@@ -1,4 +1,4 @@
-"""The generator seen from the process that asks for it: started, listened to, stopped."""
+"""The generator as seen from the process that uses it: started, read from, stopped."""
 
 import math
 import os
@@ -22,14 +22,16 @@ from harness.load.spec import Load
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.units import NS_PER_MS
 
-SLACK_S: Final = 20.0  # what starting, a last batch and the result may take beyond warm-up and window
-HEAD_START_NS: Final = 20 * NS_PER_MS  # from telling the processes to begin until they do, all at once
-SPARE_DESCRIPTORS: Final = 64  # what a process needs beside its connections
-ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}  # or those on the server's cores spin for 0.1 s as NumPy is imported
+SLACK_S: Final = 20.0  # that starting, a last batch and the result may take beyond warm-up and window
+HEAD_START_NS: Final = 20 * NS_PER_MS  # from sending Begin to the processes until they begin, all at once
+SPARE_DESCRIPTORS: Final = 64  # that a process needs beside its connections
+ONE_THREAD: Final = {
+    "OPENBLAS_NUM_THREADS": "1"
+}  # more would spin on the server's cores for 0.1 s as NumPy is imported
 
 
 class GeneratorError(HarnessError):
-    """The generator ended without a result, or told nothing for too long, or can't hold that many connections."""
+    """The generator ended without a result, sent nothing for too long, or can't hold that many connections."""
 
 
 class _Process:
@@ -55,28 +57,28 @@ class _Process:
             self.end()
             raise
 
-    def tell(self, message: bytes) -> None:
-        """Raises GeneratorError when it takes nothing."""
+    def send(self, message: bytes) -> None:
+        """Send the process a message. Raises GeneratorError when it takes nothing."""
         try:
             self.pipe.send_bytes(message)
-        except BrokenPipeError:  # it has ended already: what it tells says why
+        except BrokenPipeError:  # it has ended already: receive() raises with the reason
             pass
         except BlockingIOError as error:
             raise GeneratorError(f"the generator took nothing for {EXCHANGE_S:.0f} s") from error
 
-    def told(self) -> PartEvent:
-        """The next event. Raises GeneratorError when there will be none."""
+    def receive(self) -> PartEvent:
+        """Return the next event of the process. Raises GeneratorError when there will be none."""
         try:
             return PART_EVENTS.validate_json(self.pipe.recv_bytes())
         except BlockingIOError as error:
             raise GeneratorError(f"the generator stopped in the midst of a message for {EXCHANGE_S:.0f} s") from error
         except (EOFError, ConnectionResetError):
             end_process(self.popen, EXCHANGE_S)
-            lines = self._said()
+            lines = self._read_errors()
             why = lines[-1] if lines else f"exit code {self.popen.returncode}"
             raise GeneratorError(f"the generator ended: {why}") from None
 
-    def _said(self) -> list[str]:
+    def _read_errors(self) -> list[str]:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip().splitlines()
 
@@ -87,10 +89,10 @@ class _Process:
 
 
 class Generator:
-    """One or more processes that generate one load: started at construction, at work from :meth:`begin` on.
+    """One or more processes that generate one load. They are started at construction, and begin with :meth:`begin`.
 
-    The kernel ends them with the thread that started them: start it from one that lives as long, such as the main
-    one. Starting takes a few tenths of a second (imports), which a caller can let pass beside other work. With
+    The kernel ends the processes with the thread that started them, which therefore must live as long, as the main
+    thread does. Starting takes a few tenths of a second (imports), during which the caller can do other work. With
     ``cpus``, each process is pinned to one of them, in turn. Leaving the context ends the processes.
     """
 
@@ -106,21 +108,22 @@ class Generator:
             raise
 
     def begin(self, load: Load) -> None:
-        """Offer the load as soon as every process is ready, all at once. Once in a generator's life.
+        """Start the load in all processes at the same time, as soon as every one is ready. To be called once.
 
-        Raises GeneratorError when a process can't be made ready, and ValueError when the load can't be dealt to them.
+        Raises GeneratorError when a process does not become ready, and ValueError when the load can't be shared among
+        so many processes.
         """
         _check_descriptors(load, len(self._processes))
         self._load = load
         for process, share in zip(self._processes, load.shares(len(self._processes)), strict=True):
-            process.tell(share.model_dump_json().encode())
+            process.send(share.model_dump_json().encode())
         for process in self._processes:
             if not process.pipe.poll(SLACK_S):
                 raise GeneratorError(f"the generator was not ready after {SLACK_S:.0f} s")
-            process.told()
+            process.receive()
         begin = Begin(at_ns=time.monotonic_ns() + HEAD_START_NS)
         for process in self._processes:
-            process.tell(begin.model_dump_json().encode())
+            process.send(begin.model_dump_json().encode())
 
     @property
     def pids(self) -> list[int]:
@@ -128,9 +131,9 @@ class Generator:
         return [process.popen.pid for process in self._processes]
 
     def events(self, patience_s: float = 1.0) -> Iterator[Event | None]:
-        """What the generator tells, the LoadResult last; None whenever it told nothing for ``patience_s``.
+        """Yield the events of the generator, the LoadResult last; None whenever nothing came for ``patience_s``.
 
-        Raises GeneratorError when a process ended without its part or stayed silent for longer than it can be busy.
+        Raises GeneratorError when a process ends without its result, or is silent for longer than it can be busy.
         """
         assert self._load is not None, "begin comes first"
         collector = Collector(self._load, len(self._processes), self._cpus)
@@ -141,10 +144,10 @@ class Generator:
                 silent_s = 0.0
                 for pipe in ready:
                     index = pipes[pipe]  # type: ignore[index]  # wait returns what it was given
-                    told = self._processes[index].told()
-                    if isinstance(told, ProcessResult):
+                    event = self._processes[index].receive()
+                    if isinstance(event, ProcessResult):
                         del pipes[pipe]  # type: ignore[arg-type]
-                    yield from collector.take(index, told)
+                    yield from collector.take(index, event)
             else:
                 silent_s += patience_s
                 if silent_s > most_s:
@@ -152,16 +155,16 @@ class Generator:
                 yield None
 
     def result(self) -> LoadResult:
-        """Wait for the end and return the result; the other events are passed over. Raises GeneratorError."""
+        """Wait for the end and return the result; the other events are discarded. Raises GeneratorError."""
         for event in self.events():
             if isinstance(event, LoadResult):
                 return event
         raise GeneratorError("the generator ended without a result")
 
     def stop(self) -> None:
-        """Ask it to end the window now; the events go on until the result."""
+        """Ask the generator to end the window now. The events go on until the result."""
         for process in self._processes:
-            process.tell(b"stop")
+            process.send(b"stop")
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +180,7 @@ class Generator:
 
 
 def _advise_processes(load: Load, connections_each: int) -> str:
-    """What to do where a process can have so many connections."""
+    """Return what to do if a process can have so many connections."""
     if connections_each < 1:
         return "allow more"
     return f"allow more, or give it {math.ceil(load.connections / connections_each)} processes"

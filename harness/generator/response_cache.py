@@ -1,4 +1,7 @@
-"""Responses known by their exact bytes, so that the loop need not parse what it has seen before."""
+"""A cache of responses by their exact bytes, so that the loop need not parse what it has parsed before.
+
+Why equal bytes may be treated as equal responses: see :mod:`harness.generator.exchange`.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -6,30 +9,34 @@ from typing import Final
 
 from harness.generator.framing import Head
 
-MOST_HEADS: Final = 4096
-MOST_WHOLES: Final = 256
+MAX_HEADS: Final = 4096
+MAX_WHOLE_RESPONSES: Final = 256
 
 
 class ResponseCache:
-    """Heads by their bytes, and small responses, body and all, by theirs.
+    """A cache of heads by their bytes, and of whole small responses, body included, by theirs.
 
-    Both are bounded, so that a server with something new in every response costs time, not memory. The caller
-    collects the hits of what is forgotten.
+    Both are bounded, so that a server with something new in every response costs time, not memory. The caller has to
+    collect the hits of what is removed.
     """
 
     def __init__(self) -> None:
         self.heads: dict[bytes, Head] = {}
-        self.wholes: dict[bytes, Head] = {}
+        self.whole_responses: dict[bytes, Head] = {}
 
     def __iter__(self) -> Iterator[Head]:
-        """Every head that may have been hit."""
+        """Yield every head that may have hits."""
         yield from self.heads.values()
-        yield from self.wholes.values()
+        yield from self.whole_responses.values()
 
     def add_head(self, head: Head, in_flight: Iterable[Head]) -> list[Head]:
-        """Remember a head that is not known yet; those ``in_flight`` are never forgotten. Returns the forgotten."""
+        """Add a head that is not in the cache.
+
+        If the cache is full, all heads but those ``in_flight`` are removed. Return the heads that it held until then,
+        whose hits are to be collected.
+        """
         forgotten: list[Head] = []
-        if len(self.heads) >= MOST_HEADS:
+        if len(self.heads) >= MAX_HEADS:
             kept = {head.raw: head for head in in_flight}
             forgotten = list(self.heads.values())
             self.heads.clear()
@@ -37,12 +44,17 @@ class ResponseCache:
         self.heads[head.raw] = head
         return forgotten
 
-    def add_whole(self, data: bytes, head: Head, checked: bool) -> None:
-        """Remember a complete small response that begins with ``head``, if there is room."""
-        if len(self.wholes) < MOST_WHOLES:
-            self.wholes.setdefault(data, replace(head, total_bytes=len(data), hits=0, checked=checked))
+    def add_whole_response(self, data: bytes, head: Head, checked: bool) -> None:
+        """Add a complete small response that begins with ``head``, if there is room.
 
-    def forget_wholes(self) -> None:
-        """Make room: a response with the time in it is of no use a second later. The caller has collected the hits,
-        and no response is being served."""
-        self.wholes.clear()
+        ``checked`` says that its body was compared with the expected one.
+        """
+        if len(self.whole_responses) < MAX_WHOLE_RESPONSES:
+            self.whole_responses.setdefault(data, replace(head, total_bytes=len(data), hits=0, checked=checked))
+
+    def forget_whole_responses(self) -> None:
+        """Remove all whole responses: one with a Date header is never seen again a second later.
+
+        The caller has collected their hits, and no response is being served.
+        """
+        self.whole_responses.clear()

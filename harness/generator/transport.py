@@ -1,4 +1,4 @@
-"""How bytes get to the server and back: TCP, Unix sockets and TLS, without blocking, behind the calls of a socket."""
+"""Transport to the server: TCP, Unix sockets and TLS, without blocking, behind the methods of a socket."""
 
 import contextlib
 import errno
@@ -13,36 +13,41 @@ from harness.load.spec import LoadShare, Target, Tls
 from harness.machine.host import Host
 from harness.machine.ports import count_local_ports
 
-LOOK_S: Final = 1.0  # how long an address gets to answer, where the host has several
-IP_BIND_ADDRESS_NO_PORT: Final = 24  # ip(7): the port is chosen as it connects, when the peer's is known too
+LOOK_S: Final = 1.0  # that an address gets to accept a connection, where the host has several
+IP_BIND_ADDRESS_NO_PORT: Final = (
+    24  # ip(7): the port is chosen on connecting, so that it only has to be free to that peer
+)
 CONGESTION_CONTROL: Final = b"reno"  # see _tune
 
 
 class Stream(Protocol):
-    """What the load loop calls. BlockingIOError means "not now"; every other OSError, that the connection is lost."""
+    """The methods of a socket that the load loop calls.
+
+    BlockingIOError means that the call would block; every other OSError, that the connection is lost.
+    """
 
     def recv(self, size: int, /) -> bytes:
-        """Up to ``size`` bytes; none when the peer has closed."""
+        """Return up to ``size`` bytes; none if the peer has closed."""
 
     def send(self, data: bytes | memoryview, /) -> int:
-        """How many of the bytes were taken."""
+        """Return how many of the bytes were taken."""
 
 
 class Connector:
-    """Opens sockets to one target. Raises OSError when the host has no address or ``ca_file`` can't be used."""
+    """A factory of sockets to one target. Raises OSError when the host has no address or ``ca_file`` can't be used."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._family, self._address = _resolved(target)
-        self._context = _context(target.tls) if target.tls else None
+        self._family, self._address = _resolve(target)
+        self._context = _create_context(target.tls) if target.tls else None
 
     @property
     def is_tls(self) -> bool:
-        """Whether a handshake follows the connection."""
+        """True if TLS's handshake follows once a socket is connected."""
         return self._context is not None
 
     def connect(self, timeout_s: float) -> socket.socket:
-        """Connect and shake hands, blocking as long as ``timeout_s`` at each step. Raises OSError."""
+        """Connect, and do TLS's handshake if there is TLS; each step blocks up to ``timeout_s``. Raises OSError."""
         sock = socket.socket(self._family, socket.SOCK_STREAM)
         try:
             sock.settimeout(timeout_s)
@@ -53,14 +58,17 @@ class Connector:
             raise
 
     def local_addresses(self, share: LoadShare, connections: int) -> list[str | None]:
-        """Return from which address each of the share's connections is opened; None leaves that to the kernel."""
+        """Return the local address of each of the share's connections; None leaves it to the kernel."""
         ports = count_local_ports(Host.here())
         if self._family != socket.AF_INET or ports is None or not can_spread(str(self._address[0])):
             return [None] * connections
         return list(islice(spread_addresses(share, ports), connections))
 
-    def dial(self, local_address: str | None = None) -> socket.socket:
-        """Begin to connect, without blocking: writable means connected. Raises OSError when that fails at once."""
+    def start_connect(self, local_address: str | None = None) -> socket.socket:
+        """Begin to connect, without blocking: the socket is connected once it is writable.
+
+        Raises OSError when connecting fails at once.
+        """
         sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             if self._family != socket.AF_UNIX:
@@ -69,7 +77,7 @@ class Connector:
                 sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((local_address, 0))
             error = sock.connect_ex(self._address)
-            # A Unix socket never connects later: EAGAIN says that the server's backlog is full.
+            # A Unix socket connects at once or not at all: EAGAIN means that the server's backlog is full.
             if error not in (0, errno.EINPROGRESS):
                 raise OSError(error, os.strerror(error))
         except OSError:
@@ -77,14 +85,17 @@ class Connector:
             raise
         return sock
 
-    def secure(self, sock: socket.socket) -> "TlsStream":
-        """Take over a connected socket, to shake hands on it next. Raises OSError when it has just been lost."""
+    def wrap_tls(self, sock: socket.socket) -> "TlsStream":
+        """Return a TLS stream that takes over a connected socket; its handshake comes next.
+
+        Raises OSError when the connection has just been lost.
+        """
         assert self._context is not None, "only for a target with TLS"
         return TlsStream(self._context, sock, self._target.host)
 
 
 class TlsStream:
-    """TLS on a non-blocking socket, with the socket's own way to say "not now"."""
+    """A TLS stream on a non-blocking socket, which raises BlockingIOError as a socket does."""
 
     def __init__(self, context: ssl.SSLContext, sock: socket.socket, host: str) -> None:
         # A connection that ends without TLS's own end may have been cut (RFC 9112, section 9.8): that is an error.
@@ -92,24 +103,24 @@ class TlsStream:
             sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
 
-    def shake_hands(self) -> None:
-        """Go on with the handshake; returns when it is done. Raises BlockingIOError, OSError."""
-        with _not_now():
+    def do_handshake(self) -> None:
+        """Go on with the handshake, and return once it is done. Raises BlockingIOError, OSError."""
+        with _wait_as_blocking():
             self.sock.do_handshake()
 
     def recv(self, size: int, /) -> bytes:
-        """See :class:`Stream`. OpenSSL may hold more that no poll tells of: call until BlockingIOError."""
-        with _not_now():
+        """See :class:`Stream`. OpenSSL may hold more bytes, which no poll reports: call until BlockingIOError."""
+        with _wait_as_blocking():
             return self.sock.recv(size)
 
     def send(self, data: bytes | memoryview, /) -> int:
         """See :class:`Stream`."""
-        with _not_now():
+        with _wait_as_blocking():
             return self.sock.send(data)
 
 
-class _not_now(contextlib.AbstractContextManager[None]):
-    """OpenSSL's two ways to wait, as the one of a socket."""
+class _wait_as_blocking(contextlib.AbstractContextManager[None]):
+    """A context that turns OpenSSL's two requests to wait into BlockingIOError."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
@@ -117,17 +128,17 @@ class _not_now(contextlib.AbstractContextManager[None]):
 
 
 def _tune(sock: socket.socket) -> None:
-    """Requests leave at once, whatever the machine's default is.
+    """Have requests leave at once, whatever the machine's default is.
 
-    Nagle's algorithm would hold small ones back, and BBR paces them by a timer, which costs CPU and moves send times.
+    Nagle's algorithm would delay small ones. BBR sends them by a timer, which costs CPU and shifts send times.
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with contextlib.suppress(OSError):  # a kernel without it keeps its default
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)
 
 
-def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[object, ...]]:
-    """Family and address: of those that the host has, the first that answers."""
+def _resolve(target: Target) -> tuple[socket.AddressFamily, str | tuple[object, ...]]:
+    """Return family and address: of the target's addresses, the first that accepts a connection, or else the first."""
     if target.unix_socket is not None:
         return socket.AF_UNIX, target.unix_socket
     hosts, flags = (target.addresses, socket.AI_NUMERICHOST) if target.addresses else ((target.host,), 0)
@@ -139,19 +150,25 @@ def _resolved(target: Target) -> tuple[socket.AddressFamily, str | tuple[object,
         ]
     except UnicodeError as error:
         raise OSError(errno.EINVAL, f"{target.host} can be no host's name") from error
-    addresses = [(family, address) for family, _, _, _, address in found]  # whole: that of IPv6 may name an interface
-    return next(filter(_answers, addresses), addresses[0]) if len(addresses) > 1 else addresses[0]
+    addresses = [
+        (family, address) for family, _, _, _, address in found
+    ]  # all of it, since that of IPv6 may name an interface
+    return next(filter(_is_listening, addresses), addresses[0]) if len(addresses) > 1 else addresses[0]
 
 
-def _answers(family_address: tuple[socket.AddressFamily, tuple[object, ...]]) -> bool:
-    """Whether something listens there: ``localhost`` is often ::1 first, and the server on 127.0.0.1 alone."""
+def _is_listening(family_address: tuple[socket.AddressFamily, tuple[object, ...]]) -> bool:
+    """Check whether a server listens at the address.
+
+    ``localhost`` often is ::1 first, while the server listens at 127.0.0.1 alone.
+    """
     family, address = family_address
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(LOOK_S)
         return sock.connect_ex(address) == 0
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
+def _create_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context for such connections. Raises OSError when ``ca_file`` can't be used."""
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ssl.SSLError) as error:

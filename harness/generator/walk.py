@@ -1,4 +1,4 @@
-"""Looking after all connections, a few at a time, so that serving goes on between them."""
+"""Maintenance of all connections, a few at a time, so that serving goes on in between."""
 
 import time
 from collections.abc import Iterator
@@ -8,16 +8,17 @@ from harness.generator.connection import Connection
 from harness.generator.exchange import Exchange
 from harness.units import NS_PER_MS
 
-SLICE_NS: Final = NS_PER_MS  # of work between two looks at what is to be served
-MOST_LOOKED_AT: Final = 512  # at once, which takes 30 µs
-SERVED_FOR_ONE: Final = 7  # times as long as a slice took is served after it
+SLICE_NS: Final = NS_PER_MS  # of work before serving has its turn
+MAX_SELECTED: Final = 512  # connections looked at in one step, which takes 30 µs
+SERVED_FOR_ONE: Final = 7  # times as long as a slice took, serving has its turn after it
 
 
 class Walk:
-    """Visits every connection that takes part, and begins anew every ``period_ns``. ``due_ns`` is when to go on.
+    """A walk over every connection that takes part, which begins anew every ``period_ns``.
 
-    Where many need something at once, as when all requests time out, serving has seven eighths of the time: or opening
-    the connections again would keep the others, and a server that shares the machine, waiting until they time out too.
+    ``due_ns`` is when the next slice is due. Where many connections need maintenance at once, as when all requests time
+    out, serving still has seven eighths of the time. Otherwise, opening connections again would delay the others, and a
+    server that shares the machine, until they time out too.
     """
 
     def __init__(self, exchange: Exchange, period_ns: int) -> None:
@@ -28,8 +29,8 @@ class Walk:
         self._at = 0
         self._in_need: Iterator[Connection] = iter(())
 
-    def go_on(self, now_ns: int) -> int:
-        """Look after connections for a slice of time, or to the end of the walk; return the time then (ns)."""
+    def run_slice(self, now_ns: int) -> int:
+        """Maintain connections for a slice of time, or to the end of the walk; return the time at the end (ns)."""
         begin_ns = now_ns
         while now_ns - begin_ns < SLICE_NS:
             is_over = not self._step(now_ns)
@@ -41,15 +42,15 @@ class Walk:
         return now_ns
 
     def _step(self, now_ns: int) -> bool:
-        """Look after a connection in need, or see which of the next few are; False at the end of the walk."""
+        """Maintain a connection, or select those of the next few that need it; return False at the end of the walk."""
         policy = self._exchange.policy
         connection = next(self._in_need, None)
         if connection is not None:
-            policy.look_after(connection, now_ns)
+            policy.maintain(connection, now_ns)
             return True
         if self._at == 0:
             self._began_ns = now_ns
-        some = policy.connections[self._at : self._at + MOST_LOOKED_AT]
+        some = policy.connections[self._at : self._at + MAX_SELECTED]
         self._at += len(some)
-        self._in_need = iter(policy.in_need(some, now_ns))
+        self._in_need = iter(policy.select_overdue(some, now_ns))
         return len(some) > 0

@@ -1,4 +1,4 @@
-"""When the requests of an open loop are due: a pure function of the load and its seed, without a clock."""
+"""The times at which the requests of an open loop are due: a pure function of the load and its seed."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -10,54 +10,56 @@ from numpy.typing import NDArray
 from harness.load.spec import Arrivals, Load, Stage
 from harness.units import NS_PER_S
 
-OWN_AT_A_TIME: Final = 1024  # arrivals of a share that are made in one go, between two requests of a running loop
-DRAWN_AT_A_TIME: Final = 4096  # the most gaps that are drawn for them, those of the other shares among them
+OWN_AT_A_TIME: Final = 1024  # arrivals of a share that are computed at once, between two requests of a running loop
+DRAWN_AT_A_TIME: Final = 4096  # gaps at the most that are drawn at once, including those of the other shares
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 
 
 def arrival_times_ns(load: Load) -> Iterator[int]:
-    """When each request of this share is due, in ns after the load began, ascending, until the window ends.
+    """Yield when each request of this share is due, in ns after the load began, ascending, until the window ends.
 
-    With the rate integrated to the number of requests expected until a time, constant arrivals are where that number
-    is 0, 1, 2, and so on, and Poisson arrivals where it is a sum of unit exponentials (time rescaling: E. Çınlar,
-    Introduction to Stochastic Processes, 1975; inversion in P. A. W. Lewis and G. S. Shedler, 1979). A share takes
-    every so many of the whole, so that all shares together are the schedule of the load that is not shared. Raises
-    ValueError for a closed loop.
+    The integral of the rate is the number of requests expected until a time. Constant arrivals are at the times where
+    this number is 0, 1, 2, and so on; Poisson arrivals, where it is a sum of unit exponentials (time rescaling:
+    E. Çınlar, Introduction to Stochastic Processes, 1975; inversion in P. A. W. Lewis and G. S. Shedler, 1979). With n
+    shares, each takes every n-th arrival, so that all together have the schedule of the whole load. Raises ValueError
+    for a closed loop.
     """
     return chain.from_iterable(times_ns.tolist() for times_ns in _chunks(load))
 
 
 def mean_rate_per_s(load: Load) -> float:
-    """The rate of this share over the measured window, on the average. Raises ValueError for a closed loop."""
-    arrivals = _arrivals(load)
+    """Return the mean rate of this share over the measured window. Raises ValueError for a closed loop."""
+    arrivals = _require_arrivals(load)
     if not arrivals.stages:
         return arrivals.rate_per_s / load.share.of
-    return _Integral(arrivals.rate_per_s, arrivals.stages).total / load.duration_s / load.share.of
+    return _CumulativeArrivals(arrivals.rate_per_s, arrivals.stages).total / load.duration_s / load.share.of
 
 
-def _arrivals(load: Load) -> Arrivals:
+def _require_arrivals(load: Load) -> Arrivals:
+    """Return the arrivals of the load. Raises ValueError for a closed loop."""
     if load.arrivals is None:
         raise ValueError("expected a load with arrivals: in a closed loop no request is due at any time")
     return load.arrivals
 
 
 def _chunks(load: Load) -> Iterator[Times]:
-    """The schedule in pieces, the last of which may be empty."""
-    arrivals = _arrivals(load)
+    """Yield the schedule in pieces, the last of which may be empty."""
+    arrivals = _require_arrivals(load)
     stages = arrivals.stages or (Stage(duration_s=load.duration_s, rate_per_s=arrivals.rate_per_s),)
     if load.warmup_s:
         stages = (Stage(duration_s=load.warmup_s, rate_per_s=arrivals.rate_per_s), *stages)
     counts = _random_counts(load) if arrivals.kind == "poisson" else _even_counts(load)
-    return _times(_Integral(arrivals.rate_per_s, stages), counts, load)
+    return _times(_CumulativeArrivals(arrivals.rate_per_s, stages), counts, load)
 
 
-def _times(integral: "_Integral", all_counts: Iterator[Floats], load: Load) -> Iterator[Times]:
+def _times(integral: "_CumulativeArrivals", all_counts: Iterator[Floats], load: Load) -> Iterator[Times]:
+    """Yield the times (ns) at which so many requests are expected, until the window ends."""
     # The window ends at a whole nanosecond, as it does for the loop.
     end_ns = round(load.warmup_s * NS_PER_S) + round(load.duration_s * NS_PER_S)
     for counts in all_counts:
-        times_s = integral.reached_s(counts[counts < integral.total])
+        times_s = integral.inverse_s(counts[counts < integral.total])
         times_ns = np.rint(times_s * NS_PER_S).astype(np.int64)
         times_ns = times_ns[times_ns < end_ns]
         yield times_ns
@@ -66,7 +68,7 @@ def _times(integral: "_Integral", all_counts: Iterator[Floats], load: Load) -> I
 
 
 def _even_counts(load: Load) -> Iterator[Floats]:
-    """Every ``of``-th of 0, 1, 2, ... from the share's own on, without an end."""
+    """Yield every ``of``-th of 0, 1, 2, ... from the share's index on, without end."""
     first, step = load.share.index, load.share.of
     while True:
         yield np.arange(OWN_AT_A_TIME, dtype=np.float64) * step + first
@@ -74,7 +76,10 @@ def _even_counts(load: Load) -> Iterator[Floats]:
 
 
 def _random_counts(load: Load) -> Iterator[Floats]:
-    """Every ``of``-th sum of unit exponentials. Each share adds up all of them, in the same order, to the same sums."""
+    """Yield every ``of``-th sum of unit exponentials, without end.
+
+    Each share adds up all exponentials in the same order, and so gets the same sums.
+    """
     share, generator = load.share, np.random.default_rng(load.seed)
     drawn = share.of * max(1, min(OWN_AT_A_TIME, DRAWN_AT_A_TIME // share.of))
     total = 0.0
@@ -86,11 +91,11 @@ def _random_counts(load: Load) -> Iterator[Floats]:
         yield sums[share.index :: share.of]
 
 
-class _Integral:
-    """How many requests are expected until a time, where the rate goes in straight lines; read the other way round.
+class _CumulativeArrivals:
+    """The number of requests expected until a time, for a rate that is piecewise linear; and its inverse.
 
-    A stretch with a rising rate is read from its beginning, one with a falling rate backwards from its end: each from
-    its lower rate, so that the root of the quadratic is a sum and loses no digits.
+    A stretch with a rising rate is inverted from its beginning, one with a falling rate backwards from its end. So each
+    is inverted from its lower rate, where the root of the quadratic is a sum and loses no digits.
     """
 
     def __init__(self, rate_per_s: float, stages: tuple[Stage, ...]) -> None:
@@ -108,8 +113,11 @@ class _Integral:
         self._low = np.minimum(before, after)
         self._twice_slope = 2 * np.abs(after - before) / lengths_s
 
-    def reached_s(self, counts: Floats) -> Floats:
-        """When so many are expected, for counts below the total: where the rate is 0 for a time, at the end of it."""
+    def inverse_s(self, counts: Floats) -> Floats:
+        """Return the times (s) until which ``counts`` requests are expected; counts must be below the total.
+
+        Where the rate is 0 for a while, that is the end of the while.
+        """
         stretch = np.searchsorted(self._ends, counts, side="right")
         low, direction = self._low[stretch], self._direction[stretch]
         away = (counts - self._from_count[stretch]) * direction

@@ -1,4 +1,4 @@
-"""Which cores the generator's processes run on, and which are left to the server."""
+"""The choice of cores for the generator's processes, and of those left to the server."""
 
 import re
 from typing import Final
@@ -12,7 +12,10 @@ _CPUS: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
 class Placement(BaseModel):
-    """How many processes generate the load, and the cores of generator and server, both empty when they share all."""
+    """The number of processes that generate the load, and the cores of generator and server.
+
+    Both lists of cores are empty if generator and server share all cores.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,17 +24,17 @@ class Placement(BaseModel):
     server: tuple[Count, ...] = ()
 
 
-def usable_cpus() -> list[int]:
-    """The cores that this process, and so all that it starts, may run on."""
+def list_usable_cpus() -> list[int]:
+    """Return the cores on which this process may run, and so every process that it starts."""
     return list(UsableCores.here().cpus)
 
 
-def apart(cores: UsableCores, processes: int, workers: int) -> Placement:
-    """Cores of their own for the generator's processes and the rest for the server, if that leaves it one a worker.
+def separate_cores(cores: UsableCores, processes: int, workers: int) -> Placement:
+    """Give each process of the generator a core of its own, and the server the rest, if that is one core per worker.
 
-    With fewer cores than that the two have to share: a server squeezed onto too few would be what is measured. So they
-    do under a CPU quota below the number of cores, however many these are: it is spent by both from one account, and
-    who is pinned can't evade the neighbours whom there are quotas for.
+    With fewer cores the two have to share all: a server squeezed onto too few cores would be what is measured.
+    They also share under a CPU quota below the number of cores: both use the same quota, and pinned processes could not
+    move away from the neighbours because of whom there is a quota.
     """
     cpus = cores.cpus
     if cores.is_limited or len(cpus) < processes + workers:
@@ -39,17 +42,17 @@ def apart(cores: UsableCores, processes: int, workers: int) -> Placement:
     return Placement(processes=processes, generator=cpus[-processes:], server=cpus[:-processes])
 
 
-def most_processes(cores: UsableCores) -> int:
-    """What ``auto`` means: every core but the one that is left to the server."""
+def max_processes(cores: UsableCores) -> int:
+    """Return the number of processes that ``auto`` means: one per core, but for the one that is left to the server."""
     return max(1, cores.count - 1)
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:
-    """The cores meant by ``2,3`` or ``0-3,6``, as taskset(1) has them.
+    """Return the cores in a list such as ``2,3`` or ``0-3,6``, in the format of taskset(1).
 
-    Raises ValueError, with what was expected, when the text is no such list or names a core that can't be used.
+    Raises ValueError, with what was expected, if the text is no such list or names a core that can't be used.
     """
-    expected, usable = f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}", usable_cpus()
+    expected, usable = f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}", list_usable_cpus()
     cpus: dict[int, None] = {}  # in the order given, each once
     for part in text.split(","):
         match = _CPUS.fullmatch(part.strip())

@@ -1,16 +1,16 @@
-"""What became of requests that got no good response, in words."""
+"""Description, in words, of the requests that got no good response."""
 
 from collections.abc import Iterator
 
 from harness.load.result import LoadResult
 
 
-def failures_text(result: LoadResult) -> str:
-    """Every way in which requests did not end well, with its count; that none was sent, if none was."""
-    return ", ".join(_failures(result)) or "none was sent"
+def describe_failures(result: LoadResult) -> str:
+    """Return every kind of failure with its count, as one line; or that no request was sent."""
+    return ", ".join(_list_failures(result)) or "none was sent"
 
 
-def _failures(result: LoadResult) -> Iterator[str]:
+def _list_failures(result: LoadResult) -> Iterator[str]:
     errors = result.errors
     reasons = "; ".join(f"{reason}: {count:,}" for reason, count in result.protocol_reasons.items())
     statuses = "; ".join(f"{status}: {count:,}" for status, count in result.statuses.items())

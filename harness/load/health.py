@@ -1,4 +1,4 @@
-"""When a result speaks of the generator rather than of the server, and what to do about it."""
+"""Checks of whether a result is limited by the generator rather than by the server, and advice if so."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,44 +6,44 @@ from typing import Final
 from harness.load.result import HealthWarning, Offered
 from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
-MOST_BUSY: Final = 0.9  # share of the window
-MOST_STALLED: Final = 0.05  # share of the window
-MOST_DROPPED: Final = 0.01  # share of the requests due
-MOST_LAG_OF_GAP: Final = 0.1
-MOST_MISCOUNTED: Final = 0.02  # of the connections
+MAX_BUSY: Final = 0.9  # share of the window
+MAX_STALLED: Final = 0.05  # share of the window
+MAX_DROPPED: Final = 0.01  # share of the requests due
+MAX_LAG_OF_GAP: Final = 0.1
+MAX_MISCOUNTED: Final = 0.02  # of the connections
 MORE_ROOM: Final = (
     "Give it more processes (--processes, or processes in a scenario) or cores of its own (--cpus), or offer less."
 )
-STALL_NS: Final = 20 * NS_PER_MS  # a loop that comes no later than this to its chores was only busy
-LEAST_LAG_NS: Final = 100 * NS_PER_US  # no lag below this is worth a doubt
+STALL_NS: Final = 20 * NS_PER_MS  # a loop that is no later than this for its housekeeping was only busy
+MIN_LAG_NS: Final = 100 * NS_PER_US  # a shorter lag is never reported
 
 
-def late_after_ns(gap_ns: float) -> float:
-    """How long after it was due a request is late, where one is due every ``gap_ns`` on the average."""
-    return max(float(LEAST_LAG_NS), MOST_LAG_OF_GAP * gap_ns)
+def lateness_limit_ns(gap_ns: float) -> float:
+    """Return how long after it was due a request counts as late, if one is due every ``gap_ns`` on average (ns)."""
+    return max(float(MIN_LAG_NS), MAX_LAG_OF_GAP * gap_ns)
 
 
-def doubts(
+def check_health(
     busy: float | None, stalled: float, offered: Offered | None, occupied: float | None = None
 ) -> list[HealthWarning]:
-    """Every reason to call a result generator-bound; none of them is the server's doing.
+    """Return every reason to doubt a result that is the generator's fault, and not the server's.
 
-    ``busy`` and ``stalled`` are shares of the window; ``occupied`` is how many requests were on their way at a time, as
-    a part of the connections, each of which had one. A loop may be kept from running and yet have time to rest, when
-    the server waits for it meanwhile. One that is stopped does not even wait for a core, and in a closed loop nothing
-    comes due: only that it is late for its chores tells.
+    ``busy`` and ``stalled`` are shares of the window. ``occupied`` is the mean number of requests in flight, divided by
+    the number of connections, each of which had one request. A loop that is kept from running need not be busy, since
+    the server may wait for it meanwhile. A loop that is stopped does not even wait for a core, and in a closed loop no
+    request is late: it shows only in that the loop is late for its housekeeping.
     """
     return [
-        *_busy(busy),
-        *_stalled(stalled),
-        *(_behind(offered) if offered else ()),
-        *(_lagging(offered) if offered else ()),
-        *(_miscounted(occupied) if occupied is not None else ()),
+        *_check_busy(busy),
+        *_check_stalls(stalled),
+        *(_check_dropped(offered) if offered else ()),
+        *(_check_lag(offered) if offered else ()),
+        *(_check_occupancy(occupied) if occupied is not None else ()),
     ]
 
 
-def _busy(busy: float | None) -> Iterator[HealthWarning]:
-    if busy is not None and busy >= MOST_BUSY:
+def _check_busy(busy: float | None) -> Iterator[HealthWarning]:
+    if busy is not None and busy >= MAX_BUSY:
         yield HealthWarning(
             kind="busy",
             what=f"the generator's loop was busy {busy:.0%} of the time, so the server may be able to do more.",
@@ -51,8 +51,8 @@ def _busy(busy: float | None) -> Iterator[HealthWarning]:
         )
 
 
-def _stalled(stalled: float) -> Iterator[HealthWarning]:
-    if stalled > MOST_STALLED:
+def _check_stalls(stalled: float) -> Iterator[HealthWarning]:
+    if stalled > MAX_STALLED:
         yield HealthWarning(
             kind="stalled",
             what=f"the generator's loop was kept from running for {stalled:.0%} of the time.",
@@ -63,8 +63,8 @@ def _stalled(stalled: float) -> Iterator[HealthWarning]:
         )
 
 
-def _behind(offered: Offered) -> Iterator[HealthWarning]:
-    if offered.dropped > MOST_DROPPED * offered.due:
+def _check_dropped(offered: Offered) -> Iterator[HealthWarning]:
+    if offered.dropped > MAX_DROPPED * offered.due:
         yield HealthWarning(
             kind="behind",
             what=f"the generator did not come to {offered.dropped:,} of the {offered.due:,} requests that were due.",
@@ -72,9 +72,9 @@ def _behind(offered: Offered) -> Iterator[HealthWarning]:
         )
 
 
-def _lagging(offered: Offered) -> Iterator[HealthWarning]:
+def _check_lag(offered: Offered) -> Iterator[HealthWarning]:
     lag = offered.send_lag_us
-    if lag is not None and lag.p99 > (most_us := late_after_ns(NS_PER_S / offered.rate_per_s) / NS_PER_US):
+    if lag is not None and lag.p99 > (most_us := lateness_limit_ns(NS_PER_S / offered.rate_per_s) / NS_PER_US):
         yield HealthWarning(
             kind="lagging",
             what=(
@@ -85,8 +85,8 @@ def _lagging(offered: Offered) -> Iterator[HealthWarning]:
         )
 
 
-def _miscounted(occupied: float) -> Iterator[HealthWarning]:
-    if abs(occupied - 1) > MOST_MISCOUNTED:
+def _check_occupancy(occupied: float) -> Iterator[HealthWarning]:
+    if abs(occupied - 1) > MAX_MISCOUNTED:
         yield HealthWarning(
             kind="miscounted",
             what=(

@@ -27,15 +27,17 @@ LOWEST_NS: Final = 1
 HIGHEST_NS: Final = 3_600_000_000_000  # one hour; longer ones count as one hour
 SIGNIFICANT_DIGITS: Final = 3
 
-_LAYOUT: Final = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)  # where it counts which value
+_LAYOUT: Final = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)  # which says where each value is counted
 _WORD_BYTES: Final = 8
-_MAX_PAYLOAD_BYTES: Final = payload_header_size + (_WORD_BYTES + 1) * _LAYOUT.counts_len  # nine bytes hold any count
+_MAX_PAYLOAD_BYTES: Final = (
+    payload_header_size + (_WORD_BYTES + 1) * _LAYOUT.counts_len
+)  # no count takes more than nine bytes
 
 Nanoseconds = npt.NDArray[np.int64]
 
 
 class Spread(BaseModel):
-    """What wrk's "Thread Stats" line says of a sample, in the sample's own unit."""
+    """The statistics of a sample in wrk's "Thread Stats" line, in the sample's own unit."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -46,7 +48,10 @@ class Spread(BaseModel):
 
 
 class LatencySummary(Spread):
-    """Latency in milliseconds. A timed-out request is in it with the time it had waited: at least this long."""
+    """The statistics of latencies in milliseconds.
+
+    A timed-out request is in them with the time it had waited, which is a lower bound of its latency.
+    """
 
     mean: PositiveAmount
     max: PositiveAmount
@@ -59,10 +64,10 @@ class LatencySummary(Spread):
     p99_99: PositiveAmount
 
 
-def spread_of(values: npt.NDArray[np.float64], counts: Nanoseconds | None = None) -> Spread:
-    """Mean, sample standard deviation, maximum and the share within one deviation of the mean.
+def compute_spread(values: npt.NDArray[np.float64], counts: Nanoseconds | None = None) -> Spread:
+    """Return mean, sample standard deviation, maximum, and the share within one standard deviation of the mean.
 
-    ``counts`` says how often each value occurred; without it each occurred once. No values give zeros.
+    ``counts`` says how often each value occurred; without it, each occurred once. No values give zeros.
     """
     counts = np.ones(len(values), dtype=np.int64) if counts is None else counts
     total = int(counts.sum())
@@ -78,8 +83,8 @@ def spread_of(values: npt.NDArray[np.float64], counts: Nanoseconds | None = None
 class LatencyHistogram:
     """An HdrHistogram over nanoseconds, three significant digits, 1 ns to 1 h.
 
-    Source: Gil Tene's HdrHistogram; the Python package keeps the layout and the encoding, and here the counts
-    are filled by NumPy, many at once, because the load loop can't pay its price per value.
+    Source: Gil Tene's HdrHistogram. Layout and encoding are those of its Python package. The counts are filled by
+    NumPy, many at once, because the package's cost per value is too high for the load loop.
     """
 
     def __init__(self) -> None:
@@ -87,7 +92,7 @@ class LatencyHistogram:
 
     @classmethod
     def decode(cls, encoded: str) -> Self:
-        """The histogram written by :meth:`encode`, or by any HdrHistogram V2 encoder of the same layout.
+        """Return the histogram encoded by :meth:`encode`, or by any HdrHistogram V2 encoder of the same layout.
 
         Raises ValueError for anything else.
         """
@@ -96,8 +101,8 @@ class LatencyHistogram:
         return histogram
 
     @classmethod
-    def merged(cls, encoded: Iterable[str]) -> Self:
-        """One histogram holding every value of all the encoded ones. Raises ValueError as :meth:`decode` does."""
+    def merge(cls, encoded: Iterable[str]) -> Self:
+        """Return one histogram with every value of all the encoded ones. Raises ValueError as :meth:`decode` does."""
         histogram, counts = cls(), np.zeros(_LAYOUT.counts_len, dtype=np.int64)
         for text in encoded:
             filled = _decode_into(counts, text).filled
@@ -111,11 +116,11 @@ class LatencyHistogram:
             np.add.at(self._counts, self._indices(np.clip(latencies_ns, LOWEST_NS, HIGHEST_NS)), 1)
 
     def add(self, other: "LatencyHistogram") -> None:
-        """Add every value of another one."""
+        """Add every value of another histogram."""
         self._counts += other._counts
 
     def encode(self) -> str:
-        """HdrHistogram's V2 compressed form in base64, which any HdrHistogram library opens."""
+        """Return HdrHistogram's V2 compressed encoding in base64, which any HdrHistogram library decodes."""
         hdr = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)
         np.frombuffer(hdr.counts, dtype=np.int64)[:] = self._counts
         filled = np.flatnonzero(self._counts)
@@ -125,7 +130,7 @@ class LatencyHistogram:
 
     @property
     def total(self) -> int:
-        """How many latencies were recorded."""
+        """The number of latencies that were recorded."""
         return int(self._counts.sum())
 
     def reset(self) -> None:
@@ -133,7 +138,7 @@ class LatencyHistogram:
         self._counts[:] = 0
 
     def values_ns(self) -> tuple[npt.NDArray[np.float64], Nanoseconds]:
-        """The middle of every bucket that holds something, ascending, and how many it holds."""
+        """Return the middle of every bucket that is not empty (ns), ascending, and its counts."""
         indices = np.flatnonzero(self._counts)
         half_magnitude: int = _LAYOUT.sub_bucket_half_count_magnitude
         bucket = np.maximum((indices >> half_magnitude) - 1, 0)
@@ -141,23 +146,23 @@ class LatencyHistogram:
         return lowest + ((1 << bucket) - 1) / 2, self._counts[indices]
 
     def above(self, limit_ns: float) -> int:
-        """How many took longer, exact to the histogram's three digits."""
+        """Return the number of latencies above the limit, exact to the histogram's three digits."""
         values, counts = self.values_ns()
         return int(counts[values > limit_ns].sum())
 
     def percentiles_ns(self, percents: Iterable[float]) -> list[float]:
-        """The latency at or below which each percentage of the recorded ones lies, by nearest rank. Not when empty."""
+        """Return the percentiles (ns), by nearest rank. The histogram must not be empty."""
         values, counts = self.values_ns()
         cumulated = np.cumsum(counts)
         ranks = [max(1, np.ceil(percent / 100 * cumulated[-1] - 1e-9)) for percent in percents]
         return [float(values[index]) for index in np.searchsorted(cumulated, ranks)]
 
     def summary(self) -> LatencySummary | None:
-        """Mean, spread and percentiles in milliseconds, exact to the histogram's three digits; None when empty."""
+        """Return mean, spread and percentiles in ms, exact to the histogram's three digits; None if it is empty."""
         values, counts = self.values_ns()
         if not len(values):
             return None
-        spread = spread_of(values / NS_PER_MS, counts)
+        spread = compute_spread(values / NS_PER_MS, counts)
         p50, p75, p90, p95, p99, p99_9, p99_99 = (
             value / NS_PER_MS for value in self.percentiles_ns([50, 75, 90, 95, 99, 99.9, 99.99])
         )
@@ -166,29 +171,32 @@ class LatencyHistogram:
         )
 
     def _indices(self, latencies_ns: Nanoseconds) -> npt.NDArray[np.int64]:
-        """Where HdrHistogram counts each value: the same arithmetic as the library's, on a whole array."""
+        """Return the index at which HdrHistogram counts each value: the library's arithmetic, on a whole array."""
         half_magnitude: int = _LAYOUT.sub_bucket_half_count_magnitude
         bit_length = np.frexp(latencies_ns.astype(np.float64))[1].astype(np.int64)
         bucket = np.maximum(bit_length - (half_magnitude + 1), 0)
         return (bucket << half_magnitude) + (latencies_ns >> bucket)
 
 
-def totals_of(encoded: Iterable[str]) -> list[int]:
+def count_latencies(encoded: Iterable[str]) -> list[int]:
     """Return how many latencies each of the encoded histograms holds. Raises ValueError as decoding does."""
-    counts = np.empty(_LAYOUT.counts_len, dtype=np.int64)  # of nobody's
+    counts = np.empty(_LAYOUT.counts_len, dtype=np.int64)  # scratch space
     return [_decode_into(counts, text).total for text in encoded]
 
 
 class _Decoded(NamedTuple):
-    """How many latencies there were, and where they were counted."""
+    """The number of decoded latencies, and the range of indices at which they are counted."""
 
     total: int
     filled: slice
 
 
 def _decode_into(counts: Nanoseconds, encoded: str) -> _Decoded:
-    """Set the counts that are more than zero in an encoded histogram, with the library's own decoder but without its
-    search for another layout, and bounded, since a few bytes may come to gigabytes. Raises ValueError."""
+    """Set the counts that are above zero in an encoded histogram, and leave the others as they are. Raises ValueError.
+
+    It is decoded by the library's decoder, but only in this layout, and with a bound on its size: a few compressed
+    bytes may expand to gigabytes.
+    """
     try:
         data = b64decode(encoded, validate=True)
         inflating = zlib.decompressobj()
@@ -201,9 +209,9 @@ def _decode_into(counts: Nanoseconds, encoded: str) -> _Decoded:
             raise ValueError("another encoding or layout")
         if not inflating.eof or inflating.unused_data:
             raise ValueError("of another length")
-        told = decode(payload, payload_header_size, counts.ctypes.data, len(counts), _WORD_BYTES)
+        decoded = decode(payload, payload_header_size, counts.ctypes.data, len(counts), _WORD_BYTES)
     except (ValueError, IndexError, zlib.error) as error:
         raise ValueError(f"no histogram: {error}") from error
-    if not 0 <= told["total"] <= MAX_COUNT:
+    if not 0 <= decoded["total"] <= MAX_COUNT:
         raise ValueError("no histogram: more in it than can be counted")
-    return _Decoded(told["total"], slice(told["min_nonzero_index"], told["max_nonzero_index"] + 1))
+    return _Decoded(decoded["total"], slice(decoded["min_nonzero_index"], decoded["max_nonzero_index"] + 1))

@@ -1,4 +1,4 @@
-"""From the kinds of request to the bytes that are sent, in the order in which they are sent."""
+"""Encoding of requests: from the kinds of request to the bytes that are sent, in the order of sending."""
 
 import random
 import re
@@ -14,12 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.load.spec import DataTable, HeaderValue, Load, Request
 
-CHOICES: Final = 256  # kinds chosen at once
-IN_A_TARGET: Final = "%:/?[]@!$&'()*+,;="  # stay as they are; not #, behind which nothing would be sent
-TELLS_LENGTH: Final = {"POST", "PUT", "PATCH"}  # even that of no body
+CHOICES: Final = 256  # kinds drawn at once
+IN_A_TARGET: Final = "%:/?[]@!$&'()*+,;="  # not percent-encoded in a path; # is, or what follows it would not be sent
+SENDS_LENGTH: Final = {"POST", "PUT", "PATCH"}  # Content-Length, even without a body
 LENGTH_HEADERS: Final = {"content-length", "transfer-encoding"}
 IDEMPOTENT: Final = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}  # RFC 9110, section 9.2.2
-MOST_ROWS_NAMED: Final = 10
+MAX_ROWS_NAMED: Final = 10
 _NAME: Final = re.compile(r"\{([^\W\d]\w*)\}")
 _HEADER_VALUES: Final = TypeAdapter(HeaderValue)
 
@@ -30,8 +30,10 @@ Encode = Callable[[str], bytes]
 
 @dataclass(slots=True)
 class EncodedRequest:
-    """One request ready to be sent, head and body; ``size`` in bytes, ``kind`` as in the load's ``kinds``. Not frozen,
-    which would triple what making one costs; nothing changes it."""
+    """A request ready to be sent, head and body. ``size`` is in bytes, ``kind`` an index into the load's ``kinds``.
+
+    It is never changed, but not frozen either, which would triple the cost of making one.
+    """
 
     data: bytes
     size: int
@@ -40,45 +42,47 @@ class EncodedRequest:
 
     @property
     def is_idempotent(self) -> bool:
-        """Whether sending it twice means the same as sending it once."""
+        """True if sending it twice has the same effect as sending it once (RFC 9110, section 9.2.2)."""
         return self.method in IDEMPOTENT
 
 
-def prepared_requests(load: Load) -> Iterator[EncodedRequest]:
-    """The requests of this process's share, without end, in the order in which they are sent.
+def encode_requests(load: Load) -> Iterator[EncodedRequest]:
+    """Return the requests of this process's share, without end, in the order of sending.
 
-    Kinds are chosen at random by weight, drawn from the load's seed. Rows of data are taken in turn: a share takes
-    every ``of``-th from its ``index`` on, so that all processes together use each row as often. Raises ValueError as
-    :func:`check_placeholders`.
+    Kinds are drawn at random by weight, from the load's seed. Rows of data are taken in turn: a share takes every
+    ``of``-th row from its ``index`` on, so that all processes together use every row equally often. Raises ValueError
+    as :func:`check_placeholders`.
     """
     check_placeholders(load)
     kinds = zip(load.requests, load.kind_of_each, strict=True)
     templates = [_Template(request, load, kind) for request, kind in kinds]
     if load.data is not None:
-        return map(_Template.filled, _chosen(templates, load), _rows(load.data, load))
-    return _chosen([template.filled(()) for template in templates], load)
+        return map(_Template.fill, _choose_kinds(templates, load), _rows(load.data, load))
+    return _choose_kinds([template.fill(()) for template in templates], load)
 
 
-def first_request(load: Load) -> Request:
-    """The first kind of request, filled from the first row where there is data: for asking a server once."""
+def fill_first_request(load: Load) -> Request:
+    """Return the first kind of request, filled from the first row if there is data: for probing a server."""
     request, data = load.requests[0], load.data
     if data is None:
         return request
 
-    def filled(text: str, encode: Encode, encoding: str) -> str:
-        return str(_Parts(text, data.columns, encode, encoding).filled(data.rows[0]), encoding, "surrogateescape")
+    def fill(text: str, encode: Encode, encoding: str) -> str:
+        return str(_Parts(text, data.columns, encode, encoding).fill(data.rows[0]), encoding, "surrogateescape")
 
-    headers = {name: filled(value, _latin1, "latin-1") for name, value in request.headers.items()}
-    body = _Parts(body_text(request), data.columns, _utf8, "utf-8").filled(data.rows[0])
-    path = filled(request.path, _quoted, "ascii")
+    headers = {name: fill(value, _encode_latin1, "latin-1") for name, value in request.headers.items()}
+    body = _Parts(decode_body(request), data.columns, _encode_utf8, "utf-8").fill(data.rows[0])
+    path = fill(request.path, _quote, "ascii")
     return request.model_copy(update={"path": path, "headers": headers, "body": body, "written": request.name})
 
 
 def basic_auth_header(user_password: str) -> str:
-    """The value of an Authorization header (RFC 7617) for ``name:password``. Raises ValueError without a colon."""
+    """Return the Authorization header's value (RFC 7617) for ``name:password``. Raises ValueError without a colon."""
     if ":" not in user_password:
-        raise ValueError("expected NAME:PASSWORD, got no colon")  # what was given may be a password: it is not told
-    return f"Basic {b64encode(_utf8(user_password)).decode('ascii')}"
+        raise ValueError(
+            "expected NAME:PASSWORD, got no colon"
+        )  # the text is not in the message, since it may be a password
+    return f"Basic {b64encode(_encode_utf8(user_password)).decode('ascii')}"
 
 
 def check_placeholders(load: Load) -> None:
@@ -87,11 +91,11 @@ def check_placeholders(load: Load) -> None:
     Raises ValueError with every reason, a line each: a name in braces in a path or a header that is no column, and a
     value that can't be sent in the header that it is for.
     """
-    if load.data is not None and (reasons := list(_misfits(load, load.data))):
+    if load.data is not None and (reasons := list(_list_misfits(load, load.data))):
         raise ValueError("\n".join(reasons))
 
 
-def _misfits(load: Load, data: DataTable) -> Iterator[str]:
+def _list_misfits(load: Load, data: DataTable) -> Iterator[str]:
     known = ", ".join(f"{{{column}}}" for column in data.columns)
     for number, request in enumerate(load.requests, start=1):
         texts = {"path": request.path} | {f"header {name}": value for name, value in request.headers.items()}
@@ -100,22 +104,22 @@ def _misfits(load: Load, data: DataTable) -> Iterator[str]:
                 if name not in data.columns:
                     yield f"request {number}: {where}: {{{name}}} is no column; there are {known}"
             if where != "path":
-                for column in dict.fromkeys(_split(text, data.columns)[1::2]):
-                    yield from _unsendable(data, column, f"request {number}: {where}")
+                for column in dict.fromkeys(_split_at_columns(text, data.columns)[1::2]):
+                    yield from _list_unsendable(data, column, f"request {number}: {where}")
 
 
-def _unsendable(data: DataTable, column: str, where: str) -> Iterator[str]:
-    """The values are not told: they may be secrets."""
+def _list_unsendable(data: DataTable, column: str, where: str) -> Iterator[str]:
+    """Yield the rows whose value can't be sent in a header, without the values: they may be secrets."""
     at = data.columns.index(column)
     rows = [number for number, row in enumerate(data.rows, start=1) if not fits_header(row[at])]
-    for number in rows[:MOST_ROWS_NAMED]:
+    for number in rows[:MAX_ROWS_NAMED]:
         yield f"{where}: row {number}, column {column}: expected a value that a header can hold"
-    if more := rows[MOST_ROWS_NAMED:]:
+    if more := rows[MAX_ROWS_NAMED:]:
         yield f"{where}: column {column}: and {len(more)} more rows"
 
 
 def fits_header(value: str) -> bool:
-    """Return whether it can be sent as the value of a header."""
+    """Check whether the text can be sent as the value of a header."""
     try:
         _HEADER_VALUES.validate_python(value)
     except ValidationError:
@@ -123,8 +127,8 @@ def fits_header(value: str) -> bool:
     return True
 
 
-def _chosen(kinds: list[T], load: Load) -> Iterator[T]:
-    """Kinds by weight, without end; each process throws dice of its own."""
+def _choose_kinds(kinds: list[T], load: Load) -> Iterator[T]:
+    """Return kinds drawn by weight, without end. Each process draws its own."""
     if len(kinds) == 1:
         return repeat(kinds[0])
     dice = random.Random(f"requests {load.seed} {load.share.index}")
@@ -138,14 +142,14 @@ def _rows(data: DataTable, load: Load) -> Iterator[Row]:
 
 
 class _Parts:
-    """A text cut at the columns that it names, so that filling it is a join."""
+    """A text split at its placeholders, so that filling it is a join."""
 
     def __init__(self, text: str, columns: tuple[str, ...], encode: Encode, encoding: str) -> None:
-        parts = _split(text, columns)
+        parts = _split_at_columns(text, columns)
         self._slots = [(columns.index(name), encode) for name in parts[1::2]]
         self._parts = [part.encode(encoding, "surrogateescape") for part in parts]
 
-    def filled(self, row: Row) -> bytes:
+    def fill(self, row: Row) -> bytes:
         parts = self._parts.copy()
         parts[1::2] = [encode(row[column]) for column, encode in self._slots]
         return b"".join(parts)
@@ -158,7 +162,7 @@ class _Parts:
 
 
 class _Template:
-    """A kind of request, as far as it can be made before its row is known."""
+    """A kind of request, encoded as far as that is possible without a row of data."""
 
     def __init__(self, request: Request, load: Load, kind: int) -> None:
         columns = load.data.columns if load.data else ()
@@ -166,43 +170,43 @@ class _Template:
         usual = {"Host": load.target.authority} | ({} if load.keepalive else {"Connection": "close"})
         own = "".join(f"{name}: {value}\r\n" for name, value in usual.items() if name.lower() not in given)
         self._method, self._kind = request.method, kind
-        self._head = _Parts(f"{request.method} ", (), _latin1, "latin-1")
-        self._head += _Parts(request.path, columns, _quoted, "ascii")
-        self._head += _Parts(f" HTTP/1.1\r\n{own}", (), _latin1, "latin-1")
+        self._head = _Parts(f"{request.method} ", (), _encode_latin1, "latin-1")
+        self._head += _Parts(request.path, columns, _quote, "ascii")
+        self._head += _Parts(f" HTTP/1.1\r\n{own}", (), _encode_latin1, "latin-1")
         for name, value in request.headers.items():
-            self._head += _Parts(f"{name}: ", (), _latin1, "latin-1")
-            self._head += _Parts(value, columns, _latin1, "latin-1")
-            self._head += _Parts("\r\n", (), _latin1, "latin-1")
-        self._body = _Parts(body_text(request), columns, _utf8, "utf-8")
-        needs_length = bool(request.body) or request.method in TELLS_LENGTH
-        self._tells_length = needs_length and given.isdisjoint(LENGTH_HEADERS)
+            self._head += _Parts(f"{name}: ", (), _encode_latin1, "latin-1")
+            self._head += _Parts(value, columns, _encode_latin1, "latin-1")
+            self._head += _Parts("\r\n", (), _encode_latin1, "latin-1")
+        self._body = _Parts(decode_body(request), columns, _encode_utf8, "utf-8")
+        needs_length = bool(request.body) or request.method in SENDS_LENGTH
+        self._sends_length = needs_length and given.isdisjoint(LENGTH_HEADERS)
 
-    def filled(self, row: Row) -> EncodedRequest:
-        body = self._body.filled(row)
-        end = b"Content-Length: %d\r\n\r\n" % len(body) if self._tells_length else b"\r\n"
-        data = self._head.filled(row) + end + body
+    def fill(self, row: Row) -> EncodedRequest:
+        body = self._body.fill(row)
+        end = b"Content-Length: %d\r\n\r\n" % len(body) if self._sends_length else b"\r\n"
+        data = self._head.fill(row) + end + body
         return EncodedRequest(data, len(data), self._method, self._kind)
 
 
-def _split(text: str, columns: tuple[str, ...]) -> list[str]:
-    """What stands before, between and after the columns, and in every second place the name of one."""
+def _split_at_columns(text: str, columns: tuple[str, ...]) -> list[str]:
+    """Split the text at its placeholders: texts at even indices, names of columns at odd ones."""
     if not columns:
         return [text]
     return re.split(rf"\{{({'|'.join(map(re.escape, columns))})\}}", text)
 
 
-def body_text(request: Request) -> str:
-    """A body may be of any bytes: those that are no text come out again as they went in."""
+def decode_body(request: Request) -> str:
+    """Return the body as text. Bytes that are not UTF-8 become surrogates, which encode to the same bytes again."""
     return request.body.decode("utf-8", "surrogateescape")
 
 
-def _quoted(value: str) -> bytes:
+def _quote(value: str) -> bytes:
     return quote(value, safe=IN_A_TARGET).encode("ascii")
 
 
-def _latin1(value: str) -> bytes:
+def _encode_latin1(value: str) -> bytes:
     return value.encode("latin-1")
 
 
-def _utf8(value: str) -> bytes:
+def _encode_utf8(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")

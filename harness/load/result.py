@@ -1,4 +1,4 @@
-"""What the generator tells: events while it runs, and one result at the end. Plain data, read by every report."""
+"""The events that the generator emits while it runs, and its result at the end: plain data, read by every report."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ class _ResultPart(BaseModel):
 
 
 class Errors(_ResultPart):
-    """Requests that did not end well, each in exactly one count."""
+    """The counts of requests that did not end well, each in exactly one of them."""
 
     connect: Count = 0  # no connection: refused, unreachable, out of descriptors
     read: Count = 0  # closed or reset before the response was complete
@@ -29,19 +29,19 @@ class Errors(_ResultPart):
 
     @property
     def failed(self) -> int:
-        """Requests without a complete response for another reason than time."""
+        """The number of requests without a complete response for another reason than time."""
         return self.connect + self.read + self.write + self.stale + self.protocol
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all requests that did not end well."""
         return self.failed + self.timeout + self.status + self.body
 
 
 class SendLag(_ResultPart):
-    """How late the generator itself was, in microseconds: from when a request was due to when the loop took it up.
+    """The send lag of the generator in microseconds: from when a request was due until the loop took it up.
 
-    What a request then waited for a free connection is the server's doing and is not in it.
+    The wait for a free connection that may follow is caused by the server and is not included.
     """
 
     p50: Amount
@@ -52,26 +52,26 @@ class SendLag(_ResultPart):
 
 
 class Offered(_ResultPart):
-    """What an open loop was to offer in the window, and what became of it.
+    """The requests that an open loop was to offer in the window, and how many of them it offered.
 
     ``due == begun + dropped``; ``late`` and ``queued`` are subsets of those begun. ``begun`` is ``started`` of the
-    result less the requests that were already on their way when the window opened.
+    result minus the requests that were in flight when the window opened.
     """
 
     kind: Literal["constant", "poisson"]
-    is_ramp: bool  # the rate was to change on the way
-    asked_per_s: Amount  # on the average of the window
-    rate_per_s: Amount  # due in the window, per second: with poisson, more or less than was asked
+    is_ramp: bool  # True if the rate was to change during the window
+    asked_per_s: Amount  # mean over the window
+    rate_per_s: Amount  # due in the window, per second: with poisson it differs from what was asked
     due: Count
     begun: Count
-    dropped: Count  # due in the window, but the loop did not come to them before it closed
+    dropped: Count  # due in the window, but not taken up before it closed
     late: Count  # taken up more than a tenth of the mean gap, and more than 100 µs, after they were due
     queued: Count  # found no free connection and waited for one, which counts in their latency
     send_lag_us: SendLag | None = Field(description="None when nothing was due")
 
 
 class HealthWarning(_ResultPart):
-    """A reason to take the generator, and not the server, for what was measured; or not to trust the response times."""
+    """A reason to think that the generator limited the result, not the server; or to distrust the response times."""
 
     kind: HealthWarningKind
     what: Printable
@@ -79,12 +79,12 @@ class HealthWarning(_ResultPart):
 
     @property
     def title(self) -> str:
-        """What the result is called for it."""
+        """The name of a result with this warning."""
         return "generator-bound" if self.is_of_generator else "miscounted"
 
     @property
     def is_of_generator(self) -> bool:
-        """Check whether the generator was the limit: one that miscounts is limited by nothing."""
+        """True if the generator was the limit, which a miscount does not mean."""
         return self.kind != "miscounted"
 
 
@@ -95,7 +95,7 @@ class WindowBegan(_ResultPart):
 
 
 class Second(_ResultPart):
-    """About one second, ending ``end_s`` after the window began; those told before Measuring are of the warm-up."""
+    """A row of about a second, ending ``end_s`` after the window began. Those before WindowBegan are of the warm-up."""
 
     event: Literal["second"] = "second"
     end_s: Amount
@@ -115,9 +115,9 @@ class WindowEnded(_ResultPart):
 
 
 class RequestResult(_ResultPart):
-    """What became of the requests of one kind, in the whole window: counts as in LoadResult.
+    """The result of the requests of one kind, in the whole window; counts as in LoadResult.
 
-    Those that failed or timed out before they had a connection to be sent on are of no kind, and in no such row.
+    Requests that failed or timed out before they had a connection have no kind, and are in no such row.
     """
 
     name: Printable = Field(description="method and path as they are written, with their placeholders")
@@ -129,15 +129,15 @@ class RequestResult(_ResultPart):
 
 
 class LoadResult(_ResultPart):
-    """One measured window.
+    """The result of one measured window.
 
     ``started == ok + errors.status + errors.body + errors.failed + errors.timeout + unfinished``; ``requests``
     are those with a complete response. ``started`` includes the requests in flight when the window opened.
     ``reconnected`` of them were sent again, once, on a new connection: each is one request, in the count of how it
     ended.
 
-    ``latency_ms`` is the response time: from the moment the request was due. ``service_ms`` is the time from when it
-    was actually sent: without the wait for a connection, and without opening one.
+    ``latency_ms`` is the response time, which runs from when the request was due. ``service_ms`` is the service time,
+    which runs from when it was sent: without the wait for a connection, and without opening one.
     """
 
     event: Literal["result"] = "result"
@@ -194,22 +194,22 @@ class LoadResult(_ResultPart):
 
     @property
     def is_unchecked(self) -> bool:
-        """Whether a body was expected, and of those that came none could be compared with it."""
+        """True if a body was expected, and none of those that came could be compared with it."""
         return self.to_check > 0 and not self.checked
 
     @property
     def reconnected_share(self) -> float:
-        """Requests that were sent again, as a part of all."""
+        """The share of the requests that were sent again, of all that were started."""
         return self.reconnected / self.started if self.started else 0.0
 
     @property
     def good_share(self) -> float:
-        """Good responses, as a part of all that were complete."""
+        """The share of good responses, of all that were complete."""
         return self.ok / self.requests if self.requests else 0.0
 
     @property
     def error_share(self) -> float:
-        """Requests that did not end well, as a part of all that ended."""
+        """The share of requests that did not end well, of all that ended."""
         ended = self.started - self.unfinished
         return self.errors.total / ended if ended else 0.0
 

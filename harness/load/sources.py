@@ -1,4 +1,4 @@
-"""What is sent, from files: request lists in TOML, bodies as they are, data as CSV."""
+"""Reading from files what is sent: requests from TOML, bodies as they are, data from CSV."""
 
 import csv
 import io
@@ -11,11 +11,11 @@ from pydantic_core import ErrorDetails
 
 from harness.load.spec import DataTable, HeaderName, HeaderValue, Method, Request, RequestPath, Weight
 from harness.text import read_utf8
-from harness.text.problems import expected, key_of
+from harness.text.problems import describe_expected, key_of
 
 
 class RequestTable(BaseModel):
-    """``[[request]]`` as written: a Request whose body stands there or in a file."""
+    """A ``[[request]]`` table as it is in the file: a Request whose body is in the table or in a file of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -28,14 +28,14 @@ class RequestTable(BaseModel):
 
     @field_validator("body_file")
     @classmethod
-    def _one_body(cls, body_file: str | None, others: ValidationInfo) -> str | None:
-        # Of the field, not of the whole, so that it is told together with what is wrong elsewhere in the table.
+    def _check_one_body(cls, body_file: str | None, others: ValidationInfo) -> str | None:
+        # A validator of the field, not of the model, so that it is reported together with other errors of the table.
         if body_file is not None and others.data.get("body") is not None:
             raise ValueError("expected body or body_file, not both")
         return body_file
 
-    def resolved(self, folder: Path) -> Request:
-        """With the content of ``body_file``, which is relative to ``folder``. Raises ValueError."""
+    def resolve(self, folder: Path) -> Request:
+        """Return the Request, with the content of ``body_file``, which is relative to ``folder``. Raises ValueError."""
         body = read_body(folder / self.body_file) if self.body_file is not None else (self.body or "").encode()
         rest = self.model_dump(exclude={"body", "body_file"})
         return Request(**rest, body=body)
@@ -48,39 +48,39 @@ class _RequestFile(BaseModel):
 
     @field_validator("request", mode="before")
     @classmethod
-    def _not_empty(cls, tables: object) -> object:
-        # Before, since tables that are wrong do not count as items, and would be said to be missing too.
+    def _check_not_empty(cls, tables: object) -> object:
+        # Mode "before": afterwards, invalid tables do not count as items, and would be reported as missing too.
         if tables == []:
             raise ValueError("expected at least one [[request]]")
         return tables
 
 
 def read_requests(path: Path) -> tuple[Request, ...]:
-    """The ``[[request]]`` tables of a TOML file; the files they name are relative to its folder.
+    """Return the ``[[request]]`` tables of a TOML file. Files that they name are relative to its folder.
 
-    Raises ValueError with every reason at once, a line each, with file and key.
+    Raises ValueError with all errors at once, one per line, with file and key.
     """
     try:
-        tables = _RequestFile.model_validate(tomllib.loads(_text(path)))
+        tables = _RequestFile.model_validate(tomllib.loads(_read_text(path)))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
-        raise ValueError("\n".join(f"{path}: {_reason(problem)}" for problem in error.errors())) from error
-    if missing := list(_missing_bodies(tables, path)):
+        raise ValueError("\n".join(f"{path}: {_describe_problem(problem)}" for problem in error.errors())) from error
+    if missing := list(_list_missing_bodies(tables, path)):
         raise ValueError("\n".join(missing))
-    return tuple(table.resolved(path.parent) for table in tables.request)
+    return tuple(table.resolve(path.parent) for table in tables.request)
 
 
-def _missing_bodies(tables: _RequestFile, path: Path) -> Iterator[str]:
+def _list_missing_bodies(tables: _RequestFile, path: Path) -> Iterator[str]:
     for number, table in enumerate(tables.request):
         try:
-            table.resolved(path.parent)
+            table.resolve(path.parent)
         except ValueError as error:
             yield f"{path}: request[{number}].body_file: {error}"
 
 
 def read_body(path: Path) -> bytes:
-    """The bytes of a file. Raises ValueError, with its name, when it can't be read."""
+    """Return the bytes of a file. Raises ValueError, with its name, if it can't be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -88,8 +88,8 @@ def read_body(path: Path) -> bytes:
 
 
 def read_data(path: Path) -> DataTable:
-    """A CSV file whose first row names the columns. Raises ValueError naming file and line."""
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    """Read a CSV file whose first row names the columns. Raises ValueError with file and line."""
+    lines = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     rows: list[tuple[str, ...]] = []
     try:
         columns = next(lines, [])
@@ -115,7 +115,7 @@ def _check_columns(columns: list[str], path: Path) -> None:
         raise ValueError(f"{path}, line 1: expected different names, got {', '.join(twice)} more than once")
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return read_utf8(path.read_bytes())
     except OSError as error:
@@ -124,7 +124,7 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _reason(problem: ErrorDetails) -> str:
-    """One thing that is wrong, with its key: ``request[1].weight: …``."""
+def _describe_problem(problem: ErrorDetails) -> str:
+    """Return a line about one problem, with its key: ``request[1].weight: …``."""
     table = _RequestFile if len(problem["loc"]) == 1 else RequestTable
-    return f"{key_of(problem['loc'])}: {expected(problem, dict.fromkeys(table.model_fields, ''))}"
+    return f"{key_of(problem['loc'])}: {describe_expected(problem, dict.fromkeys(table.model_fields, ''))}"

@@ -1,4 +1,4 @@
-"""What is offered to a server, where and how: plain frozen data, the one input of the generator."""
+"""The specification of a load, which is the generator's only input: plain frozen data."""
 
 import ipaddress
 import re
@@ -9,14 +9,14 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.text import obeys
+from harness.text import pattern_validator
 from harness.units import parse_duration_s
 
 _PRINTABLE: Final = string.ascii_letters + string.digits + string.punctuation
 
 
 def check_path(text: str) -> str:
-    """Return the path of a request again. Raises ValueError with a path that would do where this one does not."""
+    """Return the path of a request unchanged. Raises ValueError, with a valid path, if this one is not valid."""
     if re.fullmatch(r"/[!-~]*", text):
         return text
     better = quote(text if text.startswith("/") else f"/{text}", safe=_PRINTABLE)
@@ -28,31 +28,37 @@ def check_path(text: str) -> str:
 
 HeaderName = Annotated[
     str,
-    obeys(
+    pattern_validator(
         r"[!#$%&'*+.^_`|~0-9A-Za-z-]+",
         "expected the name of a header: letters, digits and any of !#$%&'*+.^_`|~-, no spaces, no colon",
     ),
 ]
 HeaderValue = Annotated[
     str,
-    obeys(
+    pattern_validator(
         r"[\t -~\u00a0-\u00ff]*",
         "expected the value of a header: one line, without characters beyond Latin-1, such as € or →",
     ),
 ]
-Method = Annotated[str, obeys(r"[A-Z]+", "expected a method in capitals, such as 'GET' or 'POST'")]
+Method = Annotated[str, pattern_validator(r"[A-Z]+", "expected a method in capitals, such as 'GET' or 'POST'")]
 RequestPath = Annotated[str, AfterValidator(check_path)]
-Host = Annotated[str, obeys(r"[!-~]+", "expected a host without spaces, such as '127.0.0.1'")]
+Host = Annotated[str, pattern_validator(r"[!-~]+", "expected a host without spaces, such as '127.0.0.1'")]
 Sha256 = Annotated[
-    str, AfterValidator(str.lower), obeys(r"[0-9a-f]{64}", "expected a SHA-256, which has 64 hexadecimal digits")
+    str,
+    AfterValidator(str.lower),
+    pattern_validator(r"[0-9a-f]{64}", "expected a SHA-256, which has 64 hexadecimal digits"),
 ]
 Weight = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1: may be sent again and again
-EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where those who listen on all of them are reached
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1: sending them changes nothing
+# Addresses that stand for every address of this machine, and where a server that listens on them can be reached.
+WILDCARD_ADDRESSES: Final = {
+    "0.0.0.0": "127.0.0.1",
+    "::": "::1",
+}
 
 
 class _LoadPart(BaseModel):
@@ -60,17 +66,17 @@ class _LoadPart(BaseModel):
 
 
 class Tls(_LoadPart):
-    """How the server's certificate is checked: against ``ca_file`` (PEM), or the system's authorities without one."""
+    """The check of the server's certificate: against ``ca_file`` (PEM), or else against the system's authorities."""
 
     verify: bool = True
     ca_file: str | None = None
 
 
 class Target(_LoadPart):
-    """Where the server listens. With ``unix_socket`` (a path) the host only names it in the Host header.
+    """The address of the server. With ``unix_socket`` (a path), the host is used only in the Host header.
 
-    ``addresses`` are those of the host, where it was looked up already: it is not asked for again, and only names the
-    server in the Host header and to TLS.
+    ``addresses`` are those of the host if it was looked up already. Then it is not looked up again, and used only in
+    the Host header and in TLS.
     """
 
     host: Host
@@ -81,7 +87,7 @@ class Target(_LoadPart):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine by what it is called, whatever a name server would say."""
+        """True if the host's name or address stands for this machine, without asking a name server."""
         try:
             return self.unix_socket is not None or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -89,24 +95,24 @@ class Target(_LoadPart):
 
     @property
     def scheme(self) -> Literal["http", "https"]:
-        """As in the URL."""
+        """The scheme of the URL."""
         return "https" if self.tls else "http"
 
     @property
     def authority(self) -> str:
-        """Host and port as a URL has them: an IPv6 address in brackets."""
+        """The host and port as in a URL: an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def url(self, path: str) -> str:
-        """The address of a path on this server."""
+        """Return the URL of a path on this server."""
         return f"{self.scheme}://{self.authority}{path}"
 
 
 class Request(_LoadPart):
     """One kind of request. Among several kinds each is sent in proportion to its ``weight``.
 
-    Where the load has data, ``{name}`` in path, header values and body stands for that column of the next row.
-    ``written`` is what it was called before something was filled in, which may be a secret.
+    If the load has data, ``{name}`` in path, header values and body stands for that column of the next row. ``written``
+    is the name from before the placeholders were filled, since what fills them may be a secret.
     """
 
     method: Method = "GET"
@@ -118,32 +124,32 @@ class Request(_LoadPart):
 
     @property
     def name(self) -> str:
-        """What it is called: method and path as they are written, with their placeholders."""
+        """The name of its kind: method and path as they are written, with their placeholders."""
         return self.written or f"{self.method} {self.path}"
 
 
 class DataTable(_LoadPart):
-    """Values that fill the requests, a row for each, from the first again after the last."""
+    """The values that fill the requests: one row for each request, and after the last row the first again."""
 
     columns: tuple[str, ...] = Field(min_length=1)
     rows: tuple[tuple[str, ...], ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _rows_fill_columns(self) -> Self:
+    def _check_rows(self) -> Self:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"expected {len(self.columns)} values in every row")
         return self
 
 
 class Stage(_LoadPart):
-    """A stretch of time over which the rate moves in a straight line from where it was to ``rate_per_s``."""
+    """A stretch of time over which the rate changes linearly from where it was to ``rate_per_s``."""
 
     duration_s: float = Field(gt=0, allow_inf_nan=False)
     rate_per_s: Rate
 
 
 class Arrivals(_LoadPart):
-    """When requests are due, whatever the server does: an open loop.
+    """The arrivals of an open loop: the times at which requests are due, whatever the server does.
 
     The rate begins at ``rate_per_s`` and stays there, or follows the ``stages``. ``constant`` spaces the requests
     evenly; ``poisson`` draws the gaps, as independent users would make them.
@@ -154,23 +160,23 @@ class Arrivals(_LoadPart):
     stages: tuple[Stage, ...] = ()
 
     @model_validator(mode="after")
-    def _something_arrives(self) -> Self:
+    def _check_rates(self) -> Self:
         if not any([self.rate_per_s, *(stage.rate_per_s for stage in self.stages)]):
             raise ValueError("expected a rate above 0")
         return self
 
     @property
     def stages_s(self) -> float:
-        """How long the stages take together (seconds)."""
+        """The duration of all stages together (seconds)."""
         return sum(stage.duration_s for stage in self.stages)
 
 
 class Expectation(_LoadPart):
-    """What a good response is. Without ``statuses``, every status below 400 is good, as for wrk.
+    """The expectation of what a good response is. Without ``statuses``, every status below 400 is good, as in wrk.
 
-    Of a body at most one is expected: its digest, a text in it, or a match of a regular expression. ``every`` body is
-    read and compared, or the first of each connection and a sample of the rest. Where none of them is given,
-    ``same_body`` wishes for the body that the server sent before: see :meth:`with_body`.
+    At most one thing is expected of a body: its digest, a text in it, or a match of a regular expression. Either
+    ``every`` body is read and compared, or the first of each connection and a sample of the rest. If none of the three
+    is given, ``same_body`` asks for the body that the server sent before: see :meth:`with_body`.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -183,11 +189,11 @@ class Expectation(_LoadPart):
 
     @field_validator("body_matches")
     @classmethod
-    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+    def _check_pattern(cls, pattern: str | None) -> str | None:
         return pattern and check_pattern(pattern)
 
     @model_validator(mode="after")
-    def _expects_one_body(self) -> Self:
+    def _check_one_body(self) -> Self:
         given = [self.body_sha256, self.body_contains, self.body_matches]
         if sum(each is not None for each in given) > 1:
             raise ValueError("expected one of body_sha256, body_contains and body_matches")
@@ -195,40 +201,40 @@ class Expectation(_LoadPart):
 
     @property
     def wants_same_body(self) -> bool:
-        """Whether bodies are to be what the server sent before, which is still to be seen."""
+        """True if bodies are to equal the one that the server sent before, which is not known yet."""
         return self.same_body and not (self.body_sha256 or self.body_contains or self.body_matches)
 
     def with_body(self, sha256: str, every: bool = False) -> Self:
-        """The same, and every body or a sample is compared with this one, which the server sent before."""
+        """Return the same expectation, with this body expected of every response, or of a sample."""
         return self.model_copy(update={"body_sha256": sha256, "every": every})
 
-    def has_good(self, status: int) -> bool:
-        """Whether a response with this status is good, as far as that goes."""
+    def accepts_status(self, status: int) -> bool:
+        """Check whether a response is good by its status."""
         return status in self.statuses if self.statuses else status < 400
 
 
 class LoadShare(_LoadPart):
-    """The part of a load that one of several processes carries: every ``of``-th request from ``index`` on."""
+    """The share of a load that one of several processes offers: every ``of``-th request from ``index`` on."""
 
     index: int = Field(default=0, ge=0)
     of: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
-    def _is_one_of_them(self) -> Self:
+    def _check_index(self) -> Self:
         if self.index >= self.of:
             raise ValueError(f"expected an index below {self.of}, got {self.index}")
         return self
 
 
 class Load(_LoadPart):
-    """One load. Times in seconds, sizes in bytes.
+    """A load. Times are in seconds, sizes in bytes.
 
     Without ``arrivals`` the loop is closed: each connection sends its next request after a response. The connections
-    are opened one after another over the first half of the warm-up, as clients would come; without a warm-up all at
+    are opened one after another over the first half of the warm-up, as clients would arrive; without a warm-up, all at
     once. With ``arrivals`` the loop is open: connections are opened as they are needed, ``connections`` at the most.
 
-    ``threads`` is meant in wrk's sense: the connections are dealt to that many groups, and the spread of requests/s is
-    taken over the groups. ``seed`` draws the arrivals and the order of the requests.
+    ``threads`` has wrk's meaning: the connections are divided into that many groups, and the spread of requests/s is
+    taken over the groups. Arrivals and the order of requests are drawn from ``seed``.
     """
 
     target: Target
@@ -246,7 +252,7 @@ class Load(_LoadPart):
     share: LoadShare = LoadShare()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_fit(self) -> Self:
         if self.threads > self.connections:
             raise ValueError(
                 f"expected at least as many connections as threads, got {self.connections} connections"
@@ -262,22 +268,22 @@ class Load(_LoadPart):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its requests."""
-        return kinds_of(self.requests)
+        return list_kinds(self.requests)
 
     @property
     def kind_of_each(self) -> tuple[int, ...]:
-        """Of which kind each of the requests is."""
+        """The index into ``kinds`` for each of the requests."""
         return tuple(self.kinds.index(request.name) for request in self.requests)
 
     @property
     def url(self) -> str:
-        """The address under load: that of the first request."""
+        """The URL of the first request, by which the load is called."""
         return self.target.url(self.requests[0].path)
 
     def shares(self, processes: int) -> list[Self]:
-        """The load dealt to that many processes, connections and groups as evenly as they go.
+        """Return the shares of that many processes, with connections and groups divided as evenly as possible.
 
-        Raises ValueError when there are more processes than connections.
+        Raises ValueError if there are more processes than connections.
         """
         if processes > self.connections:
             raise ValueError(
@@ -287,8 +293,8 @@ class Load(_LoadPart):
         return [
             self.model_copy(
                 update={
-                    "connections": _dealt(self.connections, index, processes),
-                    "threads": max(1, _dealt(self.threads, index, processes)),
+                    "connections": _deal(self.connections, index, processes),
+                    "threads": max(1, _deal(self.threads, index, processes)),
                     "share": LoadShare(index=index, of=processes),
                 }
             )
@@ -296,35 +302,35 @@ class Load(_LoadPart):
         ]
 
 
-def kinds_of(requests: Iterable[Request]) -> tuple[str, ...]:
-    """The names of the requests, each once: those of one name are of one kind."""
+def list_kinds(requests: Iterable[Request]) -> tuple[str, ...]:
+    """Return the names of the requests, each once. Requests of the same name are of one kind."""
     return tuple(dict.fromkeys(request.name for request in requests))
 
 
-def _dealt(total: int, index: int, hands: int) -> int:
-    """How many of ``total`` the hand at ``index`` gets when they are dealt one by one."""
+def _deal(total: int, index: int, hands: int) -> int:
+    """Return how many of ``total`` the hand at ``index`` gets if they are dealt one by one."""
     return (total + hands - 1 - index) // hands
 
 
-def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) -> tuple[Target, str]:
-    """Target and path (with its query) of an ``http://`` or ``https://`` URL; ``tls`` is for the latter.
+def parse_url(url: str, unix_socket: str | None = None, tls: Tls | None = None) -> tuple[Target, str]:
+    """Return target and path (with its query) of an ``http://`` or ``https://`` URL; ``tls`` is for the latter.
 
-    A host that stands for every address, as servers print where they listen, is this machine. Raises ValueError saying
-    what is wrong.
+    A host that stands for every address, as servers print it, becomes this machine. Raises ValueError saying what is
+    wrong.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}: {error}") from error
-    if parts.username is not None:  # which is not told: a password may be in it
+    if parts.username is not None:  # which is not in the message: a password may be in it
         raise ValueError("expected a URL without a user, who is given as --user NAME:PASSWORD")
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         instead = "" if "://" in url else f": write http://{url}"
         raise ValueError(f"expected a URL such as http://127.0.0.1:8080/path, got {url!r}{instead}")
     path = parts.path or "/"
     target = Target(
-        host=EVERY_ADDRESS.get(parts.hostname, parts.hostname),
+        host=WILDCARD_ADDRESSES.get(parts.hostname, parts.hostname),
         port=DEFAULT_PORTS[parts.scheme] if port is None else port,
         unix_socket=unix_socket,
         tls=(tls or Tls()) if parts.scheme == "https" else None,
@@ -333,9 +339,9 @@ def target_of(url: str, unix_socket: str | None = None, tls: Tls | None = None) 
 
 
 def parse_stage(text: str) -> Stage:
-    """The stage meant by ``30s:500``: half a minute in which the rate moves to 500 requests/s.
+    """Parse a stage such as ``30s:500``: half a minute in which the rate changes to 500 requests/s.
 
-    Raises ValueError, with what was expected, when the text is no stage.
+    Raises ValueError, with what was expected, if the text is no stage.
     """
     duration, colon, rate = text.partition(":")
     try:
@@ -347,7 +353,7 @@ def parse_stage(text: str) -> Stage:
 
 
 def check_pattern(text: str) -> str:
-    """Return the text if it is a regular expression. Raises ValueError saying what is wrong with it."""
+    """Return the text unchanged if it is a regular expression. Raises ValueError saying what is wrong with it."""
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
@@ -356,9 +362,9 @@ def check_pattern(text: str) -> str:
 
 
 def parse_expected_body(text: str) -> dict[str, str | bool]:
-    """The fields of an Expectation meant by ``any``, ``same``, a SHA-256, ``contains:TEXT`` or ``matches:REGEX``.
+    """Return the fields of an Expectation for ``any``, ``same``, a SHA-256, ``contains:TEXT`` or ``matches:REGEX``.
 
-    Raises ValueError, with what was expected, when the text is none of them.
+    Raises ValueError, with what was expected, if the text is none of them.
     """
     kind, _, rest = text.partition(":")
     if text in ("any", "same"):

@@ -1,1 +1,1 @@
-"""The machine as its kernel tells of it, and how much of it this process, with all that it starts, may use."""
+"""The machine as its kernel presents it, and the part of it that this process and its descendants may use."""

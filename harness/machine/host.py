@@ -1,4 +1,4 @@
-"""The machine as its kernel tells of it: files below a root folder, and what this process may use."""
+"""The machine as its kernel presents it: files below a root folder, and the limits of this process."""
 
 import math
 import os
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-_MOST: Final = 2**64  # no counter of the kernel's is larger
+_MAX_COUNT: Final = 2**64  # no counter of the kernel is larger
 
 
 @dataclass(frozen=True)
 class Host:
     """A machine. Paths are relative to ``root``, such as ``proc/stat``; what can't be read is None, never an error.
 
-    ``cpus`` are those that this process may run on, ``open_files`` its soft and hard limit (infinite without one):
-    server and generator inherit both. ``pause`` lets that many seconds pass.
+    ``cpus`` are those that this process may run on. ``open_files`` are its soft and hard limit (infinite without one).
+    Server and generator inherit both. ``pause`` waits for a number of seconds.
     """
 
     root: Path
@@ -27,46 +27,46 @@ class Host:
 
     @classmethod
     def here(cls) -> Self:
-        """The machine that this runs on."""
+        """Return the machine that this process runs on."""
         soft, hard = map(_limit, resource.getrlimit(resource.RLIMIT_NOFILE))
         return cls(root=Path("/"), cpus=tuple(sorted(os.sched_getaffinity(0))), open_files=(soft, hard))
 
     def text(self, path: str) -> str | None:
-        """What is in the file, without the space around it."""
+        """Return the text of the file, without white space around it; None if it can't be read."""
         try:
             return (self.root / path).read_text(encoding="utf-8", errors="replace").strip()
-        except (OSError, ValueError):  # the latter for a path that can be none
+        except (OSError, ValueError):  # ValueError: not a valid path
             return None
 
     def number(self, path: str) -> int | None:
-        """The whole number in the file."""
-        return whole(self.text(path))
+        """Return the whole number in the file; None if there is none."""
+        return parse_count(self.text(path))
 
     def has(self, path: str) -> bool:
-        """Whether there is such a file or folder."""
+        """Return whether there is such a file or folder."""
         return os.path.exists(self.root / path)
 
 
-def whole(text: str | None) -> int | None:
-    """The number that the text is, as the kernel writes counters and switches: from 0 up."""
+def parse_count(text: str | None) -> int | None:
+    """Return the text as a whole number from 0 up, as the kernel writes counters and switches; None if it is none."""
     try:
         number = int(text or "")
     except ValueError:
         return None
-    return number if 0 <= number < _MOST else None
+    return number if 0 <= number < _MAX_COUNT else None
 
 
-def decimal(text: str | None) -> float | None:
-    """The number that the text is, as the kernel writes averages: finite, from 0 up."""
+def parse_decimal(text: str | None) -> float | None:
+    """Return the text as a finite number from 0 up, as the kernel writes averages; None if it is none."""
     try:
         number = float(text or "")
     except ValueError:
         return None
-    return number if 0 <= number < _MOST else None
+    return number if 0 <= number < _MAX_COUNT else None
 
 
 def word_after(text: str | None, key: str) -> str | None:
-    """The word that follows ``key`` where files of the kernel name their values: ``tw 12``."""
+    """Return the word that follows ``key``, as in ``tw 12``; None if there is none."""
     words = (text or "").split()
     return words[words.index(key) + 1] if key in words[:-1] else None
 

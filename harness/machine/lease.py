@@ -1,43 +1,45 @@
 """The lease of a helper process on the harness: it runs out when the harness has been stopped for too long.
 
-That the harness has ended, its pipes and the kernel tell. That it was stopped (Ctrl-Z, SIGSTOP) nobody tells: its
-helpers look at its state themselves, which costs the harness nothing, and which no harness fails that is only busy.
+Helpers notice the end of the harness by their pipes. Nothing notifies them when it is stopped (Ctrl-Z, SIGSTOP), so
+they read its state themselves. That costs the harness nothing, and a harness that is only busy keeps its lease.
 """
 
 import os
 import time
 from typing import Final
 
-STOPPED_S: Final = 5.0  # as long as a server gets to stop: a slip of the fingers costs no more than the trial
-UNSEEN_S: Final = 1.0  # the most that counts of a time in which nobody looked, since the helper was stopped too
+STOPPED_S: Final = 5.0  # the time that a server gets to stop: an accidental Ctrl-Z costs at most the trial
+UNSEEN_S: Final = 1.0  # the most that counts between two looks, since the helper may have been stopped too
 
 
 def state_in(stat: bytes) -> bytes:
-    """Return the state of a process, one letter, from its /proc/PID/stat (proc_pid_stat(5)): T is stopped by a signal.
-    In a debugger it is t, as it is for a moment at each system call below strace."""
+    """Return the state of a process, one letter, from its /proc/PID/stat (proc_pid_stat(5)).
+
+    T means stopped by a signal. A process in a debugger has t, also for a moment at each system call under strace.
+    """
     return stat.rpartition(b")")[2].split()[0]
 
 
 class Lease:
-    """What the process that started this one grants as long as it runs. A look takes some 10 µs.
+    """The lease of this process, which holds as long as its parent runs. A look takes about 10 µs.
 
-    The time is that of CLOCK_MONOTONIC, which stands still while the machine sleeps.
+    Times are those of CLOCK_MONOTONIC, which stops while the machine sleeps.
     """
 
     def __init__(self) -> None:
-        self._stat = os.open(f"/proc/{os.getppid()}/stat", os.O_RDONLY)  # of that process, whoever gets its pid later
+        self._stat = os.open(f"/proc/{os.getppid()}/stat", os.O_RDONLY)  # stays that of this process
         self._looked_s = time.monotonic()
         self._stopped_s = 0.0
 
     def is_parent_stopped(self) -> bool:
-        """Return whether it is stopped now."""
+        """Return whether the parent is stopped now."""
         try:
             return state_in(os.pread(self._stat, 512, 0)) == b"T"
-        except ProcessLookupError:  # it has ended, which is told otherwise
+        except ProcessLookupError:  # it has ended, which the pipes show
             return False
 
     def has_run_out(self) -> bool:
-        """Look; return whether it has been stopped for too long, without a break."""
+        """Look, and return whether the parent has been stopped for too long without a break."""
         now_s = time.monotonic()
         passed_s = min(now_s - self._looked_s, UNSEEN_S)
         self._looked_s = now_s

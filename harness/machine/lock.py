@@ -1,4 +1,4 @@
-"""One comparison at a time on a machine: two would measure each other."""
+"""A lock that allows one comparison at a time on a machine: two would disturb each other."""
 
 import errno
 import socket
@@ -9,7 +9,7 @@ from typing import Final
 
 from harness.errors import HarnessError
 
-NAME: Final = "\0harness-comparison"  # in the abstract namespace of unix(7): there is no file to be left behind
+NAME: Final = "\0harness-comparison"  # in the abstract namespace of unix(7), which leaves no file behind
 _CREDENTIALS: Final = struct.Struct("3i")  # pid, uid and gid: SO_PEERCRED in unix(7)
 
 
@@ -19,7 +19,7 @@ class BusyError(HarnessError):
 
 @contextmanager
 def exclusive_run() -> Iterator[None]:
-    """Until the context is left, or this process ends in whatever way, nobody else gets in. Raises BusyError."""
+    """Hold the lock until the context is left, or this process ends in whatever way. Raises BusyError."""
     with socket.socket(socket.AF_UNIX) as lock:
         try:
             lock.bind(NAME)
@@ -27,13 +27,13 @@ def exclusive_run() -> Iterator[None]:
             if error.errno != errno.EADDRINUSE:
                 raise
             raise BusyError(
-                f"another comparison is running on this machine{_whose()}; the two would disturb each other"
+                f"another comparison is running on this machine{_holder_text()}; the two would disturb each other"
             ) from error
         lock.listen(1)
         yield
 
 
-def _whose() -> str:
+def _holder_text() -> str:
     try:
         with socket.socket(socket.AF_UNIX) as caller:
             caller.settimeout(1.0)

@@ -1,4 +1,4 @@
-"""Programs of others that are asked something: their output is bytes, and none of them is waited for without end."""
+"""Runs of external programs: their output is bytes, and every wait has a time limit."""
 
 import contextlib
 import os
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Final
 
-GRACE_S: Final = 5.0  # for a program to put its things in order after SIGTERM, and for the kernel after SIGKILL
+GRACE_S: Final = 5.0  # for a program to clean up after SIGTERM, and for the kernel after SIGKILL
 
 
 @dataclass(frozen=True)
 class ToolOutput:
-    """How a program ended (of a signal, negative) and what it wrote."""
+    """The exit code of a program, negative for a signal, and what it wrote."""
 
     code: int
     output: bytes
@@ -22,14 +22,14 @@ class ToolOutput:
 
 
 def run_tool(
-    words: Sequence[str], most_s: float, env: Mapping[str, str] | None = None, folder: str | None = None
+    words: Sequence[str], timeout_s: float, env: Mapping[str, str] | None = None, folder: str | None = None
 ) -> ToolOutput:
     """Run the program, in the folder if any, to its end and return what it wrote.
 
-    Raises OSError when it can't be run, and TimeoutError when it had not ended after ``most_s``: then it is stopped,
+    Raises OSError when it can't be run, and TimeoutError when it has not ended after ``timeout_s``: then it is stopped,
     with all that it started in its session.
     """
-    # Files, since the end of a pipe comes only when every descendant has closed it.
+    # Files, since a pipe reaches its end only when every descendant has closed it.
     with TemporaryFile() as output, TemporaryFile() as errors:
         process = subprocess.Popen(
             words,
@@ -38,12 +38,12 @@ def run_tool(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
-            start_new_session=True,  # a Ctrl-C is the caller's to handle, or half of its work would be left
+            start_new_session=True,  # a Ctrl-C is for the caller to handle: it must not leave the work half done
         )
         try:
-            code = process.wait(most_s)
+            code = process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise TimeoutError(f"had not ended after {most_s:g} s, and was stopped") from error
+            raise TimeoutError(f"had not ended after {timeout_s:g} s, and was stopped") from error
         finally:
             if process.returncode is None:
                 _stop(process)
@@ -53,7 +53,7 @@ def run_tool(
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Send SIGTERM, on which git takes its locks away, then SIGKILL to what is left of its session."""
+    """Send SIGTERM, on which git removes its locks, then SIGKILL to what is left of the session."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signum)

@@ -1,1 +1,1 @@
-"""Measuring: what is run, in which order, and the one trial, round, comparison or search that it takes."""
+"""Measuring: a trial, a round of trials, a comparison, and a search for the capacity."""

@@ -1,4 +1,4 @@
-"""Who is told how a run goes: displays, and whatever else wants to know."""
+"""The observers of a run, such as the displays of its progress."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,22 @@ from harness.record import PlannedTrial, TrialRecord
 
 
 class Observer:
-    """The base of all observers: it ignores everything."""
+    """The base class of all observers, which ignores every event."""
 
     def on_checks(self, checks: Sequence[Check]) -> None:
-        """Take what the machine looks like, before the first trial."""
+        """Receive the checks of the machine, before the first trial."""
 
     def on_trial(self, planned: PlannedTrial) -> None:
-        """Take which trial begins."""
+        """Receive the trial that begins."""
 
     def on_progress(self, progress: Progress) -> None:
-        """Take how far it is."""
+        """Receive the state of the trial whenever it changes."""
 
     def on_record(self, record: TrialRecord) -> None:
-        """Take what came of it, which is on disk."""
+        """Receive the record of the trial, after it was written to disk."""
 
     def on_comparisons(self, rounds: int, comparisons: Comparisons) -> None:
-        """Take what all rounds of a comparison say, after each of them."""
+        """Receive the comparisons over all rounds so far, after each round."""
 
     def on_capacities(self, rounds: int, capacities: Sequence[Capacity]) -> None:
-        """Take what all rounds of a search say, after each of them."""
+        """Receive the capacities over all rounds so far, after each round of a search."""

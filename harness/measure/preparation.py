@@ -1,4 +1,4 @@
-"""From the scenario to what can be run here: without topologies whose programs are missing, planned and placed."""
+"""The preparation of a run: topologies whose programs are missing are left out, trials scheduled and cores assigned."""
 
 import os
 import random
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.load.cpus import Placement, apart
+from harness.load.cpus import Placement, separate_cores
 from harness.load.spec import Target
 from harness.machine.cores import UsableCores
-from harness.machine.environment import Environment, differences
-from harness.measure.schedule import make_plan
+from harness.machine.environment import Environment, find_differences
+from harness.measure.schedule import make_schedule
 from harness.record import (
     Fingerprint,
     PlannedTrial,
@@ -33,43 +33,44 @@ from harness.scenario.secrets import (
 )
 from harness.scenario.topology import LOOPBACK
 from harness.server.fingerprint import take_fingerprint
-from harness.server.launch import bindable_socket, what_is_missing
+from harness.server.launch import create_socket, explain_missing_programs
 from harness.server.programs import describe_programs
 from harness.text.redaction import Redactor
 
-MOST_NAMED: Final = 6  # files, packages or variables in one message
+MAX_NAMED: Final = 6  # files, packages or variables in one message
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A comparison that can begin: ``scenario`` holds what is left of it when ``skipped`` is taken out."""
+    """A run that can begin. ``scenario`` has the topologies that can run here, without those that are ``skipped``."""
 
     scenario: Scenario
     skipped: list[SkippedTopology]
     seed: int
-    plan: tuple[PlannedTrial, ...]
+    schedule: tuple[PlannedTrial, ...]
     placement: Placement
     revisions: tuple[Revision, ...] = ()  # base and head, where two commits are compared
-    doubts: tuple[str, ...] = ()  # a sentence for each thing that may be another than when the run began
+    doubts: tuple[str, ...] = ()  # a sentence for each thing that may have changed since the run began
 
 
-def drawn(seed: int | None = None) -> int:
-    """The seed, or one that was never used before."""
+def seed_or_random(seed: int | None = None) -> int:
+    """Return the seed, or without one a random one."""
     return random.SystemRandom().randrange(2**32) if seed is None else seed
 
 
 def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ()) -> PreparedRun:
-    """Raises ScenarioError when nothing is left to compare, or when a fixed port is taken or a variable missing."""
+    """Prepare a run of the scenario. Raises ScenarioError when nothing is left to compare, a fixed port is taken or a
+    variable of the environment is missing."""
     _check_variables(scenario)
     _check_names(scenario)
     skipped = list(skipped_topologies(scenario))
-    scenario = without(scenario, skipped)
-    return PreparedRun(scenario, skipped, seed, make_plan(scenario, seed), place(scenario), revisions)
+    scenario = without_skipped(scenario, skipped)
+    return PreparedRun(scenario, skipped, seed, make_schedule(scenario, seed), choose_placement(scenario), revisions)
 
 
 def prepare_again(run: Run, now: Environment) -> PreparedRun:
-    """What is needed to go on with a run. Raises RunFolderError when nothing is missing, or when code or machine are
-    not those that it began with, and ScenarioError when its scenario can't be run any more."""
+    """Prepare a run to be resumed. Raises RunFolderError when no trial is missing, or when code or machine are others
+    than when the run began, and ScenarioError when its scenario can't be run any more."""
     if run.is_whole:
         raise RunFolderError(f"{run.path}: nothing is missing, the run has ended")
     if run.is_edited:
@@ -80,11 +81,11 @@ def prepare_again(run: Run, now: Environment) -> PreparedRun:
     if run.scenario.is_of_two_commits:
         raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run harness ab again")
     redactor = redactor_of(run.scenario)  # for what is compared with what was written
-    if changed := differences(run.environment, redactor.as_written(now)):
+    if changed := find_differences(run.environment, redactor.as_written(now)):
         raise RunFolderError(
             f"{run.path}: can't be gone on with, since this is not what it began with ({'; '.join(changed)})"
         )
-    if withheld := _withheld(run.scenario):
+    if withheld := _find_withheld(run.scenario):
         raise RunFolderError(
             f"{run.path}: can't be gone on with: {'; '.join(withheld)} was not written down. In the scenario, a secret"
             " that stands as {env:NAME}, or is named in pass_env, is taken from the environment again; public_env names"
@@ -94,16 +95,16 @@ def prepare_again(run: Run, now: Environment) -> PreparedRun:
     if missing := [f"{topology.name}: {topology.reason}" for topology in skipped_topologies(run.scenario)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
     programs = describe_programs(run.scenario.topologies)
-    if other := _other_programs(run, programs, redactor):
+    if other := _describe_changed_programs(run, programs, redactor):
         raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
     doubts = tuple(_doubts_about_code(run, fingerprint, programs, redactor))
     _check_can_start(run.scenario)
-    plan = tuple(run.info.trials)
-    return PreparedRun(run.scenario, run.info.skipped, run.info.seed, plan, run.info.placement, doubts=doubts)
+    schedule = tuple(run.info.trials)
+    return PreparedRun(run.scenario, run.info.skipped, run.info.seed, schedule, run.info.placement, doubts=doubts)
 
 
-def _withheld(scenario: Scenario) -> list[str]:
-    """What of it was not written down."""
+def _find_withheld(scenario: Scenario) -> list[str]:
+    """Return the parts of the scenario that were not written down, by the place where each belongs."""
     of = {topology.name: withheld_of(topology) for topology in scenario.topologies}
     return [
         f"{', '.join(what)} of {where}"
@@ -112,8 +113,8 @@ def _withheld(scenario: Scenario) -> list[str]:
     ]
 
 
-def _other_programs(run: Run, programs: Sequence[Program], redactor: Redactor) -> str | None:
-    """In what the programs differ from those that the run began with; None when they are the same."""
+def _describe_changed_programs(run: Run, programs: Sequence[Program], redactor: Redactor) -> str | None:
+    """Return the differences between the programs and those that the run began with; None when they are the same."""
     before, now = run.info.programs, [redactor.as_written(program) for program in programs]
     if not before:
         return "it was begun by an older harness, which did not record the programs that it ran"
@@ -124,8 +125,8 @@ def _other_programs(run: Run, programs: Sequence[Program], redactor: Redactor) -
 def _doubts_about_code(
     run: Run, before: Fingerprint | None, programs: Sequence[Program], redactor: Redactor
 ) -> Iterator[str]:
-    """Yield what may be another than when the run began, and is not known to be. Raises RunFolderError naming what its
-    commands run that has changed."""
+    """Yield a sentence for each thing that may have changed since the run began, without being known to have. Raises
+    RunFolderError naming the files and packages that have changed and that the run's commands use."""
     if before is None:
         raise RunFolderError(
             f"{run.path}: can't be gone on with: it was begun by an older harness, which did not record the state of"
@@ -134,29 +135,30 @@ def _doubts_about_code(
     now = redactor.as_written(take_fingerprint(run.scenario.topologies, programs))
     changes = list(before.changes(now))
     if code := [name for name in changes if not WRITTEN_BY_SERVERS.fullmatch(name)]:
-        raise RunFolderError(f"{run.path}: can't be gone on with: what its commands run has changed: {_few(code)}")
+        raise RunFolderError(f"{run.path}: can't be gone on with: what its commands run has changed: {_join_few(code)}")
     if changes:
-        yield f"Changed since the run began, as by a server that writes there: {_few(changes)}."
+        yield f"Changed since the run began, as by a server that writes there: {_join_few(changes)}."
     if unseen := sorted({*before.unseen, *now.unseen}):
-        yield f"Too large to be looked at as a whole for changes: {_few(unseen)}."
+        yield f"Too large to be looked at as a whole for changes: {_join_few(unseen)}."
     if handed_on := sorted({name for topology in run.scenario.topologies for name in topology.pass_env}):
-        yield f"Handed on as they are now, which was not recorded when the run began: {_few(handed_on)}."
+        yield f"Handed on as they are now, which was not recorded when the run began: {_join_few(handed_on)}."
 
 
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+def _join_few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def skipped_topologies(scenario: Scenario) -> Iterator[SkippedTopology]:
-    """The topologies whose programs are not on this machine, with what to install."""
+    """Yield the topologies whose programs are not on this machine, with what to install."""
     for topology in scenario.topologies:
-        if reason := what_is_missing(topology):
+        if reason := explain_missing_programs(topology):
             yield SkippedTopology(name=topology.name, reason=reason)
 
 
-def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
-    """The scenario less what can't be run here. Raises ScenarioError when that leaves nothing to compare."""
+def without_skipped(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
+    """Return the scenario without the topologies that are skipped. Raises ScenarioError when that leaves nothing to
+    compare."""
     names = {topology.name for topology in skipped}
     if scenario.is_of_two_commits:  # of one alone there is nothing to say
         names = {each.name for pair in scenario.pairs if names & {each.name for each in pair} for each in pair}
@@ -169,22 +171,25 @@ def without(scenario: Scenario, skipped: list[SkippedTopology]) -> Scenario:
     return scenario
 
 
-def place(scenario: Scenario) -> Placement:
-    """Where generator and server run: the same for all topologies, or where they run would be compared too.
+def choose_placement(scenario: Scenario) -> Placement:
+    """Return the cores of generator and server. They are the same for all topologies, so that the placement is not a
+    part of what is compared.
 
-    ``auto`` processes are as many as there are cores that the largest topology leaves free, and one at the least. Where
-    workers are taken as found, nobody knows how many cores they need, and all are shared.
+    With ``auto``, the generator has as many processes as there are cores that the largest topology leaves free, and at
+    least one. Where the number of workers is not declared, the cores that they need are unknown, and all cores are
+    shared.
     """
     cores, workers = UsableCores.here(), max(topology.workers or 1 for topology in scenario.topologies)
     asked, most = scenario.load.processes, min(cores.count - workers, scenario.load.connections)
     processes = max(1, most) if asked == "auto" else asked
     if any(topology.workers_as_found for topology in scenario.topologies):
         return Placement(processes=processes)
-    return apart(cores, processes, workers)
+    return separate_cores(cores, processes, workers)
 
 
 def _check_variables(scenario: Scenario) -> None:
-    """Raise ScenarioError where the environment does not have what {env:NAME} stands for, or it fits nowhere there."""
+    """Raise ScenarioError where the environment lacks a variable that {env:NAME} stands for, or its value can't be sent
+    in the place where it stands."""
     named = {topology.name: variables_of_topology(topology) for topology in scenario.topologies}
     for where, names in {**named, "load": variables_of_load(scenario.load)}.items():
         if missing := sorted({name for name in names if name not in os.environ}):
@@ -197,7 +202,7 @@ def _check_variables(scenario: Scenario) -> None:
 
 
 def _check_names(scenario: Scenario) -> None:
-    """Raise ScenarioError where a secret is in a name, which files are called after."""
+    """Raise ScenarioError where a name contains a secret: files are named after it."""
     redactor = redactor_of(scenario)
     names = {"scenario": [scenario.name], "topology": [topology.name for topology in scenario.topologies]}
     for what, those in names.items():
@@ -225,7 +230,7 @@ def _check_environment(topology: Topology) -> None:
 def _check_fixed_port(topology: Topology) -> None:
     if topology.port is None:
         return
-    with bindable_socket(topology.host) as sock:
+    with create_socket(topology.host) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((topology.host, topology.port))

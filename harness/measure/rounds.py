@@ -1,4 +1,4 @@
-"""A round of trials: one after the other, each on disk before the next begins."""
+"""A round of trials: one after the other, each recorded on disk before the next begins."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,8 @@ from harness.record import PlannedTrial, RunFolder, TrialRecord
 def make_trials(
     trials: Iterable[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer
 ) -> Iterator[TrialRecord]:
-    """Make them. Raises RunFolderError when a record can't be written."""
+    """Make the trials and yield the record of each as it was written. Raises RunFolderError when a record can't be
+    written."""
     for planned in trials:
         observer.on_trial(planned)
         log = folder.make_log(planned.id)

@@ -1,4 +1,4 @@
-"""The plan: every trial of a run in the order in which they are made, a pure function of scenario and seed."""
+"""The schedule: all trials of a run in the order in which they are made, a pure function of scenario and seed."""
 
 import random
 from typing import Final
@@ -6,36 +6,34 @@ from typing import Final
 from harness.record.planned import PlannedTrial
 from harness.scenario import Scenario, ScenarioLoad, Topology
 
-OVERHEAD_S: Final = 2.0  # starting and stopping a server, before any was seen to start and stop
-MOST_AUTO: Final = 1000  # rounds: who needs more of them measures longer windows
+OVERHEAD_S: Final = 2.0  # starting and stopping a server, as long as neither was measured
+MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
 
 
 def trial_s(load: ScenarioLoad) -> float:
-    """How long a trial takes, roughly (seconds)."""
+    """Return the expected duration of a trial (seconds)."""
     return load.warmup_s + load.duration_s + OVERHEAD_S
 
 
-def most_rounds(scenario: Scenario) -> int:
-    """How many rounds there are to be, or, when they go on until the verdicts are settled, for how many there is time.
-
-    At least one is always made.
-    """
+def max_rounds(scenario: Scenario) -> int:
+    """Return the number of rounds or, when they go on until the verdicts are settled, the number for which there is
+    time: at least one."""
     if scenario.rounds is not None:
         return scenario.rounds
-    return min(MOST_AUTO, max(1, int(scenario.max_time_s / (len(scenario.topologies) * trial_s(scenario.load)))))
+    return min(MAX_AUTO_ROUNDS, max(1, int(scenario.max_time_s / (len(scenario.topologies) * trial_s(scenario.load)))))
 
 
-def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
-    """Randomised complete blocks: each round holds every topology once, in an order drawn anew from the seed.
+def make_schedule(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
+    """Return the trials as randomised complete blocks: each round holds every topology once, in a random order that the
+    seed determines.
 
-    All rounds that there may be are in it, although a run may end before their last.
-
-    Interleaving keeps a drift of the machine from being taken for a difference between topologies. What two commits
-    have of one topology follow each other.
+    The schedule holds all rounds that there may be, although a run may end before the last of them. Interleaving keeps
+    a drift of the machine from being taken for a difference between topologies. Of two commits, both trials of a
+    topology follow each other.
     """
     dice, load_dice = random.Random(seed), random.Random(f"load {seed}")
     trials: list[PlannedTrial] = []
-    rounds = most_rounds(scenario)
+    rounds = max_rounds(scenario)
     digits = max(2, len(str(rounds)))  # so that the ids sort in order
     for block in range(1, rounds + 1):
         order = _order(scenario, dice)

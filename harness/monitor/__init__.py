@@ -1,6 +1,6 @@
-"""What the server's processes, and the machine with them, do in the measured window."""
+"""The monitor: what the server's processes and the whole machine use in the measured window."""
 
+from harness.monitor.core_speed import CoreSpeedProbe
 from harness.monitor.monitor import Monitor
-from harness.monitor.pace import Pace
 
-__all__ = ["Monitor", "Pace"]
+__all__ = ["CoreSpeedProbe", "Monitor"]

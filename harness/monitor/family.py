@@ -1,4 +1,4 @@
-"""All that descends from a process, at one time: also those that have ended, as far as somebody has their account."""
+"""Counters of all descendants of a process at one time, also of ended ones if a parent has waited for them."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,32 +12,37 @@ TRIES: Final = 5
 
 @dataclass(frozen=True)
 class FamilyReading:
-    """Counters of every descendant. ``reaped_s`` is the CPU of those that have ended and were waited for."""
+    """The counters of every descendant. ``reaped_s`` is the CPU time of those that have ended and were waited for."""
 
     processes: dict[psutil.Process, ProcessReading] = field(default_factory=dict)
     reaped_s: float = 0.0
 
     @property
     def cpu_s(self) -> float:
-        """Of all that there are and were.
+        """The CPU time of all descendants, living and ended.
 
-        Whoever waits for a child takes over its account (wait_task_zombie in the kernel's exit.c), so nothing is lost
-        and nothing counted twice. But of a child whose parent ignores SIGCHLD nobody has an account once it is gone.
+        A process that waits for a child takes over its CPU times (wait_task_zombie in the kernel's exit.c), so nothing
+        is lost and nothing is counted twice. But if a parent ignores SIGCHLD, the times of its ended children are lost.
         """
         return sum(reading.cpu_s for reading in self.processes.values()) + self.reaped_s
 
 
 def is_account_lost(before: FamilyReading, now: FamilyReading) -> bool:
-    """Whether one has ended since then whose parent ignores SIGCHLD: what it used since is known to nobody, nor that of
-    others like it who came and went meanwhile."""
+    """Return whether a process has ended between the readings whose parent ignores SIGCHLD.
+
+    What it used since the first reading is lost, as is that of siblings that started and ended in between.
+    """
     by_pid = {process.pid: reading for process, reading in before.processes.items()}
     parents = [by_pid.get(by_pid[process.pid].parent_pid) for process in before.processes.keys() - now.processes.keys()]
     return any(parent.ignores_sigchld for parent in parents if parent)
 
 
 def read_family(root_pid: int) -> FamilyReading:
-    """Descendants of a process that adopts those whose parents end. None has been waited for while they were read, by
-    whom it would be counted again; where there are ends without end, some may have been."""
+    """Read the counters of all descendants of a process that adopts orphans.
+
+    If a process was waited for during the reading, its times could be counted twice. Such a reading is repeated, up to
+    TRIES times; where processes keep ending, the last one is returned as it is.
+    """
     found = FamilyReading()
     for _ in range(TRIES):
         try:

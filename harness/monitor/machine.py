@@ -1,11 +1,11 @@
-"""What happens on the machine as a whole, whoever does it: read by psutil, and from /proc what that does not read."""
+"""Counters of the whole machine, whichever process caused them, read by psutil and from /proc."""
 
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import psutil
 
-from harness.machine.cgroup import throttled
+from harness.machine.cgroup import read_throttling
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host
 from harness.record import CoreUsage, MachineUsage
@@ -17,8 +17,8 @@ Count = TypeVar("Count", int, float)
 
 
 def read_machine(host: Host) -> MachineUsage:
-    """What happened since the machine was started, on the cores that can be used."""
-    tcp, usable, stopped = _tcp_counters(host), UsableCores.of(host), throttled(host)
+    """Return the counters since the machine was started, for the cores that can be used."""
+    tcp, usable, stopped = _read_tcp_counters(host), UsableCores.of(host), read_throttling(host)
     return MachineUsage(
         cores=[
             CoreUsage(
@@ -28,24 +28,24 @@ def read_machine(host: Host) -> MachineUsage:
                 idle_s=times.idle + times.iowait,
                 steal_s=times.steal,
             )
-            for cpu, times in zip(_online(), psutil.cpu_times(percpu=True), strict=False)
+            for cpu, times in zip(_read_online_cpus(), psutil.cpu_times(percpu=True), strict=False)
             if cpu in host.cpus
         ],
-        pressure_s=_pressure_s(host, "cpu"),
+        pressure_s=_read_pressure_s(host, "cpu"),
         listen_overflows=tcp.get("ListenOverflows"),
         listen_drops=tcp.get("ListenDrops"),
         quota_cores=usable.quota if usable.is_limited else None,
         throttled_periods=stopped.periods if stopped else None,
         throttled_s=stopped.stopped_s if stopped else None,
-        io_pressure_s=_pressure_s(host, "io"),
+        io_pressure_s=_read_pressure_s(host, "io"),
     )
 
 
-def used_by_machine(first: MachineUsage, last: MachineUsage) -> MachineUsage:
-    """What happened between two readings, on the cores that were there at both."""
+def machine_usage_between(first: MachineUsage, last: MachineUsage) -> MachineUsage:
+    """Return the differences between two readings, for the cores that are in both."""
     before = {core.cpu: core for core in first.cores}
     return MachineUsage(
-        cores=[_used_by_core(before[now.cpu], now) for now in last.cores if now.cpu in before],
+        cores=[_core_usage_between(before[now.cpu], now) for now in last.cores if now.cpu in before],
         pressure_s=_difference(first.pressure_s, last.pressure_s),
         listen_overflows=_difference(first.listen_overflows, last.listen_overflows),
         listen_drops=_difference(first.listen_drops, last.listen_drops),
@@ -56,13 +56,13 @@ def used_by_machine(first: MachineUsage, last: MachineUsage) -> MachineUsage:
     )
 
 
-def _online() -> list[int]:
-    """The numbers of the cores that psutil tells of, in its order: those that are offline are left out."""
+def _read_online_cpus() -> list[int]:
+    """Return the numbers of the cores that are online, in the order in which psutil lists them."""
     names = [line.split(" ", 1)[0].removeprefix("cpu") for line in STAT.read_text(encoding="ascii").splitlines()]
     return [int(name) for name in names if name.isdecimal()]
 
 
-def _used_by_core(first: CoreUsage, last: CoreUsage) -> CoreUsage:
+def _core_usage_between(first: CoreUsage, last: CoreUsage) -> CoreUsage:
     return CoreUsage(
         cpu=last.cpu,
         busy_s=last.busy_s - first.busy_s,
@@ -76,15 +76,16 @@ def _difference(first: Count | None, last: Count | None) -> Count | None:
     return None if first is None or last is None else last - first
 
 
-def _pressure_s(host: Host, resource: Literal["cpu", "io"]) -> float | None:
-    """For how long some task waited for it; None where the kernel does not tell: see its psi.rst."""
-    some, _, _ = (host.text(f"proc/pressure/{resource}") or "").partition("\n")  # missing, or switched off (psi=0)
+def _read_pressure_s(host: Host, resource: Literal["cpu", "io"]) -> float | None:
+    """Return for how long some task waited for the resource (see the kernel's psi.rst); None if that is unknown."""
+    # The file is missing, or can't be read, where this is switched off (psi=0).
+    some, _, _ = (host.text(f"proc/pressure/{resource}") or "").partition("\n")
     _, is_there, total_us = some.partition("total=")
     return int(total_us) / US_PER_S if is_there else None
 
 
-def _tcp_counters(host: Host) -> dict[str, int]:
-    """The extended TCP counters of this network namespace, by name; none where the kernel does not tell."""
+def _read_tcp_counters(host: Host) -> dict[str, int]:
+    """Return the extended TCP counters of this network namespace, by name; none if the kernel does not have them."""
     lines = (host.text("proc/net/netstat") or "").splitlines()
     extended = [line.split()[1:] for line in lines if line.startswith("TcpExt:")]  # the names, and the counts
     return {name: int(count) for name, count in zip(*extended, strict=True)} if extended else {}

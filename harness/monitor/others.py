@@ -1,4 +1,4 @@
-"""Who else used the cores in a window: the processes of this machine that are not the run's own, by two readings."""
+"""The processes of this machine that are not the run's own, and what they used of the cores between two readings."""
 
 import contextlib
 import os
@@ -9,13 +9,15 @@ from typing import Final
 from harness.monitor.processes import TICK_S
 from harness.record import OtherProcess
 
-MOST_TOLD: Final = 5
+MAX_REPORTED: Final = 5
 
 
 @dataclass(frozen=True)
 class Stat:
-    """What a process used since it was born, and the core on which it ran last. Its arguments are never read: they may
-    be secret."""
+    """The CPU time of a process since its birth, and the core on which it ran last.
+
+    Its arguments are never read: they may be secret.
+    """
 
     name: str
     parent_pid: int
@@ -25,7 +27,7 @@ class Stat:
 
 
 def parse_stat(data: bytes) -> Stat:
-    """Read a file of the form of proc_pid_stat(5), in which a name may have spaces and brackets."""
+    """Parse a stat file (proc_pid_stat(5)). The name in it may have spaces and brackets."""
     head, _, tail = data.rpartition(b")")
     fields = tail.split()
     return Stat(
@@ -37,27 +39,30 @@ def parse_stat(data: bytes) -> Stat:
     )
 
 
-def read_all() -> dict[int, Stat]:
-    """All processes that can be seen, by pid."""
-    return dict(_stats())
+def read_stats() -> dict[int, Stat]:
+    """Return the stat of all processes that can be seen, by pid."""
+    return dict(_iter_stats())
 
 
-def busiest_others(
-    first: Mapping[int, Stat], last: Mapping[int, Stat], own_pid: int, least_s: float
+def find_busiest_others(
+    first: Mapping[int, Stat], last: Mapping[int, Stat], own_pid: int, min_s: float
 ) -> list[OtherProcess]:
-    """Those that used most CPU between two readings, and so much at least, less a process and its descendants. Of who
-    came since the first it is all that they used; those that have ended are not told of."""
-    others = {pid: stat for pid, stat in last.items() if own_pid not in _line(pid, last)}
+    """Return the processes that used the most CPU between two readings, and at least ``min_s``.
+
+    The process ``own_pid`` and its descendants are left out, as are processes that have ended. A process that started
+    after the first reading counts with all that it used.
+    """
+    others = {pid: stat for pid, stat in last.items() if own_pid not in _iter_ancestry(pid, last)}
     used_s = {pid: TICK_S * _used_ticks(first.get(pid), stat) for pid, stat in others.items()}
-    busiest = sorted(used_s, key=lambda pid: used_s[pid], reverse=True)[:MOST_TOLD]
+    busiest = sorted(used_s, key=lambda pid: used_s[pid], reverse=True)[:MAX_REPORTED]
     return [
         OtherProcess(pid=pid, name=others[pid].name, cpu_s=used_s[pid], cpu=others[pid].core)
         for pid in busiest
-        if used_s[pid] >= least_s
+        if used_s[pid] >= min_s
     ]
 
 
-def _stats() -> Iterator[tuple[int, Stat]]:
+def _iter_stats() -> Iterator[tuple[int, Stat]]:
     for name in os.listdir("/proc"):
         if name.isdecimal():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # it may have ended
@@ -65,15 +70,15 @@ def _stats() -> Iterator[tuple[int, Stat]]:
 
 
 def _used_ticks(first: Stat | None, last: Stat) -> int:
-    """All of it where the pid was another's before."""
+    """Return the ticks used between the readings; all of the last one if the pid was another process's before."""
     is_same = first is not None and first.born_ticks == last.born_ticks
     return last.cpu_ticks - first.cpu_ticks if first and is_same else last.cpu_ticks
 
 
-def _line(pid: int, stats: Mapping[int, Stat]) -> Iterator[int]:
-    """The process and its ancestors, each once: of processes that come and go meanwhile a circle may have been read."""
-    told = set[int]()
-    while pid in stats and pid not in told:
-        told.add(pid)
+def _iter_ancestry(pid: int, stats: Mapping[int, Stat]) -> Iterator[int]:
+    """Yield the process and its ancestors, each once: if pids were reused meanwhile, the readings may form a circle."""
+    seen = set[int]()
+    while pid in stats and pid not in seen:
+        seen.add(pid)
         yield pid
         pid = stats[pid].parent_pid

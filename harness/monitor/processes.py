@@ -1,4 +1,4 @@
-"""Counters of one process since it was born, and what it used between two readings of them."""
+"""The counters of one process since its birth, and what it used between two readings of them."""
 
 import contextlib
 import os
@@ -20,14 +20,15 @@ TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class ThreadReading:
-    """How long a thread ran, how long it could have run while it had no core, and how often it was given one."""
+    """The scheduler's counters of a thread: how long it ran, how long it waited for a core while it could have run, and
+    how often it got one."""
 
     cpu_s: float
     run_delay_s: float
     timeslices: int = 0
 
     def since(self, before: "ThreadReading | None") -> "ThreadReading":
-        """What was added; all of it where there was none before, or another whose id it was given."""
+        """Return the difference to an earlier reading; all of this one if there is none, or if the id was reused."""
         if before is None or before.cpu_s > self.cpu_s:
             return self
         return ThreadReading(
@@ -37,10 +38,13 @@ class ThreadReading:
 
 @dataclass(frozen=True)
 class ProcessReading:
-    """Counters of one process. ``threads``, by their ids, are none where the kernel keeps no such statistics;
-    ``reaped_s`` is the CPU of children that ended and were waited for, and of their own such children; of children of
-    one that ``ignores_sigchld`` there is no account. ``disk_bytes``, read from storage and written to it, is None where
-    the kernel does not tell. One that ``has_ended`` and was not waited for yet, has CPU times and nothing else."""
+    """The counters of one process.
+
+    ``threads``, by their ids, are empty if the kernel keeps no statistics of them. ``reaped_s`` is the CPU time of
+    children that ended and were waited for, and of their own such children; the times of children of a process that
+    ``ignores_sigchld`` are lost. ``disk_bytes``, read from storage and written to it, is None if it is unknown. A
+    process that ``has_ended`` and was not waited for yet has CPU times and nothing else.
+    """
 
     user_s: float = 0.0
     system_s: float = 0.0
@@ -57,12 +61,14 @@ class ProcessReading:
 
     @property
     def cpu_s(self) -> float:
-        """User and system time."""
+        """The CPU time: user and system time."""
         return self.user_s + self.system_s
 
-    def after(self, before: Self) -> Self:
-        """This reading, with what only the one ``before`` still knew: threads that have ended since, or all but the
-        CPU times of a process that has."""
+    def merge(self, before: Self) -> Self:
+        """Return this reading, completed from the one ``before``.
+
+        That one has the threads that have ended since. If the process has ended, it has everything but the CPU times.
+        """
         if self.has_ended:
             return replace(before, user_s=self.user_s, system_s=self.system_s, reaped_s=self.reaped_s, has_ended=True)
         most = max(before.thread_count, self.thread_count)
@@ -70,7 +76,7 @@ class ProcessReading:
 
 
 def read_process(process: psutil.Process) -> ProcessReading | None:
-    """Its counters so far; None when it is gone."""
+    """Return the counters of a process so far; None when it is gone."""
     try:
         threads = _read_threads(process.pid)
         with process.oneshot():
@@ -100,15 +106,17 @@ def read_process(process: psutil.Process) -> ProcessReading | None:
 
 
 def read_pss_bytes(process: psutil.Process) -> int | None:
-    """Its proportional memory, for which the kernel goes through all of its pages: 20 ms for a GiB. None when it is
-    another user's or gone, or where the kernel does not tell."""
+    """Return the proportional set size of a process; None if it is another user's or gone, or if it is unknown.
+
+    For this the kernel goes through all of its pages, which takes 20 ms for a GiB.
+    """
     try:
         return int(getattr(process.memory_full_info(), "pss", 0)) or None
     except psutil.Error:
         return None
 
 
-def used_by_process(
+def process_usage_between(
     process: ServerProcess,
     first: ProcessReading,
     last: ProcessReading,
@@ -116,7 +124,7 @@ def used_by_process(
     pss_bytes: int | None = None,
     ended: bool = False,
 ) -> ProcessUsage:
-    """What the process used between two readings."""
+    """Return what the process used between two readings."""
     threads = [thread.since(first.threads.get(tid)) for tid, thread in last.threads.items()]
     cpu_s = last.cpu_s - first.cpu_s
     return ProcessUsage(
@@ -132,7 +140,7 @@ def used_by_process(
         voluntary_switches=last.voluntary_switches - first.voluntary_switches,
         involuntary_switches=last.involuntary_switches - first.involuntary_switches,
         threads=last.thread_count,
-        busy_threads=_busy_threads(threads, cpu_s, last.thread_count) if threads else None,
+        busy_threads=_count_busy_threads(threads, cpu_s, last.thread_count) if threads else None,
         timeslices=sum(thread.timeslices for thread in threads) if threads else None,
         disk_bytes=None if last.disk_bytes is None else last.disk_bytes - (first.disk_bytes or 0),
         lived_s=lived_s,
@@ -140,38 +148,44 @@ def used_by_process(
     )
 
 
-def _busy_threads(threads: Sequence[ThreadReading], cpu_s: float, thread_count: int) -> int:
-    """The fewest that used nearly all of the CPU. Where those that were seen did not, others came and went between two
-    readings: then as many as there were at a time."""
+def _count_busy_threads(threads: Sequence[ThreadReading], cpu_s: float, thread_count: int) -> int:
+    """Return the smallest number of threads that together used nearly all of the CPU time.
+
+    If all threads that were read used less than that, others started and ended between two readings. Then it is
+    ``thread_count``, the most that there were at a time.
+    """
     most_first_s = accumulate(sorted((thread.cpu_s for thread in threads), reverse=True))
-    nearly_s = NEARLY_ALL * cpu_s - TICK_S  # which is in steps, where the threads' is not
+    nearly_s = NEARLY_ALL * cpu_s - TICK_S  # the CPU time of the process is in ticks, that of threads is not
     return next((count for count, sum_s in enumerate(most_first_s, 1) if sum_s >= nearly_s), thread_count)
 
 
 def _read_threads(pid: int) -> dict[int, ThreadReading]:
-    """Time running, time runnable and timeslices of each thread, which psutil does not read: see the kernel's
-    sched-stats.rst."""
+    """Read the running time, the waiting time and the timeslices of each thread (see the kernel's sched-stats.rst).
+
+    psutil does not read them.
+    """
     threads = {}
     for tid in _thread_ids(pid):
         with contextlib.suppress(OSError):  # the thread has ended since, or the kernel has no such file
-            ran_ns, waited_ns, slices = map(int, _contents(f"/proc/{pid}/task/{tid}/schedstat").split())
+            ran_ns, waited_ns, slices = map(int, _read_text(f"/proc/{pid}/task/{tid}/schedstat").split())
             threads[int(tid)] = ThreadReading(ran_ns / NS_PER_S, waited_ns / NS_PER_S, slices)
     return threads
 
 
 def _read_disk_bytes(pid: int) -> int | None:
-    """What it had storage read and written, not the cache of files; None where it is another user's."""
+    """Return the bytes that a process had read from and written to storage, without the page cache; None if it is
+    another user's."""
     try:
-        counters = _contents(f"/proc/{pid}/io")
+        counters = _read_text(f"/proc/{pid}/io")
     except OSError:
         return None
     return sum(int(word_after(counters, key) or 0) for key in ("read_bytes:", "write_bytes:"))
 
 
 def _ignores_sigchld(pid: int) -> bool:
-    """By the mask of ignored signals in its status, which psutil does not read."""
+    """Return whether a process ignores SIGCHLD, by the mask in its status file, which psutil does not read."""
     try:
-        mask = word_after(_contents(f"/proc/{pid}/status"), "SigIgn:")
+        mask = word_after(_read_text(f"/proc/{pid}/status"), "SigIgn:")
     except OSError:
         return False
     return bool(int(mask or "0", 16) & 1 << signal.SIGCHLD - 1)
@@ -184,6 +198,6 @@ def _thread_ids(pid: int) -> list[str]:
         return []
 
 
-def _contents(path: str) -> str:
+def _read_text(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()

@@ -1,1 +1,1 @@
-"""From what was measured to the workers and hosts that a target needs, with everything that this rests on."""
+"""Capacity planning: the workers and hosts that a target needs, by what was measured, with all assumptions."""

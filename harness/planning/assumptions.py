@@ -1,4 +1,4 @@
-"""What a plan takes for true, and what each of it rests on."""
+"""The assumptions of a plan, and the basis of each."""
 
 import enum
 from collections.abc import Iterator, Sequence
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from harness.planning.demand import Demand
 from harness.planning.evidence import CapacityEvidence, TopologyCapacity
-from harness.planning.response_times import BUSIEST, MOST_OFF, Expected, Source
+from harness.planning.response_times import MAX_MODEL_RATIO, MAX_UTILISATION, ExpectedTimes, Source
 from harness.planning.sizing import PlannedHost, Sizing
 from harness.units import HOURS_PER_MONTH, rate_per_text, size_text
 
 
 class Basis(enum.Enum):
-    """What an assumption rests on."""
+    """The basis of an assumption."""
 
     MEASURED = "measured"
     MODELLED = "modelled"
-    GIVEN = "given"  # by who asked, or else taken for granted here
+    GIVEN = "given"  # by the user, or else supposed without a measurement
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """``what`` is one or two sentences."""
+    """One assumption. ``what`` is one or two sentences."""
 
     what: str
     basis: Basis
@@ -30,7 +30,7 @@ class Assumption:
 def assumptions_of(
     evidence: CapacityEvidence, demand: Demand, host: PlannedHost, sizings: Sequence[Sizing]
 ) -> list[Assumption]:
-    """Those on the figures first, then on the hosts, then on what is around them."""
+    """Return the assumptions: first those on the figures, then those on the hosts, then those on their surroundings."""
     return [
         *_figures(evidence, [sizing.carried for sizing in sizings]),
         *_hosts(evidence, demand, host),
@@ -110,7 +110,7 @@ def _quota(evidence: CapacityEvidence) -> str:
 
 
 def _response_times(sizings: Sequence[Sizing]) -> Iterator[Assumption]:
-    sources = {each.source for sizing in sizings for each in _expected(sizing)}
+    sources = {each.source for sizing in sizings for each in _expected_times(sizing)}
     if Source.MEASURED in sources:
         yield Assumption(
             "Response times without a mark lie between those of requests that arrived at random, at lower rates and at"
@@ -125,13 +125,13 @@ def _response_times(sizings: Sequence[Sizing]) -> Iterator[Assumption]:
         yield Assumption(
             "Response times after ~ are those of random arrivals and of service times as variable as they were at low"
             " load, whose mean is what saturates the workers: with one line for all of them (M/M/c, Allen–Cunneen) or a"
-            f" line for each (M/G/1, Pollaczek–Khinchine), whichever is within {(MOST_OFF - 1) * 100:.0f} % of all that"
-            f" was measured up to {BUSIEST * 100:.0f} % of what is carried.",
+            f" line for each (M/G/1, Pollaczek–Khinchine), whichever is within {(MAX_MODEL_RATIO - 1) * 100:.0f} % of"
+            f" all that was measured up to {MAX_UTILISATION * 100:.0f} % of what is carried.",
             Basis.MODELLED,
         )
 
 
-def _expected(sizing: Sizing) -> Iterator[Expected]:
+def _expected_times(sizing: Sizing) -> Iterator[ExpectedTimes]:
     yield from filter(None, (sizing.expected_at_peak, sizing.expected_after_loss))
 
 

@@ -1,4 +1,4 @@
-"""The question: what is to be carried, and by hosts of what kind."""
+"""The demand of a plan: the rate to be carried, and the kind of hosts."""
 
 from typing import Annotated
 
@@ -6,12 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Demand(BaseModel):
-    """What is to be carried. Of the hosts, None means as the machine that was measured; without a cost none is told.
+    """The rate to be carried (requests/s), and the hosts for it.
 
-    ``headroom`` is the part of a host's capacity that stays free at the peak; ``lose`` how many hosts may be lost, so
-    that the others still carry the peak; ``workers`` the numbers of workers on a host that come into question, by
-    default those that were measured, and one for each core; ``instances_per_host`` how many such servers a host runs
-    beside each other. Costs are in the ``currency``, if that is known.
+    ``headroom`` is the part of a host's capacity that stays free at the peak. ``lose`` is the number of host failures
+    that are tolerated: the other hosts still carry the peak. ``workers`` are the numbers of workers on a host to choose
+    from, by default those that were measured, and one for each core. ``instances_per_host`` is the number of such
+    servers on a host. Where cores or memory of a host are None, they are those of the machine that was measured.
+    Without a ``host_cost_per_h``, plans have no costs; they are in the ``currency``, if that is known.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -29,5 +30,5 @@ class Demand(BaseModel):
 
     @property
     def peak_per_s(self) -> float:
-        """The greatest rate that hosts have to carry."""
+        """The greatest rate that the hosts have to carry (requests/s)."""
         return self.target_per_s * self.peak_factor

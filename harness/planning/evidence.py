@@ -1,4 +1,4 @@
-"""The evidence: what each topology of a run was seen to carry, and how its family scales."""
+"""The evidence of a plan: the measured capacity of each topology of a run, and how its family scales."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -37,26 +37,29 @@ FLOORS: Final = {
 
 
 class Observed(Protocol):
-    """What was seen of the requests at a rate that was offered, as a probe has it."""
+    """The requests at one rate that was offered, such as those of a probe."""
 
     @property
     def rate_per_s(self) -> float:
-        """What arrived."""
+        """The rate of arrivals (requests/s)."""
 
-    def slower(self, limit_ms: float) -> BadShare:
-        """Return the requests that took longer, among all."""
+    def count_slower(self, limit_ms: float) -> BadShare:
+        """Return the share of requests that took longer than ``limit_ms`` (milliseconds)."""
 
 
 @dataclass(frozen=True)
 class TopologyCapacity:
-    """What one topology carries. ``rate`` is what may be planned with (requests/s): the saturation throughput or, with
-    an ``objective``, the highest rate that keeps it; None where no rate kept it.
+    """The capacity of one topology.
 
-    ``workers`` is 1 for a topology that is no cluster. ``service`` is what a request takes at low load, ``observed``
-    what was seen at each rate that was offered, lowest first. ``memory_bytes`` is that of all its processes,
-    ``demanded_cores`` what they would have kept busy, had there been enough. ``predicted_from`` are the numbers of
-    workers that a prediction rests on, the last of them those of ``like``; empty where this was measured. Where the
-    figures are a floor, ``floor`` says why.
+    ``rate`` is the rate to plan with (requests/s): the saturation throughput or, with an ``objective``, the highest
+    rate that keeps it; None where no rate kept it. ``workers`` is 1 for a topology that is no cluster. ``service`` is
+    the service time at low load. ``observed`` are the measurements at each rate that was offered, the lowest first.
+    ``memory_bytes`` is the memory of all its processes, ``demanded_cores`` the number of cores that they would have
+    kept busy, had there been enough.
+
+    For a prediction, ``predicted_from`` are the numbers of workers that it is based on, and ``like`` is the topology
+    with the last of them; empty and None where this was measured. ``floor`` says why the real figures may be greater,
+    None where they are not.
     """
 
     topology: str
@@ -76,15 +79,15 @@ class TopologyCapacity:
 
     @property
     def is_saturation(self) -> bool:
-        """Whether it is no objective that bounds the rate, but the throughput when saturated."""
+        """True if the rate is the saturation throughput, and is bounded by no objective."""
         return self.rate is not None and self.rate == self.saturation
 
 
 @dataclass(frozen=True)
 class CapacityEvidence:
-    """All that a plan rests on. ``load`` says what the topologies were offered, ``command`` how to measure again;
-    ``refused`` are the topologies of which nothing is known. Memory ``is_proportional`` where shared pages are counted
-    once."""
+    """The measurements that a plan is based on. ``load`` describes the load that was offered, ``command`` is the
+    command line that measures again. ``refused`` are the topologies of unknown capacity. Memory ``is_proportional``
+    where shared pages are counted once."""
 
     carried: tuple[TopologyCapacity, ...]
     families: tuple[FamilyScaling, ...]
@@ -96,14 +99,14 @@ class CapacityEvidence:
 
 
 def evidence_of(run: Run) -> CapacityEvidence:
-    """Of a comparison in a closed loop, whose throughput is that of saturation, or of a search for the capacity, which
-    has that too. Raises PlanningError for other runs."""
-    return _searched(run) if run.is_search else _compared(run)
+    """Return the evidence of a comparison in a closed loop, whose throughput is the saturation throughput, or of a
+    search for the capacity, which measures that too. Raises PlanningError for other runs."""
+    return _evidence_of_search(run) if run.is_search else _evidence_of_comparison(run)
 
 
-def _searched(run: Run) -> CapacityEvidence:
+def _evidence_of_search(run: Run) -> CapacityEvidence:
     of_each = capacities(run)
-    found = [_kept(capacity) for capacity in of_each]
+    found = [_capacity_with_objectives(capacity) for capacity in of_each]
     return CapacityEvidence(
         carried=tuple(each for each in found if isinstance(each, TopologyCapacity)),
         families=tuple(scaling_of(run.scenario, RunAnalysis(run).trials, {})),
@@ -115,9 +118,9 @@ def _searched(run: Run) -> CapacityEvidence:
     )
 
 
-def _kept(capacity: Capacity) -> TopologyCapacity | Excluded:
-    """What it carries with the objectives kept, or why that is not known."""
-    found = _found(capacity.topology, capacity.ceilings)
+def _capacity_with_objectives(capacity: Capacity) -> TopologyCapacity | Excluded:
+    """Return the capacity with all objectives kept, or why it is unknown."""
+    found = _saturation_capacity(capacity.topology, capacity.ceilings)
     if isinstance(found, Excluded):
         return found
     objective = " and ".join(each.text for each in capacity.objectives)
@@ -135,7 +138,7 @@ def _kept(capacity: Capacity) -> TopologyCapacity | Excluded:
     )
 
 
-def _compared(run: Run) -> CapacityEvidence:
+def _evidence_of_comparison(run: Run) -> CapacityEvidence:
     scenario = run.scenario
     if scenario.is_of_two_commits:
         raise PlanningError(
@@ -147,7 +150,7 @@ def _compared(run: Run) -> CapacityEvidence:
             " Measure without a rate, in a closed loop, or plan from a run of harness capacity"
         )
     analysis = RunAnalysis(run)
-    found = [_found(topology, analysis.trials[topology.name]) for topology in scenario.topologies]
+    found = [_saturation_capacity(topology, analysis.trials[topology.name]) for topology in scenario.topologies]
     return CapacityEvidence(
         carried=tuple(each for each in found if isinstance(each, TopologyCapacity)),
         families=tuple(analysis.scaling),
@@ -163,17 +166,17 @@ def _is_proportional(trials: Sequence[Trial]) -> bool:
     return all(trial.is_proportional for trial in trials)
 
 
-def _found(topology: Topology, trials: Sequence[Trial]) -> TopologyCapacity | Excluded:
-    """What it carries, or why that is not known."""
-    telling = [trial for trial in trials if not trial.is_generator_bound]
+def _saturation_capacity(topology: Topology, trials: Sequence[Trial]) -> TopologyCapacity | Excluded:
+    """Return the saturation throughput as the capacity, or why it is unknown."""
+    usable = [trial for trial in trials if not trial.is_generator_bound]
     if not trials:
         why, advice = "No trial of it counts.", "Look for why in the report of the run, and measure it again."
         return Excluded(topology.name, why, advice)
-    if not telling:
+    if not usable:
         why, advice = "The load generator was the limit of all its trials.", "Give it more processes."
         return Excluded(topology.name, why, advice)
-    workers = median_workers(telling)
-    rate = mean_over_trials([trial.requests_per_s for trial in telling])
+    workers = median_workers(usable)
+    rate = mean_over_trials([trial.requests_per_s for trial in usable])
     return TopologyCapacity(
         topology=topology.name,
         family=topology.family,
@@ -181,9 +184,9 @@ def _found(topology: Topology, trials: Sequence[Trial]) -> TopologyCapacity | Ex
         is_cluster=topology.workers is not None or workers > 1,
         rate=rate,
         saturation=rate,
-        memory_bytes=mean_over_trials([trial.memory_bytes for trial in telling]),
-        demanded_cores=sum(trial.demanded_cores for trial in telling) / len(telling),
-        floor=_floor(telling),
+        memory_bytes=mean_over_trials([trial.memory_bytes for trial in usable]),
+        demanded_cores=sum(trial.demanded_cores for trial in usable) / len(usable),
+        floor=_floor(usable),
     )
 
 

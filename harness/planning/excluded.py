@@ -1,4 +1,4 @@
-"""What can't be planned with, why, and what to measure instead."""
+"""Topologies that a plan excludes, with the reason and what to measure instead; and the errors of planning."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class Excluded:
-    """A topology that comes not into question. ``why`` and ``advice`` are a sentence each."""
+    """A topology that a plan excludes. ``why`` and ``advice`` are a sentence each."""
 
     topology: str
     why: str
@@ -15,8 +15,8 @@ class Excluded:
 
 
 class BeyondDataError(HarnessError, ValueError):
-    """The measurements do not carry what was asked of them. The message says why, in a sentence."""
+    """An error for a question that goes beyond the measurements. The message says why, in a sentence."""
 
 
 class PlanningError(HarnessError):
-    """Nothing can be planned from this run. The message holds every reason, a line each."""
+    """An error for a run from which nothing can be planned. The message holds every reason, a line each."""

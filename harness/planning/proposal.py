@@ -1,4 +1,4 @@
-"""The plan itself: every topology that can carry the target, the one to take, and what is not known."""
+"""The proposal of a plan: every topology that can carry the target, the best one, and those that are excluded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from harness.planning.assumptions import Assumption, assumptions_of
 from harness.planning.demand import Demand
 from harness.planning.evidence import CapacityEvidence, TopologyCapacity
 from harness.planning.excluded import BeyondDataError, Excluded, PlanningError
-from harness.planning.prediction import predicted
+from harness.planning.prediction import predict
 from harness.planning.sizing import PlannedHost, Sizing, competes, memory_bytes, sizing_of
 from harness.units import size_text
 
-LEAST_FREE: Final = 0.05  # of the throughput at saturation: with less, lines are twenty times as long as a service
+MIN_HEADROOM: Final = 0.05  # of the saturation throughput: with less, requests wait twenty service times and more
 SATURATED: Final = (
     'Measure what keeps an objective, by harness capacity with --slo "p99 < 250ms" or what you promise, or leave'
-    f" {LEAST_FREE:.0%} headroom or more."
+    f" {MIN_HEADROOM:.0%} headroom or more."
 )
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """``sizings`` are all that can carry it, the one to take first."""
+    """A plan. ``sizings`` are those of all topologies that can carry the demand, the best one first."""
 
     demand: Demand
     host: PlannedHost
@@ -32,26 +32,27 @@ class Proposal:
 
     @property
     def best(self) -> Sizing:
-        """The fewest hosts, which are the cheapest, since all cost the same; of as many, the fewest workers."""
+        """The sizing with the fewest hosts, which is the cheapest, since all hosts cost the same; of those with equally
+        many, the one with the fewest workers."""
         return self.sizings[0]
 
     @property
     def is_one_worker_enough(self) -> bool:
-        """Whether one worker on a single host carries the peak, so that further hosts are for redundancy alone."""
+        """True if one worker on a single host carries the peak, so that further hosts are for redundancy alone."""
         workers = self.best.instances * self.best.carried.workers
         return workers == 1 and self.best.hosts - self.demand.lose <= 1
 
 
 def propose(evidence: CapacityEvidence, demand: Demand) -> Proposal:
-    """Raises PlanningError, with every reason, when no topology can be planned with."""
+    """Return the plan for the demand. Raises PlanningError, with every reason, when no topology can carry it."""
     host = PlannedHost.of(demand, evidence.environment)
     found, refused = list[Sizing](), list(evidence.refused)
     for each in _candidates(evidence, demand, host):
-        judged = each if isinstance(each, Excluded) else _judged(each, evidence, demand, host)
-        if isinstance(judged, Excluded):
-            refused.append(judged)
+        sizing = each if isinstance(each, Excluded) else _size_or_exclude(each, evidence, demand, host)
+        if isinstance(sizing, Excluded):
+            refused.append(sizing)
         else:
-            found.append(judged)
+            found.append(sizing)
     if not found:
         raise PlanningError("\n".join(_reasons(evidence, demand, refused)))
     sizings = sorted(found, key=lambda sizing: (sizing.hosts, sizing.carried.workers))
@@ -60,7 +61,8 @@ def propose(evidence: CapacityEvidence, demand: Demand) -> Proposal:
 
 
 def _candidates(evidence: CapacityEvidence, demand: Demand, host: PlannedHost) -> Iterator[TopologyCapacity | Excluded]:
-    """What was measured, and of each family of clusters what was not, in the sizes that come into question."""
+    """Yield the measured topologies and, for each family of clusters, the predictions for other sizes that are in
+    question."""
     for each in evidence.carried:
         if not demand.workers or each.workers in demand.workers:
             yield each
@@ -71,31 +73,31 @@ def _candidates(evidence: CapacityEvidence, demand: Demand, host: PlannedHost) -
             member.workers for member in members
         }
         for workers in sorted(wanted):
-            yield _predicted(families.get(name), members, workers, evidence.command)
+            yield _predict_or_exclude(families.get(name), members, workers, evidence.command)
 
 
-def _predicted(
+def _predict_or_exclude(
     family: FamilyScaling | None, members: Sequence[TopologyCapacity], workers: int, command: str
 ) -> TopologyCapacity | Excluded:
     try:
-        return predicted(family, members, workers)
+        return predict(family, members, workers)
     except BeyondDataError as error:
         sizes = sorted({*(member.workers for member in members), 1, 2, -(-workers // 2), workers})
         advice = f"Measure it, on a machine with cores enough: workers = {sizes} in the scenario, then: {command}"
         return Excluded(f"{members[0].family}, {workers} workers", str(error), advice)
 
 
-def _judged(
+def _size_or_exclude(
     carried: TopologyCapacity, evidence: CapacityEvidence, demand: Demand, host: PlannedHost
 ) -> Sizing | Excluded:
-    """Its hosts, unless it is none for such hosts or can't be planned with."""
+    """Return the sizing of the topology, or why it can't be planned with or does not fit such hosts."""
     if carried.rate is None:
         why = f"It keeps {carried.objective} at no rate that was offered, so that more hosts do not help."
         return Excluded(carried.topology, why, "Make it faster, or promise less.")
     if carried.rate.low is None:
         why = "A single trial has no interval, whose lower end would be planned with."
         return Excluded(carried.topology, why, f"Measure more rounds: {evidence.command}")
-    if carried.is_saturation and demand.headroom < LEAST_FREE:
+    if carried.is_saturation and demand.headroom < MIN_HEADROOM:
         used = f"{1 - demand.headroom:.0%} of its saturation throughput"
         why = f"With {used} in use, nothing bounds how long requests wait."
         return Excluded(carried.topology, why, SATURATED)
@@ -115,17 +117,18 @@ def _judged(
 
 
 def _reasons(evidence: CapacityEvidence, demand: Demand, refused: Sequence[Excluded]) -> Iterator[str]:
-    """Why nothing can be planned, the objective first, which is the same for all."""
+    """Yield why nothing can be planned: where no topology keeps the objective, that alone."""
     objectives = {each.objective for each in evidence.carried if each.rate is None}
     if objectives and all(each.rate is None for each in evidence.carried):
         yield f"no topology keeps {objectives.pop()} at any rate that was offered: more hosts do not help"
         return
     if not refused:
         sizes = sorted({each.workers for each in evidence.carried})
-        yield f"nothing was measured with {_either(demand.workers)} workers; there are: {', '.join(map(str, sizes))}"
+        wanted, measured = _join_numbers(demand.workers), ", ".join(map(str, sizes))
+        yield f"nothing was measured with {wanted} workers; there are: {measured}"
     for each in refused:
         yield f"{each.topology}: {each.why} {each.advice}"
 
 
-def _either(workers: Sequence[int]) -> str:
+def _join_numbers(workers: Sequence[int]) -> str:
     return " or ".join(map(str, workers))

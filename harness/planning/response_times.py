@@ -1,4 +1,4 @@
-"""Response times on a host: as they were measured, or by a model that what was measured does not contradict."""
+"""Response times on a host: measured, or by a queueing model that agrees with the measurements."""
 
 import enum
 from collections.abc import Iterator, Sequence
@@ -8,110 +8,115 @@ from typing import Final, Self
 
 from harness.planning.curve import response_ms
 from harness.planning.evidence import Observed, TopologyCapacity
-from harness.stats.queueing import SaturatedError, Service, Waiting, lines_apart, one_line
+from harness.stats.queueing import SaturatedError, Service, Waiting, queue_per_worker, shared_queue
 from harness.units import MS_PER_S
 
 EXPONENTIAL: Final = 1.0  # squared coefficient of variation, where that of the service times was not measured
-MOST_OFF: Final = 1.25  # times: a model that is farther from what was measured is contradicted
-BUSIEST: Final = 0.9  # of what is carried: nearer to saturation a measured p99 is luck
+MAX_MODEL_RATIO: Final = 1.25  # between model and measurement: with a greater one, the model is rejected
+MAX_UTILISATION: Final = 0.9  # of the capacity: nearer to saturation, a measured p99 depends on chance
 P50: Final = 0.5
 P99: Final = 0.99
 
 
 class Source(enum.Enum):
-    """Where response times are from."""
+    """The source of response times."""
 
-    MEASURED = "measured"  # at rates around it
+    MEASURED = "measured"  # at rates below and above
     MODELLED = "modelled"
-    AT_MOST = "at most"  # those that were measured at the lowest rate, which is higher
+    AT_MOST = "at most"  # measured at the lowest offered rate, which is higher
 
 
-class Lines(enum.Enum):
-    """The models: how requests wait for the workers of a host."""
+class QueueModel(enum.Enum):
+    """The queueing models of a host: M/M/c, where all workers share a queue, and c × M/G/1, with a queue for each."""
 
-    TOGETHER = "one line for all workers"
-    APART = "a line for each worker"
+    SHARED_QUEUE = "one line for all workers"
+    QUEUE_PER_WORKER = "a line for each worker"
 
 
 @dataclass(frozen=True)
 class ResponseTimes:
-    """Of the requests to one host."""
+    """The response times of the requests to one host (milliseconds)."""
 
     p50_ms: float
     p99_ms: float
 
     @classmethod
     def of(cls, waiting: Waiting) -> Self:
-        """From the queue that they are in."""
+        """Return the response times of requests in this queue."""
         return cls(waiting.response_s(P50) * MS_PER_S, waiting.response_s(P99) * MS_PER_S)
 
     def is_near(self, other: "ResponseTimes") -> bool:
-        """Whether neither contradicts the other."""
+        """Return whether both percentiles agree, within the accepted ratio of a model to a measurement."""
         pairs = (self.p50_ms, other.p50_ms), (self.p99_ms, other.p99_ms)
-        return all(abs(log(one / another)) <= log(MOST_OFF) for one, another in pairs)
+        return all(abs(log(one / another)) <= log(MAX_MODEL_RATIO) for one, another in pairs)
 
 
 @dataclass(frozen=True)
-class Expected:
-    """Response times between two, which are the same but where several models hold."""
+class ExpectedTimes:
+    """A range of response times. Its ends differ only where both models agree with the measurements."""
 
     least: ResponseTimes
     most: ResponseTimes
     source: Source
 
 
-def expected_at(carried: TopologyCapacity, models: Sequence[Lines], rate_per_s: float) -> Expected | None:
-    """At so many requests/s to one host, with the models that hold; None where neither they nor a measurement tell."""
+def expected_at(carried: TopologyCapacity, models: Sequence[QueueModel], rate_per_s: float) -> ExpectedTimes | None:
+    """Return the response times at a rate to one host (requests/s), with the models that agree with the measurements;
+    None where neither a measurement nor a model gives them."""
     seen = measured_at(carried.observed, rate_per_s)
     if seen is not None:
-        return Expected(seen, seen, Source.MEASURED)
+        return ExpectedTimes(seen, seen, Source.MEASURED)
     if carried.observed and rate_per_s > carried.observed[0].rate_per_s:
         return None
-    found = [times for lines in models if (times := modelled_at(carried, lines, rate_per_s))]
+    found = [times for model in models if (times := modelled_at(carried, model, rate_per_s))]
     if found:
-        return Expected(min(found, key=_p99_ms), max(found, key=_p99_ms), Source.MODELLED)
+        return ExpectedTimes(min(found, key=_p99_ms), max(found, key=_p99_ms), Source.MODELLED)
     lowest = measured_at(carried.observed, carried.observed[0].rate_per_s) if carried.observed else None
-    return Expected(lowest, lowest, Source.AT_MOST) if lowest else None
+    return ExpectedTimes(lowest, lowest, Source.AT_MOST) if lowest else None
 
 
 def measured_at(observed: tuple[Observed, ...], rate_per_s: float) -> ResponseTimes | None:
-    """None at a rate beyond those that were offered."""
+    """Return the measured response times at a rate; None at a rate outside those that were offered."""
     p50_ms, p99_ms = (response_ms(observed, rate_per_s, part) for part in (P50, P99))
     return None if p50_ms is None or p99_ms is None else ResponseTimes(p50_ms, p99_ms)
 
 
-def modelled_at(carried: TopologyCapacity, lines: Lines, rate_per_s: float) -> ResponseTimes | None:
-    """None where nothing is known of its service, or it would be saturated."""
+def modelled_at(carried: TopologyCapacity, model: QueueModel, rate_per_s: float) -> ResponseTimes | None:
+    """Return the response times at a rate by a model; None where the service times are unknown, or the host would be
+    saturated."""
     service = service_of(carried)
     if service is None:
         return None
-    queue = one_line if lines is Lines.TOGETHER else lines_apart
+    queue = shared_queue if model is QueueModel.SHARED_QUEUE else queue_per_worker
     try:
         return ResponseTimes.of(queue(carried.workers, rate_per_s, service))
     except SaturatedError:
         return None
 
 
-def models_held(carried: TopologyCapacity) -> tuple[Lines, ...]:
-    """The models that come near to everything that was measured of this one, or of the one that it is foretold from."""
+def matching_models(carried: TopologyCapacity) -> tuple[QueueModel, ...]:
+    """Return the models that agree with all reliable measurements of this topology, or of the one that its prediction
+    is based on."""
     seen = carried.like or carried
-    told = list(_told(seen))
-    return tuple(lines for lines in Lines if told and all(_is_held(seen, lines, *each) for each in told))
+    measurements = list(_reliable_measurements(seen))
+    return tuple(
+        model for model in QueueModel if measurements and all(_matches(seen, model, *each) for each in measurements)
+    )
 
 
-def _told(carried: TopologyCapacity) -> Iterator[tuple[float, ResponseTimes]]:
-    """What was measured at each rate at which it is told well."""
+def _reliable_measurements(carried: TopologyCapacity) -> Iterator[tuple[float, ResponseTimes]]:
+    """Yield each offered rate that is not too near to saturation, with the response times that were measured there."""
     if carried.rate is None:
         return
     for seen in carried.observed:
-        if seen.rate_per_s <= BUSIEST * carried.rate.value:
+        if seen.rate_per_s <= MAX_UTILISATION * carried.rate.value:
             times = measured_at(carried.observed, seen.rate_per_s)
             if times is not None:
                 yield seen.rate_per_s, times
 
 
-def _is_held(carried: TopologyCapacity, lines: Lines, rate_per_s: float, measured: ResponseTimes) -> bool:
-    modelled = modelled_at(carried, lines, rate_per_s)
+def _matches(carried: TopologyCapacity, model: QueueModel, rate_per_s: float, measured: ResponseTimes) -> bool:
+    modelled = modelled_at(carried, model, rate_per_s)
     return modelled is not None and modelled.is_near(measured)
 
 
@@ -120,7 +125,8 @@ def _p99_ms(times: ResponseTimes) -> float:
 
 
 def service_of(carried: TopologyCapacity) -> Service | None:
-    """With a mean by which the workers are saturated where they were seen to be, or else the one at low load."""
+    """Return the service times: their mean is the one at which the workers saturate at the measured throughput, or else
+    the mean at low load."""
     if carried.saturation is None:
         return carried.service
     variation = carried.service.variation if carried.service else EXPONENTIAL

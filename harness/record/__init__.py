@@ -1,4 +1,4 @@
-"""Records: what was planned and measured, on disk before the next trial starts."""
+"""Records of a run: its schedule and its measurements, each on disk before the next trial starts."""
 
 from harness.record.fingerprint import Fingerprint
 from harness.record.folder import (

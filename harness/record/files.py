@@ -1,7 +1,7 @@
-"""Files of a run folder, which may come from anybody: regular ones alone, never through a link, of bounded size.
+"""The files of a run folder, which may come from anybody: regular files of bounded size, never read through a link.
 
-A folder that the user named may be reached by a link; what lies in it may not. Opening waits for nobody, as a FIFO
-would have it, and what is opened is looked at before it is read.
+A folder that the user named may be a link; the files in it may not. Opening never blocks, as it would with a FIFO, and
+a file is checked before it is read.
 """
 
 import os
@@ -13,23 +13,23 @@ from typing import BinaryIO, Final
 from harness.errors import HarnessError
 from harness.units import size_text
 
-MAX_FILE_BYTES: Final = 2**26  # of a file that is read at once; the plan of 10,000 rounds is less
+MAX_FILE_BYTES: Final = 2**26  # of a file that is read at once; the schedule of 10,000 rounds is smaller
 MAX_TRIALS_BYTES: Final = 2**30  # of trials.jsonl, which is read line by line
 MAX_LINE_BYTES: Final = 2**26  # of one record: nine hours of seconds
-MAX_PARSED_BYTES: Final = 400_000_000  # of memory that JSON may take, whatever it says
-BYTES_A_VALUE: Final = 40  # of memory, in JSON that was parsed
+MAX_PARSED_BYTES: Final = 400_000_000  # of memory that parsed JSON may take
+BYTES_A_VALUE: Final = 40  # of memory, in parsed JSON
 BYTES_A_CONTAINER: Final = 300
 
 
 class FileError(HarnessError):
-    """The file is there and must not be used. The message says which it is and why."""
+    """An error for a file that exists and must not be used. The message names it and says why."""
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Return a descriptor of the file. Raises FileError where it is anything but a regular file, and OSError."""
+    """Return a descriptor of the file. Raises FileError unless it is a regular file, and OSError."""
     if path.is_symlink():
         raise FileError(f"{path} is a link to somewhere else")
-    if path.exists() and not path.is_file():  # before it is opened, which some devices notice
+    if path.exists() and not path.is_file():  # before opening it, which has effects on some devices
         raise FileError(f"{path} is no regular file")
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -39,7 +39,8 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
 
 
 def open_bounded(path: Path, max_bytes: int) -> BinaryIO:
-    """Return the file, to be read. Raises FileError, also where it has more bytes, and OSError."""
+    """Return the file, open for reading. Raises FileError unless it is a regular file of at most so many bytes, and
+    OSError."""
     file = os.fdopen(open_regular(path), "rb")
     size_bytes = os.fstat(file.fileno()).st_size
     if size_bytes > max_bytes:
@@ -68,7 +69,7 @@ def read_lines(path: Path) -> Iterator[bytes | None]:
 
 
 def check_weight(text: bytes, what: str) -> None:
-    """Raise FileError where JSON would take too much memory: a byte or two of it may come to hundreds."""
+    """Raise FileError where parsed JSON would take too much memory: a byte or two of text may take hundreds."""
     values, containers = text.count(b","), text.count(b"[") + text.count(b"{")
     if BYTES_A_VALUE * values + BYTES_A_CONTAINER * containers > MAX_PARSED_BYTES:
         raise FileError(f"{what}: holds too many values to be read")

@@ -1,4 +1,4 @@
-"""The folder of a run: written piece by piece as the run goes on, read with distrust."""
+"""The folder of a run: written piece by piece in the course of the run, and validated when it is read."""
 
 import contextlib
 import hashlib
@@ -25,21 +25,21 @@ from harness.scenario.secrets import as_written, redactor_of
 from harness.text.redaction import Redactor
 
 NOISE: Final = "noise.json"
-RUNS_IN_A_SECOND: Final = 100
+MAX_RUNS_PER_SECOND: Final = 100
 FINGERPRINT: Final = "fingerprint.json"
-MOST_PER_S: Final = 10_000_000
-MAX_LEFT_OUT: Final = 1000  # lines of trials.jsonl: after so many, it is no file of records
+MAX_RATE_PER_S: Final = 10_000_000
+MAX_LEFT_OUT: Final = 1000  # invalid lines of trials.jsonl: with more, it is no file of records
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class RunFolderError(HarnessError):
-    """The folder is not a run, or can't be read or written. The message says which and why."""
+    """An error for a folder that is not a run's, or can't be read or written. The message names it and says why."""
 
 
 class RunFolder:
-    """The folder of a run being made, under ``results/``. Nothing is written into it but through the ``redactor`` of
-    the run's scenario; what servers write into their logs is their own."""
+    """The folder of a run in progress, below ``results/``. All that the harness writes into it passes through the
+    ``redactor`` of the run's scenario. Servers write their logs themselves."""
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
         self.path = path
@@ -57,15 +57,15 @@ class RunFolder:
         environment: Environment,
         fingerprint: Fingerprint | None = None,
     ) -> Self:
-        """Make ``<results>/<UTC time>-<scenario>/`` and point ``latest`` to it; a run with a fingerprint can be gone on
-        with. Raises RunFolderError."""
+        """Make the folder ``<results>/<UTC time>-<scenario>/`` and let ``latest`` link to it. A run with a
+        ``fingerprint`` can be resumed. Raises RunFolderError."""
         stamp = info.started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         try:
             folder = cls(_new_folder(results, f"{stamp}-{scenario.name}"), redactor_of(scenario))
             folder.logs.mkdir()
             scenario_as_written = as_written(scenario, folder.redactor)
             digest = hashlib.sha256(folder._write("scenario.json", scenario_as_written)).hexdigest()
-            run_info = _of_topologies(info, scenario_as_written).model_copy(update={"scenario_sha256": digest})
+            run_info = _with_topologies(info, scenario_as_written).model_copy(update={"scenario_sha256": digest})
             written = {
                 "run.json": folder._write("run.json", run_info),
                 "environment.json": folder._write("environment.json", environment),
@@ -80,7 +80,7 @@ class RunFolder:
 
     @classmethod
     def reopen(cls, run: Run) -> Self:
-        """The folder of a run that goes on. Raises RunFolderError where it can't be written any more."""
+        """Return the folder of a run that is resumed. Raises RunFolderError where it can't be written any more."""
         folder = cls(run.path, redactor_of(run.scenario))
         for record in run.records:
             folder._note_body(record)
@@ -98,8 +98,8 @@ class RunFolder:
         return folder
 
     def make_log(self, trial: str) -> Path:
-        """Return where the server of a trial writes its log: a regular file, in the place of whatever else is there,
-        such as a link to a file of somebody's. Raises RunFolderError."""
+        """Make the file for the log of a trial's server and return its path. It is a regular file, and replaces
+        anything else of that name, such as a link to a file elsewhere. Raises RunFolderError."""
         log = self.logs / f"{trial}.log"
         try:
             if log.is_symlink() or (log.exists() and not log.is_file()):
@@ -112,13 +112,13 @@ class RunFolder:
         return log
 
     def body_sha256(self, topology: str) -> str | None:
-        """Return the digest of the body that a trial of the topology found to be always the same, if one that
-        counts did."""
+        """Return the digest of the body that a valid trial of the topology found to be always the same; None where
+        there was no such trial."""
         return self._bodies.get(topology)
 
     def append(self, record: TrialRecord) -> TrialRecord:
-        """Add the record, and return it as it was written, when it is on disk. Raises RunFolderError, and nothing was
-        added."""
+        """Append the record and return it as it was written, after it is on disk. Raises RunFolderError, and nothing is
+        appended then."""
         written = self.redactor.as_written(record)
         line = memoryview(written.model_dump_json().encode() + b"\n")
         try:
@@ -129,7 +129,7 @@ class RunFolder:
                         line = line[file.write(line) :]
                     os.fsync(file.fileno())
                 except OSError:
-                    file.truncate(before)  # a full disk takes a part of it
+                    file.truncate(before)  # on a full disk, a part of it was written
                     raise
         except FileError as error:
             raise RunFolderError(f"{error}; the record of {record.trial} was not written") from error
@@ -155,7 +155,7 @@ class RunFolder:
             self._bodies[record.topology] = record.body_sha256
 
     def end(self, reason: EndReason) -> None:
-        """Say that the run has ended, and why. Raises RunFolderError."""
+        """Record the end of the run, and its reason. Raises RunFolderError."""
         try:
             ending = Ending(reason=reason, ended_at=datetime.now(UTC), resumed_at=self._resumed_at)
             self._write("ending.json", ending)
@@ -167,14 +167,15 @@ class RunFolder:
 
 
 def read_run(path: Path) -> Run:
-    """Everything in a run folder that is sound, and what is not. Raises RunFolderError where it is no run at all."""
+    """Return all that is valid in a run folder, and the reasons why other records are left out. Raises RunFolderError
+    where the folder is not one of a run."""
     try:
         info, _ = _read(path / "run.json", RunInfo)
         scenario, scenario_text = _read(path / "scenario.json", Scenario)
         environment, _ = _read(path / "environment.json", Environment)
         ending, _ = _read_if_there(path / "ending.json", Ending)
         _check_fits(path, info, scenario)
-        records, left_out = _sound(_lines(path / "trials.jsonl"), info, scenario)
+        records, left_out = _select_sound(_read_trial_lines(path / "trials.jsonl"), info, scenario)
     except FileError as error:
         raise RunFolderError(str(error)) from error
     except OSError as error:
@@ -192,8 +193,8 @@ def read_run(path: Path) -> Run:
 
 
 def read_fingerprint(run: Path) -> Fingerprint | None:
-    """Return what the commands of a run would have run when it began; None of a run that did not record it. Raises
-    RunFolderError where what it records of the run folder itself is not so any more."""
+    """Return the fingerprint that a run recorded when it began; None where it recorded none. Raises RunFolderError
+    where the files of the run folder itself have changed since then."""
     try:
         fingerprint, _ = _read_if_there(run / FINGERPRINT, Fingerprint)
         for name, digest in (fingerprint.run_folder_sha256 if fingerprint else {}).items():
@@ -206,14 +207,15 @@ def read_fingerprint(run: Path) -> Fingerprint | None:
     return fingerprint
 
 
-def _lines(trials: Path) -> Iterator[bytes | None]:
-    """Those of the file; none where there is no such file, as before the first record."""
+def _read_trial_lines(trials: Path) -> Iterator[bytes | None]:
+    """Yield the lines of the file; none where there is no such file, as before the first record."""
     with contextlib.suppress(FileNotFoundError):
         yield from read_lines(trials)
 
 
 def read_noise_floor(path: Path) -> NoiseFloor:
-    """Return what ``harness aa`` left in a run folder. Raises RunFolderError where it is not there or can't be read."""
+    """Return the noise floor that ``harness aa`` wrote into a run folder. Raises RunFolderError where there is none, or
+    it can't be read."""
     try:
         return _read(path / NOISE, NoiseFloor)[0]
     except (FileError, OSError) as error:
@@ -221,7 +223,7 @@ def read_noise_floor(path: Path) -> NoiseFloor:
 
 
 def write_noise_floor(path: Path, floor: NoiseFloor) -> None:
-    """Leave it there. Raises RunFolderError."""
+    """Write the noise floor into a run folder. Raises RunFolderError."""
     try:
         _write_new(path / NOISE, floor.model_dump(mode="json"))
     except OSError as error:
@@ -229,13 +231,13 @@ def write_noise_floor(path: Path, floor: NoiseFloor) -> None:
 
 
 class _Versioned(BaseModel):
-    """What every file of a run folder may have in common. Without a version, it is of this one."""
+    """The part that all files of a run folder may have in common. A file without a version is of the current one."""
 
     schema_version: object = SCHEMA_VERSION
 
 
 def _read(path: Path, model: type[Model]) -> tuple[Model, bytes]:
-    """Return what the file holds, and its text."""
+    """Return the content of the file as a model, and its text. Raises RunFolderError, FileError and OSError."""
     text = read_json(path)
     try:
         version = _Versioned.model_validate_json(text).schema_version
@@ -258,7 +260,7 @@ def _read_if_there(path: Path, model: type[Model]) -> tuple[Model, bytes] | tupl
 
 
 def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
-    """Raise RunFolderError where run and scenario are not of each other, so that nothing can be said of either."""
+    """Raise RunFolderError where run and scenario do not fit each other."""
     baselines = [topology.baseline for topology in scenario.topologies]
     is_paired = scenario.is_of_two_commits and baselines == [True, False] * (len(baselines) // 2)
     if not is_paired and sum(baselines) != 1:
@@ -270,8 +272,10 @@ def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
         raise RunFolderError(f"{path / 'run.json'}: plans {sorted(unknown)[0]}, which scenario.json does not have")
 
 
-def _sound(lines: Iterable[bytes | None], info: RunInfo, scenario: Scenario) -> tuple[list[TrialRecord], list[str]]:
-    """The records that count, and why the other lines don't."""
+def _select_sound(
+    lines: Iterable[bytes | None], info: RunInfo, scenario: Scenario
+) -> tuple[list[TrialRecord], list[str]]:
+    """Return the valid records, and the reason for each line that is left out."""
     planned = {trial.id: trial for trial in info.trials}
     topologies = {topology.name for topology in scenario.topologies}
     records: dict[str, TrialRecord] = {}
@@ -281,7 +285,7 @@ def _sound(lines: Iterable[bytes | None], info: RunInfo, scenario: Scenario) -> 
             if len(left_out) == MAX_LEFT_OUT:
                 left_out.append(f"line {number} and all after it: so many before them are no records")
                 break
-            record = _record(line)
+            record = _parse_record(line)
             if info.objectives:
                 _check_searched(record, topologies)
             else:
@@ -295,8 +299,8 @@ def _sound(lines: Iterable[bytes | None], info: RunInfo, scenario: Scenario) -> 
     return list(records.values()), left_out
 
 
-def _record(line: bytes | None) -> TrialRecord:
-    """Raises ValueError saying what is wrong with it."""
+def _parse_record(line: bytes | None) -> TrialRecord:
+    """Return the record in a line of trials.jsonl. Raises ValueError and FileError, with what is wrong with it."""
     if line is None:
         raise ValueError("too long for a record")
     check_weight(line, "a record that")
@@ -316,16 +320,16 @@ def _check_planned(record: TrialRecord, planned: dict[str, PlannedTrial]) -> Non
 
 
 def _check_searched(record: TrialRecord, topologies: set[str]) -> None:
-    """A search plans as it goes on, so that its records alone tell what was offered."""
+    """Check a record of a search, which has no schedule to compare it with. Raises ValueError."""
     if record.topology not in topologies:
         raise ValueError(f"{record.trial} is of {record.topology!r:.80}, which scenario.json does not have")
-    if record.rate_per_s is not None and not 0 < record.rate_per_s <= MOST_PER_S:
+    if record.rate_per_s is not None and not 0 < record.rate_per_s <= MAX_RATE_PER_S:
         raise ValueError(f"{record.trial} offered a rate that can't be")
 
 
 def _end_last_record(file: FileIO) -> None:
-    """End the last line, or take it away where it is half-written, as a killed run leaves it: its trial is made again,
-    and the next record stands in a line of its own."""
+    """End the last line, so that the next record stands in a line of its own. A half-written one, which a killed run
+    leaves, is removed: its trial is made again."""
     file.seek(0)
     whole, end, last = file.read().rpartition(b"\n")
     try:
@@ -338,22 +342,22 @@ def _end_last_record(file: FileIO) -> None:
 
 def _new_folder(results: Path, name: str) -> Path:
     results.mkdir(parents=True, exist_ok=True)
-    for suffix in ("", *(f"-{number}" for number in range(2, RUNS_IN_A_SECOND))):
+    for suffix in ("", *(f"-{number}" for number in range(2, MAX_RUNS_PER_SECOND))):
         with contextlib.suppress(FileExistsError):
             (path := results / f"{name}{suffix}").mkdir()
             return path
     raise FileExistsError(17, "a hundred runs began in this second", str(results / name))
 
 
-def _of_topologies(info: RunInfo, scenario: Scenario) -> RunInfo:
-    """The same trials, of the topologies as this scenario has them."""
+def _with_topologies(info: RunInfo, scenario: Scenario) -> RunInfo:
+    """Return the run's information with the topologies of its trials as they are in this scenario."""
     known = {topology.name: topology for topology in scenario.topologies}
     trials = [trial.model_copy(update={"topology": known[trial.topology.name]}) for trial in info.trials]
     return info.model_copy(update={"trials": trials})
 
 
 def _write_new(path: Path, fields: object) -> bytes:
-    """Write them as JSON into a file of its own, and so through no link; return its text."""
+    """Write the fields as JSON into a new file, and so never through a link; return its text."""
     text = (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
     with path.open("xb") as file:
         file.write(text)
@@ -361,7 +365,7 @@ def _write_new(path: Path, fields: object) -> bytes:
 
 
 def _point_latest(results: Path, path: Path) -> None:
-    """Replace the link in one step, so that ``latest`` always points somewhere."""
+    """Replace the link ``latest`` atomically, so that it exists at all times."""
     fresh = results / f".latest-{os.getpid()}"
     fresh.symlink_to(path.name)
     fresh.replace(results / "latest")

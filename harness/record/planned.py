@@ -1,4 +1,4 @@
-"""A trial that is to be made."""
+"""A trial of the schedule, to be made."""
 
 from typing import Annotated
 
@@ -8,14 +8,15 @@ from harness.scenario import Topology
 from harness.scenario.table import NAME
 from harness.units.ranges import Amount, PositiveCount
 
-TrialId = Annotated[str, Field(pattern=NAME, max_length=200)]  # also the name of files
+TrialId = Annotated[str, Field(pattern=NAME, max_length=200)]  # files are named after it
 
 
 class PlannedTrial(BaseModel):
-    """One trial to be made. ``block`` and ``position`` count from 1; the id is unique in the run and sorts in order.
+    """One trial to be made. ``block`` is its round, ``position`` its place in the round, both from 1. The ``id`` is
+    unique in the run, and ids sort in the order of the trials.
 
-    ``seed`` draws what is random in the load: the same for all topologies of a block, which so meet the same requests.
-    ``rate_per_s`` is the rate to be offered, where it is not the scenario that says what is.
+    ``seed`` determines what is random in the load. It is the same for all topologies of a round, which so receive the
+    same requests. ``rate_per_s`` is the rate to offer instead of the scenario's own load.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)

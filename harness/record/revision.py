@@ -6,8 +6,11 @@ from harness.text import Printable
 
 
 class Revision(BaseModel):
-    """A commit under the name by which it was asked for. ``subject`` is the first line of its message; of the working
-    tree with changes, the message is that of the commit that it is based on, and ``commit`` a snapshot of the tree."""
+    """A commit, with the name ``ref`` by which it was asked for. ``subject`` is the first line of its message.
+
+    For a working tree with changes, ``commit`` is a snapshot of the tree, and the message is that of the commit that
+    the tree is based on.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,5 +21,5 @@ class Revision(BaseModel):
 
     @property
     def short(self) -> str:
-        """Enough of the commit to know it by."""
+        """The first twelve digits of the commit."""
         return self.commit[:12]

@@ -1,4 +1,4 @@
-"""What was to be done in a run, how it ended, and all of it as reports read it."""
+"""A run: its schedule and settings, its ending, and all of its data as reports read them."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -21,14 +21,14 @@ MAX_LOOKS: Final = 64  # of 10,000 rounds there are 20
 EndReason = Literal["all rounds", "sure", "out of time", "interrupted"]
 
 
-def _check_ascend(looks: tuple[int, ...]) -> tuple[int, ...]:
+def _check_ascending(looks: tuple[int, ...]) -> tuple[int, ...]:
     if any(later <= sooner for sooner, later in pairwise(looks)):
         raise ValueError("expected numbers of blocks, each more than the one before")
     return looks
 
 
 LooksAfter = Annotated[
-    tuple[PositiveCount, ...], Field(min_length=1, max_length=MAX_LOOKS), AfterValidator(_check_ascend)
+    tuple[PositiveCount, ...], Field(min_length=1, max_length=MAX_LOOKS), AfterValidator(_check_ascending)
 ]
 
 
@@ -40,10 +40,10 @@ class SkippedTopology(RecordPart):
 
 
 class Program(RecordPart):
-    """A program that was run: its name, the file that it was found as, and ``real_path`` where links lead to another.
+    """A program that was run: its name, the path at which it was found, and ``real_path`` where that is a link.
 
-    Where ``version`` is None, ``unknown`` says why. ``side`` is that of two commits which alone has it, in its
-    checkout.
+    Where ``version`` is None, ``unknown`` says why. ``side`` is set for a program in the checkout of one of two
+    commits.
     """
 
     name: Printable
@@ -54,17 +54,18 @@ class Program(RecordPart):
     side: Literal["base", "head"] | None = None
 
     def __str__(self) -> str:
-        """As ``gunicorn 23.0.0: /usr/bin/gunicorn``."""
+        """Return the program as text: ``gunicorn 23.0.0: /usr/bin/gunicorn``."""
         side = f"{self.side}: " if self.side else ""
         link = f", a link to {self.real_path}" if self.real_path else ""
         return f"{side}{self.name} {self.version or f'({self.unknown})'}: {self.path}{link}"
 
 
 class NoiseFloor(RecordPart):
-    """What this machine makes of no difference at all: a topology measured against itself, by ``harness aa``.
+    """The noise floor of this machine: the scatter of a topology compared with itself, by ``harness aa``.
 
-    ``scatter`` is the standard deviation of the log-ratios within blocks, by metric (0.03 is about 3 %);
-    ``scatter_at_equal_pace`` what is left of it between equally many workers, whose pace is known.
+    ``scatter`` is the standard deviation of the log-ratios within rounds, by metric (0.03 is about 3 %).
+    ``scatter_at_equal_pace`` is what remains of it after the adjustment for the core speed, where that is known.
+    ``block_s`` is the duration of a round (seconds).
     """
 
     measured_at: Moment
@@ -75,13 +76,13 @@ class NoiseFloor(RecordPart):
 
 
 class RunInfo(RecordPart):
-    """What was to be done: written once, when the run begins.
+    """The schedule and the settings of a run, written once when it begins.
 
-    ``trials`` are all that may be made, ``looks`` the numbers of blocks after which the verdicts were to be looked at.
-    ``scenario_sha256`` is that of scenario.json as it was written.
-    ``noise`` is the newest floor measured on this machine with the same load and baseline, ``checks`` what the doctor
-    found before the first trial. ``revisions`` are base and head, where two commits are compared. With ``objectives``
-    it is a search for the capacity, whose trials are not known before. ``programs`` are those that the topologies run.
+    ``trials`` are all that may be made. ``looks`` are the numbers of rounds after which the verdicts are judged.
+    ``scenario_sha256`` is the digest of scenario.json as it was written. ``noise`` is the newest noise floor that was
+    measured on this machine with the same load and baseline. ``checks`` are the doctor's results before the first
+    trial. ``revisions`` are base and head, where two commits are compared. With ``objectives`` the run is a search for
+    the capacity, whose trials are not known in advance. ``programs`` are those that the topologies run.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -101,8 +102,8 @@ class RunInfo(RecordPart):
 
 
 class Ending(RecordPart):
-    """Why a run ended: written when it does. A run without it was killed. ``resumed_at`` tells when it was gone on
-    with."""
+    """The end of a run and its reason, written when it ends. A run without an ending was killed or still goes on.
+    ``resumed_at`` are the times at which it was resumed."""
 
     reason: EndReason
     ended_at: Moment
@@ -110,10 +111,10 @@ class Ending(RecordPart):
 
 
 class Run(RecordPart):
-    """All that a run folder holds, as reports read it.
+    """The content of a run folder, as reports read it.
 
-    ``left_out`` says of each line of trials.jsonl that is no sound record which it is and why it does not count;
-    ``is_edited`` whether the scenario is not what it was when the run began.
+    ``left_out`` has an entry for each line of trials.jsonl that is no valid record: which line it is, and why.
+    ``is_edited`` is set where scenario.json was changed since the run began.
     """
 
     path: Path
@@ -127,10 +128,10 @@ class Run(RecordPart):
 
     @property
     def is_search(self) -> bool:
-        """Whether it searched for the capacity, and compared nothing."""
+        """True if the run searched for the capacity, and compared nothing."""
         return bool(self.info.objectives)
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything was measured that was to be."""
+        """True if the run came to its end, and was not interrupted or killed."""
         return self.ending is not None and self.ending.reason != "interrupted"

@@ -1,14 +1,14 @@
-"""Whether a record says what a trial can have measured: its parts fit each other, and its histograms can be read."""
+"""The consistency check of a record: its parts fit each other, and its histograms can be read."""
 
 from itertools import pairwise
 
-from harness.load.latency import totals_of
+from harness.load.latency import count_latencies
 from harness.load.result import LoadResult
 from harness.record.trial import TrialRecord, Usage
 
 
 def check_measured(record: TrialRecord) -> None:
-    """Raise ValueError, saying of which trial, where no trial can have measured this."""
+    """Raise ValueError, naming the trial, where the record is one that no trial can have produced."""
     load = record.load
     if record.status == "ok" and not (load and load.latency_ms and load.requests_per_s > 0 and record.usage):
         raise ValueError(f"{record.trial} is called good, and nothing was measured")
@@ -25,15 +25,15 @@ def check_measured(record: TrialRecord) -> None:
 
 
 def _check_histograms(load: LoadResult) -> None:
-    """Raise ValueError where one can't be read, or does not hold what was counted."""
+    """Raise ValueError where a histogram can't be read, or does not hold as many requests as were counted."""
     ended = load.requests + load.errors.timeout
-    whole, service, *seconds = totals_of(
+    whole, service, *seconds = count_latencies(
         [load.histogram, load.service_histogram, *(second.histogram for second in load.series)]
     )
     if whole != ended or service > ended:
         raise ValueError("not of as many requests as ended")
     for kind in load.by_request:
-        (total,) = totals_of([kind.histogram])
+        (total,) = count_latencies([kind.histogram])
         if not kind.requests <= total <= kind.ok + kind.errors:
             raise ValueError("not of as many requests as ended of one kind")
     if any(total < second.requests for total, second in zip(seconds, load.series, strict=True)):
@@ -41,7 +41,7 @@ def _check_histograms(load: LoadResult) -> None:
 
 
 def _is_accounted_for(load: LoadResult) -> bool:
-    """Return whether every request ended in one way."""
+    """Return whether every request has exactly one outcome."""
     offered = load.offered
     return (
         load.started == load.ok + load.errors.total + load.unfinished
@@ -53,7 +53,7 @@ def _is_accounted_for(load: LoadResult) -> bool:
 
 
 def _is_shared_out(load: LoadResult) -> bool:
-    """Return whether every response is one of a kind."""
+    """Return whether the responses of all kinds of requests add up to the total."""
     kinds = load.by_request
     return (
         sum(kind.requests for kind in kinds) == load.requests
@@ -63,7 +63,7 @@ def _is_shared_out(load: LoadResult) -> bool:
 
 
 def _is_in_order(load: LoadResult) -> bool:
-    """Return whether the seconds follow each other within the window, and hold no more than it does."""
+    """Return whether the seconds follow each other within the window, and hold no more requests than the window."""
     ends_s = [0.0, *(second.end_s for second in load.series)]
     return (
         all(before_s < after_s for before_s, after_s in pairwise(ends_s))
@@ -73,5 +73,5 @@ def _is_in_order(load: LoadResult) -> bool:
 
 
 def _is_covered(load: LoadResult, usage: Usage | None) -> bool:
-    """Return whether what was used is known of all seconds that may be left out, which are no more than half."""
+    """Return whether the usage is known for all seconds that may be discarded, which are at most half of them."""
     return usage is None or len(usage.series) >= len(load.series) // 2

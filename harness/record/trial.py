@@ -1,17 +1,19 @@
-"""What one trial measured: immutable, versioned."""
+"""The record of one trial: immutable and versioned."""
 
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.load.result import LoadResult
-from harness.record.planned import TrialId
+from harness.record.planned import PlannedTrial, TrialId
 from harness.scenario.topology import NumberOfWorkers
 from harness.text import Printable
 from harness.units.ranges import Amount, Count, CountDifference, Difference, Moment, PositiveAmount
 
-LOGS: Final = "logs"  # the folder of them
-SCHEMA_VERSION: Final = 3  # of the records and of all else in a run folder
+LOGS: Final = "logs"  # the folder of the servers' logs
+SCHEMA_VERSION: Final = 3  # of the records and of all other files in a run folder
 
 Role = Literal["worker", "front", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
@@ -24,8 +26,11 @@ class RecordPart(BaseModel):
 
 
 class ServerProcess(RecordPart):
-    """One process of the server. With ``born_s`` (seconds after boot) the pid is unmistakable. ``program`` is the name
-    of the file that it runs, empty where that can't be read."""
+    """One process of the server.
+
+    ``born_s`` is when it began, in seconds after boot: pid and ``born_s`` together name one process. ``program`` is the
+    name of the file that it runs, empty where that can't be read.
+    """
 
     pid: Count
     born_s: Amount
@@ -36,13 +41,14 @@ class ServerProcess(RecordPart):
 
 
 class WorkerCounts(RecordPart):
-    """How many workers were seen: when the server was ready, before any load; as the measured window began; the least
-    and the most in it; and as it ended.
+    """The numbers of workers that were seen.
 
-    ``started`` came within the window. ``ended`` are those that went in it, by how they did; ``crashed`` says of each
-    that was not asked to go how it did, and of ``untold`` of them the kernel does not tell. ``changed_seconds`` are the
-    seconds of the window (from 0) in which some came or went. Between readiness and the window, ``started_before`` came
-    and ``ended_before`` went.
+    ``ready`` is the number when the server was ready, before any load; ``found`` the number as the measured window
+    began; ``least`` and ``most`` bound it within the window; ``at_end`` is the number as the window ended.
+    ``started`` workers began within the window. ``ended`` counts the workers that ended within it, by the way in which
+    they ended. ``crashed`` describes the end of each worker that nobody had asked to end; of ``untold`` of them the
+    kernel does not report how. ``changed_seconds`` are the seconds of the window (from 0) in which workers began or
+    ended. Between readiness and the window, ``started_before`` began and ``ended_before`` ended.
     """
 
     ready: Count
@@ -60,25 +66,26 @@ class WorkerCounts(RecordPart):
 
     @property
     def is_replacing(self) -> bool:
-        """Whether some workers went and others came, as where each is to serve so many requests only. Where none was
-        left at a moment, those that served the requests may have come and gone between two looks."""
-        return self.ended_before + self.changed > 0 and (self.started_before + self.started > 0 or self.least == 0)
+        """True if workers ended and others began, as where each serves a limited number of requests. Where there was no
+        worker at some moment, those that served the requests may have begun and ended between two readings."""
+        return self.ended_before + self.number_ended > 0 and (self.started_before + self.started > 0 or self.least == 0)
 
     @property
-    def changed(self) -> int:
-        """How many went within the window."""
+    def number_ended(self) -> int:
+        """The number of workers that ended within the window."""
         return sum(self.ended.values())
 
 
 class ProcessUsage(RecordPart):
-    """What one process of the server used in the measured window, until its last reading where it ``ended`` in it.
+    """The use of the machine by one process of the server within the measured window, or until its last reading where
+    it ``ended`` within the window.
 
-    ``lived_s`` is the part of the window in which it was there; None in records from before that was told, and all of
-    it. ``pss_bytes`` is its memory as the window ended, of shared pages its share; ``rss_bytes`` counts all of these.
-    ``run_delay_s`` is the time in which its threads could have run and had no core, added up; ``busiest_thread_s`` the
-    CPU of the one that used most, ``busy_threads`` the fewest that together used nearly all. ``timeslices`` counts how
-    often one of them was given a core, ``disk_bytes`` what they had storage read and written. None where the kernel
-    does not tell.
+    ``lived_s`` is the part of the window in which the process existed; None in older records, which means all of it.
+    ``pss_bytes`` is its memory as the window ended, with its share of shared pages; ``rss_bytes`` counts shared pages
+    in full. ``run_delay_s`` is the time in which its threads were runnable and had no core, added up over threads.
+    ``busiest_thread_s`` is the CPU time of the thread that used most, ``busy_threads`` the smallest number of threads
+    that together used nearly all. ``timeslices`` counts how often a thread was given a core, ``disk_bytes`` the bytes
+    that storage read and wrote for the process. None where the kernel does not report a figure.
     """
 
     pid: Count
@@ -101,12 +108,13 @@ class ProcessUsage(RecordPart):
 
     @property
     def cpu_s(self) -> float:
-        """User and system time."""
+        """The CPU time: user and system."""
         return self.user_s + self.system_s
 
 
 class CoreUsage(RecordPart):
-    """What one core did, in seconds. ``irq_s``, for interrupts, is in ``busy_s``; ``steal_s`` is the hypervisor's."""
+    """The time of one core, in seconds. ``busy_s`` includes ``irq_s``, that of interrupts; ``steal_s`` was taken by the
+    hypervisor."""
 
     cpu: Count
     busy_s: Difference
@@ -116,13 +124,13 @@ class CoreUsage(RecordPart):
 
 
 class MachineUsage(RecordPart):
-    """What happened on the usable cores, and for how long some task of the machine waited for one (``pressure_s``), or
-    for storage (``io_pressure_s``).
+    """The use of the usable cores, and the state of the machine around them.
 
-    ``quota_cores`` is the CPU time that was allowed, in cores' worth, where that is less than there are cores. It was
-    used up in so many ``throttled_periods``, and stopped processes for ``throttled_s``, every core counted for itself.
-    ``listen_overflows`` are the attempts to connect that found the queue of a listening socket full, ``listen_drops``
-    all that were turned away by one. None where the kernel does not tell.
+    ``pressure_s`` is the time in which some task of the machine waited for a core, ``io_pressure_s`` that in which one
+    waited for storage. ``quota_cores`` is the CPU quota in cores, where it is less than the number of cores. The quota
+    was used up in ``throttled_periods`` periods, and stopped processes for ``throttled_s``, added up over cores.
+    ``listen_overflows`` counts the attempts to connect that found the queue of a listening socket full,
+    ``listen_drops`` all attempts that a listening socket turned away. None where the kernel does not report a figure.
     """
 
     cores: list[CoreUsage] = Field(min_length=1)
@@ -136,22 +144,22 @@ class MachineUsage(RecordPart):
 
     @property
     def busy_s(self) -> float:
-        """All cores together."""
+        """The busy time of all cores together."""
         return sum(core.busy_s for core in self.cores)
 
     @property
     def idle_s(self) -> float:
-        """All cores together, waiting for I/O included."""
+        """The idle time of all cores together, waiting for I/O included."""
         return sum(core.idle_s for core in self.cores)
 
     @property
     def steal_s(self) -> float:
-        """All cores together."""
+        """The time that the hypervisor took, of all cores together."""
         return sum(core.steal_s for core in self.cores)
 
 
 class OtherProcess(RecordPart):
-    """A process that is not the run's, what it used in the window, and the core on which it ran last."""
+    """A process that does not belong to the run: its CPU time within the window, and the core on which it ran last."""
 
     pid: Count
     name: Printable
@@ -160,9 +168,10 @@ class OtherProcess(RecordPart):
 
 
 class UsageSecond(RecordPart):
-    """CPU (seconds since the window began) and resident memory of each process, ``end_s`` into the window.
+    """The state of all processes ``end_s`` after the window began: CPU time since its beginning (seconds) and resident
+    memory (bytes), by pid.
 
-    ``reaped_cpu_s`` is the CPU of those that ended, as far as no reading of them has it.
+    ``reaped_cpu_s`` is the CPU time of processes that ended, as far as no reading of them includes it.
     """
 
     end_s: Difference
@@ -172,20 +181,22 @@ class UsageSecond(RecordPart):
 
     @property
     def all_cpu_s(self) -> float:
-        """Of all processes together."""
+        """The CPU time of all processes together."""
         return sum(self.cpu_s.values()) + self.reaped_cpu_s
 
 
 class Usage(RecordPart):
     """The server's use of the machine between the two readings that enclose the measured window.
 
-    ``processes`` are all that were seen in the window, also those that ended in it; ``reaped_cpu_s`` is the CPU that no
-    reading of them has, and that of others that came and went unseen: by the accounts of those who waited for them.
-    Where somebody's children ended and nobody waits for them, CPU ``is_cpu_lost``.
-    ``pace_us`` is the CPU time that the same small piece of work took on the server's cores: the less, the faster they
-    were. It is the harmonic mean, since requests add up as speeds do. None when it was not done.
-    ``unloaded_ms`` is how long the quickest answer took before there was any load; None where the load is of several
-    requests, of which one tells little. ``others`` are the busiest of all other processes, as far as they used much.
+    ``processes`` are all that were seen within the window, those that ended in it included. ``reaped_cpu_s`` is the CPU
+    time that no reading includes: the rest of processes that ended, and all of those that began and ended between two
+    readings. It is known from the accounts of the parents that waited for them. ``is_cpu_lost`` is set where children
+    ended for which no parent waits, so that their CPU time is unknown.
+
+    ``pace_us`` is the core speed: the CPU time that a fixed small piece of work took on the server's cores, so that
+    less is faster. It is the harmonic mean, since requests add up as speeds do; None where the work was not done.
+    ``unloaded_ms`` is the least response time before there was any load; None where the load has several requests, of
+    which a single one says little. ``others`` are the busiest of all other processes, as far as they used much.
     """
 
     window_s: Amount
@@ -200,30 +211,43 @@ class Usage(RecordPart):
 
     @property
     def cpu_s(self) -> float:
-        """User and system time of all processes."""
+        """The CPU time of all processes: user and system."""
         return sum(process.cpu_s for process in self.processes) + self.reaped_cpu_s
 
     @property
     def rss_bytes(self) -> int:
-        """Resident memory of the processes that were there at the end; pages that they share are counted in each."""
-        return sum(process.rss_bytes for process in self.left)
+        """The resident memory of the processes that existed at the end; pages that they share are counted in each."""
+        return sum(process.rss_bytes for process in self.remaining_processes)
 
     @property
     def pss_bytes(self) -> int | None:
-        """Proportional memory of the same, shared pages counted once; None unless it is known of all."""
-        known = [process.pss_bytes for process in self.left if process.pss_bytes is not None]
-        return sum(known) if known and len(known) == len(self.left) else None
+        """The proportional memory of these processes, shared pages counted once; None unless it is known of all."""
+        known = [process.pss_bytes for process in self.remaining_processes if process.pss_bytes is not None]
+        return sum(known) if known and len(known) == len(self.remaining_processes) else None
 
     @property
-    def left(self) -> list[ProcessUsage]:
-        """The processes that were there at the end."""
+    def remaining_processes(self) -> list[ProcessUsage]:
+        """The processes that existed at the end."""
         return [process for process in self.processes if not process.ended]
+
+    def with_roles(self, roles: Mapping[int, Role]) -> Self:
+        """Return the usage with these roles, by pid; processes that have none here keep theirs."""
+        processes = [used.model_copy(update={"role": roles.get(used.pid, used.role)}) for used in self.processes]
+        return self.model_copy(update={"processes": processes})
+
+    def with_unloaded_ms(self, unloaded_ms: float | None) -> Self:
+        """Return the usage with the least response time before there was any load (milliseconds)."""
+        return self.model_copy(update={"unloaded_ms": unloaded_ms})
 
 
 class TrialRecord(RecordPart):
-    """One trial. ``load`` and ``usage`` are None when the trial failed before they were measured; ``rate_per_s`` is
-    what a search for the capacity had offered, None for the scenario's own load. ``log_tail`` is what its server wrote
-    of why the trial does not count: the first exception of one that failed, or else its last lines."""
+    """The record of one trial.
+
+    ``load`` and ``usage`` are None when the trial failed before they were measured. ``rate_per_s`` is the rate that a
+    search for the capacity offered, None for the scenario's own load. ``reason`` says why the trial does not count.
+    ``log_tail`` are the lines of the server's log that explain it: the first exception of a trial that failed, or else
+    the last lines. ``killed`` is the number of server processes that had to be killed.
+    """
 
     schema_version: int = SCHEMA_VERSION
     trial: TrialId
@@ -247,10 +271,72 @@ class TrialRecord(RecordPart):
 
     @property
     def log(self) -> str:
-        """Where its server wrote, within the run folder."""
+        """The path of the server's log within the run folder."""
         return f"{LOGS}/{self.trial}.log"
 
     @property
     def number_of_workers(self) -> int:
-        """As many as were declared, else as were found as the window began; one where nobody counted them."""
+        """The declared number of workers, or else the number as the window began; one where nobody counted them."""
         return self.workers or (self.worker_counts.found if self.worker_counts else 1)
+
+    @classmethod
+    def of_failure(cls, planned: PlannedTrial, started_at: datetime, reason: str, log_tail: Sequence[str]) -> Self:
+        """Return the record of a trial that came to no result."""
+        record = cls(
+            trial=planned.id,
+            block=planned.block,
+            position=planned.position,
+            topology=planned.topology.name,
+            workers=planned.topology.workers,
+            rate_per_s=planned.rate_per_s,
+            status="failed",
+            started_at=started_at,
+        )
+        return record._with_texts(reason, log_tail)
+
+    @classmethod
+    def of_measurement(
+        cls,
+        planned: PlannedTrial,
+        started_at: datetime,
+        *,
+        reasons: Sequence[str],
+        log_tail: Sequence[str],
+        ready_s: float,
+        body_bytes: int | None,
+        body_sha256: str | None,
+        processes: list[ServerProcess],
+        worker_counts: WorkerCounts,
+        load: LoadResult,
+        usage: Usage,
+        killed: int,
+    ) -> Self:
+        """Return the record of a trial that was measured to its end; with ``reasons`` why it does not count, it is
+        invalid."""
+        record = cls(
+            trial=planned.id,
+            block=planned.block,
+            position=planned.position,
+            topology=planned.topology.name,
+            workers=planned.topology.workers,
+            rate_per_s=planned.rate_per_s,
+            status="invalid" if reasons else "ok",
+            started_at=started_at,
+            ready_s=ready_s,
+            body_bytes=body_bytes,
+            body_sha256=body_sha256,
+            processes=processes,
+            worker_counts=worker_counts,
+            load=load,
+            usage=usage,
+            killed=killed,
+        )
+        return record._with_texts("; ".join(reasons) or None, log_tail)
+
+    def _with_texts(self, reason: str | None, log_tail: Sequence[str]) -> Self:
+        """Return the record with these texts as they are.
+
+        They are not validated, which would write their control characters out: secrets are cut out of the text as the
+        server wrote it, when the record is written (:class:`harness.record.RunFolder`), and that comes first.
+        """
+        return self.model_copy(update={"reason": reason, "log_tail": list(log_tail)})

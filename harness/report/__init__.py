@@ -1,1 +1,1 @@
-"""Pure renderers: from what a run folder holds to text, tables and charts."""
+"""Pure renderers: from an analysed run to text, tables and charts."""

@@ -1,4 +1,4 @@
-"""The comment under a pull request: the answer, what became of the gates, one picture, and everything else folded."""
+"""The comment under a pull request: the answer, the gates, one picture, and everything else folded away."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,53 +6,46 @@ from typing import Final
 from harness.analysis.gates import GateResult, Outcome
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import metrics_of
+from harness.analysis.summary import TopologySummary
 from harness.record import Run
-from harness.report.changes import row_change_text
+from harness.report.figures import row_change_text
 from harness.report.findings import Finding
 from harness.report.intervals import draw_changes, sort_worst_first
-from harness.report.markdown import noise_text, plan_text, templates
+from harness.report.markdown import load_templates, noise_text, plan_text
 from harness.report.markup import code, plain
 from harness.report.offered_rate import offer_text, placement_text
 from harness.report.run_report import RunReport
-from harness.report.summary import TopologySummary
 
-MOST_CHARACTERS: Final = 65_536  # that GitHub takes for a comment
+MAX_CHARACTERS: Final = 65_536  # the longest comment that GitHub accepts
 
 
 def marker(run: Run) -> str:
-    """By which the comment is found again, to be edited and not repeated; nobody sees it."""
+    """Return the invisible line by which the comment is found again, to be edited and not repeated."""
     return f"<!-- harness: {run.scenario.name} -->"
 
 
 def render_comment(report: RunReport) -> str:
-    """GitHub's Markdown, short enough for a comment: what does not fit is left out, the least important first."""
-    run, rows = report.run, report.rows
-    found, details = report.findings, _details(run, report.summaries)
-    deciding = [row for row in rows if row.metric is metrics_of(run.scenario)[0]]
+    """Return GitHub's Markdown, short enough for a comment: what does not fit is left out, the least important
+    first."""
+    rows, findings, details = report.rows, report.findings, list(_details(report))
+    deciding = [row for row in rows if row.metric is metrics_of(report.run.scenario)[0]]
     text = ""
-    for shown, folded, told in (
-        (rows, list(details), found),
-        (rows, [], found),
-        (rows, [], []),
-        (deciding, [], []),
-    ):
-        text = _render(run, report.headline, shown, report.rulings, folded, told)
-        if len(text) <= MOST_CHARACTERS:
+    for shown, listed, folded in ((rows, findings, details), (rows, findings, []), (rows, [], []), (deciding, [], [])):
+        text = _render(report, shown, listed, folded)
+        if len(text) <= MAX_CHARACTERS:
             return text
-    return text[:MOST_CHARACTERS]
+    return text[:MAX_CHARACTERS]
 
 
 def _render(
-    run: Run,
-    answer: str,
+    report: RunReport,
     rows: Sequence[MetricComparison],
-    rulings: Sequence[GateResult],
+    findings: Sequence[Finding],
     details: Sequence[tuple[str, list[TopologySummary]]],
-    found: Sequence[Finding],
 ) -> str:
-    scenario, two = run.scenario, run.scenario.is_of_two_commits
+    run, scenario, two = report.run, report.run.scenario, report.run.scenario.is_of_two_commits
     return (
-        templates({"row_change": row_change_text})
+        load_templates({"row_change": row_change_text})
         .get_template("comment.md.j2")
         .render(
             marker=marker(run),
@@ -60,15 +53,15 @@ def _render(
             scenario=scenario,
             environment=run.environment,
             question="did it get slower?" if two else "one process or a cluster?",
-            answer=answer,
+            answer=report.headline,
             before="base" if two else scenario.baseline.name,
             after="head" if two else "the other",
             rows=sort_worst_first(rows),
-            passed=list(_passed(rulings)),
-            others=[each for each in rulings if each.outcome is not Outcome.PASSED],
+            passed=list(_passed_gates(report.gate_results)),
+            others=[each for each in report.gate_results if each.outcome is not Outcome.PASSED],
             picture=draw_changes(rows),
             noise=noise_text(run),
-            findings=found,
+            findings=findings,
             details=details,
             revisions=list(zip(("base", "head"), run.info.revisions, strict=False)),
             offer=offer_text(scenario.load),
@@ -78,16 +71,17 @@ def _render(
     )
 
 
-def _details(run: Run, summaries: Sequence[TopologySummary]) -> Iterator[tuple[str, list[TopologySummary]]]:
-    by_name = {summary.name: summary for summary in summaries}
-    for before, after in run.scenario.pairs:
+def _details(report: RunReport) -> Iterator[tuple[str, list[TopologySummary]]]:
+    """Yield each compared pair, under the title of the topology that is compared with the baseline."""
+    by_name = {summary.name: summary for summary in report.summaries}
+    for before, after in report.run.scenario.pairs:
         yield after.title, [by_name[before.name], by_name[after.name]]
 
 
-def _passed(rulings: Sequence[GateResult]) -> Iterator[str]:
-    """Each gate that some topology passed, with their names where it is not all."""
-    for gate in dict.fromkeys(ruling.gate.text for ruling in rulings):
-        those = [ruling for ruling in rulings if ruling.gate.text == gate]
-        names = [plain(ruling.topology) for ruling in those if ruling.outcome is Outcome.PASSED]
+def _passed_gates(results: Sequence[GateResult]) -> Iterator[str]:
+    """Yield each gate that a topology passed, with the names of these where not all passed."""
+    for gate in dict.fromkeys(each.gate.text for each in results):
+        those = [each for each in results if each.gate.text == gate]
+        names = [plain(each.topology) for each in those if each.outcome is Outcome.PASSED]
         if names:
             yield code(gate) if len(names) == len(those) else f"{code(gate)} ({', '.join(names)})"

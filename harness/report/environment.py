@@ -1,4 +1,4 @@
-"""Where and when a run was made, in words."""
+"""The date and the machine of a run, in words."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -7,15 +7,15 @@ from typing import Final
 from harness.record import Run, RunFolderError, read_fingerprint
 from harness.units import size_text
 
-LOCK_FILES: Final = {  # in which package managers write down each version that they install
+LOCK_FILES: Final = {  # files in which package managers keep the versions that they install
     "Cargo.lock", "Gemfile.lock", "Pipfile.lock", "bun.lock", "composer.lock", "go.sum", "npm-shrinkwrap.json",
     "package-lock.json", "packages.lock.json", "pnpm-lock.yaml", "poetry.lock", "pylock.toml", "uv.lock", "yarn.lock",
 }  # fmt: skip
-DIGITS: Final = 16  # of a digest, which tell it from any other
+DIGITS: Final = 16  # of a digest, enough to be unique
 
 
 def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
-    """What each thing is called, and what it was."""
+    """Yield the name and the value of each property of the environment."""
     found = run.environment
     yield "began", f"{run.info.started_at:%Y-%m-%d %H:%M:%S UTC}"
     quota = "" if found.cpu_quota_cores is None else f", by a CPU quota of {found.cpu_quota_cores:.3g}"
@@ -26,7 +26,7 @@ def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
         yield "program", str(program)
     yield from _lock_files(run)
     yield "Python of the harness", found.python
-    if not run.info.programs:  # an older run, which does not tell what the servers were
+    if not run.info.programs:  # an older run, which recorded no programs of the servers
         yield "Node.js", found.node or "not installed"
     yield "packages of the harness", ", ".join(f"{name} {version}" for name, version in found.packages.items())
     changes = " with uncommitted changes" if found.git_dirty else ""
@@ -35,7 +35,7 @@ def environment_rows(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _lock_files(run: Run) -> Iterator[tuple[str, str]]:
-    """Those in the trees in which the servers ran, as they were when the run began."""
+    """Yield the lock files in the directories in which the servers ran, as they were when the run began."""
     try:
         fingerprint = read_fingerprint(run.path)
     except RunFolderError:

@@ -1,16 +1,17 @@
-"""What a reader must know before trusting the figures: each finding is typed data with its advice."""
+"""The findings that a reader must know before trusting the figures, each with its advice."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.bottleneck import Bottleneck
+from harness.analysis.run import RunAnalysis
+from harness.analysis.summary import rejected_records
 from harness.load.spec import SAFE_METHODS
 from harness.record import Run
+from harness.report.figures import percent_text
 from harness.report.markup import plain
 from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option
-from harness.report.summary import TopologySummary, unsound
-from harness.report.verdicts import percent_text
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
 
@@ -20,7 +21,8 @@ NOT_THE_SERVER: Final = {
     Bottleneck.CONNECTIONS: "The server had time left, and could have served more at a time: offer more connections.",
     Bottleneck.PROCESS: "That process is full, not the workers: have more of it, or give it less to do.",
     Bottleneck.ACKS: "That is the time of a delayed ACK, until which Nagle's algorithm keeps the second of two"
-    " small writes back: set TCP_NODELAY on the server's connections, or have it write head and body at once (buffered writes).",
+    " small writes back: set TCP_NODELAY on the server's connections, or have it write head and body at once"
+    " (buffered writes).",
     Bottleneck.DISK: "It waits for storage, not for the CPU: write in batches or with fewer fsync, keep what is read in"
     " memory, or use a faster disk.",
     Bottleneck.LOCKS: "Its threads wait for each other: hold locks for less time, share less, or have more processes.",
@@ -29,53 +31,31 @@ NOT_THE_SERVER: Final = {
     Bottleneck.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 
-MOST_RECONNECTED: Final = 0.01  # of all requests
-MOST_PACE_CHANGE: Final = 1.2  # between the fastest and the slowest trial
-TOLD: Final = 5  # lines that are left out, by name
-TOLD_OTHERWISE: Final = ("cores",)  # of each topology, that it is oversubscribed
+MAX_RECONNECTED: Final = 0.01  # of all requests
+MAX_CORE_SPEED_CHANGE: Final = 1.2  # between the fastest and the slowest trial
+MAX_LISTED: Final = 5  # of the lines that are left out
+CHECKS_REPORTED_ELSEWHERE: Final = ("cores",)  # as the finding that a topology is oversubscribed
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``what`` was found and what to do about it, each a sentence."""
+    """A weakness of the figures: ``what`` was found, and the ``advice`` on it, each a sentence."""
 
     what: str
     advice: str
 
 
-def findings(run: Run, summaries: list[TopologySummary]) -> list[Finding]:
-    """Everything about this run that weakens it, most serious first."""
-    return [
-        *_incomplete(run),
-        *_pools(run, summaries),
-        *_bodies(run),
-        *_unchecked(summaries),
-        *_limits(summaries),
-        *_oversubscribed(run, summaries),
-        *_lost_cpu(summaries),
-        *_skewed(summaries),
-        *_unsettled(summaries),
-        *_single_round(run),
-        *_open_verdicts(run, summaries),
-        *_bootstrap(summaries),
-        *_pace(summaries),
-        *_machine(run),
-        *_latency(run, summaries),
-        *_connections(summaries),
-        *_certificates(run),
-    ]
-
-
-def _incomplete(run: Run) -> Iterator[Finding]:
+def _incomplete(analysis: RunAnalysis) -> Iterator[Finding]:
+    run = analysis.run
     if not run.is_whole:
         yield Finding(
             f"The run was cut short after {len(run.records)} of up to {len(run.info.trials)} trials.",
             "Run it again to the end before deciding on it.",
         )
     if run.left_out:
-        more = f", and {len(run.left_out) - TOLD} more" if len(run.left_out) > TOLD else ""
+        more = f", and {len(run.left_out) - MAX_LISTED} more" if len(run.left_out) > MAX_LISTED else ""
         yield Finding(
-            f"Of trials.jsonl is left out: {plain('; '.join(run.left_out[:TOLD]))}{more}.",
+            f"Of trials.jsonl is left out: {plain('; '.join(run.left_out[:MAX_LISTED]))}{more}.",
             "A half-written record is what a killed run leaves; anything else means that the file was changed.",
         )
     if run.is_edited:
@@ -85,15 +65,15 @@ def _incomplete(run: Run) -> Iterator[Finding]:
         )
     if run.ending and run.ending.resumed_at:
         yield Finding(
-            f"The run was interrupted, and gone on with {_times(len(run.ending.resumed_at))}, the last time"
-            f" {run.ending.resumed_at[-1]:%Y-%m-%d %H:%M} UTC, {_later(run)} after it began.",
+            f"The run was interrupted, and gone on with {_times_text(len(run.ending.resumed_at))}, the last time"
+            f" {run.ending.resumed_at[-1]:%Y-%m-%d %H:%M} UTC, {_resumed_after_text(run)} after it began.",
             "Comparisons within rounds are not touched by that, but for the round in which it happened.",
         )
     for skipped in run.info.skipped:
         yield Finding(
             f"`{skipped.name}` was skipped: {plain(skipped.reason)}.", "Install it to have the topology measured."
         )
-    if left_out := unsound(run):
+    if left_out := rejected_records(run):
         yield Finding(
             f"{len(left_out)} of {len(run.records)} trials failed or are invalid;"
             " they are listed, and not averaged in.",
@@ -101,8 +81,9 @@ def _incomplete(run: Run) -> Iterator[Finding]:
         )
 
 
-def _pools(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    for summary in summaries:
+def _pools(analysis: RunAnalysis) -> Iterator[Finding]:
+    run = analysis.run
+    for summary in analysis.summaries:
         if grown := growth_text(run, summary):
             mixed = "A longer warm-up lets it settle first. " if changed_within(run, summary) else ""
             yield Finding(
@@ -116,16 +97,17 @@ def _pools(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
             )
 
 
-def _times(number: int) -> str:
+def _times_text(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def _later(run: Run) -> str:
+def _resumed_after_text(run: Run) -> str:
     assert run.ending
     return duration_text((run.ending.resumed_at[-1] - run.info.started_at).total_seconds())
 
 
-def _bodies(run: Run) -> Iterator[Finding]:
+def _unlike_bodies(analysis: RunAnalysis) -> Iterator[Finding]:
+    run = analysis.run
     answered = [record for record in run.records if record.body_bytes is not None]
     sizes = {record.topology: record.body_bytes for record in answered}
     digests = {name: {each.body_sha256 for each in answered if each.topology == name} for name in sizes}
@@ -154,47 +136,52 @@ def _bodies(run: Run) -> Iterator[Finding]:
         )
 
 
-def _unchecked(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    unchecked = [sum(trial.load.is_unchecked for trial in summary.trials) for summary in summaries]
+def _unchecked_bodies(analysis: RunAnalysis) -> Iterator[Finding]:
+    unchecked = [sum(trial.load.is_unchecked for trial in summary.trials) for summary in analysis.summaries]
     if any(unchecked):
         yield Finding(
-            f"No body could be checked in trials, though one was expected: {_where(summaries, unchecked)}.",
+            f"No body could be checked in trials, though one was expected: {_trials_text(analysis, unchecked)}.",
             "What they sent may have been anything: give the load a longer window.",
         )
 
 
-def _certificates(run: Run) -> Iterator[Finding]:
-    if unchecked := [each.name for each in run.scenario.topologies if each.scheme == "https" and not each.ca_file]:
+def _certificates(analysis: RunAnalysis) -> Iterator[Finding]:
+    topologies = analysis.run.scenario.topologies
+    if unchecked := [each.name for each in topologies if each.scheme == "https" and not each.ca_file]:
         yield Finding(
             f"Certificates were not checked: {', '.join(f'`{name}`' for name in unchecked)}.",
             "Nobody else answers on this machine; ca_file in the [[topology]] has them checked all the same.",
         )
 
 
-def _limits(summaries: list[TopologySummary]) -> Iterator[Finding]:
+def _limits(analysis: RunAnalysis) -> Iterator[Finding]:
     for limit, advice in NOT_THE_SERVER.items():
-        limited = [[trial for trial in summary.trials if trial.limiting.limit is limit] for summary in summaries]
+        limited = [
+            [trial for trial in summary.trials if trial.limiting.limit is limit] for summary in analysis.summaries
+        ]
         if any(limited):
             first = next(trial for trials in limited for trial in trials)
             doubt = f" {plain(first.load.doubts[0].advice)}" if first.load.doubts else ""
-            told = _where(summaries, map(len, limited))
+            counts = _trials_text(analysis, map(len, limited))
             yield Finding(
-                f"Trials were {limit.value}: {told}; for instance, {plain(first.limiting.why)}", f"{advice}{doubt}"
+                f"Trials were {limit.value}: {counts}; for instance, {plain(first.limiting.why)}", f"{advice}{doubt}"
             )
 
 
-def _where(summaries: list[TopologySummary], trials: Iterable[int]) -> str:
-    """In how many of its trials it was so with each topology, less those with which it never was."""
+def _trials_text(analysis: RunAnalysis, counts: Iterable[int]) -> str:
+    """Return in how many of its trials it was so, for each topology of which a trial is counted."""
     return ", ".join(
-        f"`{s.name}` in {count} of {len(s.trials)}" for s, count in zip(summaries, trials, strict=True) if count
+        f"`{s.name}` in {count} of {len(s.trials)}"
+        for s, count in zip(analysis.summaries, counts, strict=True)
+        if count
     )
 
 
-def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    wanting = [summary for summary in summaries if summary.is_oversubscribed]
+def _oversubscription(analysis: RunAnalysis) -> Iterator[Finding]:
+    wanting = [summary for summary in analysis.summaries if summary.is_oversubscribed]
     if wanting:
         free = wanting[0].trials[0].free_cores
-        generator = "" if run.info.placement.generator else ", shared with the generator"
+        generator = "" if analysis.run.info.placement.generator else ", shared with the generator"
         wanted = ", ".join(f"`{summary.name}` could have used {summary.demanded_cores:.1f}" for summary in wanting)
         yield Finding(
             f"Oversubscribed: {wanted} of {free:.3g} core{'' if free == 1 else 's'}{generator}.",
@@ -202,46 +189,47 @@ def _oversubscribed(run: Run, summaries: list[TopologySummary]) -> Iterator[Find
         )
 
 
-def _lost_cpu(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    lost = [sum(trial.usage.is_cpu_lost for trial in summary.trials) for summary in summaries]
+def _lost_cpu(analysis: RunAnalysis) -> Iterator[Finding]:
+    lost = [sum(trial.usage.is_cpu_lost for trial in summary.trials) for summary in analysis.summaries]
     if any(lost):
         yield Finding(
             f"CPU of processes that ended is in nobody's account, since their parents ignore SIGCHLD:"
-            f" {_where(summaries, lost)}.",
+            f" {_trials_text(analysis, lost)}.",
             "Their CPU per request is more than is told: let the server wait for its children to have it counted.",
         )
 
 
-def _skewed(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    for summary in summaries:
-        skew = summary.skew
-        if skew and skew.is_beyond_chance:
+def _imbalance(analysis: RunAnalysis) -> Iterator[Finding]:
+    for summary in analysis.summaries:
+        found = summary.imbalance
+        if found and found.is_beyond_chance:
             yield Finding(
-                f"`{summary.name}` is skewed: its busiest worker answered {skew.busiest_share:.0%} of the requests,"
-                f" where {skew.fair_share:.0%} is fair and chance seldom deals it more than {skew.chance_share:.0%}.",
+                f"`{summary.name}` is skewed: its busiest worker answered {found.busiest_share:.0%} of the requests,"
+                f" where {found.fair_share:.0%} is fair and chance seldom deals it more than {found.chance_share:.0%}.",
                 "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
                 " offer more connections, or have the workers listen with SO_REUSEPORT.",
             )
 
 
-def _unsettled(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    never = [sum(trial.never_settled for trial in summary.trials) for summary in summaries]
+def _unsteady_trials(analysis: RunAnalysis) -> Iterator[Finding]:
+    never = [sum(trial.never_settled for trial in summary.trials) for summary in analysis.summaries]
     if any(never):
         yield Finding(
-            f"Trials never settled: {_where(summaries, never)}. Their speed went on changing until the end.",
+            f"Trials never settled: {_trials_text(analysis, never)}. Their speed went on changing until the end.",
             "Their means depend on how long the window was: give the load a longer warm-up, or look for what piles up.",
         )
 
 
-def _single_round(run: Run) -> Iterator[Finding]:
-    if max((record.block for record in run.records), default=0) == 1:
+def _single_round(analysis: RunAnalysis) -> Iterator[Finding]:
+    if max((record.block for record in analysis.run.records), default=0) == 1:
         yield Finding(
             "A single round gives no intervals.", "Use at least five rounds before calling anything a difference."
         )
 
 
-def _open_verdicts(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    compared = [each for summary in summaries for each in summary.comparisons if len(each.pairs) > 1]
+def _open_verdicts(analysis: RunAnalysis) -> Iterator[Finding]:
+    run = analysis.run
+    compared = [each for summary in analysis.summaries for each in summary.comparisons if len(each.pairs) > 1]
     unsettled = [each for each in compared if not each.is_settled]
     if not unsettled:
         return
@@ -258,11 +246,11 @@ def _open_verdicts(run: Run, summaries: list[TopologySummary]) -> Iterator[Findi
     )
 
 
-def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    """Where an interval that supposes no shape of the noise says something else, outliers decide."""
+def _bootstrap(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield where outliers decide: the bootstrap, which assumes no shape of the noise, contradicts the verdict."""
     doubtful = [
         f"`{each.topology}` {plain(each.metric.title)}"
-        for summary in summaries
+        for summary in analysis.summaries
         for each in summary.comparisons
         if each.verdict in (Verdict.BETTER, Verdict.WORSE)
         and each.bootstrap
@@ -275,14 +263,14 @@ def _bootstrap(summaries: list[TopologySummary]) -> Iterator[Finding]:
         )
 
 
-def _pace(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    """Cores whose speed changes from trial to trial of the same topology, although nobody here takes their time."""
-    paces_us = [[trial.pace_us for trial in summary.trials if trial.pace_us] for summary in summaries]
+def _core_speed(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield that the cores' speed changes between trials of one topology, though no process here takes their time."""
+    paces_us = [[trial.pace_us for trial in summary.trials if trial.pace_us] for summary in analysis.summaries]
     spreads = [(max(each) / min(each), min(each), max(each)) for each in paces_us if each]
     spread, least_us, most_us = max(spreads, default=(1.0, 0.0, 0.0))
-    if spread <= MOST_PACE_CHANGE:
+    if spread <= MAX_CORE_SPEED_CHANGE:
         return
-    adjusted = [f"`{summary.name}`" for summary in summaries if summary.is_at_equal_pace]
+    adjusted = [f"`{summary.name}`" for summary in analysis.summaries if summary.is_at_equal_core_speed]
     corrected = f"What it does to {', '.join(adjusted)} is taken out; the" if adjusted else "The"
     yield Finding(
         f"The same piece of work took {least_us:,.0f} to {most_us:,.0f} µs of CPU on the server's cores, trial by"
@@ -291,23 +279,24 @@ def _pace(summaries: list[TopologySummary]) -> Iterator[Finding]:
     )
 
 
-def _machine(run: Run) -> Iterator[Finding]:
-    """What the doctor warned of before the first trial."""
-    for check in run.info.checks:
-        if check.status == "warn" and check.name not in TOLD_OTHERWISE:
+def _machine(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield what the doctor warned of before the first trial."""
+    for check in analysis.run.info.checks:
+        if check.status == "warn" and check.name not in CHECKS_REPORTED_ELSEWHERE:
             yield Finding(f"This machine, {plain(check.name)}: {plain(check.what)}.", plain(check.advice or ""))
 
 
-def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
-    if timeouts := sum(summary.errors.timeout for summary in summaries):
+def _latency(analysis: RunAnalysis) -> Iterator[Finding]:
+    run = analysis.run
+    if timeouts := sum(summary.errors.timeout for summary in analysis.summaries):
         yield Finding(
             f"{timeouts} requests timed out, after {duration_text(run.scenario.load.timeout_s)} (timeout). They are in"
             " the latencies as at least that.",
             "wrk drops them, which flatters a server under pressure: do not set these latencies beside wrk's.",
         )
-    if killed := sum(summary.errors.failed for summary in summaries):
+    if killed := sum(summary.errors.failed for summary in analysis.summaries):
         yield Finding(f"{killed} requests failed without a response.", "See the table of errors for which kind.")
-    if bad := sum(summary.errors.status for summary in summaries):
+    if bad := sum(summary.errors.status for summary in analysis.summaries):
         expected = ", ".join(map(str, run.scenario.load.expect.statuses))
         yield Finding(
             f"{bad} responses had a status {f'other than {expected}' if expected else 'of 400 or more'}.",
@@ -315,8 +304,8 @@ def _latency(run: Run, summaries: list[TopologySummary]) -> Iterator[Finding]:
         )
 
 
-def _connections(summaries: list[TopologySummary]) -> Iterator[Finding]:
-    again = [s for s in summaries if s.reconnected_share > MOST_RECONNECTED]
+def _connections(analysis: RunAnalysis) -> Iterator[Finding]:
+    again = [s for s in analysis.summaries if s.reconnected_share > MAX_RECONNECTED]
     if again:
         shares = ", ".join(f"`{s.name}` {percent_text(s.reconnected_share)}" for s in again)
         yield Finding(
@@ -324,8 +313,34 @@ def _connections(summaries: list[TopologySummary]) -> Iterator[Finding]:
             "That costs a connection each, and users meet it too: have the server announce it (Connection: close) or"
             " keep connections for longer, or measure it with keepalive = false.",
         )
-    if stale := sum(summary.errors.stale for summary in summaries):
+    if stale := sum(summary.errors.stale for summary in analysis.summaries):
         yield Finding(
             f"{stale} requests failed on connections that the server had closed without saying so.",
             "They are not idempotent, so they were not sent again: see keepalive = false.",
         )
+
+
+_CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the most serious first
+    _incomplete,
+    _pools,
+    _unlike_bodies,
+    _unchecked_bodies,
+    _limits,
+    _oversubscription,
+    _lost_cpu,
+    _imbalance,
+    _unsteady_trials,
+    _single_round,
+    _open_verdicts,
+    _bootstrap,
+    _core_speed,
+    _machine,
+    _latency,
+    _connections,
+    _certificates,
+)
+
+
+def collect_findings(analysis: RunAnalysis) -> list[Finding]:
+    """Return everything about this run that weakens its figures, most serious first."""
+    return [finding for check in _CHECKS for finding in check(analysis)]

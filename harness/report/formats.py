@@ -1,24 +1,39 @@
-"""What a run comes to, in the form that was asked for."""
+"""The renderers of each form in which a run, or the difference between two, can be printed."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from harness.analysis.difference import RunDifference
 from harness.report.comment import render_comment
-from harness.report.machine import render_csv, render_json, render_junit
+from harness.report.difference import render_difference_markdown
+from harness.report.machine import (
+    render_csv,
+    render_difference_csv,
+    render_difference_json,
+    render_difference_junit,
+    render_json,
+    render_junit,
+)
 from harness.report.run_report import RunReport
-from harness.report.summary import unsound
 
 FORMATS: Final[dict[str, Callable[[RunReport], str]]] = {
     "github": render_comment,
-    "markdown": lambda report: written(report.run.path / "report.md"),
-    "html": lambda report: written(report.run.path / "report.html"),
-    "json": lambda report: render_json(report.run, [*report.rows, *report.request_rows], report.rulings),
-    "csv": lambda report: render_csv([*report.rows, *report.request_rows]),
-    "junit": lambda report: render_junit(report.run.scenario, report.rulings, unsound(report.run)),
+    "markdown": lambda report: read_report(report.run.path / "report.md"),
+    "html": lambda report: read_report(report.run.path / "report.html"),
+    "json": render_json,
+    "csv": render_csv,
+    "junit": render_junit,
+}
+DIFFERENCE_FORMATS: Final[dict[str, Callable[[RunDifference], str]]] = {
+    "github": render_difference_markdown,
+    "markdown": render_difference_markdown,
+    "json": render_difference_json,
+    "csv": render_difference_csv,
+    "junit": render_difference_junit,
 }
 
 
-def written(report: Path) -> str:
-    """A report that is in the run's folder."""
-    return report.read_text(encoding="utf-8")
+def read_report(path: Path) -> str:
+    """Return the text of a report that was written into the run's folder."""
+    return path.read_text(encoding="utf-8")

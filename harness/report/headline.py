@@ -1,22 +1,21 @@
-"""The answer in a sentence or two: one process or a cluster, and of how many workers."""
+"""The answer in a sentence or two: whether to run one process or a cluster, and of how many workers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import log2
 from typing import Final
 
-from harness.analysis.bottleneck import disturbance
+from harness.analysis.bottleneck import find_disturbance
 from harness.analysis.comparison import judge_pair
-from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of
-from harness.record import Run
-from harness.report.answer import answer
-from harness.report.changes import change_text, figure_text
+from harness.analysis.run import RunAnalysis
+from harness.analysis.summary import TopologySummary
+from harness.report.answer import render_answer
+from harness.report.figures import change_text, figure_text, ratio_text
 from harness.report.markup import plain
-from harness.report.summary import TopologySummary
 from harness.stats.estimate import Estimate
 from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import Judgement, Verdict
-from harness.units import decimals_apart, ms_text, rate_text
+from harness.units import ms_text, rate_text
 
 IN_A_CLOSED_LOOP: Final = {
     Verdict.WORSE: "serves less",
@@ -32,22 +31,23 @@ IN_AN_OPEN_LOOP: Final = {
 }
 
 
-def headline(run: Run, summaries: list[TopologySummary], rows: Sequence[MetricComparison]) -> str:
+def render_headline(analysis: RunAnalysis) -> str:
     """Return what to run or, of two commits, what changed, as far as this run can tell, in Markdown."""
-    if run.scenario.is_of_two_commits:
-        return " ".join([*_disturbed(run, rows), answer(rows)])
-    disturbed = list(_disturbed(run, rows))
-    if disturbed and not any(summary.ratio for summary in summaries):
-        return " ".join([*disturbed, *_errors(rows)])
-    return " ".join([*disturbed, *_errors(rows), _recommendation(run, summaries, rows)])
+    disturbed = list(_disturbance(analysis))
+    if analysis.run.scenario.is_of_two_commits:
+        return " ".join([*disturbed, render_answer(analysis.rows)])
+    errors = list(_errors(analysis))
+    if disturbed and not any(summary.ratio for summary in analysis.summaries):
+        return " ".join([*disturbed, *errors])
+    return " ".join([*disturbed, *errors, _recommendation(analysis)])
 
 
-def _disturbed(run: Run, rows: Sequence[MetricComparison]) -> Iterator[str]:
-    """Yield that it is the machine, where nothing can be told of the speed and most of the trials were disturbed."""
-    deciding = metrics_of(run.scenario)[0]
-    if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in rows if row.metric is deciding):
+def _disturbance(analysis: RunAnalysis) -> Iterator[str]:
+    """Yield that the machine was disturbed in most of the trials, where no verdict on the speed was reached."""
+    run, deciding = analysis.run, metrics_of(analysis.run.scenario)[0]
+    if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in analysis.rows if row.metric is deciding):
         return
-    measured = [disturbance(record.load, record.usage) for record in run.records if record.load and record.usage]
+    measured = [find_disturbance(record.load, record.usage) for record in run.records if record.load and record.usage]
     found = [each for each in measured if each is not None]
     if 2 * len(found) > len(measured):
         yield (
@@ -56,16 +56,16 @@ def _disturbed(run: Run, rows: Sequence[MetricComparison]) -> Iterator[str]:
         )
 
 
-def _errors(rows: Sequence[MetricComparison]) -> Iterator[str]:
-    """Yield where requests failed: before everything else, since the other figures are then about less."""
-    failing = [row for row in rows if row.metric is ERRORS and row.after and row.after.value > 0]
+def _errors(analysis: RunAnalysis) -> Iterator[str]:
+    """Yield which topologies failed requests. This comes first, since the other figures are then about fewer."""
+    failing = [row for row in analysis.rows if row.metric is ERRORS and row.after and row.after.value > 0]
     if failing:
         shares = ", ".join(f"`{row.topology}` {figure_text(row, row.after)}" for row in failing)
         yield f"**Errors**: {shares}."
 
 
-def _recommendation(run: Run, summaries: list[TopologySummary], rows: Sequence[MetricComparison]) -> str:
-    measured = [summary for summary in summaries if summary.trials]
+def _recommendation(analysis: RunAnalysis) -> str:
+    measured = analysis.measured_summaries
     baseline = next((summary for summary in measured if summary.topology.baseline), None)
     others = [summary for summary in measured if summary.ratio is not None]
     if baseline is None:
@@ -77,20 +77,20 @@ def _recommendation(run: Run, summaries: list[TopologySummary], rows: Sequence[M
     best = max(others, key=_ratio_value)
     if best.ratio is None or best.ratio.low is None:
         return (
-            f"In a single round `{best.name}` {_did(best)} `{baseline.name}`."
+            f"In a single round `{best.name}` {_past_gain_text(best)} `{baseline.name}`."
             " One round has no interval: run more of them before deciding on it."
         )
-    good = [summary for summary in others if not _fails_more(rows, summary)]
+    good = [summary for summary in others if not _fails_more(analysis, summary)]
     faster = [summary for summary in good if summary.verdict is Verdict.BETTER]
-    worthy = [summary for summary in faster if _is_worth(run, summary.ratio, baseline, summary)]
+    worthy = [summary for summary in faster if _is_worth(analysis, summary.ratio, baseline, summary)]
     if not worthy:
-        return " ".join([_no_gain(run, baseline, others, faster), *_failing(rows, others)])
-    choice = _smallest_as_good(run, max(worthy, key=_ratio_value), worthy)
+        return " ".join([_no_gain(analysis, baseline, others, faster), *_failing_topologies(analysis, others)])
+    choice = _smallest_as_good(analysis, max(worthy, key=_ratio_value), worthy)
     advice = (
-        f"**Run `{choice.name}`**: it {_does(choice)} `{baseline.name}` ({_figure(choice)} against {_figure(baseline)}"
-        f"{_offer(baseline)}){_price(rows, choice)}."
+        f"**Run `{choice.name}`**: it {_gain_text(choice)} `{baseline.name}` ({_speed_text(choice)} against"
+        f" {_speed_text(baseline)}{_offer_text(baseline)}){_cost_text(analysis, choice)}."
     )
-    return " ".join([advice, *_beyond(run, choice, others), *_failing(rows, others)])
+    return " ".join([advice, *_larger_clusters(analysis, choice, others), *_failing_topologies(analysis, others)])
 
 
 def _why_not_compared(baseline: TopologySummary, measured: list[TopologySummary]) -> str:
@@ -103,30 +103,34 @@ def _why_not_compared(baseline: TopologySummary, measured: list[TopologySummary]
     return f"No round has a good response of `{baseline.name}` and of another topology, so nothing can be compared."
 
 
-def _fails_more(rows: Sequence[MetricComparison], summary: TopologySummary) -> bool:
-    """Check whether more of its requests failed than of the baseline's: shown, or by more than makes no difference."""
-    row = next((row for row in rows if row.topology == summary.topology.title and row.metric is ERRORS), None)
+def _fails_more(analysis: RunAnalysis, summary: TopologySummary) -> bool:
+    """Return True if more of its requests failed than of the baseline's, by the verdict or by more than the margin."""
+    own = (row for row in analysis.rows if row.topology == summary.topology.title)
+    row = next((row for row in own if row.metric is ERRORS), None)
     if row is None or row.comparison is None:
         return False
     return row.verdict is Verdict.WORSE or row.comparison.change.value > row.comparison.pairs.evidence.margin
 
 
-def _failing(rows: Sequence[MetricComparison], others: list[TopologySummary]) -> Iterator[str]:
+def _failing_topologies(analysis: RunAnalysis, others: list[TopologySummary]) -> Iterator[str]:
     for summary in others:
-        if summary.verdict is Verdict.BETTER and _fails_more(rows, summary):
+        if summary.verdict is Verdict.BETTER and _fails_more(analysis, summary):
             yield f"`{summary.name}` is faster and out of the question: more of its requests fail."
 
 
-def _is_worth(run: Run, ratio: Estimate | None, one: TopologySummary, other: TopologySummary) -> bool:
-    """Check that the gain of one over the other is worth its workers: so much for twice as many, and no less for a
-    cluster of as many."""
+def _is_worth(analysis: RunAnalysis, ratio: Estimate | None, one: TopologySummary, other: TopologySummary) -> bool:
+    """Return True if ``ratio``, the speed of ``other`` over that of ``one``, is worth the workers of ``other``.
+
+    The scenario says what each doubling of the workers has to bring. As many workers have to bring that too.
+    """
     doublings = max(1.0, log2((other.workers or 1) / (one.workers or 1)))
-    return ratio is not None and ratio.value >= (1 + run.scenario.worth) ** doublings
+    return ratio is not None and ratio.value >= (1 + analysis.run.scenario.worth) ** doublings
 
 
-def _price(rows: Sequence[MetricComparison], choice: TopologySummary) -> str:
-    """Return what it costs beside the baseline, and what else is worse."""
-    own = {row.metric: row for row in rows if row.topology == choice.topology.title and row.change is not None}
+def _cost_text(analysis: RunAnalysis, choice: TopologySummary) -> str:
+    """Return the choice's memory and CPU beside the baseline's, and what else of it is worse."""
+    rows = [row for row in analysis.rows if row.topology == choice.topology.title]
+    own = {row.metric: row for row in rows if row.change is not None}
     parts = [
         f"{own[metric].metric.title} {change_text(metric, own[metric].change)}"
         for metric in (MEMORY, CPU)
@@ -137,21 +141,28 @@ def _price(rows: Sequence[MetricComparison], choice: TopologySummary) -> str:
     return f", for {', '.join(parts)}" if parts else ""
 
 
-def _no_gain(run: Run, baseline: TopologySummary, others: list[TopologySummary], faster: list[TopologySummary]) -> str:
-    parts = "; ".join(f"`{s.name}` {_times(s.ratio)}, {s.verdict_text}" for s in others if s.verdict)
+def _no_gain(
+    analysis: RunAnalysis, baseline: TopologySummary, others: list[TopologySummary], faster: list[TopologySummary]
+) -> str:
+    parts = "; ".join(f"`{s.name}` {_times_text(s.ratio)}, {s.verdict_text}" for s in others if s.verdict)
     if not faster and any(summary.verdict is Verdict.INCONCLUSIVE for summary in others):
-        return f"**No answer yet**: against the {_figure(baseline)} of `{baseline.name}`, {parts}. {_more(others)}"
+        more = _rounds_left_text(others)
+        return f"**No answer yet**: against the {_speed_text(baseline)} of `{baseline.name}`, {parts}. {more}"
     if faster:
         return (
-            f"**Stay with `{baseline.name}`**: no gain over its {_figure(baseline)} is worth its workers, at least"
-            f" {run.scenario.worth:.0%} for twice as many ({parts})."
+            f"**Stay with `{baseline.name}`**: no gain over its {_speed_text(baseline)} is worth its workers, at least"
+            f" {analysis.run.scenario.worth:.0%} for twice as many ({parts})."
         )
-    beats = f"is faster than its {_figure(baseline)}" if baseline.offers else f"serves more than its {_rate(baseline)}"
-    return f"**Stay with `{baseline.name}`**: nothing {beats}{_offer(baseline)} ({parts})."
+    beats = (
+        f"is faster than its {_speed_text(baseline)}"
+        if baseline.offers
+        else f"serves more than its {_rate_text(baseline)}"
+    )
+    return f"**Stay with `{baseline.name}`**: nothing {beats}{_offer_text(baseline)} ({parts})."
 
 
-def _more(others: list[TopologySummary]) -> str:
-    """Return how much longer to go on, where that can be told."""
+def _rounds_left_text(others: list[TopologySummary]) -> str:
+    """Return how many more rounds would probably settle it, or what to try where that is unknown."""
     undecided = [summary.comparisons[0] for summary in others if not summary.comparisons[0].is_settled]
     known = [each.more_rounds for each in undecided if each.more_rounds is not None]
     if len(known) < len(undecided):
@@ -159,56 +170,57 @@ def _more(others: list[TopologySummary]) -> str:
     return f"About {max(known):,} more round{'s' if max(known) > 1 else ''} would probably settle it."
 
 
-def _against(run: Run, one: TopologySummary, other: TopologySummary) -> Judgement | None:
-    """Return ``other`` as compared with ``one``, by the metric that decides."""
+def _judge(analysis: RunAnalysis, one: TopologySummary, other: TopologySummary) -> Judgement | None:
+    """Return the judgement on ``other`` against ``one`` by the deciding metric; None when they share no round."""
+    run = analysis.run
     metric, looks = metrics_of(run.scenario)[0], InterimLooks(run.info.looks)
     return judge_pair(one.trials, other.trials, metric, run.scenario.margin, looks)
 
 
-def _smallest_as_good(run: Run, best: TopologySummary, worthy: list[TopologySummary]) -> TopologySummary:
-    """Return the one with the fewest workers over which no other brings a gain that is worth its workers."""
+def _smallest_as_good(analysis: RunAnalysis, best: TopologySummary, worthy: list[TopologySummary]) -> TopologySummary:
+    """Return the topology with the fewest workers, of those over which no other brings a gain worth its workers."""
 
-    def beaten(summary: TopologySummary, by: TopologySummary) -> bool:
-        found = _against(run, summary, by) if (by.workers or 1) > (summary.workers or 1) or by is best else None
+    def beats(by: TopologySummary, summary: TopologySummary) -> bool:
+        found = _judge(analysis, summary, by) if (by.workers or 1) > (summary.workers or 1) or by is best else None
         return (
             found is not None
             and found.verdict is Verdict.BETTER
-            and _is_worth(run, found.evidence.estimate, summary, by)
+            and _is_worth(analysis, found.evidence.estimate, summary, by)
         )
 
-    as_good = [one for one in worthy if one is best or not any(beaten(one, by) for by in worthy if by is not one)]
+    as_good = [one for one in worthy if one is best or not any(beats(by, one) for by in worthy if by is not one)]
     return min(as_good, key=lambda s: (s.workers or 1, -_ratio_value(s)))
 
 
-def _beyond(run: Run, choice: TopologySummary, others: list[TopologySummary]) -> Iterator[str]:
+def _larger_clusters(analysis: RunAnalysis, choice: TopologySummary, others: list[TopologySummary]) -> Iterator[str]:
     """Yield what more workers than the chosen ones would bring."""
     for other in others:
-        found = _against(run, choice, other)
+        found = _judge(analysis, choice, other)
         if found is not None and (other.workers or 1) > (choice.workers or 1):
             gain = (IN_AN_OPEN_LOOP if other.offers else IN_A_CLOSED_LOOP)[found.verdict]
             yield f"`{other.name}` {gain} ({ratio_text(found.evidence.estimate)} of it)."
 
 
-def _does(summary: TopologySummary) -> str:
-    """What it does, as a multiple of the baseline, whose name follows."""
+def _gain_text(summary: TopologySummary) -> str:
+    """Return the topology's gain as a multiple of the baseline, whose name is to follow."""
     if summary.offers:
-        return f"answers all but one request in a hundred {_times(summary.ratio)} as fast as"
-    return f"serves {_times(summary.ratio)} the requests/s of"
+        return f"answers all but one request in a hundred {_times_text(summary.ratio)} as fast as"
+    return f"serves {_times_text(summary.ratio)} the requests/s of"
 
 
-def _did(summary: TopologySummary) -> str:
-    return _does(summary).replace("answers", "answered").replace("serves", "served")
+def _past_gain_text(summary: TopologySummary) -> str:
+    return _gain_text(summary).replace("answers", "answered").replace("serves", "served")
 
 
-def _figure(summary: TopologySummary) -> str:
-    """What the speed of a topology comes from."""
+def _speed_text(summary: TopologySummary) -> str:
+    """Return the figure that decides on the topology's speed: its rate or, in an open loop, its p99."""
     if not summary.offers:
-        return _rate(summary)
+        return _rate_text(summary)
     return f"p99 {ms_text(summary.latency_ms.p99)}" if summary.latency_ms else "not measured"
 
 
-def _offer(summary: TopologySummary) -> str:
-    """At which rate, where one was offered."""
+def _offer_text(summary: TopologySummary) -> str:
+    """Return the rate that was offered; empty in a closed loop."""
     if not summary.offers:
         return ""
     rates = [offer.rate_per_s for offer in summary.offers]
@@ -219,19 +231,9 @@ def _ratio_value(summary: TopologySummary) -> float:
     return summary.ratio.value if summary.ratio else 0.0
 
 
-def _times(ratio: Estimate | None) -> str:
+def _times_text(ratio: Estimate | None) -> str:
     return "" if ratio is None else ratio_text(ratio)
 
 
-def ratio_text(ratio: Estimate) -> str:
-    """``1.74× (1.69–1.79)``; without the interval when there is none."""
-    if ratio.low is None or ratio.high is None:
-        return f"{ratio.value:.2f}×"
-    decimals = decimals_apart(ratio.low, ratio.high, 2)
-    low = f"{ratio.low:.{decimals}f}" if ratio.low >= 0.01 else "<0.01"
-    high = f"{ratio.high:.{decimals}f}" if ratio.high < 100 else ">100"
-    return f"{ratio.value:.{decimals}f}× ({low}–{high})"
-
-
-def _rate(summary: TopologySummary) -> str:
+def _rate_text(summary: TopologySummary) -> str:
     return f"{rate_text(summary.requests_per_s.value)}/s" if summary.requests_per_s else "not measured"

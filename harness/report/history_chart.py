@@ -1,4 +1,4 @@
-"""A series of runs as a picture that starts at zero: bars of text, and marks for a page."""
+"""A series of runs as a picture that starts at zero: bars of text, and points for a page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ HEIGHT: Final = 240.0
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """A run in the picture, from its left and its top: the ends of the interval are those of the figure where there is
-    none."""
+    """A run in the picture, as distances from its left and its top. Where there is no interval, its ends are the
+    figure's."""
 
     row: HistoryEntry
     x: float
@@ -24,26 +24,26 @@ class HistoryPoint:
     high_y: float
 
 
-def bar(value: float, longest: float) -> str:
-    """Of a length that is to the longest as its value."""
+def draw_bar(value: float, longest: float) -> str:
+    """Return a bar in proportion to the value; that of ``longest`` has BAR characters."""
     eighths = round(BAR * len(EIGHTHS) * value / longest)
     whole, rest = divmod(eighths, len(EIGHTHS))
     return EIGHTHS[-1] * whole + (EIGHTHS[rest - 1] if rest else "")
 
 
-def top(history: History) -> float:
-    """The highest end of an interval, up to which the picture goes."""
-    return max(row.estimate.high or row.estimate.value for row in compared(history) if row.estimate)
+def highest_end(history: History) -> float:
+    """Return the highest end of an interval, the upper end of the picture."""
+    return max(row.estimate.high or row.estimate.value for row in compared_entries(history) if row.estimate)
 
 
-def compared(history: History) -> list[HistoryEntry]:
-    """The runs that are drawn, oldest first."""
-    return [row for row in history.rows if row.apart is None and row.estimate]
+def compared_entries(history: History) -> list[HistoryEntry]:
+    """Return the runs that are drawn, oldest first."""
+    return [row for row in history.rows if row.mismatch is None and row.estimate]
 
 
-def marks(history: History) -> Iterator[HistoryPoint]:
-    """One each, as far apart as the others."""
-    rows, highest = compared(history), top(history)
+def place_points(history: History) -> Iterator[HistoryPoint]:
+    """Yield a point for each run, at equal distances."""
+    rows, highest = compared_entries(history), highest_end(history)
     for place, row in enumerate(rows):
         assert row.estimate
         ends = row.estimate.value, row.estimate.low or row.estimate.value, row.estimate.high or row.estimate.value

@@ -1,18 +1,19 @@
-"""What limited the trials of a topology, in words."""
+"""The bottlenecks of the trials of a topology, in words."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.bottleneck import Bottleneck
-from harness.report.summary import TopologySummary
-from harness.stats.steady import LEAST_ROWS, Settled
+from harness.analysis.summary import TopologySummary
+from harness.stats.steady import MIN_ROWS, Settled
 from harness.units import duration_text
 
 
 @dataclass(frozen=True)
 class LimitRow:
-    """One limit of one topology: in how many of its trials, and the figures of the first of them."""
+    """One bottleneck of one topology: the number of its trials that it limited, and the figures of the first of
+    them."""
 
     topology: str
     limit: Bottleneck
@@ -22,7 +23,7 @@ class LimitRow:
 
 
 def limit_rows(summaries: list[TopologySummary]) -> Iterator[LimitRow]:
-    """The most frequent limit of each topology first."""
+    """Yield the bottlenecks of each topology, the most frequent first."""
     for summary in summaries:
         found = [trial.limiting for trial in summary.trials]
         for limit, trials in Counter(each.limit for each in found).most_common():
@@ -31,23 +32,23 @@ def limit_rows(summaries: list[TopologySummary]) -> Iterator[LimitRow]:
 
 
 def usual_limit(summary: TopologySummary) -> Bottleneck:
-    """That of most of its trials, of which there must be some."""
+    """Return the most frequent bottleneck of the topology, which must have a trial that counts."""
     return next(limit_rows([summary])).limit
 
 
 def limit_text(summary: TopologySummary) -> str:
-    """``server-bound``, or ``server-bound, 2 of 5 machine-bound``."""
+    """Return ``server-bound``, or ``server-bound, 2 of 5 machine-bound``."""
     usual, *others = limit_rows([summary])
     return ", ".join([usual.limit.value, *(f"{row.trials} of {row.of} {row.limit.value}" for row in others)])
 
 
 def steady_text(summaries: list[TopologySummary]) -> str:
-    """Whether the trials were steady, and what of them is left out because they were not yet."""
+    """Return how many trials were steady, and how many seconds are left out of those that were not at first."""
     trials = [trial for summary in summaries for trial in summary.trials]
     found = [trial.steady.settled for trial in trials if trial.steady]
     if Settled.YES not in found and Settled.NEVER not in found:
         return (
-            f"Whether trials were steady can't be told from windows of less than {LEAST_ROWS} s,"
+            f"Whether trials were steady can't be told from windows of less than {MIN_ROWS} s,"
             " or of a load that changes: nothing but the warm-up is left out."
         )
     late = [trial.discard_s for trial in trials if trial.discard_s]

@@ -1,4 +1,4 @@
-"""The outcome of a run for programs: JSON, CSV, and JUnit's XML for what shows tests."""
+"""A run, or the difference between two, for programs: JSON, CSV, and JUnit's XML for tools that show tests."""
 
 import io
 from collections.abc import Sequence
@@ -8,11 +8,14 @@ import pandas as pd
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from pydantic import BaseModel
 
+from harness.analysis.difference import RunDifference
 from harness.analysis.gates import GateResult, Outcome, overall_outcome
 from harness.analysis.metric_rows import MetricComparison
+from harness.analysis.run import RunAnalysis
+from harness.analysis.summary import rejected_records
 from harness.machine.environment import Environment
-from harness.record import Program, Revision, Run, TrialRecord
-from harness.report.changes import ruling_text
+from harness.record import Program, Revision, TrialRecord
+from harness.report.figures import gate_result_text
 from harness.report.tables import safe_frame
 from harness.scenario import Scenario
 from harness.stats.estimate import Estimate
@@ -21,7 +24,7 @@ FORMAT_VERSION: Final = 1
 
 
 class Figure(BaseModel):
-    """A value and its 95 % interval, which is None when ``n`` trials or pairs are too few for one."""
+    """A value and its 95 % interval over ``n`` trials or pairs. Both ends are None when these are too few."""
 
     value: float
     low: float | None
@@ -30,15 +33,18 @@ class Figure(BaseModel):
 
     @classmethod
     def of(cls, estimate: Estimate | None) -> "Figure | None":
-        """None for what was not measured."""
+        """Return the figure of an estimate; None for what was not measured."""
         if estimate is None:
             return None
         return cls(value=estimate.value, low=estimate.low, high=estimate.high, n=estimate.n)
 
 
 class Change(BaseModel):
-    """One figure of one topology beside its baseline's, in ``unit``; ``ratio`` is the one over the other or, of a
-    metric that may be zero, ``difference`` the one less the other."""
+    """One figure of one topology beside its baseline's, in ``unit``.
+
+    ``ratio`` is ``after`` over ``before``. Of a metric that may be zero it is None, and ``difference`` is ``after``
+    less ``before``.
+    """
 
     topology: str
     baseline: str | None
@@ -51,16 +57,16 @@ class Change(BaseModel):
     verdict: str | None
 
 
-class Gated(BaseModel):
-    """What a gate says of a topology: passed, failed, uncertain or not measured."""
+class GateOutcome(BaseModel):
+    """The outcome of one gate on one topology: passed, failed, uncertain or not measured."""
 
     gate: str
     topology: str
     outcome: str
 
 
-class Document(BaseModel):
-    """A run, for programs. ``verdict`` is that of the gates; ``passed`` where there are none."""
+class RunDocument(BaseModel):
+    """A run, for programs. ``verdict`` is the outcome of all gates together; ``passed`` where there are none."""
 
     format_version: int = FORMAT_VERSION
     scenario: str
@@ -72,15 +78,16 @@ class Document(BaseModel):
     unsound: int
     revisions: list[Revision]
     verdict: str
-    gates: list[Gated]
+    gates: list[GateOutcome]
     changes: list[Change]
     environment: Environment
     programs: list[Program]
 
 
-def render_json(run: Run, rows: Sequence[MetricComparison], rulings: Sequence[GateResult]) -> str:
-    """One object, with units in its names or beside them."""
-    document = Document(
+def render_json(analysis: RunAnalysis) -> str:
+    """Return the run as one JSON object, with units in its names or beside them."""
+    run, results = analysis.run, analysis.gate_results
+    document = RunDocument(
         scenario=run.scenario.name,
         command=run.info.command,
         seed=run.info.seed,
@@ -89,17 +96,17 @@ def render_json(run: Run, rows: Sequence[MetricComparison], rulings: Sequence[Ga
         trials=len(run.records),
         unsound=sum(record.status != "ok" for record in run.records),
         revisions=run.info.revisions,
-        verdict=overall_outcome(rulings, run.scenario.gate.strict).value,
-        gates=_gated(rulings),
-        changes=[_change(row) for row in rows],
+        verdict=overall_outcome(results, run.scenario.gate.strict).value,
+        gates=_gate_outcomes(results),
+        changes=[_change(row) for row in (*analysis.rows, *analysis.request_rows)],
         environment=run.environment,
         programs=run.info.programs,
     )
     return document.model_dump_json(indent=2) + "\n"
 
 
-class Difference(BaseModel):
-    """Two runs beside each other, for programs; ``warnings`` say what weakens that."""
+class DifferenceDocument(BaseModel):
+    """The difference between two runs, for programs. ``warnings`` are the reasons to trust that less."""
 
     format_version: int = FORMAT_VERSION
     scenario: str
@@ -107,28 +114,27 @@ class Difference(BaseModel):
     head: str
     warnings: list[str]
     verdict: str
-    gates: list[Gated]
+    gates: list[GateOutcome]
     changes: list[Change]
 
 
-def render_difference(
-    base: Run, head: Run, warnings: Sequence[str], rows: Sequence[MetricComparison], rulings: Sequence[GateResult]
-) -> str:
-    """One object, as of a run."""
-    document = Difference(
+def render_difference_json(difference: RunDifference) -> str:
+    """Return the difference as one JSON object, with units in its names or beside them."""
+    head, results = difference.head, difference.gate_results
+    document = DifferenceDocument(
         scenario=head.scenario.name,
-        base=base.path.name,
+        base=difference.base.path.name,
         head=head.path.name,
-        warnings=list(warnings),
-        verdict=overall_outcome(rulings, head.scenario.gate.strict).value,
-        gates=_gated(rulings),
-        changes=[_change(row) for row in rows],
+        warnings=difference.warnings,
+        verdict=overall_outcome(results, head.scenario.gate.strict).value,
+        gates=_gate_outcomes(results),
+        changes=[_change(row) for row in (*difference.rows, *difference.request_rows)],
     )
     return document.model_dump_json(indent=2) + "\n"
 
 
-def _gated(rulings: Sequence[GateResult]) -> list[Gated]:
-    return [Gated(gate=each.gate.text, topology=each.topology, outcome=each.outcome.value) for each in rulings]
+def _gate_outcomes(results: Sequence[GateResult]) -> list[GateOutcome]:
+    return [GateOutcome(gate=each.gate.text, topology=each.topology, outcome=each.outcome.value) for each in results]
 
 
 def _change(row: MetricComparison) -> Change:
@@ -145,8 +151,17 @@ def _change(row: MetricComparison) -> Change:
     )
 
 
-def render_csv(rows: Sequence[MetricComparison]) -> str:
-    """A line for each figure of each topology; empty cells were not measured."""
+def render_csv(analysis: RunAnalysis) -> str:
+    """Return a line for each figure of each topology as CSV; empty cells were not measured."""
+    return _csv_text([*analysis.rows, *analysis.request_rows])
+
+
+def render_difference_csv(difference: RunDifference) -> str:
+    """Return a line for each figure of each topology as CSV; empty cells were not measured."""
+    return _csv_text([*difference.rows, *difference.request_rows])
+
+
+def _csv_text(rows: Sequence[MetricComparison]) -> str:
     flat = pd.json_normalize([_change(row).model_dump() for row in rows], sep="_")
     rows_of_text = [{str(name): value for name, value in row.items()} for row in flat.to_dict("records")]
     return safe_frame(rows_of_text).to_csv(index=False)
@@ -155,17 +170,25 @@ def render_csv(rows: Sequence[MetricComparison]) -> str:
 _RESULTS: Final = {Outcome.FAILED: Failure, Outcome.UNMEASURED: Error, Outcome.UNCERTAIN: Skipped}
 
 
-def render_junit(scenario: Scenario, rulings: Sequence[GateResult], unsound: Sequence[TrialRecord] = ()) -> str:
-    """A test case for each gate on each topology, and one for each trial that does not count."""
+def render_junit(analysis: RunAnalysis) -> str:
+    """Return JUnit's XML: a test case for each gate on each topology, and one for each trial that does not count."""
+    return _junit_text(analysis.run.scenario, analysis.gate_results, rejected_records(analysis.run))
+
+
+def render_difference_junit(difference: RunDifference) -> str:
+    """Return JUnit's XML: a test case for each gate on each topology."""
+    return _junit_text(difference.head.scenario, difference.gate_results, ())
+
+
+def _junit_text(scenario: Scenario, results: Sequence[GateResult], rejected: Sequence[TrialRecord]) -> str:
     suite = TestSuite(f"harness.{scenario.name}")
-    for ruling in rulings:
-        case = TestCase(f"{ruling.topology}: {ruling.gate.text}", classname=suite.name)
-        said = ruling_text(ruling).replace("**", "")
-        if ruling.outcome is not Outcome.PASSED:
-            kind = Failure if scenario.gate.strict else _RESULTS[ruling.outcome]
-            case.result = [kind(said)]
+    for each in results:
+        case = TestCase(f"{each.topology}: {each.gate.text}", classname=suite.name)
+        if each.outcome is not Outcome.PASSED:
+            kind = Failure if scenario.gate.strict else _RESULTS[each.outcome]
+            case.result = [kind(gate_result_text(each).replace("**", ""))]
         suite.add_testcase(case)
-    for record in unsound:
+    for record in rejected:
         case = TestCase(record.trial, classname=suite.name)
         case.result = [Failure(record.reason or record.status)]
         suite.add_testcase(case)

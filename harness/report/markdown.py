@@ -7,23 +7,31 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
 from harness.analysis.metrics import Scale, metrics_of
+from harness.analysis.summary import is_proportional, rejected_records
 from harness.record import EndReason, NoiseFloor, Run
-from harness.report.changes import change_text, figure_text, ruling_text
+from harness.report.charts.pictures import chart_names
 from harness.report.environment import environment_rows
-from harness.report.headline import ratio_text
+from harness.report.figures import (
+    change_text,
+    decimals_text,
+    figure_text,
+    gate_result_text,
+    interval_text,
+    percent_text,
+    ratio_text,
+    share_text,
+)
 from harness.report.limits import limit_rows, limit_text, steady_text
 from harness.report.markup import code, plain
 from harness.report.offered_rate import offer_text, placement_text
-from harness.report.processes import processes_rows
-from harness.report.published import documented_rows
+from harness.report.processes import process_rows
+from harness.report.published import published_rows
 from harness.report.requests import request_rows
 from harness.report.run_report import RunReport
-from harness.report.summary import is_proportional, unsound
-from harness.report.unsound import with_room
-from harness.report.verdicts import open_texts, percent_text
+from harness.report.unsound import select_unsound
+from harness.report.verdicts import open_texts
 from harness.report.workers import worker_rows
-from harness.stats.estimate import Estimate
-from harness.units import decimals_apart, duration_text, ms_text, rate_text, size_text
+from harness.units import duration_text, ms_text, rate_text, size_text
 
 ENDS: Final[dict[EndReason, str]] = {
     "sure": ", after which every verdict was settled or as precise as asked",
@@ -33,13 +41,13 @@ ENDS: Final[dict[EndReason, str]] = {
 }
 
 
-def render(report: RunReport, charts: list[str]) -> str:
-    """The report as Markdown; ``charts`` are the names of those drawn beside it."""
-    return templates({}).get_template("report.md.j2").render(facts(report), charts=charts)
+def render_markdown(report: RunReport) -> str:
+    """Return the report as Markdown, which links to the charts beside it."""
+    return load_templates({}).get_template("report.md.j2").render(collect_facts(report), charts=chart_names(report))
 
 
-def facts(report: RunReport) -> dict[str, object]:
-    """Everything that a report says, by the names that its template has for it."""
+def collect_facts(report: RunReport) -> dict[str, object]:
+    """Return everything that a report contains, by the names in its template."""
     run, summaries = report.run, report.summaries
     return {
         "run": run,
@@ -55,26 +63,26 @@ def facts(report: RunReport) -> dict[str, object]:
         "rows": report.rows,
         "margins": margins_text(run),
         "is_proportional": is_proportional(summaries),
-        "at_equal_pace": [summary.name for summary in summaries if summary.is_at_equal_pace],
+        "at_equal_core_speed": [summary.name for summary in summaries if summary.is_at_equal_core_speed],
         "scaling": report.scaling,
         "requests": list(request_rows(summaries)),
         "workers": list(worker_rows(summaries)),
-        "processes": list(processes_rows(run, summaries)),
+        "processes": list(process_rows(run, summaries)),
         "limits": list(limit_rows(summaries)),
         "steady": steady_text(summaries),
         "looks": looks_text(run),
         "noise": noise_text(run),
         "plan": plan_text(run),
         "findings": report.findings,
-        "unsound": with_room(unsound(run)),
-        "documented": documented_rows(run, summaries),
+        "unsound": select_unsound(rejected_records(run)),
+        "published": published_rows(run, summaries),
         "machine": list(environment_rows(run)),
-        "rulings": report.rulings,
+        "gate_results": report.gate_results,
     }
 
 
-def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
-    """All of them, with the filters that they share and these; what goes into HTML is escaped."""
+def load_templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
+    """Return all templates, with the shared filters and these. Text that goes into HTML is escaped."""
     found = Templates(
         loader=PackageLoader("harness.report"),
         autoescape=select_autoescape(enabled_extensions=["html.j2"]),
@@ -97,7 +105,7 @@ def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
         "share": share_text,
         "decimals": decimals_text,
         "limit": limit_text,
-        "ruling": ruling_text,
+        "gate_result": gate_result_text,
         "shown": figure_text,
         "change": lambda change, metric: change_text(metric, change),
         **filters,
@@ -106,7 +114,7 @@ def templates(filters: Mapping[str, Callable[..., object]]) -> Templates:
 
 
 def margins_text(run: Run) -> str:
-    """Return within what each metric makes no difference, in words."""
+    """Return the margin of each metric, within which it counts as equal."""
     margins = [(metric, metric.margin or run.scenario.margin) for metric in metrics_of(run.scenario)]
     return ", ".join(
         f"{plain(metric.title)} ±{percent_text(margin)}{' of all requests' if metric.scale is Scale.SHARE else ''}"
@@ -116,13 +124,13 @@ def margins_text(run: Run) -> str:
 
 
 def looks_text(run: Run) -> str:
-    """How often the data were looked at, at the most."""
+    """Return the maximum number of interim looks at the data."""
     looks = len(run.info.looks)
     return "a single look" if looks == 1 else f"up to {looks} looks, after rounds {', '.join(map(str, run.info.looks))}"
 
 
 def plan_text(run: Run) -> str:
-    """How many rounds there were, and why no more."""
+    """Return the number of rounds, and why there were no more."""
     rounds = max((record.block for record in run.records), default=0)
     of = f"{rounds} round{'s' if rounds != 1 else ''} of {len(run.scenario.topologies)} topologies"
     if run.scenario.rounds is not None:
@@ -131,7 +139,7 @@ def plan_text(run: Run) -> str:
 
 
 def noise_text(run: Run) -> str:
-    """The noise floor of this machine, metric by metric; nothing when it was never measured."""
+    """Return the noise floor of this machine, metric by metric; empty when it was never measured."""
     floor = run.info.noise
     if floor is None:
         return ""
@@ -146,31 +154,3 @@ def _scatter_text(floor: NoiseFloor, metric: str) -> str:
     at_equal_pace = floor.scatter_at_equal_pace.get(metric)
     left = "" if at_equal_pace is None else f" (at equal pace {percent_text(at_equal_pace)})"
     return percent_text(floor.scatter[metric]) + left
-
-
-def share_text(part: float) -> str:
-    """``0.634`` as ``63 %``."""
-    return f"{part * 100:.0f} %"
-
-
-def decimals_text(value: float, decimals: int) -> str:
-    """``0.634`` to two decimals as ``0.63``."""
-    return f"{value:.{decimals}f}"
-
-
-def rate_interval_text(rate: Estimate, unit: str = "") -> str:
-    """``576 (524–633)`` or, with a unit, ``576/s (524–633)``; without the interval when there is none."""
-    value = f"{rate_text(rate.value)}{unit}"
-    if rate.low is None or rate.high is None:
-        return value
-    return f"{value} ({rate_text(rate.low)}–{rate_text(rate.high)})"
-
-
-def interval_text(estimate: Estimate | None, decimals: int = 0) -> str:
-    """Return ``1,530 (1,498–1,562)``; without the interval when there is none, a dash without either."""
-    if estimate is None:
-        return "–"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:,.{decimals}f}"
-    decimals = decimals_apart(estimate.low, estimate.high, decimals)
-    return f"{estimate.value:,.{decimals}f} ({estimate.low:,.{decimals}f}–{estimate.high:,.{decimals}f})"

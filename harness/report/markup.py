@@ -1,7 +1,7 @@
-"""Text from outside within Markdown: it shows what it is, marks nothing up, links to nothing and calls nobody.
+"""Text from outside within Markdown: shown as it is, without markup, links or mentions.
 
-GitHub looks for names, numbers and commits in what Markdown has come to, where no escape is left. Only a code span
-keeps it from them, so that words in which it would find some become one.
+GitHub looks for names, numbers and commits in the rendered text, in which no escape is left. Only a code span keeps a
+word from that, so words that would be taken for one of these are put into one.
 """
 
 import re
@@ -17,13 +17,13 @@ _REFERENCE: Final = re.compile(
 
 
 def plain(text: object) -> str:
-    """Within a sentence or a cell of a table: every sign that could mark something up is escaped, and every word that
-    GitHub would make a link of stands in a code span."""
+    """Return the text for a sentence or a cell of a table. Every character that could be markup is escaped, and every
+    word that GitHub would turn into a link is put into a code span."""
     return _WORD.sub(_plain_word, _on_one_line(text)).replace("|", r"\|")
 
 
 def code(text: object) -> str:
-    """A code span, whatever backticks the text has (CommonMark 0.31, 6.1)."""
+    """Return the text as a code span, whatever backticks it contains (CommonMark 0.31, 6.1)."""
     line = _on_one_line(text)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     pad = " " if line.startswith("`") or line.endswith("`") else ""

@@ -1,4 +1,5 @@
-"""The noise floor in words: how much two measurements of the same thing differ here, and what could be told from it."""
+"""The noise floor in words: how much two measurements of the same thing differ, and which differences can be
+detected."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,27 +10,26 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.comparison import compare_topologies
 from harness.analysis.metrics import metrics_of
-from harness.record import NoiseFloor, Run
-from harness.report.headline import ratio_text
-from harness.report.verdicts import percent_text
-from harness.stats.power import detectable
-from harness.stats.sequential import InterimLooks
+from harness.analysis.run import RunAnalysis
+from harness.record import NoiseFloor
+from harness.report.figures import percent_text, ratio_text
+from harness.stats.power import detectable_difference
 from harness.stats.verdict import SINGLE_LEVEL
 
 MINUTES: Final = (1, 3, 10, 30)
-LEAST_ROUNDS: Final = 3  # with fewer, next to nothing can be told from no difference
+MIN_ROUNDS: Final = 3  # with fewer, hardly any difference can be detected
 
 
-def noise_report(run: Run, floor: NoiseFloor) -> Group:
-    """What ``harness aa`` prints: the scatter of each metric, and the smallest effect to be seen in so many minutes."""
-    comparisons = compare_topologies(run.scenario, InterimLooks(run.info.looks), run.records)
+def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
+    """Return what ``harness aa`` prints: the scatter of each metric, and the minimum detectable effect after some
+    minutes."""
+    scenario, comparisons = analysis.run.scenario, analysis.comparisons
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
     for column in ("× itself", "equal\npace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
-    for metric in metrics_of(run.scenario):
+    for metric in metrics_of(scenario):
         if metric.name in floor.scatter:
             comparison = next(each for each in comparisons.values() if each.metric.name == metric.name)
             scatter, at_equal_pace = floor.scatter[metric.name], floor.scatter_at_equal_pace.get(metric.name)
@@ -41,7 +41,7 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
                 *detectable_texts(floor, scatter),
             )
     text = (
-        f"Each round measured `{run.scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
+        f"Each round measured `{scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
         f" difference within a round, over {floor.rounds} rounds; *equal pace* what is left of it when the speed of"
         " the cores is taken out, as it is between equally many workers. The last columns are the smallest difference"
         " that a cluster of another size would show nine times out of ten, after so many minutes."
@@ -50,7 +50,7 @@ def noise_report(run: Run, floor: NoiseFloor) -> Group:
 
 
 def detectable_texts(floor: NoiseFloor, scatter: float) -> Iterator[str]:
-    """The smallest effect to be seen after each of the minutes."""
+    """Yield the minimum detectable effect after each number of minutes."""
     for minutes in MINUTES:
         rounds = int(minutes * 60 / floor.block_s)
-        yield "–" if rounds < LEAST_ROUNDS else percent_text(detectable(scatter, rounds, SINGLE_LEVEL))
+        yield "–" if rounds < MIN_ROUNDS else percent_text(detectable_difference(scatter, rounds, SINGLE_LEVEL))

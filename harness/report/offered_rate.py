@@ -1,4 +1,4 @@
-"""What was offered and from where, in words."""
+"""The offered load and the cores of generator and server, in words."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,17 @@ from harness.units import duration_text, rate_text
 
 
 def offer_text(load: ScenarioLoad) -> str:
-    """The load of every trial, as one sentence."""
+    """Return the load of every trial, as one sentence."""
     return ", ".join(_offer(load)) + "."
 
 
 def placement_text(placement: Placement, scenario: Scenario, environment: Environment) -> str:
-    """Which cores generator and server ran on, and why they shared them if they did, as one sentence."""
+    """Return the cores of generator and server as one sentence, with the reason where they shared them."""
     processes = "1 process" if placement.processes == 1 else f"{placement.processes} processes"
     if placement.generator:
         return (
-            f"The generator ({processes}) had {_listed(placement.generator)} to itself and the server"
-            f" {_listed(placement.server)}."
+            f"The generator ({processes}) had {_cores_text(placement.generator)} to itself and the server"
+            f" {_cores_text(placement.server)}."
         )
     cores, quota = environment.usable_cores, environment.cpu_quota_cores
     if quota is not None:
@@ -67,5 +67,5 @@ def _arrivals(arrivals: Arrivals) -> str:
     return f"{' → '.join(rates)} requests/s, {arrivals.kind} arrivals"
 
 
-def _listed(cpus: tuple[int, ...]) -> str:
+def _cores_text(cpus: tuple[int, ...]) -> str:
     return f"core{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}"

@@ -1,4 +1,4 @@
-"""A plan as an engineer would note it down: question and answer, table, what is not known, and what it rests on."""
+"""A plan: question and answer, a table, what is not known, and what it rests on."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +11,11 @@ from rich.table import Table
 
 from harness.planning.demand import Demand
 from harness.planning.proposal import Proposal
-from harness.planning.response_times import Expected, Source
+from harness.planning.response_times import ExpectedTimes, Source
 from harness.planning.sizing import Sizing
 from harness.record import Run
-from harness.report.markdown import rate_interval_text, share_text, templates
+from harness.report.figures import rate_interval_text, share_text
+from harness.report.markdown import load_templates
 from harness.report.markup import code, plain
 from harness.report.plan_document import render_plan_json
 from harness.report.write import write_together
@@ -26,7 +27,7 @@ SOURCE_MARKS: Final = {Source.MEASURED: "", Source.AT_MOST: "≤ ", Source.MODEL
 
 
 def write_plan(run: Run, proposal: Proposal, command: str) -> None:
-    """Write plan.md and plan.json into the run's folder, where old ones are replaced. Raises RunFolderError."""
+    """Write plan.md and plan.json into the run's folder, where they replace old ones. Raises RunFolderError."""
     texts = {
         "plan.md": render_plan_markdown(run, proposal, command),
         "plan.json": render_plan_json(run, proposal, command),
@@ -40,7 +41,7 @@ def write_plan(run: Run, proposal: Proposal, command: str) -> None:
 
 
 def render_plan_markdown(run: Run, proposal: Proposal, command: str) -> str:
-    """GitHub's Markdown; ``command`` makes it again."""
+    """Return the plan as GitHub's Markdown; ``command`` makes it again."""
     filters: dict[str, Callable[..., str]] = {
         "capacity": capacity_text,
         "used": used_text,
@@ -48,30 +49,30 @@ def render_plan_markdown(run: Run, proposal: Proposal, command: str) -> str:
         "workers": workers_text,
     }
     return (
-        templates(filters)
+        load_templates(filters)
         .get_template("plan.md.j2")
         .render(
             run=run,
             proposal=proposal,
-            question=question(proposal),
+            question=plan_question(proposal),
             answer=plan_answer(proposal),
-            lost=lost_text(proposal),
+            lost=after_loss_title(proposal),
             expected=expected_text,
-            untold=untold_text(proposal),
+            untold=unknown_times_text(proposal),
             command=command,
         )
     )
 
 
-def plan_lines(proposal: Proposal) -> Group:
-    """For the terminal, within 80 columns."""
+def render_plan_terminal(proposal: Proposal) -> Group:
+    """Return the plan for the terminal, within 80 columns."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("topology", overflow="fold")  # the one that gives way where the terminal is narrow
+    table.add_column("topology", overflow="fold")  # the column that is wrapped in a narrow terminal
     columns = {title: [text(sizing) for sizing in proposal.sizings] for title, text in _COLUMNS.items()}
-    told = {title: cells for title, cells in columns.items() if set(cells) != {NOT_KNOWN}}
-    for title in told:
+    shown = {title: cells for title, cells in columns.items() if set(cells) != {NOT_KNOWN}}
+    for title in shown:
         table.add_column(title, justify="right", no_wrap=True)
-    for sizing, *cells in zip(proposal.sizings, *told.values(), strict=True):
+    for sizing, *cells in zip(proposal.sizings, *shown.values(), strict=True):
         table.add_row(sizing.carried.topology, *cells)
     return Group(Markdown(plan_answer(proposal)), table, Markdown("\n".join(_notes(proposal))))
 
@@ -79,24 +80,24 @@ def plan_lines(proposal: Proposal) -> Group:
 def _notes(proposal: Proposal) -> Iterator[str]:
     for each in proposal.refused:
         yield f"- Not in question: {plain(each.topology)}. {plain(each.why)} {plain(each.advice)}"
-    if untold := untold_text(proposal):
+    if untold := unknown_times_text(proposal):
         yield f"- {untold}"
     for assumption in proposal.assumptions:
         yield f"- *{assumption.basis.value}*: {plain(assumption.what)}"
 
 
-def question(proposal: Proposal) -> str:
-    """What was asked."""
+def plan_question(proposal: Proposal) -> str:
+    """Return the question that the plan answers."""
     return f"what do {rate_per_text(proposal.demand.target_per_s)} need?"
 
 
 def plan_answer(proposal: Proposal) -> str:
-    """In two or three sentences, in Markdown."""
+    """Return the answer in two or three sentences, in Markdown."""
     sentences = [_one_worker(proposal) if proposal.is_one_worker_enough else _so_many_hosts(proposal)]
-    sentences += _foretold(proposal.best)
+    sentences += _prediction_text(proposal.best)
     sentences += _cost(proposal)
     if not proposal.is_one_worker_enough:
-        sentences += _why(proposal)
+        sentences += _reason(proposal)
     return " ".join(sentences)
 
 
@@ -107,31 +108,35 @@ def _one_worker(proposal: Proposal) -> str:
         f"**One worker of {code(best.carried.topology)} carries it**: {peak} of {capacity}."
         " A cluster is not needed for the rate."
     )
-    return f"{enough} Take {_hosts(best.hosts, lose)}, so that {_lost(lose)} may be lost." if lose else enough
+    return (
+        f"{enough} Take {_hosts_text(best.hosts, lose)}, so that {_lost_hosts_text(lose)} may be lost."
+        if lose
+        else enough
+    )
 
 
 def _so_many_hosts(proposal: Proposal) -> str:
     best, demand = proposal.best, proposal.demand
-    hosts, use, carry = _hosts(best.hosts, demand.lose), "they use", "they carry"
+    hosts, use, carry = _hosts_text(best.hosts, demand.lose), "they use", "they carry"
     if best.hosts == 1:
         hosts, use, carry = "one host", "it uses", "it carries"
     place = "it" if best.hosts == 1 else "each"
-    workers = f", {_on_each(best)} on {place}," if best.instances * best.carried.workers > 1 else ""
+    workers = f", {_workers_text(best)} on {place}," if best.instances * best.carried.workers > 1 else ""
     peak = f"At the peak of {rate_per_text(demand.peak_per_s)}"
-    loss = f", and {share_text(best.after_loss)} with {_lost(demand.lose)} lost" if best.after_loss else ""
+    loss = f", and {share_text(best.after_loss)} with {_lost_hosts_text(demand.lose)} lost" if best.after_loss else ""
     if best.expected_after_loss:
         loss += f" (p99 {expected_text(best.expected_after_loss, 'p99')})"
     needed = f"**Take {hosts} with {code(best.carried.topology)}**{workers} for {rate_per_text(demand.target_per_s)}."
     return f"{needed} {peak} {use} {share_text(best.at_peak)} of what {carry} at least{loss}."
 
 
-def _on_each(sizing: Sizing) -> str:
-    """``4 workers``, ``2 instances of 4 workers``."""
+def _workers_text(sizing: Sizing) -> str:
+    """Return ``4 workers``, or ``2 instances of 4 workers``."""
     workers = f"{sizing.carried.workers} workers" if sizing.carried.workers > 1 else "1 worker"
     return f"{sizing.instances} instances of {workers}" if sizing.instances > 1 else workers
 
 
-def _foretold(best: Sizing) -> Iterator[str]:
+def _prediction_text(best: Sizing) -> Iterator[str]:
     if best.carried.predicted_from:
         sizes = ", ".join(map(str, best.carried.predicted_from))
         yield f"It was not measured: {capacity_text(best.capacity)} a host is foretold from {sizes} workers."
@@ -144,8 +149,8 @@ def _cost(proposal: Proposal) -> Iterator[str]:
         yield f"That costs {per_h} per hour, {per_month} per month."
 
 
-def _why(proposal: Proposal) -> Iterator[str]:
-    """Why this one and no other."""
+def _reason(proposal: Proposal) -> Iterator[str]:
+    """Yield why this topology was chosen and no other."""
     best, *others = proposal.sizings
     as_few = [each for each in others if each.hosts == best.hosts]
     if not others:
@@ -158,38 +163,38 @@ def _why(proposal: Proposal) -> Iterator[str]:
         yield f"The others need more: {needs}."
 
 
-def lost_text(proposal: Proposal) -> str:
-    """The title of what is used after a loss."""
-    return f"with {_lost(proposal.demand.lose)} lost"
+def after_loss_title(proposal: Proposal) -> str:
+    """Return the title of the columns for the time after a loss."""
+    return f"with {_lost_hosts_text(proposal.demand.lose)} lost"
 
 
-def _hosts(hosts: int, lose: int) -> str:
-    """``4 hosts (3 + 1)``."""
+def _hosts_text(hosts: int, lose: int) -> str:
+    """Return ``4 hosts (3 + 1)``."""
     return f"{hosts:,} hosts ({hosts - lose:,} + {lose})" if lose else f"{hosts:,} hosts"
 
 
-def _lost(hosts: int) -> str:
+def _lost_hosts_text(hosts: int) -> str:
     return "one" if hosts == 1 else str(hosts)
 
 
 def capacity_text(capacity: Estimate) -> str:
-    """``662/s (602–728)``."""
+    """Return ``662/s (602–728)``."""
     return rate_interval_text(capacity, "/s")
 
 
 def used_text(part: float | None) -> str:
-    """``68 %``."""
+    """Return ``68 %``; a dash where it is not known."""
     return NOT_KNOWN if part is None else share_text(part)
 
 
 def cost_text(cost: float | None, currency: str | None) -> str:
-    """``0.68 EUR``."""
+    """Return ``0.68 EUR``; a dash where it is not known."""
     return NOT_KNOWN if cost is None else f"{cost:,.2f}{f' {currency}' if currency else ''}"
 
 
-def untold_text(proposal: Proposal) -> str | None:
-    """Why some response times are not told, and how to measure them; None where all are."""
-    untold = [sizing.carried for sizing in proposal.sizings if not is_told(sizing, proposal.demand)]
+def unknown_times_text(proposal: Proposal) -> str | None:
+    """Return why some response times are unknown, and how to measure them; None where all are known."""
+    untold = [sizing.carried for sizing in proposal.sizings if not are_times_known(sizing, proposal.demand)]
     if not untold:
         return None
     if not any((each.like or each).observed for each in untold):
@@ -204,13 +209,14 @@ def untold_text(proposal: Proposal) -> str | None:
     )
 
 
-def is_told(sizing: Sizing, demand: Demand) -> bool:
-    """Whether its response times are known, at the peak and after a loss."""
+def are_times_known(sizing: Sizing, demand: Demand) -> bool:
+    """Return True if the response times of a sizing are known, at the peak and after a loss."""
     return sizing.expected_at_peak is not None and (not demand.lose or sizing.expected_after_loss is not None)
 
 
-def expected_text(expected: Expected | None, percentile: str) -> str:
-    """``85.1 ms`` where it was measured, ``≤ 85.1 ms`` below all that was, ``~85.1–190 ms`` by two models that hold."""
+def expected_text(expected: ExpectedTimes | None, percentile: str) -> str:
+    """Return ``85.1 ms`` where it was measured, ``≤ 85.1 ms`` below all that was, ``~85.1–190 ms`` where two models
+    hold."""
     if expected is None:
         return NOT_KNOWN
     low, high = (ms_text(getattr(times, f"{percentile}_ms")) for times in (expected.least, expected.most))
@@ -220,7 +226,7 @@ def expected_text(expected: Expected | None, percentile: str) -> str:
 
 
 def workers_text(sizing: Sizing) -> str:
-    """``4``, or of several instances ``2 × 4``."""
+    """Return ``4`` or, of several instances, ``2 × 4``."""
     return f"{sizing.instances} × {sizing.carried.workers}" if sizing.instances > 1 else str(sizing.carried.workers)
 
 

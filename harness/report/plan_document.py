@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from harness.planning.demand import Demand
 from harness.planning.proposal import Proposal
-from harness.planning.response_times import Expected, ResponseTimes
+from harness.planning.response_times import ExpectedTimes, ResponseTimes
 from harness.planning.sizing import Sizing
 from harness.record import Run
 from harness.report.machine import Figure
@@ -17,21 +17,23 @@ PLAN_FORMAT_VERSION: Final = 2  # in 1 response times had no source
 
 
 class PlannedTimes(BaseModel):
-    """Response times between two, and whether they were ``measured``, are ``modelled``, or ``at most`` so long."""
+    """The bounds of the response times, and whether they were ``measured``, are ``modelled``, or ``at most`` so
+    long."""
 
     least: ResponseTimes
     most: ResponseTimes
     source: str
 
     @classmethod
-    def of(cls, expected: Expected | None) -> Self | None:
-        """None where they are not known."""
+    def of(cls, expected: ExpectedTimes | None) -> Self | None:
+        """Return the bounds; None where they are not known."""
         return cls(least=expected.least, most=expected.most, source=expected.source.value) if expected else None
 
 
 class PlannedTopology(BaseModel):
-    """One topology on its hosts. ``used_*`` are parts of the lower end of ``capacity_per_s``, which is one host's;
-    ``predicted_from`` is empty where it was measured, ``models_held`` are those that come near to what was measured."""
+    """One topology on its hosts. ``used_*`` are shares of the lower end of ``capacity_per_s``, which is one host's.
+    ``predicted_from`` is empty where the capacity was measured. ``models_held`` are the models that come near to what
+    was measured."""
 
     topology: str
     workers_per_host: int
@@ -55,7 +57,7 @@ class PlannedTopology(BaseModel):
 
     @classmethod
     def of(cls, sizing: Sizing) -> Self:
-        """As it was sized."""
+        """Return the sizing as it is written."""
         carried = sizing.carried
         return cls(
             topology=carried.topology,
@@ -69,7 +71,7 @@ class PlannedTopology(BaseModel):
             used_at_target=sizing.at_target,
             used_at_peak=sizing.at_peak,
             used_after_loss=sizing.after_loss,
-            memory_per_worker_bytes=Figure.of(_of_worker(carried.memory_bytes, carried.workers)),
+            memory_per_worker_bytes=Figure.of(_memory_of_worker(carried.memory_bytes, carried.workers)),
             memory_per_host_bytes=sizing.memory_bytes,
             idle_cores_per_host=sizing.idle_cores,
             models_held=[lines.value for lines in sizing.models],
@@ -80,29 +82,29 @@ class PlannedTopology(BaseModel):
         )
 
 
-def _of_worker(memory: Estimate, workers: int) -> Estimate:
-    """Its part of what all processes hold."""
+def _memory_of_worker(memory: Estimate, workers: int) -> Estimate:
+    """Return one worker's share of the memory of all processes."""
     low, high = (None if end is None else end / workers for end in (memory.low, memory.high))
     return replace(memory, value=memory.value / workers, low=low, high=high)
 
 
 class RefusedTopology(BaseModel):
-    """What did not come into question, and what to do about that."""
+    """A topology that is out of the question, and the advice on it."""
 
     topology: str
     why: str
     advice: str
 
 
-class Assumed(BaseModel):
-    """What is taken for true, and whether that is measured, modelled or given."""
+class PlanAssumption(BaseModel):
+    """An assumption, and whether it was measured, modelled or given."""
 
     what: str
     basis: str
 
 
 class PlanDocument(BaseModel):
-    """The whole plan; ``topologies`` begin with the one to take."""
+    """The whole plan; ``topologies`` begin with the recommended one."""
 
     format_version: int = PLAN_FORMAT_VERSION
     scenario: str
@@ -113,11 +115,11 @@ class PlanDocument(BaseModel):
     memory_per_host_bytes: float
     topologies: list[PlannedTopology]
     refused: list[RefusedTopology]
-    assumptions: list[Assumed]
+    assumptions: list[PlanAssumption]
 
 
 def render_plan_json(run: Run, proposal: Proposal, command: str) -> str:
-    """One object."""
+    """Return the plan as one JSON object."""
     document = PlanDocument(
         scenario=run.scenario.name,
         run=run.path.name,
@@ -129,6 +131,6 @@ def render_plan_json(run: Run, proposal: Proposal, command: str) -> str:
         refused=[
             RefusedTopology(topology=each.topology, why=each.why, advice=each.advice) for each in proposal.refused
         ],
-        assumptions=[Assumed(what=each.what, basis=each.basis.value) for each in proposal.assumptions],
+        assumptions=[PlanAssumption(what=each.what, basis=each.basis.value) for each in proposal.assumptions],
     )
     return document.model_dump_json(indent=2) + "\n"

@@ -1,15 +1,15 @@
-"""What is to be known of workers that came and went, or whose number nobody declared."""
+"""Workers that came and went, or whose number was not declared, in words."""
 
 from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 from typing import Final
 
+from harness.analysis.summary import TopologySummary
 from harness.record import Run, TrialRecord
-from harness.report.summary import TopologySummary
 from harness.units import ms_text
 
-# By the name of a process: which of its settings has workers replaced.
+# The options that have workers replaced, by the name of a process.
 REPLACING_OPTIONS: Final = {
     "apache2": "MaxConnectionsPerChild, or a pool's limits,",
     "httpd": "MaxConnectionsPerChild, or a pool's limits,",
@@ -21,17 +21,17 @@ REPLACING_OPTIONS: Final = {
     "uwsgi": "max-requests or max-worker-lifetime",
 }
 ANY_OPTION: Final = "An option such as --max-requests, or a pool's limits,"
-MIN_SECONDS: Final = 3  # with a change, and without one, to tell what a change costs
+MIN_SECONDS: Final = 3  # with a change, and without one, to compare the two
 
 
 def replaced_text(run: Run, summary: TopologySummary) -> str | None:
-    """Return how often workers were replaced within the window and what that cost; None where none was."""
-    records = _good(run, summary)
+    """Return how often workers were replaced within the window, and what that cost; None where none was."""
+    records = _good_records(run, summary)
     counts = [record.worker_counts for record in records if record.worker_counts]
     ended = sum((Counter(each.ended) for each in counts), Counter[str]())
     if not ended:
         return None
-    trials = sum(each.changed > 0 for each in counts)
+    trials = sum(each.number_ended > 0 for each in counts)
     how = ", ".join(f"{how}: {number}" for how, number in ended.most_common())
     came = sum(each.started for each in counts)
     failed = sum(record.load.errors.failed for record in records if record.load)
@@ -40,16 +40,18 @@ def replaced_text(run: Run, summary: TopologySummary) -> str | None:
     return (
         f"Workers of `{summary.name}` {what} within the window, in {trials} of {len(records)} trials:"
         f" {ended.total()} ended ({how}) and {came} came; {failed} requests failed and {again} had to be sent again"
-        f"{_slower(records)}."
+        f"{_slowdown_text(records)}."
     )
 
 
 def growth_text(run: Run, summary: TopologySummary) -> str | None:
     """Return how the number of workers changed under load; None where it did not, or workers were replaced."""
-    counts = [record.worker_counts for record in _good(run, summary) if record.worker_counts]
+    counts = [record.worker_counts for record in _good_records(run, summary) if record.worker_counts]
     if not counts or any(each.is_replacing for each in counts):
         return None
-    ready, found, at_end = (_range(getattr(each, name) for each in counts) for name in ("ready", "found", "at_end"))
+    ready, found, at_end = (
+        _range_text(getattr(each, name) for each in counts) for name in ("ready", "found", "at_end")
+    )
     if ready == found == at_end:
         return None
     return (
@@ -59,24 +61,24 @@ def growth_text(run: Run, summary: TopologySummary) -> str | None:
 
 
 def replacing_option(run: Run, summary: TopologySummary) -> str:
-    """Return which setting has its workers replaced, as likely as the names of its processes tell."""
-    names = {process.name for record in _good(run, summary) for process in record.processes}
+    """Return the option that probably has its workers replaced, by the names of its processes."""
+    names = {process.name for record in _good_records(run, summary) for process in record.processes}
     known = (option for name, option in REPLACING_OPTIONS.items() if any(each.startswith(name) for each in names))
     return next(known, ANY_OPTION)
 
 
 def changed_within(run: Run, summary: TopologySummary) -> bool:
-    """Return whether the number of workers was another as a window ended than as it began."""
-    counts = [record.worker_counts for record in _good(run, summary) if record.worker_counts]
+    """Return True if the number of workers at the end of a window was another than at its beginning."""
+    counts = [record.worker_counts for record in _good_records(run, summary) if record.worker_counts]
     return any(each.found != each.at_end for each in counts)
 
 
-def _good(run: Run, summary: TopologySummary) -> list[TrialRecord]:
+def _good_records(run: Run, summary: TopologySummary) -> list[TrialRecord]:
     return [record for record in run.records if record.topology == summary.name and record.status == "ok"]
 
 
-def _slower(records: list[TrialRecord]) -> str:
-    """Return what p99 was in the seconds with a change, beside the others, where there are enough of both."""
+def _slowdown_text(records: list[TrialRecord]) -> str:
+    """Return p99 in the seconds with a change, beside that in the others, where there are enough of both."""
     during, otherwise = list[float](), list[float]()
     for record in records:
         if record.load and record.worker_counts:
@@ -89,6 +91,6 @@ def _slower(records: list[TrialRecord]) -> str:
     return f", and p99 was {ms_text(median(during))} in seconds with a change, {ms_text(median(otherwise))} in others"
 
 
-def _range(numbers: Iterator[int]) -> str:
+def _range_text(numbers: Iterator[int]) -> str:
     listed = sorted(set(numbers))
     return str(listed[0]) if len(listed) == 1 else f"{listed[0]} to {listed[-1]}"

@@ -1,17 +1,17 @@
-"""What became of each request of a mix, topology by topology."""
+"""The figures of each request of a mix, topology by topology."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.requests import RequestFigures
+from harness.analysis.summary import TopologySummary
 from harness.analysis.trials import Trial
 from harness.load.latency import LatencyHistogram, LatencySummary
-from harness.report.summary import TopologySummary
 
 
 @dataclass(frozen=True)
 class RequestRow:
-    """One request over all trials of one topology; rates are the mean over the trials."""
+    """One request over all trials of one topology. Rates are means over the trials."""
 
     topology: str
     request: str
@@ -23,15 +23,15 @@ class RequestRow:
 
 
 def request_rows(summaries: Sequence[TopologySummary]) -> Iterator[RequestRow]:
-    """Give the requests of every topology; none where there is but one request."""
+    """Yield a row for each request of every topology; none where there is only one request."""
     for summary in summaries:
-        for name in names_of(summary.trials):
+        for name in request_names(summary.trials):
             found = [figures for trial in summary.trials if (figures := trial.request(name))]
             yield _row(summary.name, name, found)
 
 
-def names_of(trials: Sequence[Trial]) -> list[str]:
-    """Return what the requests of the trials are called, each once."""
+def request_names(trials: Sequence[Trial]) -> list[str]:
+    """Return the names of the requests of the trials, each once."""
     return list(dict.fromkeys(each.name for trial in trials for each in trial.load.by_request))
 
 
@@ -44,7 +44,7 @@ def _row(topology: str, name: str, found: Sequence[RequestFigures]) -> RequestRo
         request=name,
         requests=sum(each.requests for each in results),
         good_per_s=sum(each.good_per_s for each in found) / len(found),
-        latency_ms=LatencyHistogram.merged(each.histogram for each in results).summary(),
+        latency_ms=LatencyHistogram.merge(each.histogram for each in results).summary(),
         errors=errors,
         error_share=errors / ended if ended else 0.0,
     )

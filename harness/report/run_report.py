@@ -1,27 +1,21 @@
-"""A run as reports tell it: what follows from its records, and what is said of that, computed once for all of them."""
+"""The one object that every report of a run is rendered from."""
 
 from functools import cached_property
 
 from harness.analysis.run import RunAnalysis
-from harness.report.findings import Finding, findings
-from harness.report.headline import headline
-from harness.report.summary import TopologySummary, summarise
+from harness.report.findings import Finding, collect_findings
+from harness.report.headline import render_headline
 
 
 class RunReport(RunAnalysis):
-    """The one object that every report is made from."""
-
-    @cached_property
-    def summaries(self) -> list[TopologySummary]:
-        """Every topology of the run, in the scenario's order."""
-        return summarise(self.run, self.trials, self.comparisons)
+    """An analysed run with the sentences that several reports share. Each is computed at first use and then kept."""
 
     @cached_property
     def headline(self) -> str:
         """The answer, in Markdown."""
-        return headline(self.run, self.summaries, self.rows)
+        return render_headline(self)
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """What weakens it, most serious first."""
-        return findings(self.run, self.summaries)
+        """The findings that weaken the figures, most serious first."""
+        return collect_findings(self)

@@ -1,30 +1,41 @@
-"""Tidy tables: one row a trial, one row a topology."""
+"""Tidy tables: a row for each trial, or for each topology."""
 
 from typing import Final
 
 import pandas as pd
 
-from harness.analysis.bottleneck import limit_of
-from harness.record import Run, TrialRecord
+from harness.analysis.bottleneck import diagnose
+from harness.analysis.run import RunAnalysis
+from harness.analysis.summary import TopologySummary
+from harness.record import TrialRecord
 from harness.report.limits import usual_limit
-from harness.report.summary import TopologySummary
 
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def trials_frame(run: Run) -> pd.DataFrame:
-    """A row for each record, in the order in which the trials were made; empty cells were not measured."""
-    return safe_frame([_trial_row(record) for record in run.records])
+def render_trials_csv(analysis: RunAnalysis) -> str:
+    """Return the table of the trials as CSV."""
+    return trials_frame(analysis).to_csv(index=False)
 
 
-def summary_frame(summaries: list[TopologySummary]) -> pd.DataFrame:
-    """A row for each topology; empty cells were not measured."""
-    return safe_frame([_summary_row(summary) for summary in summaries])
+def render_summary_csv(analysis: RunAnalysis) -> str:
+    """Return the table of the topologies as CSV."""
+    return summary_frame(analysis).to_csv(index=False)
+
+
+def trials_frame(analysis: RunAnalysis) -> pd.DataFrame:
+    """Return a row for each record, in the order in which the trials were made; empty cells were not measured."""
+    return safe_frame([_trial_row(record) for record in analysis.run.records])
+
+
+def summary_frame(analysis: RunAnalysis) -> pd.DataFrame:
+    """Return a row for each topology; empty cells were not measured."""
+    return safe_frame([_summary_row(summary) for summary in analysis.summaries])
 
 
 def safe_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Text that a spreadsheet would take for a formula is given an apostrophe, which makes it text there too (OWASP,
-    "CSV Injection")."""
+    """Return a table in which a spreadsheet finds no formula. Text that it would take for one is given an apostrophe,
+    which makes it text there too (OWASP, "CSV Injection")."""
     return pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])
 
 
@@ -45,7 +56,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
     }
     load, usage, counts = record.load, record.usage, record.worker_counts
     if counts is not None:
-        row |= {"workers_found": counts.found, "workers_started": counts.started, "workers_ended": counts.changed}
+        row |= {"workers_found": counts.found, "workers_started": counts.started, "workers_ended": counts.number_ended}
     if load is not None:
         row |= {
             "duration_s": load.duration_s,
@@ -62,7 +73,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         row["generator_cpu_s"] = load.generator_cpu_s
         row["busiest_worker_requests"] = max(load.workers.values(), default=None)
     if load is not None and usage is not None:
-        row["limit"] = limit_of(load, usage).limit.value
+        row["limit"] = diagnose(load, usage).limit.value
     if usage is not None:
         row |= {
             "server_cpu_s": usage.cpu_s,

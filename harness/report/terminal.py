@@ -1,4 +1,6 @@
-"""The end of a comparison at the terminal: a table, the answer, and what to know before relying on it."""
+"""The end of a comparison at the terminal: a table, the answer, and what weakens it."""
+
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -6,29 +8,34 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.changes import ruling_text
+from harness.analysis.gates import GateResult
+from harness.analysis.summary import TopologySummary
+from harness.report.figures import gate_result_text
 from harness.report.limits import usual_limit
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
-from harness.report.summary import TopologySummary
 from harness.report.verdicts import verdict_table
 from harness.units import rate_text, size_text
 
 
-def closing(report: RunReport) -> Group:
-    """What is printed when a comparison has ended."""
-    lines = [report.headline, ""]
-    lines += [f"- {code(each.gate.text)} {plain(each.topology)} {ruling_text(each)}" for each in report.rulings]
+def render_terminal(report: RunReport) -> Group:
+    """Return what is printed when a comparison has ended."""
+    lines = [report.headline, "", *gate_lines(report.gate_results)]
     lines += [f"- {finding.what}" for finding in report.findings]
     comparisons = [each for summary in report.summaries for each in summary.comparisons]
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
     return Group(summary_table(report.summaries), *verdicts, Markdown("\n".join(lines)))
 
 
+def gate_lines(results: Sequence[GateResult]) -> list[str]:
+    """Return a line for each gate on each topology, as items of a Markdown list."""
+    return [f"- {code(each.gate.text)} {plain(each.topology)} {gate_result_text(each)}" for each in results]
+
+
 def summary_table(summaries: list[TopologySummary]) -> Table:
-    """What was measured, a row a topology."""
+    """Return a table of the figures, with a row for each topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("topology", overflow="fold")  # the one that gives way where the terminal is narrow
+    table.add_column("topology", overflow="fold")  # the column that is wrapped in a narrow terminal
     for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "limit"):
         table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:

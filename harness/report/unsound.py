@@ -5,20 +5,20 @@ from typing import Final, NamedTuple
 
 from harness.record import TrialRecord
 
-MOST_CHARACTERS: Final = 200_000  # of all that is told of them, whatever was written into their records
-A_LINE: Final = 20  # characters around what is told
+MAX_CHARACTERS: Final = 200_000  # of the whole list, whatever was written into the records
+A_LINE: Final = 20  # characters around each text
 
 
 class Unsound(NamedTuple):
-    """Trials to be listed, and how many more there are."""
+    """The trials to list, and the number of those left out."""
 
     listed: list[TrialRecord]
     more: int
 
 
-def with_room(records: Sequence[TrialRecord]) -> Unsound:
-    """Return all of them for which there is room, in their order."""
-    listed, room = list[TrialRecord](), MOST_CHARACTERS
+def select_unsound(records: Sequence[TrialRecord]) -> Unsound:
+    """Return as many of the records as there is room for, in their order."""
+    listed, room = list[TrialRecord](), MAX_CHARACTERS
     for record in records:
         if (length := _length(record)) <= room:
             listed.append(record)

@@ -1,4 +1,4 @@
-"""The verdicts, a line each: what was compared, by how much it differs, how sure that is and what would settle it."""
+"""The verdicts, a line for each: the change, its interval, and what would settle an open one."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.comparison import Comparison
-from harness.report.changes import change_value_text, interval_between
+from harness.report.figures import change_interval_text, change_value_text, percent_text
 from harness.stats.verdict import Verdict
 
 VERDICT_STYLES: Final = {
@@ -25,16 +25,16 @@ def verdict_table(comparisons: Iterable[Comparison]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     table.add_column("change", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right")  # the one that gives way where the terminal is narrow
+    table.add_column("95 % interval", justify="right")  # the column that is wrapped in a narrow terminal
     table.add_column("verdict", no_wrap=True)
-    table.add_column("detectable", justify="right", no_wrap=True, style="dim")  # of what can't be told yet
+    table.add_column("detectable", justify="right", no_wrap=True, style="dim")  # of inconclusive verdicts
     for topology, group in groupby(comparisons, key=lambda each: each.topology):
         table.add_row(Text(topology, style="bold"))
         for each in group:
             table.add_row(
                 Text(f" {each.metric.title}"),
                 change_value_text(each.metric, each.change),
-                interval_between(each.metric, each.change),
+                change_interval_text(each.metric, each.change),
                 Text(each.metric.word(each.verdict), style=VERDICT_STYLES[each.verdict]),
                 open_texts(each)[0],
             )
@@ -42,16 +42,11 @@ def verdict_table(comparisons: Iterable[Comparison]) -> Table:
 
 
 def open_texts(comparison: Comparison) -> tuple[str, str]:
-    """Of an inconclusive comparison: the smallest effect that it could have seen, and how many more rounds would
-    probably settle it; empty for the others."""
+    """Return the minimum detectable effect of an inconclusive comparison, and how many more rounds would probably
+    settle it; two empty texts for the others."""
     if comparison.is_settled:
         return "", ""
-    effect, rounds = comparison.smallest_effect, comparison.more_rounds
+    effect, rounds = comparison.minimum_detectable_effect, comparison.more_rounds
     if effect is None:
         return "–", "–"
     return percent_text(effect), ">1,000" if rounds is None else f"~{rounds:,}"
-
-
-def percent_text(part: float) -> str:
-    """``0.034`` as ``3.4 %``."""
-    return f"{part * 100:.1f} %" if part < 0.0995 else f"{part * 100:,.0f} %"

@@ -1,4 +1,4 @@
-"""What each worker did, the busiest first: the median over the trials of a topology."""
+"""The figures of each worker, the busiest first: medians over the trials of a topology."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from itertools import zip_longest
 from statistics import median
 
 from harness.analysis.imbalance import requests_of_workers
+from harness.analysis.summary import TopologySummary
 from harness.analysis.trials import Trial
-from harness.report.summary import TopologySummary
 
 
 @dataclass(frozen=True)
-class WorkersRow:
-    """One cluster, a figure a worker, greatest first. ``shares`` of the requests are empty when the server does not
-    name its workers."""
+class WorkerFigures:
+    """One cluster, with a figure for each worker, greatest first. ``shares`` of the requests are empty when the server
+    does not name its workers."""
 
     summary: TopologySummary
     shares: list[float]
@@ -21,14 +21,14 @@ class WorkersRow:
     memory_bytes: list[float]
 
 
-def worker_rows(summaries: list[TopologySummary]) -> Iterator[WorkersRow]:
-    """The topologies with more than one worker, as far as none of them was replaced."""
+def worker_rows(summaries: list[TopologySummary]) -> Iterator[WorkerFigures]:
+    """Yield the topologies with more than one worker, from the trials that replaced none of them."""
     for summary in summaries:
         trials = [trial for trial in summary.trials if trial.kept_its_workers]
         cpu_cores = _medians(trials, cpu_of_workers)
         if len(cpu_cores) > 1:
             shares = [_shares(requests) for trial in trials if any(requests := requests_of_workers(trial))]
-            yield WorkersRow(summary, _by_rank(shares), cpu_cores, _medians(trials, memory_of_workers))
+            yield WorkerFigures(summary, _by_rank(shares), cpu_cores, _medians(trials, memory_of_workers))
 
 
 def _shares(requests: Sequence[int]) -> list[float]:
@@ -36,12 +36,12 @@ def _shares(requests: Sequence[int]) -> list[float]:
 
 
 def cpu_of_workers(trial: Trial) -> list[float]:
-    """Cores that each kept busy, on the average of the window, also those that ended in it."""
+    """Return how many cores each worker kept busy, on the average of the window, including those that ended in it."""
     return [process.cpu_s / trial.usage.window_s for process in trial.workers]
 
 
 def memory_of_workers(trial: Trial) -> list[float]:
-    """Bytes of each that was there at the end."""
+    """Return the memory (bytes) of each worker that was there at the end."""
     return [float(trial.memory_of(process)) for process in trial.workers if not process.ended]
 
 
@@ -50,6 +50,6 @@ def _medians(trials: Sequence[Trial], figures: Callable[[Trial], list[float]]) -
 
 
 def _by_rank(trials: Sequence[Sequence[float]]) -> list[float]:
-    """The median of the greatest of each trial, of the second greatest, and so on."""
+    """Return the median of the greatest figure of each trial, of the second greatest, and so on."""
     ranked = zip_longest(*(sorted(values, reverse=True) for values in trials))
     return [median(value for value in values if value is not None) for values in ranked]

@@ -1,6 +1,6 @@
-"""The scenario: what is compared and how, from a TOML file to one frozen, validated model."""
+"""The scenario of a comparison: read from a TOML file into one frozen, validated model."""
 
-from harness.scenario.file import Documented, Scenario, load_scenario
+from harness.scenario.file import PublishedRun, Scenario, load_scenario
 from harness.scenario.gate import Gate, GateTable
 from harness.scenario.load import ScenarioLoad
 from harness.scenario.objective import Objective
@@ -8,10 +8,10 @@ from harness.scenario.table import ScenarioError
 from harness.scenario.topology import Side, Topology
 
 __all__ = [
-    "Documented",
     "Gate",
     "GateTable",
     "Objective",
+    "PublishedRun",
     "Scenario",
     "ScenarioError",
     "ScenarioLoad",

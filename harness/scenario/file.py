@@ -1,4 +1,4 @@
-"""The scenario file: what is compared and how. TOML in, one frozen and validated model out, all errors at once."""
+"""The scenario file: TOML, read into one frozen and validated model. All its errors are reported at once."""
 
 import tomllib
 from collections import Counter
@@ -17,30 +17,30 @@ from harness.scenario.placeholders import check_placeholders
 from harness.scenario.table import DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
 from harness.text import Printable, read_utf8
-from harness.text.problems import expected, key_of, reason, shown
+from harness.text.problems import describe_expected, format_value, key_of, reason
 from harness.units import size_text
 from harness.units.ranges import Amount, Count, PositiveAmount
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
-MOST_ROUNDS: Final = 10_000
-MOST_TOPOLOGIES: Final = 100  # more of them no report could show
-MOST_BYTES: Final = 2**16  # of a file that people write; one key of so many parts takes TOML's parser two seconds
+MAX_ROUNDS: Final = 10_000
+MAX_TOPOLOGIES: Final = 100  # no report could show more
+MAX_FILE_BYTES: Final = 2**16  # the TOML parser takes two seconds for a single key of so many parts
 
 
-def _rounds(value: object) -> object:
+def _parse_rounds(value: object) -> object:
     if value == "auto":
         return None
     if isinstance(value, str):
         instead = f": write rounds = {value}" if value.isdecimal() and len(value) < 6 else ""
-        raise ValueError(f"expected a number of rounds or 'auto', got {shown(value)}{instead}")
+        raise ValueError(f"expected a number of rounds or 'auto', got {format_value(value)}{instead}")
     return value
 
 
-Rounds = Annotated[Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None, BeforeValidator(_rounds)]
+Rounds = Annotated[Annotated[int, Field(ge=1, le=MAX_ROUNDS)] | None, BeforeValidator(_parse_rounds)]
 
 
-class Documented(TomlTable):
-    """One published wrk run of a topology of this name; reports set it beside what was measured."""
+class PublishedRun(TomlTable):
+    """A wrk run of a topology of this name that somebody published. Reports set it beside what was measured."""
 
     topology: str
     heading: Printable
@@ -56,14 +56,15 @@ class Documented(TomlTable):
 
 
 class _Settings(TomlTable):
-    """What the file and the resolved scenario have in common. ``prepare`` makes a commit's checkout ready to run, with
-    the variables of the caller that ``prepare_pass_env`` names; no server gets them.
+    """The settings that the file and the resolved scenario have in common.
 
-    With ``rounds`` None, which a file has as "auto", rounds are added until every verdict is settled or its interval is
-    within ``precision``, or ``max_time`` is spent. Differences within ±``margin`` make no difference. More workers are
-    recommended where twice as many serve at least ``worth`` more. Workers that are
-    replaced within the window, as a server's own settings would have it, are what it does in production too; unless
-    ``workers_may_change``, such a trial does not count.
+    ``prepare`` is the command that makes a commit's checkout ready to run. It is given the caller's variables that
+    ``prepare_pass_env`` names, which no server gets.
+
+    With ``rounds`` None ("auto" in a file), rounds are added until every verdict is settled or its interval is within
+    ``precision``, or until ``max_time`` is spent. Differences within ±``margin`` count as none. More workers are
+    recommended where twice as many serve at least ``worth`` more. Some servers replace workers within the window, by
+    their settings, as they do in production too. Unless ``workers_may_change``, such a trial does not count.
     """
 
     name: Name
@@ -77,48 +78,47 @@ class _Settings(TomlTable):
     prepare: Words = ()
     prepare_pass_env: PassedNames = ()
     gate: GateTable = GateTable()
-    documented: Annotated[tuple[Documented, ...], Field(strict=False)] = ()
+    documented: Annotated[tuple[PublishedRun, ...], Field(strict=False)] = ()
 
     @field_validator("prepare")
     @classmethod
-    def _known_placeholders(cls, prepare: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_prepare(cls, prepare: tuple[str, ...]) -> tuple[str, ...]:
         check_placeholders(prepare, PREPARED_WITH)
         return prepare
 
 
 class Scenario(_Settings):
-    """A whole comparison, resolved: exactly one of the topologies is the baseline or, of two commits, each of the
-    base's is that of the head's which follows it."""
+    """A comparison with all files read and all topologies expanded. Exactly one topology is the baseline. In a
+    comparison of two commits, each topology of the base is the baseline of the head's topology that follows it."""
 
     load: ScenarioLoad
     topologies: Annotated[tuple[Topology, ...], Field(strict=False, min_length=1)]
 
     @property
     def baseline(self) -> Topology:
-        """The topology that the others are compared with; of two commits, the first of the base's."""
+        """The topology that the others are compared with; with two commits, the first topology of the base."""
         return next(topology for topology in self.topologies if topology.baseline)
 
     @property
     def is_of_two_commits(self) -> bool:
-        """Whether each topology is compared with itself, as another commit has it."""
+        """True if each topology is compared with itself at another commit."""
         return self.topologies[0].side is not None
 
     @property
     def pairs(self) -> tuple[tuple[Topology, Topology], ...]:
-        """What is compared with what: the baseline, or the base's, first."""
+        """The pairs of topologies that are compared: the baseline, or the base's topology, comes first."""
         if self.is_of_two_commits:
             return tuple(zip(self.topologies[::2], self.topologies[1::2], strict=True))
         return tuple((self.baseline, topology) for topology in self.topologies if not topology.baseline)
 
     @property
     def passed_to_prepare(self) -> tuple[str, ...]:
-        """The variables of the caller that ``prepare`` is given: its own, and those that a server of the same commit
-        is given anyway."""
+        """The names of the caller's variables that ``prepare`` is given: its own, and those that the servers get."""
         servers = (name for topology in self.topologies for name in topology.pass_env)
         return tuple(sorted({*self.prepare_pass_env, *servers}))
 
     def on_two_commits(self, base: Path, head: Path) -> "Scenario":
-        """The comparison of every topology with itself, from these two folders."""
+        """Return the comparison of every topology with itself, run from the folders of both commits."""
         sides = {"base": str(base), "head": str(head)}
         return self.model_copy(
             update={
@@ -131,9 +131,10 @@ class Scenario(_Settings):
         )
 
     def only(self, names: Iterable[str]) -> "Scenario":
-        """The same with these topologies alone; the first is the baseline if the baseline is not among them.
+        """Return the scenario with these topologies alone. If the baseline is not among them, the first takes its
+        place.
 
-        Raises ScenarioError naming every name that is not in the scenario.
+        Raises ScenarioError listing every name that is not in the scenario.
         """
         wanted = set(names)
         known = [topology.name for topology in self.topologies]
@@ -144,36 +145,37 @@ class Scenario(_Settings):
 
 
 class ScenarioFile(_Settings):
-    """A scenario as written in TOML."""
+    """The scenario as it is written in TOML."""
 
     load: LoadTable = LoadTable()
     topology: Annotated[tuple[TopologyTable, ...], Field(strict=False)]
 
     @field_validator("topology")
     @classmethod
-    def _names_and_baseline(cls, tables: tuple[TopologyTable, ...]) -> tuple[TopologyTable, ...]:
+    def _check_names_and_baseline(cls, tables: tuple[TopologyTable, ...]) -> tuple[TopologyTable, ...]:
         if not tables:
             raise ValueError("expected at least one [[topology]]")
-        names = Counter(topology.name for table in tables for topology in table.expanded())
-        if names.total() > MOST_TOPOLOGIES:
-            raise ValueError(f"expected at most {MOST_TOPOLOGIES} topologies, got {names.total():,}")
+        names = Counter(topology.name for table in tables for topology in table.expand())
+        if names.total() > MAX_TOPOLOGIES:
+            raise ValueError(f"expected at most {MAX_TOPOLOGIES} topologies, got {names.total():,}")
         if twice := [name for name, times in names.items() if times > 1]:
             raise ValueError(f"expected different names, got {', '.join(twice)} more than once")
         if sum(table.baseline for table in tables) > 1:
             raise ValueError("expected at most one baseline = true")
         return tables
 
-    def resolved(self, folder: Path) -> Scenario:
-        """One topology for each number of workers; the first is the baseline when none is named.
+    def resolve(self, folder: Path) -> Scenario:
+        """Return the scenario with one topology for each number of workers. The first is the baseline where none is
+        named.
 
         Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used.
         """
-        topologies = [topology for table in self.topology for topology in table.expanded(folder)]
+        topologies = [topology for table in self.topology for topology in table.expand(folder)]
         if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Settings.model_fields}
-        load = self.load.resolved(folder)
-        if reasons := self.gate.misnamed(load.kinds):
+        load = self.load.resolve(folder)
+        if reasons := self.gate.unknown_requests(load.kinds):
             raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))
         return Scenario.model_construct(**common, load=load, topologies=_with_baseline(topologies))
 
@@ -200,19 +202,19 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
             table = table.setdefault(parent, {})
         table[last] = value
     try:
-        return ScenarioFile.model_validate(tables).resolved(path.parent)
+        return ScenarioFile.model_validate(tables).resolve(path.parent)
     except ValidationError as error:
         lines = KeyLines(text, overrides or ())
-        raise ScenarioError("\n".join(_reason(path, problem, lines) for problem in error.errors())) from error
+        raise ScenarioError("\n".join(_format_problem(path, problem, lines) for problem in error.errors())) from error
     except ValueError as error:
         raise ScenarioError("\n".join(f"{path}: {reason(line)}" for line in str(error).splitlines())) from error
 
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise ScenarioError(
-                f"{path}: expected at most {size_text(MOST_BYTES)}, got {size_text(path.stat().st_size)}"
+                f"{path}: expected at most {size_text(MAX_FILE_BYTES)}, got {size_text(path.stat().st_size)}"
             )
         return read_utf8(path.read_bytes())
     except OSError as error:
@@ -221,11 +223,11 @@ def _read(path: Path) -> str:
         raise ScenarioError(f"{path}: {error}") from error
 
 
-def _reason(path: Path, problem: ErrorDetails, lines: KeyLines) -> str:
+def _format_problem(path: Path, problem: ErrorDetails, lines: KeyLines) -> str:
     location = problem["loc"]
     line, key = lines.find(location), key_of(location) or "scenario"
     where = path if line is None else f"{path}:{line}"
-    return f"{where}: {reason(f'{key}: {expected(problem, _keys_for(location))}')}"
+    return f"{where}: {reason(f'{key}: {describe_expected(problem, _keys_for(location))}')}"
 
 
 def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:
@@ -235,14 +237,15 @@ def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:
 
 
 def _keys_for(location: tuple[int | str, ...]) -> dict[str, str]:
-    """The keys of the table where this one stands, and those that only another has with where it is."""
+    """Return the keys of the table where this key stands (with an empty text), and the keys of other tables with the
+    place of their table."""
     names = tuple(part for part in location[:-1] if isinstance(part, str))
     table = names if names in TABLES else ()
-    elsewhere = {key: _place(other) for other, keys in reversed(TABLES.items()) for key in keys}
+    elsewhere = {key: _describe_place(other) for other, keys in reversed(TABLES.items()) for key in keys}
     return elsewhere | dict.fromkeys(TABLES[table], "")
 
 
-def _place(table: tuple[str, ...]) -> str:
+def _describe_place(table: tuple[str, ...]) -> str:
     if not table:
         return "at the top of the file, before the first table"
     is_list = table in (("topology",), ("load", "request"), ("documented",))
@@ -259,5 +262,5 @@ TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("topology",): _keys_of(TopologyTable),
     ("gate",): _keys_of(GateTable),
     ("load", "request"): _keys_of(RequestTable),
-    ("documented",): _keys_of(Documented),
+    ("documented",): _keys_of(PublishedRun),
 }

@@ -1,4 +1,4 @@
-"""The limits that a run must keep to: ``throughput < -5%``, ``p99 > +10%``, ``p99 < 250ms``, ``errors > +0.1%``."""
+"""The gates, limits that a run must keep: ``throughput < -5%``, ``p99 > +10%``, ``p99 < 250ms``, ``errors > +0.1%``."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -10,13 +10,16 @@ from harness.scenario.threshold import Threshold
 
 
 class Gate(TomlTable):
-    """One limit: of a figure in its metric's own unit (requests/s, ms, s, bytes, a part of one) or, when
-    ``is_relative``, of its ratio to the baseline's (0.95 for ``-5%``); of errors, of how many more of all requests they
-    are than the baseline's (0.001 for ``+0.1%``). What lies on the worse side of it fails, whether it was written as
-    what fails (``p99 > 250ms``) or as what has to hold (``p99 < 250ms``).
+    """One limit of a figure.
 
-    ``metric`` is the ``figure`` or, of one ``request`` of a mix, the figure with the request in brackets. ``percent``
-    is that of a percentile."""
+    The ``limit`` is in the unit of the metric (requests/s, ms, s, bytes, a part of one). When ``is_relative``, it is
+    one of the ratio to the baseline's figure (0.95 for ``-5%``) or, for errors, of the difference between both shares
+    of all requests (0.001 for ``+0.1%``). A figure on the worse side of the limit fails. That holds whether the text
+    says what fails (``p99 > 250ms``) or what has to hold (``p99 < 250ms``).
+
+    ``metric`` is the ``figure`` or, for one ``request`` of a mix, the figure with the request in brackets. ``percent``
+    is the percent of a percentile, None for any other figure.
+    """
 
     text: str
     metric: str
@@ -28,7 +31,7 @@ class Gate(TomlTable):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError, with what was expected, when the text is no such limit."""
+        """Return the limit that the text states. Raises ValueError, with what was expected, when it is no limit."""
         written = Threshold.parse(text)
         is_ratio = written.is_relative and written.figure != "errors"
         return cls(
@@ -43,25 +46,27 @@ class Gate(TomlTable):
 
 
 class GateTable(TomlTable):
-    """``[gate]``: the limits; with ``strict``, what this run can't tell or did not measure fails too."""
+    """The table ``[gate]``: the limits. With ``strict``, a limit fails too that the run can't decide or did not
+    measure."""
 
     fail_on: Words = ()
     strict: bool = False
 
     @field_validator("fail_on")
     @classmethod
-    def _are_limits(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_limits(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         for text in texts:
             Gate.parse(text)
         return texts
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        """The limits, understood."""
+        """The limits that the texts state."""
         return tuple(map(Gate.parse, self.fail_on))
 
-    def misnamed(self, kinds: Sequence[str]) -> list[str]:
-        """Why some of them could never be ruled on under a load of these requests, in words."""
+    def unknown_requests(self, kinds: Sequence[str]) -> list[str]:
+        """Return a sentence for each limit of one request that could never be decided, given the requests of the load
+        by their names (``kinds``)."""
         there = ", ".join(kinds)
         of_one = [gate for gate in self.gates if gate.request is not None]
         if len(kinds) == 1:

@@ -1,28 +1,28 @@
-"""On which line of a scenario file a key stands, which the reader of TOML does not tell."""
+"""The line of a scenario file on which a key stands, which the TOML parser does not report."""
 
 import tomllib
 from collections.abc import Container
 from typing import Any, Final
 
-LONGEST_LINE: Final = 1000  # characters: nobody writes longer ones, and a key of many parts is read for seconds
-MOST_LINES: Final = 100  # of one value
+MAX_LINE_LENGTH: Final = 1000  # characters: nobody writes longer lines, and the parser takes seconds for a long key
+MAX_VALUE_LINES: Final = 100  # of one value
 
 
 class KeyLines:
-    """Finds keys in the text of a file, but for those that are ``overridden``, by dotted key: they are from elsewhere.
+    """The lines of a file's keys, except for ``overridden`` keys (dotted), which are not from the file.
 
-    What stands above a line is a file too, where no value goes on over that line; the first of these files that has a
-    key ends with it. So a few readings find it.
+    The lines above any line are a valid TOML file too, unless a value extends over that line. The shortest of these
+    files that has a key ends with that key. A binary search finds it by parsing the file a few times.
     """
 
     def __init__(self, text: str, overridden: Container[str] = ()) -> None:
         self._lines = [f"{line}\n" for line in text.split("\n")]
         self._overridden = overridden
-        self._is_readable = all(len(line) <= LONGEST_LINE + 1 for line in self._lines)
+        self._is_readable = all(len(line) <= MAX_LINE_LENGTH + 1 for line in self._lines)
 
     def find(self, location: tuple[int | str, ...]) -> int | None:
-        """Return the line, from 1, on which the key at this location begins, or else the last on the way to it that
-        there is; None where none of them is in the file."""
+        """Return the line, from 1, on which the key at this location begins. Where the file does not have it, that is
+        the line of the nearest table around it; None where the file has none of them."""
         names = [part for part in location if part != "[key]"]
         if not self._is_readable or ".".join(str(name) for name in names) in self._overridden:
             return None
@@ -31,12 +31,12 @@ class KeyLines:
         return self._begin_of(names) if names else None
 
     def _begin_of(self, names: list[int | str]) -> int | None:
-        """The line behind the longest beginning of the file that can be read and does not have the key; None where a
-        value goes on and on."""
+        """Return the line after the longest beginning of the file that is valid and does not have the key; None where a
+        value extends over too many lines."""
         without, having = 0, len(self._lines)
         while having - without > 1:
             middle = (without + having) // 2
-            ends = range(middle, min(having, middle + MOST_LINES))
+            ends = range(middle, min(having, middle + MAX_VALUE_LINES))
             end = next((each for each in ends if self._tables(each) is not None), ends.stop)
             if end == ends.stop < having:
                 return None

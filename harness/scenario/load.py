@@ -1,4 +1,4 @@
-"""What every topology is offered: ``[load]`` as written, and with the files it names."""
+"""The load that every topology is offered: the table ``[load]`` as written, and with the files that it names."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from harness.load.requests import IN_A_TARGET, body_text, check_placeholders, fits_header
+from harness.load.requests import IN_A_TARGET, check_placeholders, decode_body, fits_header
 from harness.load.sources import RequestTable, read_data
 from harness.load.spec import (
     Arrivals,
@@ -24,13 +24,13 @@ from harness.load.spec import (
     Sha256,
     Status,
     Target,
-    kinds_of,
+    list_kinds,
     parse_expected_body,
     parse_stage,
 )
 from harness.scenario.placeholders import fill_variables, variables_in
 from harness.scenario.table import DurationS, TomlTable, Words
-from harness.text.problems import shown
+from harness.text.problems import format_value
 from harness.units.ranges import Amount, PositiveAmount
 
 MAX_CONNECTIONS: Final = 100_000
@@ -43,9 +43,10 @@ Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
 
 
 class ScenarioLoad(TomlTable):
-    """What every topology is offered, wherever it listens: a Load less its target and what a run finds out.
+    """The load that every topology is offered: a Load without its target, which each topology has for itself, and
+    without what is found out in a run.
 
-    ``ready_path`` is what a server is asked for until it is ready, in the place of one of the requests.
+    ``ready_path`` is the path that is requested until a server is ready, instead of one of the requests.
     """
 
     requests: Annotated[tuple[Request, ...], Field(strict=False)]
@@ -62,14 +63,15 @@ class ScenarioLoad(TomlTable):
     ready_path: RequestPath | None = None
 
     def at(self, target: Target, seed: int, environ: Mapping[str, str] = os.environ) -> Load:
-        """Return the load on this target; ``seed`` draws what is random in it, and the caller's ``environ`` fills
-        {env:NAME}. Raises ValueError where it has no such variable, or one that can't be sent where it is to stand."""
+        """Return the load on this target. ``seed`` determines what is random in it, and the caller's ``environ`` fills
+        {env:NAME}. Raises ValueError where a variable is missing, or its value can't be sent in its place."""
         fields = {name: getattr(self, name) for name in Load.model_fields if name in type(self).model_fields}
-        requests = tuple(_filled(request, self.data, environ) for request in self.requests)
+        requests = tuple(_fill_request(request, self.data, environ) for request in self.requests)
         return Load(target=target, seed=seed, **fields | {"requests": requests})
 
-    def closed(self) -> Self:
-        """The same requests without arrivals, over at most as many connections as a closed loop usually has."""
+    def as_closed_loop(self) -> Self:
+        """Return the same requests in a closed loop, over at most as many connections as a closed loop has by
+        default."""
         if self.arrivals is None:
             return self
         connections = min(self.connections, CLOSED_CONNECTIONS)
@@ -77,26 +79,28 @@ class ScenarioLoad(TomlTable):
             update={"arrivals": None, "connections": connections, "threads": min(self.threads, connections)}
         )
 
-    def offered(self, rate_per_s: float) -> Self:
-        """The same requests, arriving at random at this rate, over as many connections as it takes."""
+    def as_open_loop(self, rate_per_s: float) -> Self:
+        """Return the same requests with Poisson arrivals at this rate, over as many connections as an open loop has by
+        default, or more."""
         arrivals = Arrivals(kind="poisson", rate_per_s=rate_per_s)
         return self.model_copy(update={"arrivals": arrivals, "connections": max(self.connections, OPEN_CONNECTIONS)})
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its requests."""
-        return kinds_of(self.requests)
+        return list_kinds(self.requests)
 
     @property
     def is_one_request(self) -> bool:
-        """Whether every request is the same, byte for byte."""
+        """True if every request is the same, byte for byte."""
         return len(self.requests) == 1 and self.data is None
 
 
 class LoadTable(TomlTable):
-    """``[load]`` as written: a closed loop of connections dealt to groups ("threads"), or with a rate an open one.
+    """The table ``[load]`` as written: a closed loop of connections in groups ("threads") or, with a rate, an open
+    loop.
 
-    The one request stands in the table itself, several in ``[[load.request]]``.
+    A single request stands in the table itself, several stand in ``[[load.request]]``.
     """
 
     path: RequestPath | None = None
@@ -124,41 +128,41 @@ class LoadTable(TomlTable):
 
     @field_validator("body_file")
     @classmethod
-    def _one_body(cls, body_file: str | None, others: ValidationInfo) -> str | None:
+    def _check_one_body(cls, body_file: str | None, others: ValidationInfo) -> str | None:
         if body_file is not None and others.data.get("body") is not None:
             raise ValueError("expected body or body_file, not both")
         return body_file
 
     @field_validator("expect_body")
     @classmethod
-    def _expected_body_can_be_read(cls, text: str) -> str:
+    def _check_expected_body(cls, text: str) -> str:
         parse_expected_body(text)
         return text
 
     @field_validator("expect_body_sha256")
     @classmethod
-    def _one_expected_body(cls, digest: str | None, others: ValidationInfo) -> str | None:
+    def _check_one_expected_body(cls, digest: str | None, others: ValidationInfo) -> str | None:
         if digest is not None and others.data.get("expect_body", "same") != "same":
             raise ValueError("expected expect_body or expect_body_sha256, not both")
         return digest
 
     @field_validator("processes", mode="before")
     @classmethod
-    def _number_or_auto(cls, processes: object) -> object:
-        # Before, or what is wrong with either alternative would be told as if it were a problem of its own.
+    def _check_processes(cls, processes: object) -> object:
+        # Before pydantic's own validation, which would report one problem for each of the two alternatives.
         if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
-            raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {shown(processes)}")
+            raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {format_value(processes)}")
         return processes
 
     @field_validator("stages")
     @classmethod
-    def _stages_can_be_read(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_stages(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
         for stage in stages:
             parse_stage(stage)
         return stages
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_combination(self) -> Self:
         connections, threads = self._connections, self._threads
         if threads > connections:
             raise ValueError(f"expected threads <= connections, got {threads} > {connections}")
@@ -174,17 +178,17 @@ class LoadTable(TomlTable):
             self._arrivals()
         return self
 
-    def resolved(self, folder: Path) -> ScenarioLoad:
-        """With the content of the files that it names, relative to ``folder``.
+    def resolve(self, folder: Path) -> ScenarioLoad:
+        """Return the load with the content of the files that it names, relative to ``folder``.
 
         Raises ValueError with every reason, a line each, with its key.
         """
         arrivals = self._arrivals() if self._is_open else None
-        tables = self.request or (RequestTable.model_validate(_given(self._one_request)),)
-        if reasons := list(self._unreadable(tables, folder)):
+        tables = self.request or (RequestTable.model_validate(_without_none(self._one_request)),)
+        if reasons := list(self._find_unreadable(tables, folder)):
             raise ValueError("\n".join(reasons))
         load = ScenarioLoad.model_construct(
-            requests=tuple(table.resolved(folder) for table in tables),
+            requests=tuple(table.resolve(folder) for table in tables),
             data=None if self.data is None else read_data(folder / self.data),
             arrivals=arrivals,
             connections=self._connections,
@@ -204,11 +208,11 @@ class LoadTable(TomlTable):
             raise ValueError("\n".join(f"load: {line}" for line in str(error).splitlines())) from error
         return load
 
-    def _unreadable(self, tables: Sequence[RequestTable], folder: Path) -> Iterator[str]:
-        """What can't be read of the files that it names."""
+    def _find_unreadable(self, tables: Sequence[RequestTable], folder: Path) -> Iterator[str]:
+        """Yield the files that it names and that can't be read, a line each with key and reason."""
         for number, table in enumerate(tables):
             try:
-                table.resolved(folder)
+                table.resolve(folder)
             except ValueError as error:
                 yield f"load.{f'request[{number}].' if self.request else ''}body_file: {error}"
         try:
@@ -243,14 +247,14 @@ class LoadTable(TomlTable):
 
 
 def variables_in_request(request: Request) -> list[str]:
-    """Return the variables of the caller that it names as {env:NAME}. Raises ValueError where that is no name."""
-    texts = (request.path, *request.headers.values(), body_text(request))
+    """Return the caller's variables that the request names as {env:NAME}. Raises ValueError for an invalid name."""
+    texts = (request.path, *request.headers.values(), decode_body(request))
     return [name for text in texts for name in variables_in(text)]
 
 
-def _filled(request: Request, data: DataTable | None, environ: Mapping[str, str]) -> Request:
-    """Return it with every {env:NAME} filled: percent-encoded in its path, and as it is elsewhere. Raises ValueError,
-    without the values, which may be secrets."""
+def _fill_request(request: Request, data: DataTable | None, environ: Mapping[str, str]) -> Request:
+    """Return the request with every {env:NAME} filled: percent-encoded in its path, and unchanged elsewhere. Raises
+    ValueError, without the values, which may be secrets."""
     names = variables_in_request(request)
     if not names:
         return request
@@ -261,9 +265,9 @@ def _filled(request: Request, data: DataTable | None, environ: Mapping[str, str]
     if unfit := [name for name, text in headers.items() if not fits_header(text)]:
         raise ValueError(f"header {unfit[0]}: expected variables that a header can hold: one line of Latin-1")
     path = fill_variables(request.path, {name: quote(text, safe=IN_A_TARGET) for name, text in environ.items()})
-    body = fill_variables(body_text(request), environ).encode("utf-8", "surrogateescape")
+    body = fill_variables(decode_body(request), environ).encode("utf-8", "surrogateescape")
     return request.model_copy(update={"path": path, "headers": headers, "body": body, "written": request.name})
 
 
-def _given(fields: dict[str, object]) -> dict[str, object]:
+def _without_none(fields: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What users are promised: ``p99 < 250ms``, ``errors < 0.1%``."""
+"""Service level objectives: ``p99 < 250ms``, ``errors < 0.1%``."""
 
 from typing import Annotated, Final, Self
 
@@ -13,8 +13,8 @@ EXAMPLES: Final = "an objective such as 'p99 < 250ms' or 'errors < 0.1%'"
 class Objective(TomlTable):
     """One service level objective: at most the part ``allowed`` of the requests may break it.
 
-    A request breaks it that gets no good response within ``limit_ms`` or, where that is None, no good response at all.
-    So ``p99 < 250ms`` reads: at most one request in a hundred without a good response within 250 ms.
+    A request breaks the objective if it gets no good response within ``limit_ms`` or, where that is None, no good
+    response at all. So ``p99 < 250ms`` means: at most one request in a hundred has no good response within 250 ms.
     """
 
     text: str
@@ -23,7 +23,7 @@ class Objective(TomlTable):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError, with what was expected, when the text is no such objective."""
+        """Return the objective that the text states. Raises ValueError, with what was expected, when it is none."""
         limit = Threshold.parse(text, EXAMPLES)
         if reason := _reason_against(limit):
             raise ValueError(f"expected {EXAMPLES}, {reason}, got {text!r:.60}")
@@ -33,7 +33,7 @@ class Objective(TomlTable):
 
 
 def _reason_against(limit: Threshold) -> str | None:
-    """Return why users can't be promised that, as a limit though it may be understood."""
+    """Return what an objective has and this limit has not; None where the limit can be an objective."""
     if limit.percent is None and limit.figure != "errors":
         return "of a percentile or of errors"
     if limit.request is not None:

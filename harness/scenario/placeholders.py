@@ -1,8 +1,8 @@
-"""Names in braces: what a scenario leaves open, and what fills it.
+"""Placeholders: names in braces that are filled when a scenario is run.
 
-``{port}`` is filled with a value that is given, ``{env:NAME}`` with a variable of the caller. Nothing else that Python
-could do with braces is done: a format, a conversion, an attribute or a position is refused when a scenario is read, and
-is not filled either. A brace that is but a brace is written twice.
+``{port}`` is filled with a value of the harness, ``{env:NAME}`` with a variable of the caller. No other feature of
+Python's formats is available: a format, a conversion, an attribute or a position is refused when a scenario is read,
+and is not filled either. A literal brace is written twice.
 """
 
 import re
@@ -12,9 +12,9 @@ from typing import Final
 from harness.errors import HarnessError
 
 PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
-ENV: Final = "env:NAME"  # how {env:NAME} is called among what may stand somewhere
+ENV: Final = "env:NAME"  # stands for {env:NAME} in lists of allowed names
 KNOWN_IN_ENV: Final = (*PLACEHOLDERS, ENV)
-MOST_SHOWN: Final = 80  # characters of what somebody wrote
+MAX_SHOWN: Final = 80  # characters of what somebody wrote
 
 _VARIABLE: Final = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _OF_ENVIRONMENT: Final = re.compile(rf"\{{({_VARIABLE})\}}")
@@ -24,66 +24,66 @@ _OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE})\}})")
 
 
 class PlaceholderError(HarnessError, ValueError):
-    """Braces that nothing fills. The message has the text and what to write instead; ``where`` tells of them without
-    the text, which may be a secret."""
+    """An error for braces that nothing fills. The message has the text and what to write instead; ``where`` describes
+    the place without the text, which may be a secret."""
 
     def __init__(self, text: str, at: int, known: Sequence[str]) -> None:
         listed = ", ".join(f"{{{name}}}" for name in known)
         plain = escape_braces(text)
-        instead = f": write {plain!r}" if len(plain) <= MOST_SHOWN else ""
+        instead = f": write {plain!r}" if len(plain) <= MAX_SHOWN else ""
         rule, those = "expected placeholders, and other braces doubled", f"placeholders are {listed}"
-        super().__init__(f"{rule}, got {text!r:.{MOST_SHOWN}}{instead}; {those}")
+        super().__init__(f"{rule}, got {text!r:.{MAX_SHOWN}}{instead}; {those}")
         self.where = f"{rule}, got a single one as character {at + 1}; {those}"
 
 
 class MissingVariableError(HarnessError, ValueError):
-    """The caller's environment has no variable of the name that is the message."""
+    """An error for a variable that the caller's environment does not have. The message is its name."""
 
 
 def check_placeholders(texts: Iterable[str], known: Sequence[str] = PLACEHOLDERS) -> set[str]:
     """Return the names in braces. Raises PlaceholderError for what nothing fills."""
-    return {name for text in texts for _, name in _cut(text, known) if name}
+    return {name for text in texts for _, name in _split_placeholders(text, known) if name}
 
 
 def fill(text: str, values: Mapping[str, object]) -> str:
     """Return the text with its placeholders filled from ``values``. Raises PlaceholderError for any other."""
-    return "".join(literal + (str(values[name]) if name else "") for literal, name in _cut(text, tuple(values)))
+    parts = _split_placeholders(text, tuple(values))
+    return "".join(literal + (str(values[name]) if name else "") for literal, name in parts)
 
 
 def literals_of(text: str) -> list[str]:
-    """Return what stands before, between and after the placeholders. Raises PlaceholderError."""
+    """Return the texts before, between and after the placeholders. Raises PlaceholderError."""
     parts = [""]
-    for literal, name in _cut(text, KNOWN_IN_ENV):
+    for literal, name in _split_placeholders(text, KNOWN_IN_ENV):
         parts[-1] += literal
         parts += [""] if name else []
     return parts
 
 
 def escape_braces(text: str) -> str:
-    """Return the text as a scenario has it: its placeholders stay what they are, every other brace is but a brace."""
+    """Return the text as a scenario has it: placeholders are kept, and every other brace is doubled."""
     parts = _OPEN.split(text)
     parts[::2] = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
     return "".join(parts)
 
 
 def variables_of(names: Iterable[str]) -> list[str]:
-    """Return those of the names in braces that stand for variables of the caller, without ``env:``."""
+    """Return the names, of those in braces, that stand for variables of the caller, without ``env:``."""
     return [name.removeprefix("env:") for name in names if name.startswith("env:")]
 
 
 def variables_in(text: str) -> list[str]:
-    """Return the variables that the {env:NAME} in a text stand for, where all other braces are but braces.
+    """Return the variables that the {env:NAME} in a text stand for. All other braces are literal.
 
-    Raises ValueError for one whose name no variable has.
+    Raises ValueError for a name that no variable can have.
     """
     if wrong := [like for like in _LIKE_ONE.findall(text) if not _OF_ENVIRONMENT.fullmatch(like)]:
-        raise ValueError(f"expected {{env:NAME}} with a name of letters, digits and _, got {wrong[0]!r:.{MOST_SHOWN}}")
+        raise ValueError(f"expected {{env:NAME}} with a name of letters, digits and _, got {wrong[0]!r:.{MAX_SHOWN}}")
     return variables_of(_OF_ENVIRONMENT.findall(text))
 
 
 def fill_variables(text: str, environ: Mapping[str, str]) -> str:
-    """Return the text with all {env:NAME} filled, where all other braces are but braces. Raises
-    MissingVariableError."""
+    """Return the text with all {env:NAME} filled. All other braces are literal. Raises MissingVariableError."""
     values = look_up(variables_in(text), environ)
     return _OF_ENVIRONMENT.sub(lambda match: values[match[1]], text)
 
@@ -96,8 +96,9 @@ def look_up(variables: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
     return {f"env:{name}": environ[name] for name in wanted}
 
 
-def _cut(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give each stretch of text with the placeholder behind it, which is empty behind a brace and behind the last."""
+def _split_placeholders(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each literal text with the name of the placeholder after it, which is empty after a doubled brace and after
+    the last text. Raises PlaceholderError."""
     begin = 0
     for braces in _BRACES.finditer(text):
         name = braces[1]

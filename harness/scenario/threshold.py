@@ -1,4 +1,4 @@
-"""The one language of limits: ``p99.9 < 250ms``, ``throughput < -5%``, ``errors[POST /cart/items] > +0.1%``."""
+"""The syntax of limits: ``p99.9 < 250ms``, ``throughput < -5%``, ``errors[POST /cart/items] > +0.1%``."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -15,18 +15,18 @@ _LIMIT: Final = re.compile(
 _CHANGE: Final = re.compile(r"(?P<sign>[+-])\s*(?P<percent>.*%)")
 
 
-def _ms(text: str) -> float:
-    if text[-1:].isdigit():  # seconds elsewhere, which nobody means here
+def _parse_ms(text: str) -> float:
+    if text[-1:].isdigit():  # elsewhere that means seconds, which nobody intends here
         raise ValueError(f"expected a duration with its unit, such as '250ms', got {text!r:.60}")
     return parse_duration_s(text) * 1000
 
 
 EXAMPLES: Final = "a limit such as 'throughput < -5%' or 'p99 < 250ms'"
-PERCENTILE: Final = "pN"  # what every percentile is called here: p50, p99.9
+PERCENTILE: Final = "pN"  # the kind of all percentiles: p50, p99.9
 _IN_ITS_UNIT: Final[dict[str, Callable[[str], float]]] = {
     "throughput": parse_rate_per_s,
-    PERCENTILE: _ms,
-    "cpu_per_request": _ms,
+    PERCENTILE: _parse_ms,
+    "cpu_per_request": _parse_ms,
     "errors": parse_percent,
     "memory": parse_size_bytes,
     "memory_growth": parse_size_bytes,
@@ -37,9 +37,12 @@ OF_A_REQUEST: Final = ("throughput", PERCENTILE, "errors")  # known of each requ
 
 
 class Threshold(TomlTable):
-    """``FIGURE[REQUEST] OPERATOR LIMIT``: of a figure in its own unit (requests/s, ms, s, bytes, a part of one) or,
-    when ``is_relative``, of its change (-0.05 for ``-5%``); of all requests, or of one of a mix, as the scenario has it
-    (``POST /cart/items``). ``percent`` is that of a percentile."""
+    """A limit written as ``FIGURE[REQUEST] OPERATOR LIMIT``.
+
+    ``value`` is in the figure's own unit (requests/s, ms, s, bytes, a part of one) or, when ``is_relative``, a change
+    (-0.05 for ``-5%``). The limit is one of all requests, or of one ``request`` of a mix under its name in the scenario
+    (``POST /cart/items``). ``percent`` is the percent of a percentile, None for any other figure.
+    """
 
     text: str
     figure: str
@@ -51,16 +54,16 @@ class Threshold(TomlTable):
 
     @classmethod
     def parse(cls, text: str, expected: str = EXAMPLES) -> Self:
-        """Raises ValueError, with what was expected, when the text is no limit; ``expected`` is what is called for."""
+        """Return the limit that the text states. Raises ValueError, with what was ``expected``, when it is none."""
         match = _LIMIT.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"expected {expected}, got {text!r:.60}")
         percent, request = match["percent"] and float(match["percent"]), match["request"]
         kind = PERCENTILE if percent else match["figure"]
         if kind not in _IN_ITS_UNIT:
-            raise ValueError(f"expected a limit of {_listed(_IN_ITS_UNIT)}, got {text!r:.60}")
+            raise ValueError(f"expected a limit of {_join_figures(_IN_ITS_UNIT)}, got {text!r:.60}")
         if request is not None and kind not in OF_A_REQUEST:
-            raise ValueError(f"expected a limit of {_listed(OF_A_REQUEST)} for one request, got {text!r:.60}")
+            raise ValueError(f"expected a limit of {_join_figures(OF_A_REQUEST)} for one request, got {text!r:.60}")
         is_relative = _is_relative(kind, match["limit"])
         return cls(
             text=text.strip(),
@@ -68,24 +71,24 @@ class Threshold(TomlTable):
             percent=percent or None,
             request=request and request.strip(),
             is_upper=match["operator"] == "<",
-            value=_change(match["limit"], text) if is_relative else _IN_ITS_UNIT[kind](match["limit"]),
+            value=_parse_change(match["limit"], text) if is_relative else _IN_ITS_UNIT[kind](match["limit"]),
             is_relative=is_relative,
         )
 
 
-def _listed(figures: Iterable[str]) -> str:
+def _join_figures(figures: Iterable[str]) -> str:
     return ", ".join(figures).replace(PERCENTILE, "a percentile (p50, p99.9)")
 
 
 def _is_relative(kind: str, limit: str) -> bool:
-    """Whether a change is limited: of errors, which are percents themselves, where there is a sign; of what memory
-    grew by, which may be nothing, never."""
+    """Return whether the limit is one of a change. Errors are percents themselves, so that their changes have a sign.
+    The growth of memory may be zero, so that it has no relative change."""
     if kind == "errors":
         return limit.startswith(("+", "-"))
     return kind != "memory_growth" and limit.endswith("%")
 
 
-def _change(limit: str, text: str) -> float:
+def _parse_change(limit: str, text: str) -> float:
     match = _CHANGE.fullmatch(limit)
     if match is None:
         raise ValueError(f"expected a change with its sign, as in 'throughput < -5%', got {text!r:.60}")

@@ -1,4 +1,4 @@
-"""The ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
+"""Topologies, ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
 
 import contextlib
 import ipaddress
@@ -18,7 +18,7 @@ from pydantic_core import core_schema
 
 from harness.scenario.placeholders import KNOWN_IN_ENV, PlaceholderError, check_placeholders, fill, variables_of
 from harness.scenario.table import NAME, Name, TomlTable, Words
-from harness.text import obeys
+from harness.text import pattern_validator
 
 LOOPBACK: Final = "127.0.0.1"
 MAX_WORKERS: Final = 1024
@@ -52,7 +52,7 @@ def _check_variables(variables: dict[str, str]) -> dict[str, str]:
 Command = Annotated[tuple[str, ...], Field(strict=False, min_length=1), AfterValidator(_check_command)]
 PassedName = Annotated[
     str,
-    obeys(
+    pattern_validator(
         r"[A-Za-z_][A-Za-z0-9_]*",
         "expected the name of a variable: letters, digits and _, and no digit at its beginning",
     ),
@@ -60,7 +60,7 @@ PassedName = Annotated[
 PassedNames = Annotated[tuple[PassedName, ...], Field(strict=False)]
 VariableName = Annotated[
     str,
-    obeys(
+    pattern_validator(
         r"[^=\x00-\x1f\x7f]+",
         "expected the name of a variable, which is not empty and has no = and no control characters",
     ),
@@ -73,7 +73,7 @@ NumberOfWorkers = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
 WorkerNumbers = Annotated[tuple[NumberOfWorkers, ...], Field(strict=False)]
 
 
-def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
+def _check_workers(workers: object, validate: ValidatorFunctionWrapHandler) -> object:
     if workers == "as found" or workers is None:
         return workers
     if isinstance(workers, str) or workers == []:
@@ -81,19 +81,19 @@ def _numbers_or_as_found(workers: object, validate: ValidatorFunctionWrapHandler
     return validate(workers)
 
 
-# Not as pydantic's union, which tells what is wrong with a number twice.
+# Not as pydantic's union, which reports an error in a number twice.
 Workers = Annotated[
     WorkerNumbers | AsFound | None,
     GetPydanticSchema(
         lambda _, schema_of: core_schema.no_info_wrap_validator_function(
-            _numbers_or_as_found, schema_of.generate_schema(WorkerNumbers)
+            _check_workers, schema_of.generate_schema(WorkerNumbers)
         )
     ),
 ]
 
 
 def _check_host(host: str) -> str:
-    """Return the host. Raises ValueError for one on which this machine can't be reached by itself."""
+    """Return the host. Raises ValueError for one that is no address of this machine."""
     try:
         address = ipaddress.ip_address(host)
         is_here = address.is_loopback or address.is_unspecified
@@ -107,11 +107,12 @@ def _check_host(host: str) -> str:
 
 
 class Listening(TomlTable):
-    """Where and how the server of a topology listens.
+    """The address and the scheme of a topology's server.
 
-    ``host`` is what {host} stands for. ``port`` fixes the port for a server that can't be told one; otherwise every
-    trial takes a free one. ``unix_socket`` fixes the path of a Unix socket, relative to where the command runs; where
-    {unix_socket} is used instead, every trial takes a fresh one. ``ca_file`` (PEM) has the certificate checked.
+    ``host`` is the value of {host}. ``port`` fixes the port of a server whose port can't be set; otherwise every trial
+    takes a free one. ``unix_socket`` fixes the path of a Unix socket, relative to the folder in which the command runs;
+    where {unix_socket} is used instead, every trial takes a new one. With ``ca_file`` (PEM) the server's certificate is
+    verified.
     """
 
     host: Annotated[str, AfterValidator(_check_host)] = LOOPBACK
@@ -121,7 +122,7 @@ class Listening(TomlTable):
     ca_file: str | None = None
 
     @model_validator(mode="after")
-    def _ways_fit_together(self) -> Self:
+    def _check_addresses(self) -> Self:
         if self.port is not None and self.unix_socket is not None:
             raise ValueError("expected port or unix_socket, not both: one of them is loaded")
         if self.ca_file is not None and self.scheme != "https":
@@ -130,8 +131,8 @@ class Listening(TomlTable):
 
 
 class Side(TomlTable):
-    """Which of two commits a topology runs: ``of`` is its name in the scenario, ``root`` where the commit is checked
-    out."""
+    """The commit, of two, that a topology runs. ``of`` is the topology's name in the scenario, ``root`` the folder of
+    the commit's checkout."""
 
     commit: Literal["base", "head"]
     of: Name
@@ -139,14 +140,17 @@ class Side(TomlTable):
 
 
 class Topology(Listening):
-    """One way to run the server. ``workers`` is how many it is to have, None for one that is to be a single process
-    and where they are to be taken ``workers_as_found``; clusters that differ in nothing but that are of one ``family``.
+    """One way to run the server.
 
-    ``command`` and the values of ``env`` may hold {python}, the one on the caller's PATH, {harness_python}, the
-    harness's own, {host}, {port}, {unix_socket}, {workers} and {root}, the folder in which the command runs: where the
-    harness was called or, on one ``side``, the commit's. The values of ``env`` may hold {env:NAME} too, a variable of
-    the caller. The server's environment is ``env``, the variables of the caller that ``pass_env`` names, and a few that
-    every program needs. ``public_env`` names those in ``env`` whose values may be written down.
+    ``workers`` is the declared number of workers, None for a single process and with ``workers_as_found``, where they
+    are counted in the run. Clusters that differ in that number alone are of one ``family``.
+
+    ``command`` and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
+    {harness_python}, that of the harness; {host}, {port}, {unix_socket} and {workers}; and {root}, the folder in which
+    the command runs, which is the one where the harness was called or, on one ``side``, that of the commit. The values
+    of ``env`` may hold {env:NAME} too, a variable of the caller. The server's environment is ``env``, the caller's
+    variables that ``pass_env`` names, and a few that every program needs. ``public_env`` names the variables in ``env``
+    whose values may be written down.
     """
 
     name: Name
@@ -163,16 +167,16 @@ class Topology(Listening):
 
     @property
     def title(self) -> str:
-        """What people call it: of two commits, by its name in the scenario."""
+        """The name for people; with two commits, the one that it has in the scenario."""
         return self.side.of if self.side else self.name
 
     @property
     def listens_on_unix_socket(self) -> bool:
-        """Whether that is where it is loaded, whatever else it listens on."""
+        """True if the load goes to a Unix socket, even if the server listens on a port too."""
         return self.unix_socket is not None or "unix_socket" in placeholders_of(self)
 
     def on(self, side: Side) -> "Topology":
-        """The same as one commit has it; of two, the base is the baseline."""
+        """Return the same topology at one of two commits, of which the base is the baseline."""
         return self.model_copy(
             update={
                 "name": f"{self.name}-{side.commit}",
@@ -184,8 +188,8 @@ class Topology(Listening):
 
 
 class TopologyTable(Listening):
-    """``[[topology]]`` as written: ``workers`` is a list, and each number in it makes a topology of its own, or
-    "as found"."""
+    """The table ``[[topology]]`` as written. ``workers`` is a list of numbers, each of which makes a topology of its
+    own, or "as found"."""
 
     name: str
     command: Command
@@ -198,19 +202,19 @@ class TopologyTable(Listening):
 
     @field_validator("name")
     @classmethod
-    def _name_of_files(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         check_placeholders([name], ("workers",))
         _NAMES.validate_python(fill(name, {"workers": MAX_WORKERS}))
         return name
 
     @model_validator(mode="after")
-    def _public_ones_are_there(self) -> Self:
+    def _check_public_env(self) -> Self:
         if missing := [name for name in self.public_env if name not in self.env]:
             raise ValueError(f"public_env names {', '.join(missing)}, which env does not have")
         return self
 
     @model_validator(mode="after")
-    def _placeholders_have_values(self) -> Self:
+    def _check_placeholder_values(self) -> Self:
         used = placeholders_of(self)
         if used.isdisjoint({"port", "unix_socket"}) and self.port is None and self.unix_socket is None:
             raise ValueError(
@@ -229,8 +233,8 @@ class TopologyTable(Listening):
     def _numbers(self) -> tuple[int | None, ...]:
         return (None,) if self.workers is None or self.workers == "as found" else self.workers
 
-    def expanded(self, folder: Path = Path()) -> list[Topology]:
-        """The topologies this table stands for; ``ca_file`` is relative to ``folder``."""
+    def expand(self, folder: Path = Path()) -> list[Topology]:
+        """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``."""
         rest = self.model_dump(exclude={"name", "workers"})
         if self.ca_file is not None:
             rest["ca_file"] = str((folder / self.ca_file).absolute())
@@ -249,7 +253,7 @@ class TopologyTable(Listening):
 
 
 def placeholders_of(topology: Topology | TopologyTable) -> set[str]:
-    """Return the names in braces in its command and in the values of its env."""
+    """Return the names in braces in the topology's command and in the values of its env."""
     return check_placeholders([*topology.command, *topology.env.values()], KNOWN_IN_ENV)
 
 

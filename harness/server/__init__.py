@@ -1,1 +1,1 @@
-"""The server under test: launched without a shell, known by its process tree, stopped without a trace."""
+"""The server under test: it is launched without a shell, observed by its process tree, and stopped completely."""

@@ -1,4 +1,4 @@
-"""Why a server did not stay, and what to do about it, as far as what it wrote and what it left behind tell."""
+"""The cause of a server's end, or of its failed start, and advice: from its exit code, its log and its processes."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from typing import Final
 
 import psutil
 
-MOST_NAMED: Final = 3  # of the processes that went on
+MAX_NAMED: Final = 3  # processes that still run, named in a message
 
-# How well-known programs are kept in the foreground.
+# How well-known programs are kept in the foreground, by a pattern of their names.
 FOREGROUND: Final = {
     re.compile(pattern): how
     for pattern, how in {
@@ -36,12 +36,12 @@ FOREGROUND: Final = {
         r"systemctl|service|docker|podman": "by its own command: what others start for it can't be watched",
     }.items()
 }
-IN_GENERAL: Final = "without an option such as --daemon, and with no & behind its command"
+FOREGROUND_DEFAULT: Final = "without an option such as --daemon, and with no & behind its command"
 
 _NOT_HANDED_ON: Final = (
     "of your environment it got PATH, HOME and the like alone: pass_env (harness init --pass-env {0}) hands {0} on"
 )
-# What servers write as they end, and what that calls for; the first that fits is the cause.
+# A pattern of what servers write as they end, and the advice for it. The first pattern that matches is the cause.
 CAUSES: Final = tuple(
     (re.compile(pattern), advice)
     for pattern, advice in (
@@ -69,30 +69,36 @@ CAUSES: Final = tuple(
 )
 
 
-def why_it_ended(code: int, command: Sequence[str], guardian_pid: int, said: Sequence[str]) -> str:
-    """Return what became of a server whose launched process ended with this exit code (of a signal, negative); ``said``
-    is what it wrote of that."""
+def explain_exit(code: int, command: Sequence[str], guardian_pid: int, said: Sequence[str]) -> str:
+    """Return why the server is gone, with advice where there is some.
+
+    ``code`` is the exit code of the launched process, negative for a signal. ``said`` are the lines that the server
+    wrote about its failure.
+    """
     if code < 0:
         return f"the server was killed by signal {-code}"
-    left = _names_of(guardian_pid)
+    left = _find_survivors(guardian_pid)
     if code == 0 and left:
-        how = _in_the_foreground([*_programs_in(command), *left]) or IN_GENERAL
-        named = ", ".join([*left[:MOST_NAMED], *(["others"] if len(left) > MOST_NAMED else [])])
+        how = _find_foreground_advice([*_iter_program_names(command), *left]) or FOREGROUND_DEFAULT
+        named = ", ".join([*left[:MAX_NAMED], *(["others"] if len(left) > MAX_NAMED else [])])
         return (
             f"the server went to the background: what was launched ended with 0, and {named} went on;"
             f" start it in the foreground, {how}"
         )
     if code == 0:
-        known = _in_the_foreground(_programs_in(command))
+        known = _find_foreground_advice(_iter_program_names(command))
         return "the server exited with 0" + (f"; start it in the foreground, {known}" if known else "")
-    advice = _advice(said)
+    advice = _find_advice(said)
     return f"the server exited with {code}" + (f": {advice}" if advice else "")
 
 
-def why_it_did_not_start(error: str, program: str, root: str, env: Mapping[str, str]) -> str:
-    """Return the system's own words with what they mean of a script, which it says in the same words as of others."""
+def explain_start_failure(error: str, program: str, root: str, env: Mapping[str, str]) -> str:
+    """Return the system's error text, explained where ``program`` is a script.
+
+    The system reports a missing interpreter as if the script itself were missing.
+    """
     file = os.path.join(root, program) if os.sep in program else shutil.which(program, path=env.get("PATH"))
-    line = _first_line(file) if file else ""
+    line = _read_first_line(file) if file else ""
     if "Exec format error" in error:
         return f"{error}; its first line names no interpreter, such as #!/bin/sh, or it is a program for other machines"
     if "No such file" in error and line.startswith("#!"):
@@ -100,14 +106,14 @@ def why_it_did_not_start(error: str, program: str, root: str, env: Mapping[str, 
     return error
 
 
-def _first_line(file: str) -> str:
+def _read_first_line(file: str) -> str:
     with contextlib.suppress(OSError), open(file, "rb") as script:
         return script.read(200).partition(b"\n")[0].decode(errors="replace")
     return ""
 
 
-def _names_of(guardian_pid: int) -> list[str]:
-    """The processes that went on, each name once."""
+def _find_survivors(guardian_pid: int) -> list[str]:
+    """Return the names of the guardian's descendants that still run, each once."""
     names: dict[str, None] = {}
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(guardian_pid).children(recursive=True):
@@ -117,18 +123,18 @@ def _names_of(guardian_pid: int) -> list[str]:
     return list(names)
 
 
-def _programs_in(command: Sequence[str]) -> Iterator[str]:
-    """Every word of the command that may be the name of a program, within a shell's script too."""
+def _iter_program_names(command: Sequence[str]) -> Iterator[str]:
+    """Yield every word of the command that may name a program, also those within a shell's script."""
     for word in command:
         with contextlib.suppress(ValueError):
             yield from (Path(part.strip(";&")).name for part in shlex.split(word))
 
 
-def _in_the_foreground(names: Iterable[str]) -> str | None:
-    return next((how for name in names for known, how in FOREGROUND.items() if known.fullmatch(name)), None)
+def _find_foreground_advice(names: Iterable[str]) -> str | None:
+    return next((how for name in names for pattern, how in FOREGROUND.items() if pattern.fullmatch(name)), None)
 
 
-def _advice(said: Sequence[str]) -> str | None:
+def _find_advice(said: Sequence[str]) -> str | None:
     text = "\n".join(said)
     for pattern, advice in CAUSES:
         if match := pattern.search(text):

@@ -1,4 +1,8 @@
-"""How processes that are not our children ended, which their parents alone are told: asked of the kernel by pidfd."""
+"""Exit statuses of processes that are not our children.
+
+The kernel reports an exit status to the parent alone (wait(2)). But that of a zombie is in /proc, and from Linux 6.15
+on a pidfd has that of a process that was waited for.
+"""
 
 import contextlib
 import fcntl
@@ -15,13 +19,13 @@ _EXIT: Final = 1 << 3
 
 _ZOMBIE: Final = "Z"
 
-# What a process is sent when it is to end; any other signal ends one that went wrong.
-ASKED: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-_SHELL: Final = 128  # what a handler of a signal adds to it to make an exit status, as shells do
+# The signals by which a process is asked to end. Any other signal that ends one is a sign of a failure.
+EXPECTED_SIGNALS: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+_SHELL: Final = 128  # a handler that exits after a signal often adds this to its number, as shells do
 
 
 class ExitWatch:
-    """One process, watched from before it ends."""
+    """A watch on one process, which has to begin before the process ends."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -30,16 +34,16 @@ class ExitWatch:
             self._fd = os.pidfd_open(pid)
 
     def status(self) -> int | None:
-        """Return the exit status, negative for a signal; None while it lives, and where the kernel does not tell."""
+        """Return the exit status, negative for a signal; None while it lives, or if the kernel does not report it."""
         if self._fd is None:
             return None
-        wait_status = self._of_zombie()
+        wait_status = self._read_zombie_status()
         if wait_status is None:
-            wait_status = self._of_reaped(self._fd)
+            wait_status = self._read_reaped_status(self._fd)
         return None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
 
-    def _of_zombie(self) -> int | None:
-        """Until its parent has waited for it, by the last field of its state (proc_pid_stat(5))."""
+    def _read_zombie_status(self) -> int | None:
+        """Return the wait status of a zombie: the last field of its stat file (proc_pid_stat(5)). Else None."""
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{self._pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
             if fields[0] == _ZOMBIE:
@@ -47,29 +51,30 @@ class ExitWatch:
         return None
 
     @staticmethod
-    def _of_reaped(fd: int) -> int | None:
+    def _read_reaped_status(fd: int) -> int | None:
+        """Return the wait status of a process that its parent has waited for; None if the kernel does not have it."""
         info = bytearray(_INFO.pack(_EXIT, *[0] * 13))
         try:
             fcntl.ioctl(fd, _GET_INFO, info)
-        except OSError:  # ESRCH where it has ended and the kernel does not keep how, ENOTTY where it can't be asked
+        except OSError:  # ESRCH: ended, and the status was not kept; ENOTTY: not supported
             return None
         mask, *_, wait_status = _INFO.unpack(info)
         return int(wait_status) if mask & _EXIT else None
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
 
-def was_asked(status: int) -> bool:
-    """Whether a process that ended so did what it was asked to, or had come to the end of its work."""
-    return status == 0 or -status in ASKED or status - _SHELL in ASKED
+def is_expected_exit(status: int) -> bool:
+    """Return whether the status means a normal end: the process was asked to end, or its work was done."""
+    return status == 0 or -status in EXPECTED_SIGNALS or status - _SHELL in EXPECTED_SIGNALS
 
 
-def exit_text(status: int | None) -> str:
-    """Return how a process ended, in words."""
+def describe_exit(status: int | None) -> str:
+    """Return the exit status in words."""
     if status is None:
         return "not told by this kernel (Linux 6.15 does)"
     if status >= 0:

@@ -1,4 +1,4 @@
-"""The state of all that commands would run, within bounds: programs, files that they name, trees, packages."""
+"""The state of everything that commands would run, within bounds: programs, named files, source trees, packages."""
 
 import contextlib
 import hashlib
@@ -23,21 +23,21 @@ from harness.server.launch import ServerCommand
 from harness.server.programs import ANSWER_S, PYTHON
 from harness.text import printable
 
-MOST_FILES: Final = 20_000
-MOST_READ_BYTES: Final = 64 * 1024 * 1024  # what is more is known by size and time
-MOST_CPU_S: Final = 1.0
-MOST_S: Final = 3.0  # where a disk is slow, or the machine busy
+MAX_FILES: Final = 20_000
+MAX_READ_BYTES: Final = 64 * 1024 * 1024  # beyond that, files are known by size and time alone
+MAX_CPU_S: Final = 1.0
+MAX_SCAN_S: Final = 3.0  # where a disk is slow, or the machine busy
 
 _CACHES: Final = re.compile(r"\.git|\.hg|\.svn|__pycache__|\.hypothesis|\.tox|\.nox|\.[a-z_]+_cache|\.cache")
-_RUN: Final = ("run.json", "scenario.json")  # what the folder of a run has in it
-_ENVIRONMENT: Final = "pyvenv.cfg"  # what a virtual environment has in it, whose packages are told by its Python
+_RUN: Final = ("run.json", "scenario.json")  # make a folder a run folder
+_ENVIRONMENT: Final = "pyvenv.cfg"  # makes a folder a virtual environment, whose packages its Python lists
 _OF_THE_SYSTEM: Final = re.compile(r"/(dev|proc|sys|run|var/log|var/run)(/.*)?|/|/var/tmp")
 
 _CODE: Final = re.compile(r"\.(py|pth|json|so(\.[\d.]+)?)$|^RECORD$")
-_OUTPUTS: Final = (1, 2)  # descriptors of what the harness prints
+_OUTPUTS: Final = (1, 2)  # descriptors to which the harness prints
 _SEPARATORS: Final = re.compile(r"[=:,]")
 
-# Asked of a Python: from where it imports, less its own library, and where its editable packages are.
+# Run by a Python: prints the folders from which it imports, less its own library, and those of editable packages.
 _PYTHON_CODE: Final = """
 import json, os, sys, sysconfig
 from importlib import metadata
@@ -45,45 +45,47 @@ own = {os.path.realpath(sysconfig.get_path(each)) for each in ("stdlib", "platst
 own |= {os.path.join(each, "lib-dynload") for each in own}
 found = [each for each in sys.path if os.path.isdir(each) and os.path.realpath(each) not in own]
 for each in metadata.distributions():
-    told = json.loads(each.read_text("direct_url.json") or "{}")
-    if told.get("dir_info", {}).get("editable"):
-        found.append(told["url"].removeprefix("file://"))
+    origin = json.loads(each.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        found.append(origin["url"].removeprefix("file://"))
 print(json.dumps(found))
 """
 
 
 def take_fingerprint(topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
-    """Return the state of all that the topologies would run, now; ``programs`` are those that they run."""
-    look = _Scan()
+    """Return the present state of everything that the topologies would run; ``programs`` are their programs."""
+    scan = _Scan()
     commands = [(topology, ServerCommand.of(topology, port=0)) for topology in topologies]
-    named = [path for topology, command in commands for path in _named(topology, command)]
+    named = [path for topology, command in commands for path in _find_named_paths(topology, command)]
     for path in [*(Path(program.path) for program in programs), *named]:
-        look.at_file(path)
-    imported = list(_imported([command for _, command in commands], programs))
-    trees = [command.root for _, command in commands] + [str(path) for path in named if not _is_common(path)]
+        scan.add_file(path)
+    imported = list(_iter_import_folders([command for _, command in commands], programs))
+    trees = [command.root for _, command in commands] + [str(path) for path in named if not _is_shared_folder(path)]
     for folder in dict.fromkeys(trees + [each for each in imported if not _has_packages(each)]):
-        look.at_tree(Path(folder))
+        scan.add_tree(Path(folder))
     for folder in dict.fromkeys(filter(_has_packages, imported)):
-        look.at_packages(Path(folder))
+        scan.add_packages(Path(folder))
     return Fingerprint(
-        files=look.files, packages=look.packages, unseen=sorted(look.unseen), outputs=sorted(look.outputs)
+        files=scan.files, packages=scan.packages, unseen=sorted(scan.unseen), outputs=sorted(scan.outputs)
     )
 
 
-def _named(topology: Topology, command: ServerCommand) -> list[Path]:
-    """Every file and folder that a part of the command names, or of a variable that the scenario declares."""
+def _find_named_paths(topology: Topology, command: ServerCommand) -> list[Path]:
+    """Return every file and folder that is named in the command or in a variable that the scenario declares."""
     texts = [
         *command.words,
         *(command.env[name] for name in (*topology.env, *topology.pass_env) if name in command.env),
     ]
-    parts = [part for text in texts for word in (text, *_split(text)) for part in (word, *_SEPARATORS.split(word))]
+    parts = [
+        part for text in texts for word in (text, *_split_words(text)) for part in (word, *_SEPARATORS.split(word))
+    ]
     paths = [Path(command.root, part) for part in dict.fromkeys(parts) if part]
     if topology.ca_file is not None:
         paths.append(Path(topology.ca_file))
     return [path for path in paths if _exists(path)]
 
 
-def _split(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError:
@@ -97,14 +99,14 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _is_common(folder: Path) -> bool:
-    """Whether it is a folder that others write to all the time, or one of the whole machine."""
+def _is_shared_folder(folder: Path) -> bool:
+    """Return whether the folder is one that others write to all the time, or one of the system."""
     path = str(folder.resolve())
     return path in (os.path.expanduser("~"), tempfile.gettempdir()) or _OF_THE_SYSTEM.fullmatch(path) is not None
 
 
-def _imported(commands: Sequence[ServerCommand], programs: Sequence[Program]) -> Iterator[str]:
-    """Yield the folders from which the Pythons among the programs import, less their own libraries."""
+def _iter_import_folders(commands: Sequence[ServerCommand], programs: Sequence[Program]) -> Iterator[str]:
+    """Yield the folders from which the Pythons among the programs import, without their own libraries."""
     pythons = dict.fromkeys(program.path for program in programs if PYTHON.fullmatch(program.name))
     asked = {
         (python, command.root, command.env.get("PYTHONPATH")): command for command in commands for python in pythons
@@ -121,19 +123,19 @@ def _has_packages(folder: str) -> bool:
 
 @dataclass
 class _Scan:
-    """What was seen until the bounds are reached."""
+    """A scan of files and folders, which stops when a bound is reached."""
 
     files: dict[str, FileState] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
     outputs: set[str] = field(default_factory=set)
     _read_bytes: int = 0
-    _deadline_s: float = field(default_factory=lambda: time.monotonic() + MOST_S)
-    _cpu_deadline_s: float = field(default_factory=lambda: time.thread_time() + MOST_CPU_S)
+    _deadline_s: float = field(default_factory=lambda: time.monotonic() + MAX_SCAN_S)
+    _cpu_deadline_s: float = field(default_factory=lambda: time.thread_time() + MAX_CPU_S)
 
-    def at_file(self, path: Path) -> None:
-        """Note the state of a regular file; of what is none, nothing."""
-        name = _name(path)
+    def add_file(self, path: Path) -> None:
+        """Record the state of a regular file; anything else is ignored."""
+        name = _display_name(path)
         if name in self.files:
             return
         with contextlib.suppress(OSError):
@@ -143,45 +145,45 @@ class _Scan:
             elif stat.S_ISREG(status.st_mode):
                 self.files[name] = FileState(status.st_size, status.st_mtime_ns, self._digest(path, status.st_size))
 
-    def at_tree(self, top: Path) -> None:
-        """Note the state of every file below the folder, nearest first, and last of what links lead to."""
+    def add_tree(self, top: Path) -> None:
+        """Record the state of every file below the folder, breadth first; what links lead to comes last."""
         near, linked, seen = deque([top]), deque[Path](), set[tuple[int, int]]()
         while near or linked:
             folder = (near or linked).popleft()
-            if self._is_enough:
-                self.unseen.add(_name(top))
+            if self._is_exhausted:
+                self.unseen.add(_display_name(top))
                 return
             with contextlib.suppress(OSError):
                 status = folder.stat()
                 if (status.st_dev, status.st_ino) in seen:
                     continue
                 seen.add((status.st_dev, status.st_ino))
-                for entry in self._entries(folder):
+                for entry in self._list_entries(folder):
                     if not entry.is_dir():
-                        self.at_file(Path(entry.path))
+                        self.add_file(Path(entry.path))
                     elif entry.is_symlink():
                         linked.append(Path(entry.path))
                     else:
                         near.append(Path(entry.path))
 
-    def at_packages(self, folder: Path) -> None:
-        """Note a digest for all that is installed in the folder, by the names of packages, of sizes and times alone."""
+    def add_packages(self, folder: Path) -> None:
+        """Record a digest of each package that is installed in the folder, of sizes and times alone."""
         with contextlib.suppress(OSError):
             for entry in _sorted_entries(folder):
-                if self._is_enough:
-                    self.unseen.add(_name(folder))
+                if self._is_exhausted:
+                    self.unseen.add(_display_name(folder))
                     return
                 if not _CACHES.fullmatch(entry.name):
-                    digest = hashlib.sha256(os.fsencode("\n".join(_states(entry))))
-                    self.packages[_name(Path(entry.path))] = digest.hexdigest()
+                    digest = hashlib.sha256(os.fsencode("\n".join(_list_states(entry))))
+                    self.packages[_display_name(Path(entry.path))] = digest.hexdigest()
 
     @property
-    def _is_enough(self) -> bool:
+    def _is_exhausted(self) -> bool:
         is_late = time.monotonic() >= self._deadline_s or time.thread_time() >= self._cpu_deadline_s
-        return is_late or len(self.files) >= MOST_FILES
+        return is_late or len(self.files) >= MAX_FILES
 
-    def _entries(self, folder: Path) -> "list[os.DirEntry[str]]":
-        """Those of a folder that has what a command may run: not of a run folder, and not of a virtual environment."""
+    def _list_entries(self, folder: Path) -> "list[os.DirEntry[str]]":
+        """Return the entries of a folder, without caches; none of a run folder or a virtual environment."""
         entries = _sorted_entries(folder)
         names = {entry.name for entry in entries}
         if _ENVIRONMENT in names or names.issuperset(_RUN):
@@ -189,8 +191,8 @@ class _Scan:
         return [entry for entry in entries if not _CACHES.fullmatch(entry.name)]
 
     def _digest(self, path: Path, size_bytes: int) -> str | None:
-        """None of a file that is too much to be read, or may not be."""
-        if self._read_bytes + size_bytes > MOST_READ_BYTES:
+        """Return the SHA-256 of a file; None if it would exceed the bound on bytes, or can't be read."""
+        if self._read_bytes + size_bytes > MAX_READ_BYTES:
             return None
         self._read_bytes += size_bytes
         with contextlib.suppress(OSError), path.open("rb") as file:
@@ -199,7 +201,7 @@ class _Scan:
 
 
 def _own_outputs() -> Iterator[tuple[int, int]]:
-    """Yield where what the harness prints goes to."""
+    """Yield device and inode of each file to which the harness prints."""
     for descriptor in _OUTPUTS:
         with contextlib.suppress(OSError):
             status = os.fstat(descriptor)
@@ -211,23 +213,23 @@ def _sorted_entries(folder: Path) -> "list[os.DirEntry[str]]":
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _states(entry: "os.DirEntry[str]") -> list[str]:
-    """Return a line for each file of code in it, and for the list of what was installed, in order."""
+def _list_states(entry: "os.DirEntry[str]") -> list[str]:
+    """Return one line for each file of code below the entry, and for the list of installed files, sorted."""
     if not entry.is_dir():
-        return [_state(entry)]
+        return [_format_state(entry)]
     lines, folders = [], [entry.path]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for each in entries:
                 if not each.is_dir(follow_symlinks=False):
                     if _CODE.search(each.name):
-                        lines.append(_state(each))
+                        lines.append(_format_state(each))
                 elif each.name != "__pycache__":
                     folders.append(each.path)
     return sorted(lines)
 
 
-def _state(file: "os.DirEntry[str]") -> str:
+def _format_state(file: "os.DirEntry[str]") -> str:
     try:
         status = file.stat()
     except OSError:  # a link to nothing
@@ -235,7 +237,7 @@ def _state(file: "os.DirEntry[str]") -> str:
     return f"{file.path} {status.st_size} {status.st_mtime_ns}"
 
 
-def _name(path: Path) -> str:
-    """As it is told: from the working folder, where it is in it."""
+def _display_name(path: Path) -> str:
+    """Return the path as it is displayed: relative to the working folder if it is below that."""
     whole, working = os.path.normpath(path), os.path.join(os.getcwd(), "")
     return printable((whole[len(working) :] or ".") if os.path.join(whole, "").startswith(working) else whole)

@@ -1,9 +1,12 @@
 """The guardian: a small process between harness and server, so that no server outlives its trial.
 
-It starts the server in a session of its own and adopts whatever the server leaves behind (it is a "child
-subreaper", prctl(2)). Told to stop, or when the harness has gone, however that happened, or was stopped for too long,
-it ends them all. Run as ``python guardian.py FD``: takes one JSON object from the pipe, answers with one per event.
-Then a word is an order: ``watch`` (for whoever is stopped), ``report`` (who was seen since), and ``stop``.
+It starts the server in a session of its own and adopts the processes that the server leaves behind: it is a "child
+subreaper" (prctl(2)). It ends them all on the order to stop, when the harness has ended for whatever reason, or when
+the harness was stopped for too long.
+
+It runs as ``python guardian.py FD``. The first message from the pipe is a JSON object that describes the server. The
+guardian sends one JSON object for each event. Every later message is an order: ``watch`` (begin to watch for stopped
+processes), ``report`` (send which were seen stopped), or ``stop``.
 """
 
 import contextlib
@@ -23,38 +26,38 @@ from harness.server.lineage import children_of, descendants_of, state_of
 
 PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)
 POLL_S: Final = 0.002
-DROPPED: Final = "bytes of this log were dropped"  # after how many, in the place of these
-LOOK_S: Final = 0.1  # between two looks at the log, and at the processes at least
-PAUSES: Final = 500  # as long as a look at the processes takes: it costs no more than that part of a core
-MOST_PAUSE_S: Final = 0.5
-UNWATCHED_S: Final = 1.0  # a busy machine holds the guardian up for less
+DROPPED: Final = "bytes of this log were dropped"  # follows their number, and replaces them in the log
+LOOK_S: Final = 0.1  # between two looks at the log; the least between two at the processes
+PAUSE_FACTOR: Final = 500  # a pause is so many times the CPU time of a look, so that looks cost little
+MAX_PAUSE_S: Final = 0.5
+UNWATCHED_S: Final = 1.0  # a longer gap between two looks means that the guardian itself was stopped
 KILL_S: Final = 10.0  # processes that survive SIGKILL this long hang in the kernel
 KEPT_LOG_BYTES: Final = 4096
 
 
 def main(fd: int) -> None:
-    """Start the server that the first message describes, and end it when the harness says so or can't."""
+    """Start the server that the first message describes. End it on the order of the harness, or when that has ended."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(signum, lambda _signum, _frame: None)  # not SIG_IGN, which the server would inherit
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     harness, lease = Connection(fd), Lease()
     try:
         order = json.loads(harness.recv_bytes())
-    except (EOFError, ConnectionResetError):  # the harness has gone before it told anything
+    except (EOFError, ConnectionResetError):  # the harness has ended before it sent anything
         return
     try:
         log = os.open(order["log"], os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         server = _start(order, log)
     except (OSError, ValueError) as error:  # ValueError: a NUL in a word or in the environment
-        _tell(harness, error=f"{order['command'][0]}: {getattr(error, 'strerror', None) or error}")
+        _send(harness, error=f"{order['command'][0]}: {getattr(error, 'strerror', None) or error}")
         return
-    _tell(harness, pid=server.pid)
-    guard = Guard(harness, lease, server, log, order["most_log_bytes"])
-    why = guard.keep()
+    _send(harness, pid=server.pid)
+    guard = Guard(harness, lease, server, log, order["max_log_bytes"])
+    why = guard.run()
     killed = guard.end(order["grace_s"])
     if order["folder"] is not None:
         shutil.rmtree(order["folder"], ignore_errors=True)
-    _tell(harness, why=why, killed=killed, exited=server.returncode)
+    _send(harness, why=why, killed=killed, exited=server.returncode)
 
 
 def _start(order: dict[str, Any], log: int) -> "subprocess.Popen[bytes]":
@@ -69,13 +72,13 @@ def _start(order: dict[str, Any], log: int) -> "subprocess.Popen[bytes]":
     )
 
 
-def _tell(harness: Connection, **event: object) -> None:
+def _send(harness: Connection, **event: object) -> None:
     with contextlib.suppress(OSError):  # the harness may have gone; the work goes on
         harness.send_bytes(json.dumps(event).encode())
 
 
 class Guard:
-    """Over a server that was started, until it and all that descends from it have ended."""
+    """The guard of one started server and of all its descendants, until they have ended."""
 
     def __init__(
         self,
@@ -83,60 +86,63 @@ class Guard:
         lease: Lease,
         server: "subprocess.Popen[bytes]",
         log: int,
-        most_log_bytes: int,
+        max_log_bytes: int,
     ) -> None:
         self._harness, self._lease, self._server = harness, lease, server
-        self._log, self._most_log_bytes = log, most_log_bytes
+        self._log, self._max_log_bytes = log, max_log_bytes
         self._watch: Watch | None = None
         self._ended, ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # readable when a child has ended
         signal.set_wakeup_fd(ends, warn_on_full_buffer=False)
 
-    def keep(self) -> str | None:
-        """Keep the server until the harness says stop or has gone. Return why when it was for another reason."""
-        is_told, look_at_s = False, time.monotonic()
+    def run(self) -> str | None:
+        """Return when the server is to end: None if the harness gave the order or has ended, else the reason."""
+        is_exit_sent, look_at_s = False, time.monotonic()
         while True:
             ready = wait([self._harness, self._ended], max(0.0, look_at_s - time.monotonic()))
             self._reap()
-            if self._server.returncode is not None and not is_told:
-                _tell(self._harness, exited=self._server.returncode)
-                is_told = True
+            if self._server.returncode is not None and not is_exit_sent:
+                _send(self._harness, exited=self._server.returncode)
+                is_exit_sent = True
             if time.monotonic() >= look_at_s:
                 look_at_s = time.monotonic() + LOOK_S
-                self._bound_log()
+                self._truncate_log()
                 if self._watch:
                     self._watch.look_if_due()
             if self._lease.has_run_out():
                 return f"ended, since the harness had been stopped for {STOPPED_S:g} s (Ctrl-Z, SIGSTOP)"
-            if self._harness in ready and not self._obey():
+            if self._harness in ready and not self._handle_order():
                 return None
 
     def end(self, grace_s: float) -> int:
-        """Ask the launched process to end, and end it when it does not, and all others; return how many had to be
-        killed."""
+        """Send SIGTERM to the launched process, wait for up to ``grace_s``, and kill all that are left. Return how many
+        processes had to be killed."""
         self._server.terminate()
         deadline_s = time.monotonic() + grace_s
         while self._server.returncode is None and (left_s := deadline_s - time.monotonic()) > 0:
             wait([self._ended], min(left_s, LOOK_S))
             self._reap()
-            self._bound_log()
+            self._truncate_log()
         return self._kill_children()
 
     def _kill_children(self) -> int:
-        """Until there is none. Those whose parents end become our own, and the pid of a child of ours is nobody else's
-        until we have waited for it: no stranger is hit, and a generation that forks and ends is met by a fast look."""
+        """Kill children until none is left; return how many were killed.
+
+        Orphaned descendants become our children. The pid of a child is not reused before we have waited for it, so
+        that no stranger is killed. The short pause catches processes that fork and end at once.
+        """
         killed, deadline_s = set[int](), time.monotonic() + KILL_S
         while self._reap() and time.monotonic() < deadline_s:
             for pid in children_of(os.getpid()):
                 if state_of(pid) != b"Z":
                     os.kill(pid, signal.SIGKILL)
                     killed.add(pid)
-            self._bound_log()
+            self._truncate_log()
             time.sleep(POLL_S)
-        self._bound_log()
+        self._truncate_log()
         return len(killed)
 
-    def _obey(self) -> bool:
-        """Do what the harness says; return whether to go on."""
+    def _handle_order(self) -> bool:
+        """Carry out the next order of the harness. Return False if it is to stop, or the harness has ended."""
         try:
             word = self._harness.recv_bytes()
         except (EOFError, ConnectionResetError):
@@ -145,36 +151,42 @@ class Guard:
             self._watch = Watch(self._lease)
         if self._watch and word != b"stop":
             self._watch.look()
-            _tell(self._harness, stopped_s=self._watch.stopped_s)
+            _send(self._harness, stopped_s=self._watch.stopped_s)
         return word != b"stop"
 
     def _reap(self) -> bool:
-        """Take over the accounts of all children that have ended, adopted ones too; return whether others are left."""
+        """Wait for all children that have ended, adopted ones too, which adds their CPU times to the guardian's. Return
+        whether others are left."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._ended, 4096)
         try:
             while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if found.si_pid == self._server.pid:
-                    self._server.wait()  # which notes how
+                    self._server.wait()  # it keeps the exit status
                 else:
                     os.waitpid(found.si_pid, 0)
         except ChildProcessError:
             return False
         return True
 
-    def _bound_log(self) -> None:
-        """Drop what was written so far, but for the last of it, when it is too much. The server, which appends, goes on
-        at the new end. By descriptor: a file that was put in its place is not ours to cut."""
-        with contextlib.suppress(OSError):  # a log that can't be looked at is not a reason to leave the server alone
-            if (size := os.fstat(self._log).st_size) > self._most_log_bytes:
+    def _truncate_log(self) -> None:
+        """Truncate the log to its last bytes when it is too large. The server appends, and so continues at the new end.
+
+        It is done by descriptor: another file that was put in its place is not truncated.
+        """
+        with contextlib.suppress(OSError):  # a log that can't be read is no reason to stop guarding the server
+            if (size := os.fstat(self._log).st_size) > self._max_log_bytes:
                 last = os.pread(self._log, KEPT_LOG_BYTES, size - KEPT_LOG_BYTES)
                 os.ftruncate(self._log, 0)
                 os.write(self._log, f"harness: {size - len(last):,} {DROPPED}\n".encode() + last)
 
 
 class Watch:
-    """Who was seen stopped since it began, by process id, and for about how long: the harness, processes of the
-    server, or the guardian itself, which then saw nobody."""
+    """A watch for stopped processes: the harness, processes of the server, and the guardian itself.
+
+    ``stopped_s`` has for about how long each was stopped since the watch began (s), by process id. While the guardian
+    is stopped it sees no other.
+    """
 
     def __init__(self, lease: Lease) -> None:
         self.stopped_s: dict[int, float] = {}
@@ -182,14 +194,14 @@ class Watch:
         self._looked_s = self._due_s = time.monotonic()
 
     def look_if_due(self) -> None:
-        """Look as often as costs next to nothing."""
+        """Look, unless the last look is so recent that another one would cost too much."""
         if time.monotonic() >= self._due_s:
             began_s = time.thread_time()
             self.look()
-            self._due_s = self._looked_s + min(PAUSES * (time.thread_time() - began_s), MOST_PAUSE_S)
+            self._due_s = self._looked_s + min(PAUSE_FACTOR * (time.thread_time() - began_s), MAX_PAUSE_S)
 
     def look(self) -> None:
-        """Note whoever is stopped now, as stopped since the last look."""
+        """Count each process that is stopped now as stopped since the last look."""
         now_s = time.monotonic()
         passed_s, self._looked_s = now_s - self._looked_s, now_s
         if passed_s > UNWATCHED_S:

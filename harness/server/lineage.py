@@ -1,5 +1,8 @@
-"""Who descends from a process, and in which state each of them is: by the files of those alone, which takes 0.1 ms for
-a few, where a look at all of the machine's processes takes many times that."""
+"""The descendants of a process, and their states.
+
+Only the /proc files of these processes are read. That takes 0.1 ms for a few of them; to read those of all processes of
+the machine takes many times that.
+"""
 
 import contextlib
 import os
@@ -15,8 +18,10 @@ HAS_CHILDREN_FILES: Final = Path(f"/proc/self/task/{os.getpid()}/children").exis
 
 
 def children_of(pid: int) -> list[int]:
-    """Return its children, also those that nobody has waited for yet; none of a process that is gone. Some are missing
-    where others end meanwhile: look again."""
+    """Return the children of a process, zombies too; none if it has ended.
+
+    Some may be missing when others end during the call: call it again.
+    """
     if not HAS_CHILDREN_FILES:
         with contextlib.suppress(psutil.NoSuchProcess):
             return [child.pid for child in psutil.Process(pid).children()]
@@ -28,20 +33,20 @@ def children_of(pid: int) -> list[int]:
 
 
 def descendants_of(pid: int) -> Iterator[int]:
-    """Return its children and theirs, parents first."""
+    """Yield the children of a process and their descendants, parents first."""
     for child in children_of(pid):
         yield child
         yield from descendants_of(child)
 
 
 def state_of(pid: int) -> bytes:
-    """Return its state, see :func:`harness.machine.lease.state_in`; nothing when it is gone."""
+    """Return the state of a process, see :func:`harness.machine.lease.state_in`; empty when it has ended."""
     stat = _read(f"/proc/{pid}/stat")
     return state_in(stat) if stat else b""
 
 
 def _read(path: str) -> bytes:
-    """Nothing where the process has gone."""
+    """Return the content of a file in /proc; empty when the process has ended."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.readall() or b""

@@ -1,9 +1,9 @@
-"""Whether every request of a mix is answered well, before any of it is measured."""
+"""A check before the load: every request of a mix must get a good answer."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from harness.generator.asking import ForeignProtocolError, ask, reason_of
+from harness.generator.asking import ForeignProtocolError, ask, describe_error
 from harness.server.question import Question
 from harness.server.supervised import ServerError
 
@@ -11,17 +11,19 @@ ADVICE: Final = "what is good is said by expect_status, expect_length and expect
 
 
 def ask_each(questions: Sequence[Question], deadline_s: float) -> None:
-    """Ask each question once, all of them by one deadline. Raises ServerError, naming every one whose answer would be
-    an error under load, or has not come."""
-    reasons = [reason for question in questions if (reason := _reason_against(question, deadline_s))]
+    """Send each request once; all of them share one deadline.
+
+    Raises ServerError that names every request without an answer, or whose answer would be an error under load.
+    """
+    reasons = [reason for question in questions if (reason := _find_objection(question, deadline_s))]
     if reasons:
         raise ServerError(f"before the load, {'; '.join(reasons)}; {ADVICE}")
 
 
-def _reason_against(question: Question, deadline_s: float) -> str:
+def _find_objection(question: Question, deadline_s: float) -> str:
     try:
         return question.objection_of_load(ask(question.load, deadline_s))
     except OSError as error:
-        return f"no answer to {question.request.name}: {reason_of(error)}"
+        return f"no answer to {question.request.name}: {describe_error(error)}"
     except ForeignProtocolError as error:
         return f"no answer to {question.request.name}: the server {error}"

@@ -1,30 +1,32 @@
-"""Whether a server answers the same request with the same body, as far as a few answers tell."""
+"""A few repeated requests before the load: their answers show whether the server always sends the same body."""
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from harness.generator.asking import ForeignProtocolError, ProbeResponse, connect, read_answer, reason_of
+from harness.generator.asking import ForeignProtocolError, ProbeResponse, connect, describe_error, read_answer
 from harness.server.question import Question
 from harness.server.supervised import ServerError
 
-ANSWER_S: Final = 5.0  # the most that these answers are waited for
-APART_S: Final = 1.1  # between the first and the last: what tells the time in seconds has changed
-MORE_PROBES: Final = 3  # than there are workers
+ANSWER_S: Final = 5.0  # the longest wait for these answers
+APART_S: Final = 1.1  # between the first and the last: a body with the time in seconds has changed by then
+MORE_PROBES: Final = 3  # in addition to one for each worker
 MAX_PROBES: Final = 64
-PROBING_S: Final = 1.0  # the most that they take together, going by how long one took
+PROBING_S: Final = 1.0  # the longest that they may take together, estimated from how long one took
 
 
 def ask_again(
     page: Question, before: Sequence[ProbeResponse], answered_s: float, workers: int, known_body: str | None = None
 ) -> list[ProbeResponse]:
-    """Return more answers to a safe request, to compare with those ``before``, of which the first came at
+    """Return more answers to a safe request, to be compared with those ``before``. The first of these came at
     ``answered_s`` of the monotonic clock.
 
-    Where every body under load will be compared with them, they are more than a second apart and come over so many
-    connections at once that each worker is likely to give one; unless the first two have the ``known_body`` (SHA-256),
-    which a server that was started earlier sent. Raises ServerError when there are none, or no end.
+    One more answer is enough, unless every body under load will be compared with them. Then more follow, over a second
+    after the first, over so many connections at once that each worker is likely to answer. These are left out if the
+    first two bodies have the digest ``known_body`` (SHA-256), which a server that was started earlier sent.
+
+    Raises ServerError when no answer comes, or one has no end.
     """
     if not before:
         first = ask_at_once(page, 1)
@@ -44,8 +46,11 @@ def _number_of_probes(workers: int, took_s: float) -> int:
 
 
 def ask_at_once(page: Question, number: int) -> list[ProbeResponse]:
-    """Return the answers to so many requests at the same time, each over a connection of its own: those that come in
-    time, where a server serves one after the other. Raises ServerError when there are none, or no end."""
+    """Send so many requests at once, each over its own connection, and return the answers that come in time.
+
+    A server that serves one connection after the other may answer only some. Raises ServerError when no answer comes,
+    or one has no end.
+    """
     deadline_s = time.monotonic() + ANSWER_S
     with ThreadPoolExecutor(number) as threads:
         outcomes = list(threads.map(lambda _: _ask(page, deadline_s), range(number)))
@@ -55,19 +60,19 @@ def ask_at_once(page: Question, number: int) -> list[ProbeResponse]:
         raise ServerError(f"answered once and then no more: {reasons[0] if reasons else 'timed out'}")
     for answer in answers:
         if answer.end != "whole":
-            raise ServerError(f"{page.text} {answer.unfinished}; choose another path")
+            raise ServerError(f"{page.text} {answer.incomplete_reason}; choose another path")
     return answers
 
 
 def _ask(page: Question, deadline_s: float) -> ProbeResponse | str | None:
-    """Return the answer, or why there is none; None when there was no time for it."""
+    """Return the answer, or the reason why there is none; None when it did not come in time."""
     try:
         with connect(page.load.target, deadline_s) as inquiry:
-            inquiry.send(page.encoded)
+            inquiry.send(page.encoded_request)
             return read_answer(inquiry, page.load, deadline_s)
     except TimeoutError:
         return None
     except OSError as error:
-        return reason_of(error)
+        return describe_error(error)
     except ForeignProtocolError as error:
         return str(error)

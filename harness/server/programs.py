@@ -1,4 +1,4 @@
-"""Which programs the servers of a scenario are, and which version each is: asked once, before the first trial."""
+"""The programs that the servers of a scenario run, with their versions, found out once before the first trial."""
 
 import contextlib
 import json
@@ -18,14 +18,14 @@ from harness.scenario import Topology
 from harness.server.launch import ServerCommand
 from harness.server.supervised import ServerError, SupervisedProcess
 
-ANSWER_S: Final = 5.0  # the most that a program is waited for
-ANSWER_BYTES: Final = 4096  # of what it answers that are read
+ANSWER_S: Final = 5.0  # the longest wait for a program
+ANSWER_BYTES: Final = 4096  # the part of its output that is read
 POLL_S: Final = 0.01
 WRAPPERS: Final = re.compile(r"env|nice|ionice|taskset|numactl|chrt|stdbuf|setsid|timeout|bundle|sh|bash|dash")
 SHELLS: Final = re.compile(r"env|sh|bash|dash|zsh")
 PYTHON: Final = re.compile(r"(python|pypy)(\d(\.\d+)?)?")
 
-# Only these are asked: of a program that nobody knows, no option is certain to do no more than to answer.
+# Only these programs are run: with an unknown program, no option is certain to do no more than print the version.
 VERSION_OPTIONS: Final = {
     re.compile(pattern): tuple(options.split())
     for pattern, options in {
@@ -38,7 +38,7 @@ VERSION_OPTIONS: Final = {
 }
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+[\w.+-]*", re.ASCII)
 
-# Asked of a Python about a module that it runs, or about a script that an installed package brought.
+# Run by a Python: prints the version of a module that it runs, or of the package that has installed a script.
 _PYTHON_CODE: Final = """
 import json, sys
 from importlib import metadata, util
@@ -61,11 +61,11 @@ print(json.dumps({"python": sys.version.split()[0], "version": version, "file": 
 
 
 class _NoAnswerError(Exception):
-    """The version of a program is not known. The message says why."""
+    """The reason why the version of a program is not known: its message."""
 
 
 def describe_programs(topologies: Sequence[Topology]) -> list[Program]:
-    """Return every program that these topologies run, each once."""
+    """Return every program that these topologies run, each once, with its version where it is known."""
     with TemporaryDirectory(prefix="harness-programs-") as folder:
         questions = _Questions(Path(folder))
         found = [program for topology in topologies for program in _programs_of(topology, questions)]
@@ -74,20 +74,20 @@ def describe_programs(topologies: Sequence[Topology]) -> list[Program]:
 
 @dataclass(frozen=True)
 class _Questions:
-    """What programs were asked and have answered; each is asked once."""
+    """The commands that ask programs for versions, with their answers; each is run once."""
 
     folder: Path
     answers: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def ask(self, words: tuple[str, ...], command: ServerCommand) -> str:
-        """Return the first of what the words print, in the environment and the folder of the command."""
+        """Return the first bytes that the words print, in the environment and the folder of the command."""
         if words not in self.answers:
-            self.answers[words] = _answer(words, command, self.folder / f"{len(self.answers)}.log")
+            self.answers[words] = _run_question(words, command, self.folder / f"{len(self.answers)}.log")
         return self.answers[words]
 
 
-def _answer(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
-    """Empty when there is none in time; whatever was started is ended."""
+def _run_question(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
+    """Run the words and return what they print; empty when that takes too long. All that was started is stopped."""
     with contextlib.suppress(ServerError), SupervisedProcess(words, command.env, command.root, log) as asked:
         deadline_s = time.monotonic() + ANSWER_S
         while asked.returncode() is None and time.monotonic() < deadline_s:
@@ -99,17 +99,17 @@ def _answer(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
 
 def _programs_of(topology: Topology, questions: _Questions) -> Iterator[Program]:
     command = ServerCommand.of(topology, port=0)
-    for words in (_unwrapped(command), *((name,) for name in topology.requires)):
-        for program in _described(words, command, questions):
+    for words in (_strip_wrappers(command), *((name,) for name in topology.requires)):
+        for program in _describe_words(words, command, questions):
             is_inside = topology.side is not None and Path(program.path).is_relative_to(topology.side.root)
             yield program.model_copy(update={"side": topology.side.commit if topology.side and is_inside else None})
 
 
-def _unwrapped(command: ServerCommand) -> Sequence[str]:
-    """The words from the server's own program on, without what only starts it: ``taskset``, ``env``, ``sh -c``."""
+def _strip_wrappers(command: ServerCommand) -> Sequence[str]:
+    """Return the words from the server's own program on, without wrappers such as ``taskset``, ``env`` or ``sh -c``."""
     words = list(command.words)
     while WRAPPERS.fullmatch(Path(words[0]).name):
-        rest = [part for word in words[1:] for part in _split(word)]
+        rest = [part for word in words[1:] for part in _split_words(word)]
         starts = [at for at, word in enumerate(rest) if _is_program(word) and command.find(word)]
         if not starts:
             break
@@ -117,7 +117,7 @@ def _unwrapped(command: ServerCommand) -> Sequence[str]:
     return words
 
 
-def _split(word: str) -> list[str]:
+def _split_words(word: str) -> list[str]:
     try:
         return shlex.split(word)
     except ValueError:
@@ -126,27 +126,27 @@ def _split(word: str) -> list[str]:
 
 def _is_program(word: str) -> bool:
     name = Path(word).name
-    return os.sep in word or PYTHON.fullmatch(name) is not None or _options(name) is not None
+    return os.sep in word or PYTHON.fullmatch(name) is not None or _find_version_options(name) is not None
 
 
-def _described(words: Sequence[str], command: ServerCommand, questions: _Questions) -> Iterator[Program]:
-    """The program, what interprets it, and the module that a Python runs."""
+def _describe_words(words: Sequence[str], command: ServerCommand, questions: _Questions) -> Iterator[Program]:
+    """Yield the program, its interpreter, and the module that a Python runs."""
     path = command.find(words[0])
     if path is None:
         return
-    name, interpreter = Path(words[0]).name, _interpreter(Path(path))
+    name, interpreter = Path(words[0]).name, _read_interpreter(Path(path))
     if PYTHON.fullmatch(name):
-        yield from _python(name, path, _module(words), command, questions)
+        yield from _describe_python(name, path, _find_module(words), command, questions)
     elif interpreter and PYTHON.fullmatch(Path(interpreter[0]).name) and (python := command.find(interpreter[0])):
-        yield from _script(name, path, python, command, questions)
+        yield from _describe_script(name, path, python, command, questions)
     else:
-        yield _with_version(name, path, command, questions)
+        yield _describe_with_version(name, path, command, questions)
         if interpreter and not SHELLS.fullmatch(Path(interpreter[0]).name):
-            yield from _described(interpreter, command, questions)
+            yield from _describe_words(interpreter, command, questions)
 
 
-def _module(words: Sequence[str]) -> str:
-    """The package that ``python -m`` runs; empty for a script, whose own options may be of that name."""
+def _find_module(words: Sequence[str]) -> str:
+    """Return the package that ``python -m`` runs; empty for a script, which may have an option ``-m`` of its own."""
     for option, word in pairwise(words[1:]):
         if option == "-m":
             return word.partition(".")[0]
@@ -155,52 +155,57 @@ def _module(words: Sequence[str]) -> str:
     return ""
 
 
-def _python(name: str, path: str, module: str, command: ServerCommand, questions: _Questions) -> Iterator[Program]:
+def _describe_python(
+    name: str, path: str, module: str, command: ServerCommand, questions: _Questions
+) -> Iterator[Program]:
     try:
-        told = _asked_python(path, "module", module, command, questions)
+        versions = _ask_python(path, "module", module, command, questions)
     except _NoAnswerError as error:
-        yield _program(name, path, unknown=str(error))
+        yield _build_program(name, path, unknown=str(error))
         return
-    yield _program(name, path, told["python"])
-    if told["version"] and told["file"]:
-        yield _program(module, told["file"].removesuffix("/__init__.py"), told["version"])
+    yield _build_program(name, path, versions["python"])
+    if versions["version"] and versions["file"]:
+        yield _build_program(module, versions["file"].removesuffix("/__init__.py"), versions["version"])
 
 
-def _script(name: str, path: str, python: str, command: ServerCommand, questions: _Questions) -> Iterator[Program]:
+def _describe_script(
+    name: str, path: str, python: str, command: ServerCommand, questions: _Questions
+) -> Iterator[Program]:
     try:
-        told = _asked_python(python, "script", name, command, questions)
+        versions = _ask_python(python, "script", name, command, questions)
     except _NoAnswerError as error:
-        yield _program(name, path, unknown=str(error))
+        yield _build_program(name, path, unknown=str(error))
         return
-    yield _program(name, path, told["version"], None if told["version"] else "of no installed package")
-    yield _program(Path(python).name, python, told["python"])
+    yield _build_program(name, path, versions["version"], None if versions["version"] else "of no installed package")
+    yield _build_program(Path(python).name, python, versions["python"])
 
 
-def _asked_python(
+def _ask_python(
     python: str, kind: str, name: str, command: ServerCommand, questions: _Questions
 ) -> dict[str, str | None]:
+    """Return the version of the Python, and version and file of the module or script. Raises _NoAnswerError."""
     answer = questions.ask((python, "-c", _PYTHON_CODE, kind, name), command)
     try:
-        told: dict[str, str | None] = json.loads(answer.strip().rpartition("\n")[2])
-        return {key: told[key] for key in ("python", "version", "file")}
+        versions: dict[str, str | None] = json.loads(answer.strip().rpartition("\n")[2])
+        return {key: versions[key] for key in ("python", "version", "file")}
     except (ValueError, KeyError, TypeError) as error:
         raise _NoAnswerError("version asked, and not told") from error
 
 
-def _with_version(name: str, path: str, command: ServerCommand, questions: _Questions) -> Program:
-    options = _options(name)
+def _describe_with_version(name: str, path: str, command: ServerCommand, questions: _Questions) -> Program:
+    options = _find_version_options(name)
     if options is None:
-        return _program(name, path, unknown="version not asked")
+        return _build_program(name, path, unknown="version not asked")
     match = _VERSION.search(questions.ask((path, *options), command))
-    return _program(name, path, match[0] if match else None, None if match else "version asked, and not told")
+    return _build_program(name, path, match[0] if match else None, None if match else "version asked, and not told")
 
 
-def _options(name: str) -> tuple[str, ...] | None:
+def _find_version_options(name: str) -> tuple[str, ...] | None:
     return next((options for pattern, options in VERSION_OPTIONS.items() if pattern.fullmatch(name)), None)
 
 
-def _interpreter(file: Path) -> list[str]:
-    """The words after ``#!`` in the first line of a script, without an ``env`` that looks for it; else none."""
+def _read_interpreter(file: Path) -> list[str]:
+    """Return the words after ``#!`` in the first line of a script, without a leading ``env``; none for other files."""
     with contextlib.suppress(OSError), file.open("rb") as script:
         line = script.read(ANSWER_BYTES).partition(b"\n")[0]
         if line.startswith(b"#!"):
@@ -209,6 +214,6 @@ def _interpreter(file: Path) -> list[str]:
     return []
 
 
-def _program(name: str, path: str, version: str | None = None, unknown: str | None = None) -> Program:
+def _build_program(name: str, path: str, version: str | None = None, unknown: str | None = None) -> Program:
     real = os.path.realpath(path)
     return Program(name=name, path=path, real_path=None if real == path else real, version=version, unknown=unknown)

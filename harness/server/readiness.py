@@ -1,4 +1,4 @@
-"""When a server is ready to be measured: it answers, it is ours, its workers are there, and it has gone quiet."""
+"""The readiness of a server: it answers, it is the one launched, its workers are there, and it uses no more CPU."""
 
 import contextlib
 import ssl
@@ -8,34 +8,44 @@ from typing import Final
 
 import psutil
 
-from harness.generator.asking import ForeignProtocolError, Inquiry, ProbeResponse, connect, read_answer, reason_of
+from harness.generator.asking import (
+    ForeignProtocolError,
+    ProbeConnection,
+    ProbeResponse,
+    connect,
+    describe_error,
+    read_answer,
+)
 from harness.load.spec import Load
 from harness.record import ServerProcess
 from harness.server.launch import PortTakenError, Server
 from harness.server.mix import ask_each
 from harness.server.probing import ask_again
-from harness.server.process_tree import listeners, take_census, workers_of
+from harness.server.process_tree import find_listening_processes, list_processes, workers_of
 from harness.server.question import Question
 from harness.server.supervised import ServerError
 from harness.units import MS_PER_S
 
 POLL_S: Final = 0.05
-ANSWER_S: Final = 5.0  # the least that one answer is waited for, if there is so much time
+ANSWER_S: Final = 5.0  # the shortest wait for one answer, if so much time is left
 QUIET_S: Final = 0.1
-QUIET_CPU_S: Final = 0.02  # less than this in QUIET_S: nothing is being imported or compiled any more
-LOUD_S: Final = 3.0  # a server that never goes quiet is measured all the same
+QUIET_CPU_S: Final = 0.02  # less than this in QUIET_S: it no longer imports or compiles anything
+LOUD_S: Final = 3.0  # after so long, a server is measured although it still uses CPU
 SENT_ONCE: Final = "a request that is not safe is sent only once: ready_path in [load] names a path to ask instead"
-UNCHANGED_S: Final = 2.0  # when no process came for so long, and it is quiet, there will be no more workers
+UNCHANGED_S: Final = 2.0  # if no process started for so long, and it is quiet, no more workers are expected
 
 
 @dataclass(frozen=True)
 class ReadyServer:
-    """A ready server. ``body_bytes`` is None when no request of the load was sent, and ``body_sha256`` when it is not
-    answered with the same bytes each time, or is not safe to be sent again. ``unloaded_ms`` is how long the quickest
-    answer took, if the load is of one request."""
+    """A ready server: after how long it was ready (``ready_s``), and its processes then.
+
+    ``body_bytes`` is the size of the answer's body, None when no request of the load was sent. ``body_sha256`` is None
+    when the bodies differ, or the request is not safe to be sent again. ``unloaded_ms`` is how long the quickest answer
+    took, None if the load has several requests.
+    """
 
     ready_s: float
-    census: list[ServerProcess]
+    processes: list[ServerProcess]
     body_bytes: int | None
     body_sha256: str | None
     unloaded_ms: float | None
@@ -49,12 +59,16 @@ def wait_until_ready(
     ready_path: str | None = None,
     known_body: str | None = None,
 ) -> ReadyServer:
-    """Wait for a good answer by a process of the server, and then, without asking, for its workers. Then ask every
-    other request of a mix once.
+    """Wait for a good answer by a process of the server, and then, without further requests, for its workers. Then send
+    every other request of a mix once.
 
-    Workers that never come are no failure: how many there are is in the census. Raises ServerError, saying what was
-    still missing, when the server exits, does not speak HTTP, is a stranger, gives a request that can't be sent again
-    or one of a mix no good answer, or is not ready after ``timeout_s``.
+    ``workers`` is how many are expected; that fewer start is no failure, their number is in the result. ``ready_path``
+    is the path to ask instead of the load's. ``known_body`` is the digest of the body that a server that was started
+    earlier sent.
+
+    Raises ServerError, with what was still missing, when the server exits, does not speak HTTP, or is not ready after
+    ``timeout_s``; when another process listens in its place; and when an unsafe request, or one of a mix, gets no good
+    answer.
     """
     began_s = time.monotonic()
     page = Question.of_load(load)
@@ -62,18 +76,18 @@ def wait_until_ready(
     answer = _first_good_answer(server, question, began_s, timeout_s)
     answered_s = time.monotonic()
     complete_s = _wait_for_workers(server, workers, began_s + timeout_s)
-    server.check_alive()  # it may have left the answer to a child, and gone
-    census = take_census(server)
+    server.check_alive()  # a child may have answered, after the launched process had ended
+    processes = list_processes(server)
     answers = [answer] if ready_path is None else []
     if page.is_safe:
-        expected = max(len(workers_of(census)), workers or 1)
+        expected = max(len(workers_of(processes)), workers or 1)
         answers += ask_again(page, answers, answered_s, expected, known_body)
     others = Question.of_others(load) if ready_path is None else Question.of_mix(load)
     ask_each(others, max(began_s + timeout_s, time.monotonic() + ANSWER_S))
     digests = {each.body_sha256 for each in answers}
     return ReadyServer(
         ready_s=complete_s - began_s,
-        census=census,
+        processes=processes,
         body_bytes=answers[0].body_bytes if answers else None,
         body_sha256=digests.pop() if page.is_safe and len(digests) == 1 else None,
         unloaded_ms=MS_PER_S * min(each.took_s for each in answers) if answers and len(load.requests) == 1 else None,
@@ -87,7 +101,7 @@ def _first_good_answer(server: Server, question: Question, began_s: float, timeo
         patience_s = min(left_s, max(ANSWER_S, left_s / 2)) if question.is_safe else left_s
         try:
             found = _ask_once(server, question, time.monotonic() + patience_s)
-        except TimeoutError:  # the last time there may have been no time: what was answered before says more
+        except TimeoutError:  # the last wait may have been too short: an earlier objection says more
             found = objection or f"no answer to {question.text}: timed out"
         if isinstance(found, str):
             missing = found
@@ -100,50 +114,54 @@ def _first_good_answer(server: Server, question: Question, began_s: float, timeo
 
 
 def _check_alive(server: Server) -> None:
-    """Raise ServerError when it has ended; as most servers do that find their port taken, which is then the reason."""
+    """Raise ServerError when the server has ended. Most end when their port is taken: then PortTakenError."""
     try:
         server.check_alive()
     except ServerError:
-        _check_strangers(server, listeners(server)[1])
+        _check_strangers(server, find_listening_processes(server)[1])
         raise
 
 
 def _check_strangers(server: Server, strangers: list[str]) -> None:
     if strangers:
-        raise PortTakenError(f"{server.where} is in use by {', '.join(strangers)}, not by the server just launched")
+        raise PortTakenError(f"{server.location} is in use by {', '.join(strangers)}, not by the server just launched")
 
 
 def _ask_once(server: Server, question: Question, deadline_s: float) -> ProbeResponse | str:
-    """Return the answer, or why there is none. Raises TimeoutError when it is not begun in time, and ServerError where
-    nothing more is to be hoped for."""
-    ours, strangers = listeners(server)
+    """Return the answer, or the reason why there is none.
+
+    Raises TimeoutError when the answer does not begin in time, and ServerError where a further attempt is useless.
+    """
+    ours, strangers = find_listening_processes(server)
     _check_strangers(server, strangers)
     if not ours:
-        return f"it does not listen on {server.where}"
+        return f"it does not listen on {server.location}"
     try:
         with connect(server.target, deadline_s) as inquiry:
             return _send_once(inquiry, question, deadline_s)
     except ForeignProtocolError as error:
         advice = f': scheme = "{error.scheme}" in its [[topology]] says so' if error.scheme else ""
-        raise ServerError(f"{server.where} {error}{advice}") from error
+        raise ServerError(f"{server.location} {error}{advice}") from error
     except ssl.SSLCertVerificationError as error:
-        raise ServerError(f"{server.where}: its certificate is not accepted: {error.verify_message}") from error
+        raise ServerError(f"{server.location}: its certificate is not accepted: {error.verify_message}") from error
     except TimeoutError:
         raise
     except OSError as error:
-        return f"no answer to {question.text}: {reason_of(error)}"
+        return f"no answer to {question.text}: {describe_error(error)}"
 
 
-def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> ProbeResponse:
-    """Return the answer on a connection. From here on a request that is not safe has been sent, and won't be again:
-    raises ServerError when it is not answered well."""
-    inquiry.send(question.encoded)
+def _send_once(inquiry: ProbeConnection, question: Question, deadline_s: float) -> ProbeResponse:
+    """Send the request on the connection and return the answer.
+
+    A request that is not safe is never sent again: raises ServerError when its answer is not good.
+    """
+    inquiry.send(question.encoded_request)
     try:
         answer = read_answer(inquiry, question.load, deadline_s)
     except OSError as error:
         if question.is_safe:
             raise
-        raise ServerError(f"no answer to {question.text}: {reason_of(error)}; {SENT_ONCE}") from error
+        raise ServerError(f"no answer to {question.text}: {describe_error(error)}; {SENT_ONCE}") from error
     objection = question.objection(answer)
     if answer.is_endless:
         raise ServerError(f"{objection}; choose another path")
@@ -153,14 +171,17 @@ def _send_once(inquiry: Inquiry, question: Question, deadline_s: float) -> Probe
 
 
 def _wait_for_workers(server: Server, workers: int | None, deadline_s: float) -> float:
-    """Wait until there are so many workers and the last one has started up, which an answer by the first does not
-    tell, or until nothing changes any more; return when there were so many, or the last one came."""
+    """Wait until there are so many workers and the last one has started up, or until nothing changes any more.
+
+    An answer by the first worker does not show that the last one is ready. Return the time at which the last worker
+    was first seen (s of the monotonic clock).
+    """
     now_s = changed_s = complete_s = time.monotonic()
     loud_until_s = now_s + LOUD_S
-    before = _settling(server)
+    before = _read_startup_state(server)
     while True:
         time.sleep(QUIET_S)
-        now, now_s = _settling(server), time.monotonic()
+        now, now_s = _read_startup_state(server), time.monotonic()
         is_quiet = now.cpu_s - before.cpu_s < QUIET_CPU_S
         is_complete = workers is None or now.workers >= workers
         if now.workers > before.workers:
@@ -175,21 +196,21 @@ def _wait_for_workers(server: Server, workers: int | None, deadline_s: float) ->
 
 
 @dataclass(frozen=True)
-class Settling:
-    """What of a server shows whether it is still starting up."""
+class StartupState:
+    """The state of a server that shows whether it is still starting up: processes, workers, and CPU time so far."""
 
     pids: frozenset[int]
     workers: int
     cpu_s: float
 
 
-def _settling(server: Server) -> Settling:
-    census = take_census(server)
-    pids = frozenset(process.pid for process in census)
-    return Settling(pids, len(workers_of(census)), sum(map(_cpu_s, pids)))
+def _read_startup_state(server: Server) -> StartupState:
+    processes = list_processes(server)
+    pids = frozenset(process.pid for process in processes)
+    return StartupState(pids, len(workers_of(processes)), sum(map(_read_cpu_s, pids)))
 
 
-def _cpu_s(pid: int) -> float:
+def _read_cpu_s(pid: int) -> float:
     with contextlib.suppress(psutil.NoSuchProcess):
         cpu = psutil.Process(pid).cpu_times()
         return float(cpu.user + cpu.system)

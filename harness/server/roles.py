@@ -1,4 +1,4 @@
-"""What each process of a server is for, told from what it was seen to do: a pure function of that."""
+"""The role of each process of a server, as a pure function of its observed activity."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from typing import Final
 from harness.record import Role
 from harness.server.sockets import Place
 
-AS_BUSY: Final = 0.5  # of the median worker's CPU: who uses that much works too
+AS_BUSY: Final = 0.5  # of the median worker's CPU: a process that uses as much is a worker too
 MIN_BUSY_S: Final = 0.05  # the kernel counts CPU in steps of 10 ms
-WELL_AS_BUSY: Final = 0.7  # of the busiest one's, who only holds their socket: to poll it for each arrival takes 0.6
+WELL_AS_BUSY: Final = 0.7  # of the busiest worker's CPU, for one that only holds their socket: to poll it takes 0.6
 JUST_AS_BUSY: Final = 0.85  # the same, where the others were seen with connections
-AS_MUCH_A_WAKE: Final = 0.5  # of the median worker's CPU each time it is woken: to see that one came takes 0.2 to 0.3
-MIN_SEEN: Final = 4  # times, all together
-MIN_LOOKS: Final = 5  # at one of them
-MIN_WAKES: Final = 4  # who watches over others wakes about once a second
-MIN_BEHIND: Final = 0.25  # of the server's CPU, by processes behind one that passes requests on to them
+AS_MUCH_A_WAKE: Final = 0.5  # of the median worker's CPU per wake-up: to see an arrival and not accept takes 0.2 to 0.3
+MIN_SEEN: Final = 4  # looks with connections, over all workers
+MIN_LOOKS: Final = 5  # looks with connections, of one worker
+MIN_WAKES: Final = 4  # a supervisor without connections wakes up about once a second
+MIN_BEHIND: Final = 0.25  # of the server's CPU: less is no sign of workers behind a front
 
-# What passes requests on by trade. Of any other program it depends on how many there are.
+# Programs made to pass requests on. For any other program it depends on how many processes there are.
 PROXIES: Final = {
     "apache2", "caddy", "envoy", "h2o", "haproxy", "httpd", "lighttpd", "nginx", "squid", "traefik", "varnishd",
 }  # fmt: skip
 
-# What an application keeps its data in answers it, as a worker answers a proxy, and is no worker.
+# Data stores: they answer the application as a worker answers a proxy, and are no workers.
 STORES: Final = {
     "beam.smp", "etcd", "mariadbd", "memcached", "mongod", "mysqld", "postgres", "redis-server", "valkey-server",
 }  # fmt: skip
@@ -31,11 +31,11 @@ STORES: Final = {
 
 @dataclass(frozen=True)
 class Activity:
-    """What one process was seen to do. ``listens`` and ``serves`` are the places whose listening socket it holds, and
-    of which it held accepted connections.
+    """The observed activity of one process.
 
-    ``cpu_s``, ``reaped_cpu_s`` (of children that ended) and ``wakes`` (how often its main thread slept and was woken)
-    count since it was first seen.
+    ``listens`` are the places whose listening socket it holds, ``serves`` those of which it held accepted connections.
+    ``cpu_s``, ``reaped_cpu_s`` (CPU of children that ended) and ``wakes`` (how often its main thread slept and was
+    woken) count from when it was first seen.
     """
 
     pid: int
@@ -43,8 +43,8 @@ class Activity:
     program: str = ""
     listens: frozenset[Place] = frozenset()
     serves: frozenset[Place] = frozenset()
-    most_served: int = 0  # accepted connections that it held at a time
-    looks_served: int = 0  # how often it was seen to hold any
+    most_served: int = 0  # the most accepted connections that it held at a time
+    looks_served: int = 0  # the number of looks at which it held any
     holds_sockets: bool = False
     cpu_s: float = 0.0
     reaped_cpu_s: float = 0.0
@@ -56,11 +56,11 @@ def assign_roles(processes: Sequence[Activity], public: Place, declared: int | N
     """Return the role of each process, by pid.
 
     A *worker* works on requests: it accepts connections, holds them or does their work. A *front* holds the clients'
-    connections and passes what comes to workers, as a proxy does. A *supervisor* is an ancestor of either that does no
-    such work itself, and a *helper* is whoever is left.
+    connections and passes requests on to workers, as a proxy does. A *supervisor* is an ancestor of either that does no
+    such work itself. A *helper* is any other process.
 
-    ``public`` is where the clients connect. A parent that waits for connections as its children do, but that none came
-    to, is a worker if ``declared`` (the number of workers) says so.
+    ``public`` is the place where the clients connect. A parent that waits for connections as its children do, but got
+    none, is a worker if otherwise there were fewer workers than ``declared``.
     """
     family = _Family(processes)
     if not any(process.serves or process.cpu_s >= MIN_BUSY_S for process in processes):
@@ -73,7 +73,7 @@ def assign_roles(processes: Sequence[Activity], public: Place, declared: int | N
         inner = {process.pid for process in processes if behind & (process.listens | process.serves)}
         fronts = family.workers_at({public}) - inner
         workers -= fronts
-        # More who serve the clients than who are behind them: a cluster and a service that it asks.
+        # If more processes serve the clients than are behind, they are a cluster, and those behind a service it asks.
         if len(fronts) > len(workers) and not any(family.by_pid[pid].program in PROXIES for pid in fronts):
             workers, fronts = family.workers_at({public}), set()
     if declared is not None and len(workers) < declared:
@@ -93,30 +93,30 @@ def _role(pid: int, workers: set[int], fronts: set[int], above: set[int]) -> Rol
 
 
 class _Family:
-    """The processes of one server, and what follows from who descends from whom."""
+    """The processes of one server with their ancestors, and what follows from these."""
 
     def __init__(self, processes: Sequence[Activity]) -> None:
         self.by_pid = {process.pid: process for process in processes}
         self._ancestors = {pid: set(self._chain(pid)) for pid in self.by_pid}
 
     def ancestors_of(self, pids: Iterable[int]) -> set[int]:
-        """Return every process above one of these."""
+        """Return every ancestor of these processes."""
         return set().union(*(self._ancestors[pid] for pid in pids))
 
     def places_behind(self, public: Place) -> set[Place]:
-        """Return the places at which others than those that serve ``public`` do the work that these pass on."""
+        """Return the places of processes to which those that serve ``public`` pass requests on."""
         listening = {pid for pid, process in self.by_pid.items() if public in process.listens}
         outer = {pid for pid, process in self.by_pid.items() if public in process.serves}
-        outer = outer or listening - self.ancestors_of(listening)  # of connections that are over in no time
-        # Who started a front may hold its socket too. Anybody else who does is one of those that serve by it.
+        outer = outer or listening - self.ancestors_of(listening)  # if connections were too short to be seen
+        # An ancestor of a front may hold its socket too. Any other process that holds it serves the clients itself.
         above = self.ancestors_of(outer)
         inner = [
             process
             for pid, process in self.by_pid.items()
             if pid not in outer and (public not in process.listens or pid in above) and process.program not in STORES
         ]
-        # A Unix socket of those who started the front, at which nothing came, is for something else, such as to control
-        # gunicorn by.
+        # A Unix socket of an ancestor of the front, at which nothing arrived, has another purpose, such as gunicorn's
+        # control socket.
         places = {
             place
             for process in inner
@@ -127,21 +127,21 @@ class _Family:
         at_work = [process for process in inner if (process.listens | process.serves) & places]
         used_s = sum(process.cpu_s + process.reaped_cpu_s for process in at_work)
         all_s = sum(process.cpu_s + process.reaped_cpu_s for process in self.by_pid.values())
-        if all_s < MIN_BUSY_S:  # too little to tell whose work it was
+        if all_s < MIN_BUSY_S:  # too little CPU to tell who did the work
             return places if outer and any(process.serves & places for process in inner) else set()
         return places if outer and used_s >= MIN_BEHIND * all_s else set()
 
     @staticmethod
     def _is_busy_at(place: Place, processes: Sequence[Activity]) -> bool:
-        """Whether anything came there, or those who may accept it used CPU."""
+        """Return whether connections were seen at the place, or the processes that may accept there used CPU."""
         used_s = sum(each.cpu_s + each.reaped_cpu_s for each in processes if place in each.listens | each.serves)
         return used_s >= MIN_BUSY_S or any(place in process.serves for process in processes)
 
     def workers_at(self, places: set[Place]) -> set[int]:
-        """Return those that work on what comes to these places."""
+        """Return the processes that work on what arrives at these places."""
         serving = {pid for pid, process in self.by_pid.items() if process.serves & places}
         listening = {pid for pid, process in self.by_pid.items() if process.listens & places}
-        # Who holds connections and not the socket that they came by got them from a parent, which accepts them all.
+        # A process with connections but without the listening socket got them from a parent, which accepts them all.
         given = serving - listening
         dispatchers = {pid for pid in listening if any(pid in self._ancestors[other] for other in given)}
         above = self.ancestors_of(listening)
@@ -150,11 +150,11 @@ class _Family:
         if not certain:
             return certain
         busy_s = max(MIN_BUSY_S, AS_BUSY * median(self.by_pid[pid].cpu_s for pid in certain))
-        most_s = max(self.by_pid[pid].cpu_s for pid in certain)  # of one that was there all the time
+        most_s = max(self.by_pid[pid].cpu_s for pid in certain)  # of a worker that was there all the time
         busy = {pid for pid, process in self.by_pid.items() if process.cpu_s >= busy_s} - dispatchers
-        # Whose connections are over in no time may never be seen to hold one; but not where others so often are. Who
-        # has to replace workers all the time is busy with that. And who is woken for each arrival and leaves it to
-        # others may come to as much as one of many workers, or of those that were born later, but not each time.
+        # A process whose connections are very short may never be seen with one, unless others often are. A parent that
+        # keeps replacing workers is busy with that. A process that is woken for each arrival, which others accept, may
+        # use as much CPU as one of many workers, or as a worker that started later; but not as much per wake-up.
         seen = [self.by_pid[pid].looks_served for pid in certain]
         part = JUST_AS_BUSY if sum(seen) >= MIN_SEEN else WELL_AS_BUSY
         accepting = {
@@ -168,13 +168,15 @@ class _Family:
         return certain | accepting | (alike - self.ancestors_of(certain))
 
     def leaves_with_sockets(self) -> set[int]:
-        """Return those that hold a socket and are above nobody who does: the likely workers where none was seen at
-        work."""
+        """Return the processes that hold a socket and are no ancestors of others that do.
+
+        They are the likely workers as long as none was seen at work.
+        """
         holders = {pid for pid, process in self.by_pid.items() if process.holds_sockets}
         return holders - self.ancestors_of(holders)
 
     def parents_that_wait(self, places: set[Place], workers: set[int]) -> set[int]:
-        """Return the parents of workers that were woken as connections came, and got none."""
+        """Return the ancestors of workers that were woken as connections arrived, but got none."""
         came = sum(process.most_served for process in self.by_pid.values())
         return {
             pid
@@ -183,8 +185,10 @@ class _Family:
         }
 
     def _does_little_a_wake(self, pid: int, others: set[int]) -> bool:
-        """Whether it uses less each time that it is woken than the others do, which does not depend on when they were
-        born. Where there are threads, nobody counted how often they were."""
+        """Return whether the process uses clearly less CPU per wake-up than the others; their ages do not matter.
+
+        It is False for processes with several threads, since only the wake-ups of main threads are counted.
+        """
         if any(self.by_pid[each].most_threads > 1 for each in {pid, *others}):
             return False
         return self._cpu_a_wake_s(pid) < AS_MUCH_A_WAKE * median(map(self._cpu_a_wake_s, others))
@@ -193,12 +197,13 @@ class _Family:
         return self.by_pid[pid].cpu_s / max(1, self.by_pid[pid].wakes)
 
     def _is_sibling(self, pid: int, others: set[int]) -> bool:
-        """Whether it is to its parent what one of the others is."""
+        """Return whether the process has the same parent and program as one of the others, and holds a socket."""
         one = self.by_pid[pid]
         alike = [self.by_pid[other] for other in others if other != pid]
         return one.holds_sockets and any((one.parent, one.program) == (each.parent, each.program) for each in alike)
 
     def _chain(self, pid: int) -> Iterable[int]:
+        """Yield the ancestors of a process, the nearest first."""
         seen = {pid}
         while (pid := self.by_pid[pid].parent) in self.by_pid and pid not in seen:
             seen.add(pid)

@@ -1,4 +1,4 @@
-"""All that was seen of one process of a server, look by look."""
+"""The observations of one process of a server, added up look by look."""
 
 from collections import Counter
 from pathlib import PurePath
@@ -12,7 +12,7 @@ from harness.server.sockets import Place, Socket
 
 
 class SeenProcess:
-    """All that was seen of one process."""
+    """One process of a server, with everything that was observed of it."""
 
     def __init__(self, process: psutil.Process, born_s: float, is_from_birth: bool) -> None:
         self._process = process
@@ -21,16 +21,16 @@ class SeenProcess:
         self.exit = ExitWatch(process.pid)
         self.holds_sockets = False
         self.listens: set[Place] = set()
-        self._serves: Counter[Place] = Counter()  # accepted connections that it held at a time, at most
+        self._serves: Counter[Place] = Counter()  # the most accepted connections that it held at a time
         self._looks_served = 0
         self._cpu_s, self._reaped_cpu_s, self._wakes, self._most_threads = 0.0, 0.0, 0, 1
-        self.count()
+        self.read_usage()
         self._first_cpu_s, self._first_reaped_cpu_s, self._first_wakes = (
             (0.0, 0.0, 0) if is_from_birth else (self._cpu_s, self._reaped_cpu_s, self._wakes)
         )
 
-    def count(self) -> None:
-        """Read what it has used so far. Raises psutil.NoSuchProcess."""
+    def read_usage(self) -> None:
+        """Read what the process has used so far. Raises psutil.NoSuchProcess."""
         with self._process.oneshot():
             cpu = self._process.cpu_times()
             self._cpu_s, self._reaped_cpu_s = cpu.user + cpu.system, cpu.children_user + cpu.children_system
@@ -38,16 +38,16 @@ class SeenProcess:
             self._threads = self._process.num_threads()
             self._most_threads = max(self._most_threads, self._threads)
             self._name = self._process.name().encode(errors="replace").decode()  # the kernel may cut within a character
-            self._program = _program(self._process)  # it may have been another before it called exec
+            self._program = _read_program(self._process)  # it may have been another before it called exec
 
     def note_connections(self, sockets: list[Socket], listening: set[Place]) -> None:
-        """Note the connections among these sockets that came by one that listens."""
+        """Count the connections among these sockets that were accepted at a place in ``listening``."""
         served = Counter(socket.place for socket in sockets if not socket.listens and socket.place in listening)
-        self._serves |= served  # of each place the greater number
+        self._serves |= served  # the union of counters keeps the greater number of each place
         self._looks_served += bool(served)
 
     def activity(self) -> Activity:
-        """Return what it was seen to do."""
+        """Return the observed activity of the process."""
         return Activity(
             pid=self._process.pid,
             parent=self._parent,
@@ -63,8 +63,8 @@ class SeenProcess:
             most_threads=self._most_threads,
         )
 
-    def described(self, role: Role) -> ServerProcess:
-        """Return it as a record has it."""
+    def to_record(self, role: Role) -> ServerProcess:
+        """Return the process as it is written to a record."""
         return ServerProcess(
             pid=self._process.pid,
             born_s=self._born_s,
@@ -75,7 +75,7 @@ class SeenProcess:
         )
 
 
-def _program(process: psutil.Process) -> str:
+def _read_program(process: psutil.Process) -> str:
     try:
         return PurePath(process.exe()).name
     except psutil.AccessDenied:

@@ -1,7 +1,7 @@
-"""The stream sockets of this machine, and which processes hold them.
+"""The stream sockets of this machine, and the processes that hold them.
 
-psutil gives a socket that several processes share to one of them alone. /proc/net/tcp lists every connection that was
-closed in the last minute too, which takes 50 ms where a server closes each; sock_diag(7) leaves them out.
+psutil assigns a socket that several processes share to only one of them. /proc/net/tcp also lists every connection
+closed in the last minute, which takes 50 ms if the server closes each one; sock_diag(7) leaves them out.
 """
 
 import contextlib
@@ -35,15 +35,17 @@ _LINK: Final = "socket:["
 
 @dataclass(frozen=True)
 class Socket:
-    """A socket that listens at ``place``, or one end of a connection. Of Unix sockets only the end that was accepted
-    has a place, that of the one by which it came."""
+    """A socket that listens at ``place``, or one end of a connection.
+
+    Of a connection over Unix sockets only the accepted end has a place: that of the listening socket.
+    """
 
     place: Place
     listens: bool
 
 
 def read_sockets() -> dict[int, Socket]:
-    """Return those that listen or are connected, by inode. Raises OSError where the kernel does not tell."""
+    """Return the sockets that listen or are connected, by inode. Raises OSError where the kernel can't list them."""
     return dict([*_tcp_sockets(socket.AF_INET), *_tcp_sockets(socket.AF_INET6), *_unix_sockets()])
 
 

@@ -1,4 +1,4 @@
-"""Whether a trial had the workers that its scenario says."""
+"""The check that a trial had as many workers as its scenario states."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,39 +13,41 @@ WHERE_IT_IS_SET: Final = (
 
 
 def objections(topology: Topology, counts: WorkerCounts, may_change: bool, broke: bool) -> Iterator[str]:
-    """Give every reason not to count a trial that follows from the workers that were seen in it.
+    """Yield every reason not to count a trial that follows from the workers that were seen in it.
 
-    ``may_change`` is the scenario's word on workers that are replaced; ``broke`` says whether connections ended before
-    their time, as those of a worker that crashes do.
+    ``may_change`` is True if the scenario allows that workers are replaced. ``broke`` is True if connections ended
+    early, as those of a worker that crashes do.
     """
     yield from counts.crashed
     if counts.untold and broke:
-        yield f"{_workers(counts.untold)} ended and connections broke, and this kernel does not tell how they ended"
-    if not may_change and (counts.started or counts.changed):
         yield (
-            f"in the window {_workers(counts.changed)} ended and {counts.started} came,"
+            f"{_workers_text(counts.untold)} ended and connections broke, and this kernel does not tell how they ended"
+        )
+    if not may_change and (counts.started or counts.number_ended):
+        yield (
+            f"in the window {_workers_text(counts.number_ended)} ended and {counts.started} came,"
             " and the scenario says workers_may_change = false"
         )
     if not counts.crashed and not _fits(topology, counts):
-        yield _mismatch(topology, counts)
+        yield _mismatch_text(topology, counts)
 
 
 def _fits(topology: Topology, counts: WorkerCounts) -> bool:
     if topology.workers_as_found:
         return True
     if topology.workers is None and counts.ready <= 1:
-        return True  # one process that its own settings let become a pool under load
+        return True  # a single process at first, which its own settings let grow to a pool under load
     expected = topology.workers or 1
-    if counts.is_replacing:  # those that go may be missed for a while, or doubled: before the load nobody had to
+    if counts.is_replacing:  # during a replacement there may be one too few or too many; before the load there was none
         return counts.ready == expected or counts.ready < expected == counts.most
     return counts.least == expected == counts.most
 
 
-def _mismatch(topology: Topology, counts: WorkerCounts) -> str:
+def _mismatch_text(topology: Topology, counts: WorkerCounts) -> str:
     if counts.is_replacing:
-        found = f"{_workers(counts.ready)} {'was' if counts.ready == 1 else 'were'} found before the load"
+        found = f"{_workers_text(counts.ready)} {'was' if counts.ready == 1 else 'were'} found before the load"
     elif counts.least == counts.most:
-        found = f"{_workers(counts.found)} {'was' if counts.found == 1 else 'were'} found"
+        found = f"{_workers_text(counts.found)} {'was' if counts.found == 1 else 'were'} found"
     else:
         found = f"{counts.least} to {counts.most} workers were found"
     if topology.workers is None:
@@ -59,5 +61,5 @@ def _mismatch(topology: Topology, counts: WorkerCounts) -> str:
     )
 
 
-def _workers(number: int) -> str:
+def _workers_text(number: int) -> str:
     return f"{number} worker{'' if number == 1 else 's'}"

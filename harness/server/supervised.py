@@ -1,4 +1,4 @@
-"""A command and all that descends from it, which end with whoever started them, however that ends."""
+"""A command that ends, with all its descendants, when the process that started it ends in whatever way."""
 
 import contextlib
 import json
@@ -16,29 +16,30 @@ from typing import Any, Final, Self
 from harness.errors import HarnessError
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.server import guardian
-from harness.server.ending import why_it_did_not_start
+from harness.server.ending import explain_start_failure
 from harness.server.mark import ProcessMark
 
-GRACE_S: Final = 5.0  # what a command gets to stop after SIGTERM
-MOST_LOG_BYTES: Final = 16 * 1024 * 1024  # what is more is dropped within a tenth of a second
-NUDGE_S: Final = 1.0  # a guardian that is silent for so long may have been stopped, and is told to go on
+GRACE_S: Final = 5.0  # the time that a command gets to end after SIGTERM
+MAX_LOG_BYTES: Final = 16 * 1024 * 1024  # a longer log is truncated within a tenth of a second
+NUDGE_S: Final = 1.0  # a guardian that is silent for so long may have been stopped: it gets a SIGCONT
 ENDED: Final = "its guardian has ended"
 SILENT: Final = "its guardian does not answer"
 
 
 class ServerError(HarnessError):
-    """The server can't be measured: not started, not ready, not ours, gone. The message says which and why."""
+    """The server can't be measured: not started, not ready, not the one launched, or ended. The message says why."""
 
 
 class SupervisedProcess:
-    """A command that was started in ``root`` by a guardian, see :mod:`harness.server.guardian`, on the given cores if
-    any; what it says is appended to the log. Leaving the context stops it and all that descends from it, and removes
-    its ``folder`` if it has one.
+    """A command that a guardian starts in ``root``, on the given cores if any; its output is appended to the log.
 
-    No wait for the guardian is without a limit. One that was stopped is told to go on (SIGCONT); one that hangs is
-    killed, and what it guarded is found by a mark, see :mod:`harness.server.mark`.
+    See :mod:`harness.server.guardian`. Leaving the context stops the command and all its descendants, and removes its
+    ``folder`` if it has one.
 
-    Raises ServerError when it can't be started.
+    Every wait for the guardian has a limit. A guardian that was stopped gets a SIGCONT. One that hangs is killed, and
+    the processes that it guarded are found by their mark, see :mod:`harness.server.mark`.
+
+    Raises ServerError when the command can't be started.
     """
 
     def __init__(
@@ -64,11 +65,11 @@ class SupervisedProcess:
                 start_new_session=True,
             )
         try:
-            self._mark.put_on(self._guardian.pid)  # as the cores, inherited by all that it will start
+            self._mark.put_on(self._guardian.pid)  # inherited, as the cores are, by all that it will start
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)
             self._launch(command, env, root, log, folder)
-        except (BrokenPipeError, ProcessLookupError) as error:  # somebody killed it before it was told anything
+        except (BrokenPipeError, ProcessLookupError) as error:  # it was killed before it got a message
             self.stop()
             raise ServerError(ENDED) from error
         except BaseException:
@@ -77,43 +78,52 @@ class SupervisedProcess:
 
     @property
     def guardian_pid(self) -> int:
-        """The process of which every process of the command is a descendant."""
+        """The pid of the guardian, of which every process of the command is a descendant."""
         return self._guardian.pid
 
     def returncode(self) -> int | None:
-        """How the launched process ended; None while it runs. Raises ServerError when it is guarded no more."""
+        """Return the exit code of the launched process, negative for a signal; None while it runs.
+
+        Raises ServerError when the guardian has ended or hangs.
+        """
         while self._returncode is None and not self._pipe.closed and self._pipe.poll():
             self._note(self._receive(time.monotonic()))
         return self._returncode
 
     def wait(self, limit_s: float) -> int:
-        """Until the launched process has ended; return how. Raises ServerError when that takes longer."""
+        """Wait until the launched process has ended; return its exit code, negative for a signal.
+
+        Raises ServerError when it has not ended after ``limit_s``.
+        """
         deadline_s = time.monotonic() + limit_s
         while self._returncode is None:
             self._note(self._receive(deadline_s, f"was not over after {limit_s:g} s"))
         return self._returncode
 
     def watch(self) -> None:
-        """From now on, note who is stopped. Raises ServerError."""
+        """Begin to watch for stopped processes. Raises ServerError."""
         self._ask(b"watch", "stopped_s", EXCHANGE_S)
 
     def stopped_s(self) -> dict[int, float]:
-        """Return who was seen stopped since :meth:`watch`, by process id, and for about how long: processes of the
-        command, this one, or the guardian, which did not watch meanwhile. Raises ServerError."""
+        """Return for about how long processes were stopped since :meth:`watch` (s), by process id.
+
+        They are processes of the command, this one, or the guardian, which sees no other while it is stopped. Raises
+        ServerError.
+        """
         stopped_s: dict[str, float] = self._ask(b"report", "stopped_s", EXCHANGE_S)["stopped_s"]
         return {int(pid): seconds for pid, seconds in stopped_s.items()}
 
     def stop(self) -> None:
-        """SIGTERM, some patience, SIGKILL; returns when no process of the command is left."""
+        """Send SIGTERM, wait for a while, send SIGKILL; return when no process of the command is left."""
         if self._pipe.closed:
             return
         patience_s = 0.0
-        with contextlib.suppress(ServerError):  # nothing was launched, or the guardian has ended, or hangs
+        with contextlib.suppress(ServerError):  # nothing was launched, or the guardian has ended or hangs
             event = self._ask(b"stop", "killed", GRACE_S + guardian.KILL_S + EXCHANGE_S)
             self.killed, self._returncode, patience_s = event["killed"], event["exited"], EXCHANGE_S
         self._pipe.close()
         end_process(self._guardian, patience_s)
-        self.killed += self._mark.end_all()
+        self.killed += self._mark.kill_all()
 
     def _launch(self, command: Sequence[str], env: Mapping[str, str], root: str, log: Path, folder: str | None) -> None:
         order = {
@@ -121,19 +131,19 @@ class SupervisedProcess:
             "env": dict(env),
             "cwd": root,
             "log": str(log.absolute()),
-            "most_log_bytes": MOST_LOG_BYTES,
+            "max_log_bytes": MAX_LOG_BYTES,
             "grace_s": GRACE_S,
             "folder": folder,
         }
         self._send(json.dumps(order).encode())
         answer = self._receive(time.monotonic() + EXCHANGE_S)
         if "error" in answer:
-            why = why_it_did_not_start(answer["error"], command[0], root, env)
+            why = explain_start_failure(answer["error"], command[0], root, env)
             raise ServerError(f"can't be started: {why}")
         self.pid = int(answer["pid"])
 
     def _ask(self, word: bytes, answer: str, limit_s: float) -> dict[str, Any]:
-        """Return the event that has the ``answer``. Raises ServerError when none comes in time."""
+        """Send an order and return the first event with key ``answer``. Raises ServerError if none comes in time."""
         self._guardian.send_signal(signal.SIGCONT)
         self._send(word)
         deadline_s = time.monotonic() + limit_s
@@ -142,23 +152,26 @@ class SupervisedProcess:
         return event
 
     def _note(self, event: Mapping[str, Any]) -> None:
-        """Raises ServerError when the guardian has ended the command for a reason of its own."""
+        """Keep the exit code in an event. Raise ServerError when the guardian has stopped the command by itself."""
         if "exited" in event:
             self._returncode = event["exited"]
         if event.get("why"):
             raise ServerError(event["why"])
 
     def _send(self, message: bytes) -> None:
-        """Raises ServerError when the guardian takes none."""
+        """Send a message. Raises ServerError when the guardian does not read it in time."""
         try:
             self._pipe.send_bytes(message)
-        except BrokenPipeError:  # it has ended already: what it told before says why
+        except BrokenPipeError:  # it has ended: an event that it sent before says why
             pass
         except BlockingIOError as error:
             raise ServerError(SILENT) from error
 
     def _receive(self, deadline_s: float, otherwise: str = SILENT) -> dict[str, Any]:
-        """Return the next event. Raises ServerError when none comes in time, ``otherwise``, or ever."""
+        """Return the next event.
+
+        Raises ServerError when none comes in time, with the message ``otherwise``, or when the guardian has ended.
+        """
         while not self._pipe.poll(max(0.0, min(NUDGE_S, deadline_s - time.monotonic()))):
             if time.monotonic() >= deadline_s:
                 raise ServerError(otherwise)

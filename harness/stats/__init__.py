@@ -1,1 +1,1 @@
-"""Pure statistics over trials: estimates with their intervals, and verdicts."""
+"""Pure statistics over trials: estimates with their intervals, tests, and models."""

@@ -1,13 +1,14 @@
-"""At which rate the share of bad requests, which grows with the rate, reaches what is allowed.
+"""The rate at which the share of bad requests, which grows with the rate, reaches the allowed share.
 
-Nothing is supposed of the curve but that more load is never better: isotonic regression (Barlow et al., Statistical
-Inference under Order Restrictions, 1972), then a straight line between the two levels around what is allowed, on square
-roots, in which counts scatter alike. A share of requests, unlike a percentile, can be averaged over probes, however few
-requests each has: p99 < 250 ms means that at most one request in a hundred is slower, and the p99 of a short probe is
-too low most of the time, since the rare bursts that make it are not in most probes.
+The only assumption on the curve is that more load is never better: isotonic regression (Barlow et al., Statistical
+Inference under Order Restrictions, 1972). Between the two levels around the allowed share, a straight line is drawn on
+square roots, since they make the variance of counts constant. A share of requests, unlike a percentile, can be averaged
+over probes, however few requests each has: p99 < 250 ms means that at most one request in a hundred is slower. The p99
+of a short probe is too low most of the time, since the rare bursts that determine it are not in most probes.
 
-Requests that wait in one line are bad together, so the unit is the probe: the error is that of the bootstrap over
-probes, and the interval Student's, with the freedom of the probes near the crossing, which tell where it is.
+Requests that wait in the same queue are bad together, so the unit is the probe. The standard error is that of the
+bootstrap over probes, and the interval is Student's, with the degrees of freedom of the probes near the crossing, which
+determine it.
 """
 
 from collections.abc import Sequence
@@ -22,16 +23,16 @@ from scipy.special import stdtrit
 from harness.stats.estimate import CONFIDENCE, Estimate, ratio_of_log
 
 NEAR: Final = 1.15  # as a ratio of rates
-LEAST_NEAR: Final = 4  # probes, for an interval
+MIN_NEAR: Final = 4  # probes, for an interval
 RESAMPLES: Final = 300
-BESIDES: Final = 0.5  # requests that each probe counts besides its own, as bad as is allowed: they draw it nowhere else
+BESIDES: Final = 0.5  # requests added to each probe, bad at the allowed share, so that they do not move the crossing
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class BadShare:
-    """What one probe saw: so many ``bad`` ones among ``requests`` at this rate."""
+    """The result of one probe: the number of ``bad`` requests among all ``requests`` at this rate."""
 
     rate_per_s: float
     requests: int
@@ -40,8 +41,9 @@ class BadShare:
 
 @dataclass(frozen=True)
 class Crossing:
-    """``kept`` is the highest rate at which the share was within what is allowed, ``broken`` the lowest above it at
-    which it was not; None where there was none. ``rate`` lies between them: without both, it is None."""
+    """The rate at which the allowed share is reached. ``kept`` is the highest rate at which the share was within what
+    is allowed, ``broken`` the lowest rate above it at which it was not; None where there was none. ``rate`` lies
+    between them, and is None without both."""
 
     kept: float | None
     broken: float | None
@@ -49,7 +51,8 @@ class Crossing:
 
 
 def find_crossing(probes: Sequence[BadShare], allowed: float) -> Crossing:
-    """Where the share of bad requests comes to ``allowed``, between 0 and 1, after at least one probe."""
+    """Return the rate at which the share of bad requests reaches ``allowed``, between 0 and 1, from at least one
+    probe."""
     rates, requests, bad = _counts(probes, allowed)
     levels = _Levels.of(rates, requests, bad)
     kept, broken = levels.highest_within(allowed), levels.lowest_beyond(allowed)
@@ -59,14 +62,14 @@ def find_crossing(probes: Sequence[BadShare], allowed: float) -> Crossing:
 
 
 def share_at(probes: Sequence[BadShare], rate_per_s: float, allowed: float) -> float:
-    """Return the share of bad requests at a rate, by the line whose crossing is at ``allowed``; below the first level
-    and above the last, theirs."""
+    """Return the share of bad requests at a rate, by the curve whose crossing is at ``allowed``. Below the first level
+    and above the last, it is the share of that level."""
     levels = _Levels.of(*_counts(probes, allowed))
     return float(np.interp(rate_per_s, levels.middle, levels.shares**0.5) ** 2)
 
 
 def _counts(probes: Sequence[BadShare], allowed: float) -> tuple[Floats, Floats, Floats]:
-    """Rates, requests and bad ones, with those that each probe counts besides."""
+    """Return the rates, the numbers of requests and those of bad ones, with the requests added to each probe."""
     rates = np.array([probe.rate_per_s for probe in probes])
     requests = np.array([probe.requests + BESIDES for probe in probes])
     return rates, requests, np.array([probe.bad + BESIDES * allowed for probe in probes])
@@ -91,21 +94,22 @@ class _Levels:
         middles = np.add.reduceat(rates * requests, begins) / np.add.reduceat(requests, begins)
         return cls(fit.x[begins], rates[begins], middles, rates[ends])
 
-    def beyond(self, allowed: float) -> int:
-        """How many levels are within what is allowed."""
+    def count_within(self, allowed: float) -> int:
+        """Return the number of levels whose share is within what is allowed."""
         return int(np.searchsorted(self.shares, allowed * (1 + 1e-9), side="right"))
 
     def highest_within(self, allowed: float) -> float | None:
-        count = self.beyond(allowed)
+        count = self.count_within(allowed)
         return float(self.last[count - 1]) if count else None
 
     def lowest_beyond(self, allowed: float) -> float | None:
-        count = self.beyond(allowed)
+        count = self.count_within(allowed)
         return float(self.first[count]) if count < len(self.shares) else None
 
     def crossing(self, allowed: float) -> float:
-        """The rate at which the line between two levels is at ``allowed``; the first or last rate where none is."""
-        count = self.beyond(allowed)
+        """Return the rate at which the line between two levels is at ``allowed``; the first or the last rate where no
+        line crosses it."""
+        count = self.count_within(allowed)
         if count in (0, len(self.shares)):
             return float(self.last[-1] if count else self.first[0])
         around = slice(count - 1, count + 1)
@@ -113,14 +117,14 @@ class _Levels:
 
 
 def _estimate(rates: Floats, requests: Floats, bad: Floats, allowed: float) -> Estimate:
-    from scipy.stats import bootstrap  # a second of imports, which a run need not wait for
+    from scipy.stats import bootstrap  # the import takes a second, for which a run need not wait
 
     def logarithm(*probes: Floats) -> float:
         return float(np.log(_Levels.of(*probes).crossing(allowed)))
 
     best, method = logarithm(rates, requests, bad), "isotonic regression, bootstrap over probes, t interval"
     near = int(np.sum(np.abs(np.log(rates) - best) <= np.log(NEAR)))
-    if near < LEAST_NEAR:
+    if near < MIN_NEAR:
         return Estimate(ratio_of_log(best), None, None, near, method)
     resampled = bootstrap(
         (rates, requests, bad),

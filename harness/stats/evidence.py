@@ -1,8 +1,8 @@
-"""What the rounds of a run show of one difference between two topologies: an estimate, and p-values after each round.
+"""The evidence on a difference between two topologies: an estimate, and p-values after each round.
 
 Figures that vary by factors are compared by their ratio (:class:`Ratios`), those that may be zero by their difference
-(:class:`Differences`), and shares of errors by a permutation test (:class:`Shares`): they are mostly zero, so that a t
-test of them would rest on a shape that they do not have.
+(:class:`Differences`), and shares of errors by a permutation test (:class:`Shares`): most shares are zero, so that they
+do not have the distribution that a t test assumes.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from scipy.special import stdtr
 from harness.stats.estimate import Estimate, difference_of, ratio_of
 from harness.stats.paired import Paired, Running
 
-DEALS: Final = 19_999  # of a permutation test at the most: where there are more, p-values begin at 1 in 20,000
+DEALS: Final = 19_999  # at most, of a permutation test: with so many drawn, the least p-value is 1 in 20,000
 ROUNDING: Final = 1e-12
 SEED: Final = 0
 
@@ -26,27 +26,27 @@ Floats = npt.NDArray[np.float64]
 
 
 class Evidence(Protocol):
-    """One comparison, round by round; whatever is compared, more is better."""
+    """The evidence on one comparison, round by round. Figures are given such that more is better."""
 
     @property
     def margin(self) -> float:
-        """Differences within it make none."""
+        """The margin of equivalence: smaller differences count as none."""
 
     @property
     def estimate(self) -> Estimate:
-        """How many times the baseline's figure or, where figures may be zero, by how much it is greater."""
+        """The ratio to the baseline's figure or, where figures may be zero, the difference from it."""
 
     @property
     def precision(self) -> float | None:
-        """Half of the interval's width, in margins; None without an interval."""
+        """The half of the interval's width, in margins; None without an interval."""
 
     @property
     def gain(self) -> float:
-        """Above 0 where it is better than the baseline, below where it is worse."""
+        """The effect: above 0 where it is better than the baseline, below 0 where it is worse."""
 
     @property
     def is_constant(self) -> bool:
-        """Whether all figures are the same, so that no test could tell the two apart."""
+        """True if all figures are the same, so that no test could distinguish the two."""
 
     def __len__(self) -> int:
         """Return the number of rounds."""
@@ -61,8 +61,8 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True)
 class Ratios:
-    """Positive figures: Student's paired t test of their log-ratios, at equal pace where the pace is known. A
-    ``margin`` of 0.02 is ±2 %."""
+    """The evidence on positive figures: Student's paired t test of their log-ratios, at equal core speed where that is
+    known. A ``margin`` of 0.02 is ±2 %."""
 
     pairs: Paired
     margin: float
@@ -77,18 +77,18 @@ class Ratios:
 
     @property
     def precision(self) -> float | None:
-        """Half of its interval's width, on logarithms, in margins."""
+        """The half of the ratio's interval width, on logarithms, in margins."""
         low, high = self.estimate.low, self.estimate.high
         return None if low is None or high is None else float(np.log(high / low) / 2 / np.log1p(self.margin))
 
     @property
     def gain(self) -> float:
-        """Its logarithm."""
+        """The logarithm of the ratio."""
         return float(np.log(self.estimate.value))
 
     @property
     def is_constant(self) -> bool:
-        """Whether the ratio is 1 in every round."""
+        """True if the ratio is 1 in every round."""
         return not any(self.pairs.logs)
 
     def p_different(self, n: int) -> float:
@@ -106,8 +106,8 @@ class Ratios:
 
 @dataclass(frozen=True)
 class Differences:
-    """Figures that may be zero or below: Student's paired t test of their differences, whose ``margin`` is in the unit
-    of the figures."""
+    """The evidence on figures that may be zero or below: Student's paired t test of their differences. The ``margin``
+    is in the unit of the figures."""
 
     values: tuple[float, ...]
     margin: float
@@ -122,18 +122,18 @@ class Differences:
 
     @property
     def precision(self) -> float | None:
-        """Half of its interval's width, in margins."""
+        """The half of the difference's interval width, in margins."""
         low, high = self.estimate.low, self.estimate.high
         return None if low is None or high is None else (high - low) / 2 / self.margin
 
     @property
     def gain(self) -> float:
-        """The same."""
+        """The mean difference."""
         return self.estimate.value
 
     @property
     def is_constant(self) -> bool:
-        """Whether there is none in any round."""
+        """True if the difference is 0 in every round."""
         return not any(self.values)
 
     def p_different(self, n: int) -> float:
@@ -151,12 +151,12 @@ class Differences:
 
 @dataclass(frozen=True)
 class Shares:
-    """The good part of the requests in the trials of the baseline and of the topology, round by round.
+    """The evidence on the share of good requests in the trials of the baseline and of the topology, round by round.
 
-    Which of the two a trial belongs to is exchangeable where they do not differ, so the difference of the means is held
-    against those of all ways to deal the trials (Fisher, The Design of Experiments, 1935; Pitman, Suppl. JRSS 4, 1937),
-    or of many ways drawn at random, always the same. What a whole round has in common makes the test careful, not
-    wrong.
+    Where the two do not differ, their trials are exchangeable. So the difference of the means is compared with the
+    differences for all ways to assign the trials to the two (Fisher, The Design of Experiments, 1935; Pitman, Suppl.
+    JRSS 4, 1937), or for many ways drawn at random, always the same. What the trials of a round have in common makes
+    the test conservative, not wrong.
     """
 
     before: tuple[float, ...]
@@ -173,17 +173,17 @@ class Shares:
 
     @property
     def precision(self) -> float | None:
-        """Half of its interval's width, in margins."""
+        """The half of the difference's interval width, in margins."""
         return self._differences.precision
 
     @property
     def gain(self) -> float:
-        """The same."""
+        """The mean difference within rounds."""
         return self.estimate.value
 
     @property
     def is_constant(self) -> bool:
-        """Whether all trials have the same."""
+        """True if all trials have the same share."""
         return len({*self.before, *self.after}) == 1
 
     def p_different(self, n: int) -> float:
@@ -191,7 +191,8 @@ class Shares:
         return permutation_p(self.before[:n], self.after[:n])
 
     def p_beyond(self, n: int) -> float:
-        """Return the p-value of a difference beyond the margin, by t tests: it is asked only of small ones."""
+        """Return the p-value of a difference beyond the margin, by t tests, since it matters for small differences
+        alone."""
         return self._differences.p_beyond(n)
 
     @cached_property
@@ -200,8 +201,9 @@ class Shares:
 
 
 def permutation_p(before: tuple[float, ...], after: tuple[float, ...]) -> float:
-    """Return the part of all ways to deal the shares to the two sides whose difference of means is as great as the one
-    that was seen, or greater; 1 where a side has a single one."""
+    """Return the p-value of a difference between the two sides by a permutation test: the part of all assignments of
+    the shares to the sides whose difference of means is at least as great as the observed one. It is 1 where a side has
+    a single share."""
     if min(len(before), len(after)) < 2 or len({*before, *after}) == 1:
         return 1.0
     return _permutation_p(before, after)
@@ -214,15 +216,15 @@ def _permutation_p(before: tuple[float, ...], after: tuple[float, ...]) -> float
     means = deals @ shares / len(after), ~deals @ shares / len(before)
     seen = abs(sum(after) / len(after) - sum(before) / len(before))
     differences = np.abs(means[0] - means[1])
-    if len(deals) == DEALS:  # the one that was made is one of those that could be drawn
+    if len(deals) == DEALS:  # the observed assignment is one of those that could be drawn
         differences = np.append(differences, seen)
     return float(np.mean(differences >= seen - ROUNDING))
 
 
 @cache
 def _deals(dealt: int, of: int) -> npt.NDArray[np.bool_]:
-    """Return which trials go to the one side: all ways to deal so many of them, or as many ways as are tried, drawn
-    always the same."""
+    """Return the assignments of trials to the one side as a mask, (assignments, trials): all ways to choose so many of
+    them or, where there are too many ways, a fixed random sample."""
     if comb(of, dealt) < DEALS:
         return np.array([np.isin(np.arange(of), chosen) for chosen in combinations(range(of), dealt)])
     dice = np.random.default_rng(SEED)
@@ -231,7 +233,7 @@ def _deals(dealt: int, of: int) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Tests:
-    """P-values after each round, the first round's first."""
+    """The p-values after each round, the first round's first."""
 
     different: Floats
     beyond: Floats
@@ -243,8 +245,8 @@ def _t_tests(pairs: Paired, margin: float) -> _Tests:
     with np.errstate(divide="ignore", invalid="ignore"):  # one round has no scatter: its p-values are set to 1
         different = 2 * stdtr(found.freedom, -effects / found.errors)
         beyond = stdtr(found.freedom, -(margin - effects) / found.errors)
-    return _Tests(_known(different), _known(beyond))
+    return _Tests(_replace_nan(different), _replace_nan(beyond))
 
 
-def _known(p_values: npt.NDArray[np.floating]) -> Floats:
+def _replace_nan(p_values: npt.NDArray[np.floating]) -> Floats:
     return np.nan_to_num(p_values.astype(np.float64), nan=1.0)

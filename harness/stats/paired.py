@@ -1,9 +1,9 @@
-"""Log-ratios within blocks, with what is known of why they scatter, and what they come to block after block.
+"""Log-ratios within rounds, adjusted for the core speed, and their mean after each round.
 
-Where the pace of the cores was measured beside both trials of a block, the log-ratios d are regressed on the difference
-c of the paces: d = δ + βc + noise. The effect at equal pace is δ, with its t interval of n − 2 degrees of freedom: the
-analysis of covariance (Fisher, Statistical Methods for Research Workers, 1932), known to those who run experiments on
-web sites as control variates. It is valid where what is compared has no influence on the pace itself.
+Where the core speed ("pace") was measured beside both trials of a round, the log-ratios d are regressed on the
+difference c of the logarithms of both speeds: d = δ + βc + noise. The effect at equal speed is δ, with its t interval
+of n − 2 degrees of freedom: the analysis of covariance (Fisher, Statistical Methods for Research Workers, 1932), which
+experiments on web sites know as control variates. It is valid where what is compared does not influence the core speed.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-LEAST_ADJUSTED: Final = 5  # blocks: with fewer, the slope costs more than it brings
-LEAST_SPREAD: Final = 1e-9  # of the paces, summed squares: below it they are all the same
+MIN_ADJUSTED: Final = 5  # rounds: with fewer, the adjustment adds more noise than it removes
+MIN_SPREAD: Final = 1e-9  # sum of squares of the core speeds, below which they count as equal
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Paired:
-    """``logs`` are greater where it is better than the baseline. ``paces`` say by how much the cores were faster in
-    that block (logarithms too); None where that is unknown or must not be used."""
+    """The paired figures of a comparison. ``logs`` are the log-ratios, one for each round, greater where the topology
+    is better than the baseline. ``paces`` are the differences of the core speeds in the same rounds, as logarithms,
+    greater where the topology had the faster cores; None where they are unknown or must not be used."""
 
     logs: tuple[float, ...]
     paces: tuple[float, ...] | None = None
@@ -32,24 +33,24 @@ class Paired:
 
     @cached_property
     def slope(self) -> float:
-        """β: what of the pace comes through; 0 where it is not used."""
+        """The slope β, the effect of the core speed on the log-ratios; 0 where it is not used."""
         return float(Running.of(self).slopes[-1])
 
     @property
     def is_adjusted(self) -> bool:
-        """Whether the effect is that at equal pace."""
-        return self.paces is not None and len(self) >= LEAST_ADJUSTED
+        """True if the effect is the one at equal core speed."""
+        return self.paces is not None and len(self) >= MIN_ADJUSTED
 
     @cached_property
     def at_equal_pace(self) -> tuple[float, ...]:
-        """The log-ratios less what the pace explains."""
+        """The log-ratios without the part that the core speed explains."""
         return tuple((np.asarray(self.logs) - self.slope * np.asarray(self.paces or 0.0)).tolist())
 
 
 @dataclass(frozen=True)
 class Running:
-    """What the first n blocks come to, for every n from 1 on: effect (a logarithm), its standard error and degrees of
-    freedom, and the slope. The error of a single block is not a number."""
+    """The running estimates over the first n rounds, for every n from 1 on: the effect (a logarithm), its standard
+    error and degrees of freedom, and the slope. The error of a single round is NaN."""
 
     effects: Floats
     errors: Floats
@@ -58,13 +59,13 @@ class Running:
 
     @classmethod
     def of(cls, pairs: Paired) -> Self:
-        """In one pass."""
+        """Return the running estimates of all rounds, computed in one pass."""
         d = np.asarray(pairs.logs, dtype=np.float64)
         c = np.zeros_like(d) if pairs.paces is None else np.asarray(pairs.paces, dtype=np.float64)
         n = np.arange(1, len(d) + 1, dtype=np.float64)
         mean_d, mean_c = np.cumsum(d) / n, np.cumsum(c) / n
         spread_d, spread_c, common = _spread(d, d, n), _spread(c, c, n), _spread(d, c, n)
-        uses = (n >= LEAST_ADJUSTED) & (spread_c > LEAST_SPREAD)
+        uses = (n >= MIN_ADJUSTED) & (spread_c > MIN_SPREAD)
         safe_c = np.where(uses, spread_c, 1.0)
         slopes = np.where(uses, common / safe_c, 0.0)
         freedom = n - 1 - uses
@@ -75,14 +76,15 @@ class Running:
 
 
 def effect_of(logs: Floats, paces: Floats, axis: int = -1) -> Floats:
-    """The effect at equal pace of many samples at once, for the bootstrap; the mean where all paces are the same."""
+    """Return the effect at equal core speed of many samples at once, for the bootstrap; the mean where all core speeds
+    are equal."""
     mean_d, mean_c = logs.mean(axis=axis, keepdims=True), paces.mean(axis=axis, keepdims=True)
     spread = np.sum((paces - mean_c) ** 2, axis=axis)
     common = np.sum((paces - mean_c) * (logs - mean_d), axis=axis)
-    slopes = np.where(spread > LEAST_SPREAD, common / np.maximum(spread, LEAST_SPREAD), 0.0)
+    slopes = np.where(spread > MIN_SPREAD, common / np.maximum(spread, MIN_SPREAD), 0.0)
     return np.asarray(mean_d.squeeze(axis) - slopes * mean_c.squeeze(axis))
 
 
 def _spread(one: Floats, other: Floats, n: Floats) -> Floats:
-    """Σ (x − x̄)(y − ȳ) of the first n, for every n."""
+    """Return Σ (x − x̄)(y − ȳ) over the first n values, for every n."""
     return np.asarray(np.cumsum(one * other) - np.cumsum(one) * np.cumsum(other) / n)

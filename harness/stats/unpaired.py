@@ -1,8 +1,8 @@
-"""Two sets of trials that share no rounds, such as those of two runs, and how they differ.
+"""The evidence on a difference between two sets of trials that share no rounds, such as those of two runs.
 
-Nothing of what the machine did cancels out between them, so they are independent samples, whose scatter may differ too:
-Welch's t test (Biometrika 34, 1947), of logarithms where figures vary by factors, and the permutation test of shares.
-They answer for the trials alone. Whether the machine was as fast on the one day as on the other no statistic can tell.
+No influence of the machine cancels out between them, so they are independent samples, whose scatter may differ too. The
+tests are Welch's t test (Biometrika 34, 1947), of logarithms where figures vary by factors, and the permutation test of
+shares. They are valid for the trials alone: no statistic can show whether the machine was equally fast on both days.
 """
 
 import warnings
@@ -19,8 +19,8 @@ from harness.stats.evidence import permutation_p
 
 @dataclass(frozen=True)
 class UnpairedRatios:
-    """Positive figures of the trials of either side (at least one each), the greater the better; a ``margin`` of 0.02
-    is ±2 %. With a single trial on a side there is no interval, and nothing can be told. See
+    """The evidence on positive figures of the trials of both sides (at least one each), the greater the better. A
+    ``margin`` of 0.02 is ±2 %. With a single trial on a side there is no interval, and all p-values are 1. See
     :class:`.evidence.Evidence`."""
 
     before: tuple[float, ...]
@@ -39,21 +39,21 @@ class UnpairedRatios:
 
     @property
     def precision(self) -> float | None:
-        """Half of its interval's width, on logarithms, in margins."""
+        """The half of the ratio's interval width, on logarithms, in margins."""
         return self._welch.precision
 
     @property
     def gain(self) -> float:
-        """Its logarithm."""
+        """The logarithm of the ratio."""
         return self._welch.gain
 
     @property
     def is_constant(self) -> bool:
-        """Whether all trials have the same figure."""
+        """True if all trials have the same figure."""
         return self._welch.is_constant
 
     def p_different(self, n: int) -> float:
-        """Return the p-value of a ratio other than 1; ``n`` is all there are."""
+        """Return the p-value of a ratio other than 1. ``n`` is not used: all trials count."""
         return self._welch.p_different(n)
 
     def p_beyond(self, n: int) -> float:
@@ -68,7 +68,8 @@ class UnpairedRatios:
 
 @dataclass(frozen=True)
 class UnpairedDifferences:
-    """Figures of either side that may be zero or below, the greater the better; the ``margin`` is in their unit."""
+    """The evidence on figures of both sides that may be zero or below, the greater the better. The ``margin`` is in
+    their unit."""
 
     before: tuple[float, ...]
     after: tuple[float, ...]
@@ -90,22 +91,22 @@ class UnpairedDifferences:
 
     @property
     def precision(self) -> float | None:
-        """Half of its interval's width, in margins."""
+        """The half of the difference's interval width, in margins."""
         low, high = self.estimate.low, self.estimate.high
         return None if low is None or high is None else (high - low) / 2 / self.margin
 
     @property
     def gain(self) -> float:
-        """The same."""
+        """The difference of the means."""
         return self.estimate.value
 
     @property
     def is_constant(self) -> bool:
-        """Whether all trials have the same figure."""
+        """True if all trials have the same figure."""
         return len({*self.before, *self.after}) == 1
 
     def p_different(self, n: int) -> float:
-        """Return the p-value of a difference other than 0; ``n`` is all there are."""
+        """Return the p-value of a difference other than 0. ``n`` is not used: all trials count."""
         if len(self) < 2:
             return 1.0
         if self._has_no_scatter:
@@ -131,13 +132,13 @@ class UnpairedDifferences:
     @cached_property
     def _test(self) -> Any:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Precision loss")  # of figures that are nearly the same
+            warnings.filterwarnings("ignore", "Precision loss")  # where figures are nearly equal
             return stats.ttest_ind(self.after, self.before, equal_var=False)
 
 
 @dataclass(frozen=True)
 class UnpairedShares:
-    """The good part of the requests of the trials of either side: see :class:`.evidence.Shares`."""
+    """The evidence on the share of good requests in the trials of both sides: see :class:`.evidence.Shares`."""
 
     before: tuple[float, ...]
     after: tuple[float, ...]
@@ -153,21 +154,21 @@ class UnpairedShares:
 
     @property
     def precision(self) -> float | None:
-        """Half of its interval's width, in margins."""
+        """The half of the difference's interval width, in margins."""
         return self._differences.precision
 
     @property
     def gain(self) -> float:
-        """The same."""
+        """The difference of the means."""
         return self.estimate.value
 
     @property
     def is_constant(self) -> bool:
-        """Whether all trials have the same."""
+        """True if all trials have the same share."""
         return self._differences.is_constant
 
     def p_different(self, n: int) -> float:
-        """Return the p-value of a difference other than 0; ``n`` is all there are."""
+        """Return the p-value of a difference other than 0. ``n`` is not used: all trials count."""
         return permutation_p(self.before, self.after)
 
     def p_beyond(self, n: int) -> float:

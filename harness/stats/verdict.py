@@ -1,4 +1,4 @@
-"""What the differences from the baseline say, in one word each, so that all of them together can be relied on."""
+"""The verdicts on the differences from the baseline, one word each, with a common error rate for all of them."""
 
 import enum
 from collections.abc import Callable, Mapping
@@ -8,15 +8,15 @@ from typing import Final, TypeVar
 from harness.stats.evidence import Evidence
 from harness.stats.sequential import InterimLooks
 
-MARGIN: Final = 0.02  # differences smaller than this make no difference to anybody
+MARGIN: Final = 0.02  # smaller differences have no practical relevance
 FAMILY_LEVEL: Final = 0.05  # the probability of any false difference among all comparisons of a run
-SINGLE_LEVEL: Final = 0.02  # and of one in any single comparison, however many others are already decided
+SINGLE_LEVEL: Final = 0.02  # and of one in a single comparison, however many others are already decided
 
 Key = TypeVar("Key")
 
 
 class Verdict(enum.Enum):
-    """INCONCLUSIVE means that this run can't tell, which is not the same as "no difference"."""
+    """The verdict on one comparison. INCONCLUSIVE means that the run can't decide, which is not "no difference"."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -26,9 +26,9 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """One comparison. The plain 95 % interval of its evidence is narrower than what the verdict asks for, since it is
-    one of many looks at one of many comparisons: ``level`` is what the p-value had to undercut now, ``last_level`` at
-    the last look."""
+    """The verdict on one comparison, with its evidence. ``level`` is the level that the p-value must not exceed at this
+    look, ``last_level`` the one at the last look. Both are stricter than that of the evidence's 95 % interval, since
+    this is one of many looks at one of many comparisons."""
 
     evidence: Evidence
     verdict: Verdict
@@ -39,11 +39,11 @@ class Judgement:
 def judge(comparisons: Mapping[Key, Evidence], looks: InterimLooks) -> dict[Key, Judgement]:
     """Return the verdict on each comparison (at least one round each), all of them together.
 
-    Differences and equivalences are two families of tests. Both are stepped down by Holm's procedure (Scand. J.
-    Statist. 6, 1979) at every look that was planned, which keeps it valid: Ye, Li, Liu and Yao, Stat. Med. 32 (2013).
-    What was shown at one look must still be likely (5 %) by all the data, or it is withdrawn. Where a difference is
-    shown and is within the margin, the verdict is EQUIVALENT. Constant comparisons, such as those of no errors with
-    none, can't be rejected, and take no part of the level away from the others.
+    Differences and equivalences are two families of tests. Holm's step-down procedure (Scand. J. Statist. 6, 1979) is
+    applied to each at every scheduled look, which keeps it valid: Ye, Li, Liu and Yao, Stat. Med. 32 (2013). A result
+    of an earlier look is withdrawn unless it is significant at 5 % by all the data. Where a significant difference is
+    within the margin, the verdict is EQUIVALENT. Constant comparisons, such as those of no errors with none, can't be
+    rejected, and take no part of the level away from the others.
     """
     different, level = _step_down(comparisons, lambda evidence, n: evidence.p_different(n), looks)
     # Two one-sided tests at a level are one two-sided at twice that level.
@@ -65,8 +65,9 @@ def judge(comparisons: Mapping[Key, Evidence], looks: InterimLooks) -> dict[Key,
 def _step_down(
     comparisons: Mapping[Key, Evidence], p_value: Callable[[Evidence, int], float], looks: InterimLooks, sides: int = 1
 ) -> tuple[set[Key], float]:
-    """Holm, look after look: those whose p-value undercuts the level shared among all that are not rejected yet, and
-    that level at the end, for those that are left. The last round of a comparison is a look too."""
+    """Return the comparisons that Holm's procedure rejects, look after look, and the level of those that remain. A
+    comparison is rejected when its p-value does not exceed its share of the level among all that are not rejected yet.
+    The last round of a comparison is a look too."""
     ends = {len(evidence) for evidence in comparisons.values()}
     testable = [key for key, evidence in comparisons.items() if not evidence.is_constant]
     rejected: set[Key] = set()

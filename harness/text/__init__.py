@@ -1,4 +1,4 @@
-"""Text from outside: what servers, commands and edited files say is shown as text, and does nothing."""
+"""Text from outside, such as that of servers, commands and edited files: it is shown as text and never interpreted."""
 
 import re
 from typing import Annotated, Final
@@ -7,8 +7,8 @@ from pydantic import AfterValidator, PlainSerializer, SerializationInfo
 
 
 def printable(text: str) -> str:
-    """The text with everything that a terminal would obey, or that turns the order of what is shown, written out:
-    ``\\x1b`` for an escape. Line ends are written out too."""
+    """Return the text with control characters, and those that change the direction of writing, as escape sequences:
+    ``\\x1b`` for an escape. Line ends are escaped too."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
@@ -20,7 +20,7 @@ UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 def read_utf8(data: bytes) -> str:
     """Return the text of a file that people write, without the byte order mark that some editors put before it.
 
-    Raises ValueError with the line that is no UTF-8.
+    Raises ValueError with the number of the line that is not UTF-8.
     """
     if data.startswith(UTF_16_MARKS):
         raise ValueError("is UTF-16; save it as UTF-8")
@@ -31,8 +31,9 @@ def read_utf8(data: bytes) -> str:
         raise ValueError(f"line {line}: not UTF-8; save it as UTF-8") from error
 
 
-def obeys(pattern: str, rule: str) -> AfterValidator:
-    """Return the check that a text matches the whole ``pattern``, which tells people the ``rule`` in words."""
+def pattern_validator(pattern: str, rule: str) -> AfterValidator:
+    """Return a validator that requires a text to match the whole ``pattern``. Its errors state the ``rule`` in
+    words."""
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
@@ -43,10 +44,11 @@ def obeys(pattern: str, rule: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _as_written(text: str, info: SerializationInfo) -> str:
-    """What a caller of ``model_dump`` makes of it by its ``context``, a function from text to text, if it gives one."""
+def _serialize(text: str, info: SerializationInfo) -> str:
+    """Return the text as ``model_dump`` writes it: changed by its ``context``, a function from text to text, if the
+    caller passes one."""
     return text if info.context is None else info.context(text)
 
 
-# Text that the harness did not make: where secrets are kept out of what is written, they are kept out of this.
-Printable = Annotated[str, AfterValidator(printable), PlainSerializer(_as_written)]
+# Text from outside. When models are written, secrets are cut out of fields of this type.
+Printable = Annotated[str, AfterValidator(printable), PlainSerializer(_serialize)]

@@ -1,7 +1,8 @@
-"""Which texts are secrets, by their names and by their looks, and how they are kept out of what is written.
+"""The redaction of secrets: how they are recognised, by name and by shape, and kept out of what is written.
 
-A name tells by its last word (``db_password``, ``X-Api-Key``), a value by its shape: the tokens below are those that
-their issuers document, so that scanners find them. High entropy alone tells nothing here, where digests are everywhere.
+A name is recognised by its last word (``db_password``, ``X-Api-Key``), a value by its shape: the shapes of tokens below
+are those that their issuers document, so that scanners find them. High entropy alone is no sign here, where digests are
+everywhere.
 """
 
 import json
@@ -18,8 +19,8 @@ from harness.text import printable
 Model = TypeVar("Model", bound=BaseModel)
 
 REDACTED: Final = "(redacted)"
-SURE_LENGTH: Final = 8  # characters from which a secret is looked for inside of words
-LEAST_LENGTH: Final = 4  # below which it is not looked for: reports would be nothing but holes
+MIN_EMBEDDED_LENGTH: Final = 8  # characters from which a secret is found inside words too
+MIN_LENGTH: Final = 4  # shorter secrets are not looked for, since texts would be full of gaps
 
 _NAME: Final = (
     r"(?:[\w.-]*?(?:secret|token|passw(?:or)?d|passphrase|passcode|pwd|credentials?|creds|cookie|jwt|bearer|dsn|hmac"
@@ -31,10 +32,10 @@ _SECRET_NAME: Final = re.compile(_NAME, re.IGNORECASE)
 _OPTION_NAME: Final = rf"(?i:--?(?!-|no-|disable-|without-)(?:{_NAME}))"
 _OPTION: Final = re.compile(_OPTION_NAME)
 
-# What is no secret, whatever it is called.
+# Values that are no secrets, whatever their names.
 _PLAIN_WORDS: Final = r"(?i:true|false|yes|no|on|off|none|null|basic|bearer|digest|\(redacted\))"
 _PLAIN: Final = re.compile(_PLAIN_WORDS)
-_OPEN: Final = re.compile(r"\{env:\w+\}|^\{\w+\}$")  # what a placeholder stands for is kept elsewhere
+_OPEN: Final = re.compile(r"\{env:\w+\}|^\{\w+\}$")  # a placeholder, whose value is kept elsewhere
 _HARMLESS: Final = re.compile(
     r"""[+-]?\d{1,10}(?:\.\d{1,6})?\s?(?:[kmgt]i?b?|%|[num]?s|min|[hd])?     # a number, of bytes, of seconds
     | true | false | yes | no | on | off | none | null
@@ -45,7 +46,7 @@ _HARMLESS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# With the pages on which the formats are told; of each the first group, or the whole where there is none, is secret.
+# By the pages that document the formats. The secret is the first group, or the whole match where there is none.
 TOKEN_SHAPES: Final[dict[str, str]] = {
     "docs.github.com, About authentication to GitHub": r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,})",
     "docs.gitlab.com, Token overview": r"\bgl(?:pat|oas|dt|rt|cbt|ptt|ft|imt|agent)-[\w-]{20,}",
@@ -84,25 +85,26 @@ _SHAPES: Final = tuple(
 
 
 def sounds_secret(name: str) -> bool:
-    """Return whether what has this name, of a variable, a header, an option or a field, is likely to be a secret."""
+    """Return whether the value of a variable, a header, an option or a field of this name is likely to be a secret."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 
 def is_harmless(value: str) -> bool:
-    """Return whether a value, less its placeholders, is a number, a switch, a level or an address of this machine."""
+    """Return whether a value, without its placeholders, is a number, a switch, a level or an address of this
+    machine."""
     return _HARMLESS.fullmatch(value) is not None
 
 
 def secrets_in(text: str) -> list[str]:
-    """Return the parts of a text that look like secrets, or stand where the name before them says that one stands; of
-    a user with a password, the password too."""
+    """Return the parts of a text that look like secrets, or follow a name that sounds like one. Of a user with a
+    password, the password is returned too."""
     found = [_secret_of(match) for shape in _SHAPES for match in shape.finditer(text)]
     return [part for secret in found if secret for part in (secret, secret.partition(":")[2]) if part]
 
 
 def secret_of_word(word: str, before: str = "") -> str:
-    """Return what of a word of a command is a secret by its name: all of it behind ``--password``, the rest of
-    ``--password=…`` and ``PASSWORD=…``. Empty where nothing is."""
+    """Return the part of a command's word that is a secret by its name: all of it after ``--password``, the value in
+    ``--password=…`` and ``PASSWORD=…``; empty where there is none. ``before`` is the word before it."""
     if _OPTION.fullmatch(before) and not word.startswith("-") and not _is_plain(word):
         return word
     name, _, value = word.partition("=")
@@ -110,37 +112,37 @@ def secret_of_word(word: str, before: str = "") -> str:
 
 
 def hide_secrets(text: str) -> str:
-    """Return the text without the parts that look like secrets, or stand where the name before them says that one
-    stands."""
+    """Return the text without the parts that look like secrets, or follow a name that sounds like one."""
     for shape in _SHAPES:
         text = shape.sub(_hide, text)
     return text
 
 
 class Redactor:
-    """Keeps these ``values``, and all that looks like a secret, out of texts.
+    """A filter that cuts these ``values``, and all that looks like a secret, out of texts.
 
-    A value is looked for as it is, and as it is written in URLs, JSON, logs and Base64. One of fewer than eight
-    characters is found as a whole word only. One of fewer than four, a plain word of fewer than eight, and what
-    :func:`is_harmless` are not looked for: nothing tells them from what else is said, and texts would be full of holes.
+    A value is found as it is, and as it is written in URLs, JSON, logs and Base64. A value of fewer than eight
+    characters is found as a whole word only. Not looked for are values of fewer than four characters, plain words of
+    fewer than eight, and harmless values (:func:`is_harmless`): they can't be distinguished from ordinary text, which
+    would be full of gaps.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        forms = {form for value in values for form in _forms(value) if _can_be_told(form)}
+        forms = {form for value in values for form in _forms(value) if _is_distinctive(form)}
         patterns = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
         self._known = re.compile("|".join(patterns)) if patterns else None
 
     def redact(self, text: str) -> str:
-        """Return the text without them."""
+        """Return the text without secrets."""
         return hide_secrets(self._known.sub(REDACTED, text) if self._known else text)
 
     def as_written(self, data: Model) -> Model:
-        """Return the data without them, as far as it is :data:`harness.text.Printable`."""
+        """Return the data without secrets in its fields of type :data:`harness.text.Printable`."""
         return type(data).model_validate_json(data.model_dump_json(context=self.redact))
 
 
 def _secret_of(match: re.Match[str]) -> str:
-    """The part that is a secret; empty where a placeholder stands for it."""
+    """Return the part of the match that is a secret; empty where it is a placeholder or a plain word."""
     secret = match[match.lastindex or 0].strip("\"'")
     return "" if _is_plain(secret) or _is_plain(secret.partition(":")[2]) else secret
 
@@ -155,17 +157,17 @@ def _hide(match: re.Match[str]) -> str:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The ways in which a value may be written; of one with several lines each line too."""
+    """Yield the ways in which a value may be written, also those of each of its lines."""
     texts = {value, *value.splitlines(), *secrets_in(value)}
     for text in {each.strip() for each in texts}:
         data = text.encode("utf-8", "surrogateescape")
         yield from (text, printable(text), repr(text)[1:-1], json.dumps(text)[1:-1], quote(data), quote_plus(data))
         yield from (quote(data, safe=""), b64encode(data).decode("ascii"))
-        yield from _of_basic(text)
+        yield from _basic_password(text)
 
 
-def _of_basic(text: str) -> Iterator[str]:
-    """The password in the credentials of RFC 7617."""
+def _basic_password(text: str) -> Iterator[str]:
+    """Yield the password in Basic credentials (RFC 7617)."""
     scheme, _, encoded = text.partition(" ")
     if scheme.lower() == "basic":
         try:
@@ -174,11 +176,11 @@ def _of_basic(text: str) -> Iterator[str]:
             return
 
 
-def _can_be_told(text: str) -> bool:
-    if len(text) < LEAST_LENGTH or is_harmless(text):
+def _is_distinctive(text: str) -> bool:
+    if len(text) < MIN_LENGTH or is_harmless(text):
         return False
-    return len(text) >= SURE_LENGTH or not text.isalpha()
+    return len(text) >= MIN_EMBEDDED_LENGTH or not text.isalpha()
 
 
 def _pattern(form: str) -> str:
-    return re.escape(form) if len(form) >= SURE_LENGTH else rf"(?<!\w){re.escape(form)}(?!\w)"
+    return re.escape(form) if len(form) >= MIN_EMBEDDED_LENGTH else rf"(?<!\w){re.escape(form)}(?!\w)"

@@ -1,4 +1,4 @@
-"""Nanoseconds, bytes and rates to text, and text back to numbers: the one place where that happens."""
+"""Units: durations, sizes, rates and prices as text, and text as numbers. All of the harness converts them here."""
 
 import math
 import re
@@ -9,7 +9,7 @@ NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 MS_PER_S: Final = 1_000
-MOST_MORE_DECIMALS: Final = 3
+MAX_MORE_DECIMALS: Final = 3
 
 _DURATION_PART: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>us|ms|s|m|h)", re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
@@ -29,8 +29,8 @@ _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_duration_s(text: str) -> float:
-    """Return the seconds meant by ``text``, such as ``30s``, ``1m 30s``, ``1.5h``, ``250ms`` or, as for wrk, a bare
-    ``30``. Of several units the larger come first, each once.
+    """Return the seconds in a text such as ``30s``, ``1m 30s``, ``1.5h``, ``250ms`` or, as for wrk, a bare ``30``.
+    Several units stand in descending order, each once.
 
     Raises ValueError, with what was expected, when the text is no duration.
     """
@@ -46,7 +46,8 @@ def parse_duration_s(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Return ``90`` as ``1m 30s``, ``3`` as ``3s``, ``0.25`` as ``250ms``: for people to read, and to write again."""
+    """Return a duration as people read it, in a form that can be parsed again: ``1m 30s`` for 90, ``3s`` for 3,
+    ``250ms`` for 0.25."""
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 60:
@@ -56,7 +57,7 @@ def duration_text(seconds: float) -> str:
 
 
 def parse_percent(text: str) -> float:
-    """The part of one meant by ``text``: 0.03 by ``3%``.
+    """Return a percentage as a part of one: 0.03 for ``3%``.
 
     Raises ValueError, with what was expected, when the text is no percentage.
     """
@@ -67,7 +68,7 @@ def parse_percent(text: str) -> float:
 
 
 def parse_rate_per_s(text: str) -> float:
-    """Requests per second meant by ``text``: 800 by ``800/s``, ``48000/min`` or ``800``.
+    """Return a rate in requests per second: 800 for ``800/s``, ``48000/min`` or ``800``.
 
     Raises ValueError, with what was expected, when the text is no rate.
     """
@@ -78,7 +79,7 @@ def parse_rate_per_s(text: str) -> float:
 
 
 def parse_size_bytes(text: str) -> float:
-    """Bytes meant by ``text``, such as ``200 MiB`` or ``1.5GB``.
+    """Return a size in bytes: 209,715,200 for ``200 MiB``.
 
     Raises ValueError, with what was expected, when the text is no size.
     """
@@ -90,14 +91,14 @@ def parse_size_bytes(text: str) -> float:
 
 @dataclass(frozen=True)
 class Price:
-    """Of an hour; ``currency`` is None where none was named."""
+    """A price for an hour; ``currency`` is None where none was named."""
 
     per_h: float
     currency: str | None
 
 
 def parse_price(text: str) -> Price:
-    """What an hour costs by ``text``: 0.34 EUR by ``0.34 EUR/h``, ``EUR 0.34`` or ``248.2 EUR/month``.
+    """Return a price for an hour: 0.34 EUR for ``0.34 EUR/h``, ``EUR 0.34`` or ``248.2 EUR/month``.
 
     Raises ValueError, with what was expected, when the text is no price.
     """
@@ -108,7 +109,8 @@ def parse_price(text: str) -> Price:
 
 
 def ms_text(milliseconds: float) -> str:
-    """A latency in milliseconds with three significant figures, never in exponent form."""
+    """Return a latency in milliseconds as text with three significant figures, never in exponent form; in seconds from
+    1000 ms up."""
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.2f} s"
     decimals = 0 if milliseconds >= 100 else 1 if milliseconds >= 10 else 2
@@ -116,25 +118,27 @@ def ms_text(milliseconds: float) -> str:
 
 
 def rate_text(rate_per_s: float) -> str:
-    """Requests per second: whole and grouped from 100 up, with decimals below."""
+    """Return a rate in requests per second as text: a whole number with grouped digits from 100 up, with decimals
+    below."""
     decimals = 0 if rate_per_s >= 100 else 1 if rate_per_s >= 10 else 2
     return f"{rate_per_s:,.{decimals}f}"
 
 
 def rate_per_text(rate_per_s: float) -> str:
-    """Return ``800`` as ``800/s``, ``0.5`` as ``30.0/min``, ``0.01`` as ``36.0/h``."""
+    """Return a rate as text with its unit: ``800/s`` for 800, ``30.0/min`` for 0.5, ``36.0/h`` for 0.01."""
     unit = next((unit for unit in ("s", "min") if rate_per_s * _SECONDS_PER_RATE[unit] >= 1), "h")
     return f"{rate_text(rate_per_s * _SECONDS_PER_RATE[unit])}/{unit}"
 
 
 def decimals_apart(low: float, high: float, least: int) -> int:
-    """Return how many decimals tell the ends of an interval apart: ``least``, or up to three more."""
-    some = range(least, least + MOST_MORE_DECIMALS + 1)
+    """Return the number of decimals with which the ends of an interval differ as text: ``least``, or up to three
+    more."""
+    some = range(least, least + MAX_MORE_DECIMALS + 1)
     return next((each for each in some if f"{low:.{each}f}" != f"{high:.{each}f}"), least)
 
 
 def size_text(size_bytes: float) -> str:
-    """Return a size with one decimal, in KiB, MiB or GiB; below one KiB in whole bytes."""
+    """Return a size as text with one decimal, in KiB, MiB or GiB; below one KiB in whole bytes."""
     for unit, one in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size_bytes >= one:
             return f"{size_bytes / one:.1f} {unit}"
@@ -142,35 +146,36 @@ def size_text(size_bytes: float) -> str:
 
 
 def wrk_time(seconds: float) -> str:
-    """A time as wrk prints it: ``684.00us``, ``136.73ms``, ``1.26s``, ``1.50m``."""
+    """Return a time as wrk prints it: ``684.00us``, ``136.73ms``, ``1.26s``, ``1.50m``."""
     if seconds >= 1:
-        return _wrk_scaled(seconds, base="s", steps=("m",), factor=60)
-    return _wrk_scaled(seconds * 1e6, base="us", steps=("ms",), factor=1000)
+        return _wrk_scaled_text(seconds, base="s", steps=("m",), factor=60)
+    return _wrk_scaled_text(seconds * 1e6, base="us", steps=("ms",), factor=1000)
 
 
 def wrk_binary(size_bytes: float) -> str:
-    """A size as wrk prints it, less the final ``B``: ``68.49M``."""
-    return _wrk_scaled(size_bytes, base="", steps=("K", "M", "G", "T"), factor=1024)
+    """Return a size as wrk prints it, without the final ``B``: ``68.49M``."""
+    return _wrk_scaled_text(size_bytes, base="", steps=("K", "M", "G", "T"), factor=1024)
 
 
 def wrk_metric(number: float) -> str:
-    """A count as wrk prints it: ``3.05``, ``12.34k``."""
-    return _wrk_scaled(number, base="", steps=("k", "M", "G", "T"), factor=1000)
+    """Return a count as wrk prints it: ``3.05``, ``12.34k``."""
+    return _wrk_scaled_text(number, base="", steps=("k", "M", "G", "T"), factor=1000)
 
 
 def wrk_whole_time(seconds: float) -> str:
-    """The asked duration as wrk announces it: ``30s``, ``2m``."""
-    amount, unit = _scaled(seconds, base="s", steps=("m",), factor=60)
+    """Return a duration as wrk announces it: ``30s``, ``2m``."""
+    amount, unit = _scale(seconds, base="s", steps=("m",), factor=60)
     return f"{amount:.0f}{unit}"
 
 
-def _wrk_scaled(number: float, base: str, steps: tuple[str, ...], factor: int) -> str:
-    amount, unit = _scaled(number, base, steps, factor)
+def _wrk_scaled_text(number: float, base: str, steps: tuple[str, ...], factor: int) -> str:
+    amount, unit = _scale(number, base, steps, factor)
     return f"{amount:.2f}{unit}"
 
 
-def _scaled(number: float, base: str, steps: tuple[str, ...], factor: int) -> tuple[float, str]:
-    """wrk steps up to the next unit at 85 % of it: 900 bytes read 0.88K."""
+def _scale(number: float, base: str, steps: tuple[str, ...], factor: int) -> tuple[float, str]:
+    """Return the number in the unit that wrk chooses, and that unit. wrk takes the next unit from 85 % of it on: 900
+    bytes are 0.88K."""
     unit = base
     for step in steps:
         if number < factor * 0.85:

@@ -1,19 +1,19 @@
-"""Numbers as far as a measurement can have them: sums and quotients of such numbers do not overflow."""
+"""The ranges of numbers that a measurement can have. Sums and quotients of numbers in them do not overflow."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-MAX_COUNT: Final = 2**53  # every whole number up to it is a float of its own
+MAX_COUNT: Final = 2**53  # a float represents every whole number up to it exactly
 MAX_AMOUNT: Final = 1e15
-MIN_AMOUNT: Final = 1e-9  # of what is divided by
-LEAST_BUT_ZERO: Final = 1e-30  # what rounding leaves of a difference is more
+MIN_AMOUNT: Final = 1e-9  # of divisors
+MIN_NONZERO: Final = 1e-30  # rounding errors of differences are greater
 
 
 def _check_not_minute(amount: float) -> float:
-    if 0 < abs(amount) < LEAST_BUT_ZERO:
-        raise ValueError(f"expected 0 or at least {LEAST_BUT_ZERO:g}, got {amount:g}")
+    if 0 < abs(amount) < MIN_NONZERO:
+        raise ValueError(f"expected 0 or at least {MIN_NONZERO:g}, got {amount:g}")
     return amount
 
 

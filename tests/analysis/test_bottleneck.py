@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from harness.analysis.bottleneck import (
-    MOST_DEMANDED,
+    MAX_DEMANDED,
     RULES,
     contention,
+    diagnose,
     free_cores,
-    limit_of,
     server_demand,
 )
 from harness.analysis.bottleneck import Bottleneck as By
@@ -299,7 +299,7 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_limit_and_its_figures(case: str) -> None:
     load, usage, limit, why = CASES[case]
-    found = limit_of(load, usage)
+    found = diagnose(load, usage)
     assert (found.limit, why in found.why) == (limit, True), found
     assert found.why.endswith(".")
     assert not found.why.endswith("..")
@@ -315,7 +315,7 @@ def test_every_rule_is_there_for_something() -> None:
 
 @pytest.mark.parametrize("overflows", [0, None, 12])
 def test_an_overflow_is_mentioned_whatever_the_limit(overflows: int | None) -> None:
-    said = {limit_of(load(), usage(workers, overflows=overflows)).why for workers in (ONE, LAZY)}
+    said = {diagnose(load(), usage(workers, overflows=overflows)).why for workers in (ONE, LAZY)}
     assert {"; 12 attempts to connect found a listen queue full." in why for why in said} == {overflows == 12}
 
 
@@ -348,8 +348,8 @@ def test_what_is_demanded_of_the_cores(offered: LoadResult, usage: Usage, wanted
 
 
 def test_two_workers_on_two_cores_are_no_contended_pair_beside_a_generator_that_hardly_works() -> None:
-    assert contention(SHARED, usage([worker(0.985, 0.015)] * 2, TWO_CORES)) < MOST_DEMANDED
-    assert contention(GREEDY, usage([worker(0.7, 0.3)] * 2, TWO_CORES)) > MOST_DEMANDED
+    assert contention(SHARED, usage([worker(0.985, 0.015)] * 2, TWO_CORES)) < MAX_DEMANDED
+    assert contention(GREEDY, usage([worker(0.7, 0.3)] * 2, TWO_CORES)) > MAX_DEMANDED
 
 
 def test_the_cpu_of_those_that_ended_unread_was_demanded_too() -> None:

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from harness.analysis.comparison import are_alike, compare_trials
-from harness.analysis.imbalance import skew_of
+from harness.analysis.comparison import compare_trials, have_equal_workers
+from harness.analysis.imbalance import imbalance_of
 from harness.analysis.scaling import scaling_of
 from harness.analysis.trials import Trial, median_workers, trials_of, valid_trials
 from harness.record import TrialRecord, WorkerCounts
@@ -38,9 +38,9 @@ def test_a_pool_has_the_median_of_its_trials(numbers: tuple[int, ...]) -> None:
 
 def test_topologies_are_alike_by_what_was_found() -> None:
     single = valid_trials([record(1, ONE, 100)], ONE.name)
-    assert are_alike(found(1), single)
-    assert not are_alike(found(2), single)
-    assert not are_alike((), found(1))
+    assert have_equal_workers(found(1), single)
+    assert not have_equal_workers(found(2), single)
+    assert not have_equal_workers((), found(1))
 
 
 def test_what_was_declared_goes_before_what_was_found() -> None:
@@ -49,8 +49,8 @@ def test_what_was_declared_goes_before_what_was_found() -> None:
 
 def test_workers_that_came_and_went_are_not_compared() -> None:
     (kept,) = valid_trials([record(1, TWO, 400, served=[400, 0])], TWO.name)
-    assert skew_of([kept], LOAD) is not None
-    assert skew_of([replace(kept, number_of_workers=1)], LOAD) is None
+    assert imbalance_of([kept], LOAD) is not None
+    assert imbalance_of([replace(kept, number_of_workers=1)], LOAD) is None
 
 
 def has_price(baseline: Topology, number: int, supervisor: str = "") -> bool:
@@ -64,7 +64,7 @@ def has_price(baseline: Topology, number: int, supervisor: str = "") -> bool:
     scenario = scenario_of([baseline, ONE, TWO], 3)
     trials = trials_of(records, [each.name for each in scenario.topologies])
     families = scaling_of(scenario, trials, compare_trials(scenario, SINGLE_LOOK, trials))
-    return next(family for family in families if family.family == "cluster-N").price is not None
+    return next(family for family in families if family.family == "cluster-N").supervisor_overhead is not None
 
 
 def with_supervisor(made: TrialRecord, program: str) -> TrialRecord:

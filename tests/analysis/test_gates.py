@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.gates import Outcome, evaluate_gates, inapplicable, overall_outcome, without_another
+from harness.analysis.gates import (
+    Outcome,
+    evaluate_gates,
+    find_gates_without_baseline,
+    find_inapplicable_gates,
+    overall_outcome,
+)
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import ERRORS, P99, THROUGHPUT, Metric
 from harness.record import SkippedTopology
@@ -144,10 +150,10 @@ def test_gates_that_could_never_be_ruled_on_are_told() -> None:
     open_loop = scenario_of([RAW, TWO], 1).model_copy(update={"load": rate})
     gates = [Gate.parse("throughput < -5%")]
     gate = {"gate": GateTable(fail_on=("throughput < -5%",))}
-    assert inapplicable(scenario_of([RAW, TWO], 1).model_copy(update=gate)) == []
-    assert "limit p99 instead" in inapplicable(open_loop.model_copy(update=gate))[0]
-    assert without_another(gates, scenario_of([RAW, TWO], 1)) == []
-    assert "nothing to compare raw with" in without_another(gates, scenario_of([RAW], 1))[0]
+    assert find_inapplicable_gates(scenario_of([RAW, TWO], 1).model_copy(update=gate)) == []
+    assert "limit p99 instead" in find_inapplicable_gates(open_loop.model_copy(update=gate))[0]
+    assert find_gates_without_baseline(gates, scenario_of([RAW, TWO], 1)) == []
+    assert "nothing to compare raw with" in find_gates_without_baseline(gates, scenario_of([RAW], 1))[0]
 
 
 def test_a_gate_on_any_percentile_is_judged_with_the_usual_ones_and_has_a_row(tmp_path: Path) -> None:
@@ -161,12 +167,12 @@ def test_a_gate_on_any_percentile_is_judged_with_the_usual_ones_and_has_a_row(tm
     figure = next(row.after for row in report.rows if row.metric.name == "p95")
     assert figure is not None
     assert figure.value == pytest.approx(1.95, rel=0.01)
-    assert {(each.gate.text, each.topology): each.outcome for each in report.rulings} == {
+    assert {(each.gate.text, each.topology): each.outcome for each in report.gate_results} == {
         ("p95 > +10%", "cluster-2"): Outcome.PASSED,
         ("p95 < 1.9ms", "raw"): Outcome.FAILED,
         ("p95 < 1.9ms", "cluster-2"): Outcome.FAILED,
         ("p50 < 1s", "raw"): Outcome.PASSED,
         ("p50 < 1s", "cluster-2"): Outcome.PASSED,
     }
-    assert '"metric": "p95"' in render_json(report.run, report.rows, report.rulings)
-    assert "1.95 ms" in render_junit(scenario, report.rulings)
+    assert '"metric": "p95"' in render_json(report)
+    assert "1.95 ms" in render_junit(report)

@@ -37,7 +37,7 @@ def second(end_s: float, requests: int, latency_ms: float) -> tuple[Second, Late
 def trial(*seconds: tuple[int, float], offer: Offered | None = None) -> Trial:
     """The server used 0.5 s of CPU in each second."""
     rows = [second(end_s, *each) for end_s, each in enumerate(seconds, start=1)]
-    encoded = LatencyHistogram.merged(histogram.encode() for _, histogram in rows)
+    encoded = LatencyHistogram.merge(histogram.encode() for _, histogram in rows)
     requests = sum(count for count, _ in seconds)
     load = load_result(requests / len(rows)).model_copy(
         update={

@@ -50,9 +50,9 @@ def test_efficiency_price_and_laws_of_a_family() -> None:
     assert family.points[0].efficiency is None
     assert family.points[1].efficiency is not None
     assert family.points[1].efficiency.value == pytest.approx(0.95, abs=0.005)
-    assert family.price is not None
-    assert family.price.change.value == pytest.approx(100 / 102, rel=0.01)
-    assert family.price.verdict is not Verdict.BETTER
+    assert family.supervisor_overhead is not None
+    assert family.supervisor_overhead.change.value == pytest.approx(100 / 102, rel=0.01)
+    assert family.supervisor_overhead.verdict is not Verdict.BETTER
     assert family.laws is not None
     assert family.laws.law in (WhichLaw.CANNOT_TELL, WhichLaw.UNIVERSAL)
     assert family.why_not is None
@@ -84,7 +84,7 @@ def test_only_rounds_that_hold_all_count() -> None:
 def test_a_supervisor_has_no_price_beside_another() -> None:
     baseline = ONE.model_copy(update={"baseline": True})
     (family,) = scaled([(baseline, [100, 101]), (TWO, [180, 182])])
-    assert family.price is None
+    assert family.supervisor_overhead is None
 
 
 def test_nothing_scales_that_comes_in_one_size_or_under_an_offered_rate() -> None:

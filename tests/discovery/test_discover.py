@@ -14,7 +14,7 @@ from harness.discovery.discover import DiscoveredServer, ServerSpec, count_worke
 from harness.discovery.failure import DiscoveryError
 from harness.load.spec import Load, Request
 from harness.scenario import load_scenario
-from harness.server.launch import Server, free_port
+from harness.server.launch import Server, find_free_port
 from harness.server.question import Question
 from tests.server.asking import asked_for, wait_until_listening
 from tests.server.topologies import ROOT, SERVERS, small
@@ -37,7 +37,7 @@ def refusal(*command: str, **known: object) -> str:
 
 
 def test_a_port_on_which_alone_it_works_is_fixed() -> None:
-    port = free_port()
+    port = find_free_port()
     discovery = found(*SERVER, "--port", str(port), "--only", f"{port}")
     assert discovery.draft.topology.port == port
     assert "the server exited with 1" in discovery.draft.why_fixed
@@ -45,9 +45,9 @@ def test_a_port_on_which_alone_it_works_is_fixed() -> None:
 
 def test_a_cluster_is_started_with_as_many_workers_as_are_compared_at_the_most(tmp_path: Path) -> None:
     app = ("wsgiref.simple_server:demo_app", "--no-control-socket")
-    discovery = found("{harness_python}", "-m", "gunicorn", *app, "-w", "2", "-b", f"127.0.0.1:{free_port()}")
+    discovery = found("{harness_python}", "-m", "gunicorn", *app, "-w", "2", "-b", f"127.0.0.1:{find_free_port()}")
     assert discovery.draft.topology.command[-4:] == ("-w", "{workers}", "-b", "{host}:{port}")
-    assert [process.role for process in discovery.ready.census].count("worker") == 4
+    assert [process.role for process in discovery.ready.processes].count("worker") == 4
     file = tmp_path / "shop.toml"
     file.write_text(discovery.draft.text, encoding="utf-8")
     assert [topology.workers for topology in load_scenario(file).topologies] == [1, 2, 4]
@@ -87,7 +87,7 @@ def test_an_interrupt_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_server_with_tls_is_written_down_with_its_scheme(tmp_path: Path) -> None:
     issued = trustme.CA().issue_cert("127.0.0.1")
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "tls.pem")
-    port = str(free_port())
+    port = str(find_free_port())
     keys = ("--ssl-keyfile", str(tmp_path / "tls.pem"), "--ssl-certfile", str(tmp_path / "tls.pem"))
     app = ("tests.server.servers.asgi_page:app", "--lifespan", "off", "--port", port)
     discovery = found(sys.executable, "-m", "uvicorn", *app, *keys)
@@ -106,7 +106,7 @@ def test_a_server_on_a_unix_socket_is_written_down_with_it_open(typed: str, tmp_
 
 
 def test_a_server_on_ipv6_alone_is_written_down_with_its_host() -> None:
-    discovery = found(*SERVER, "--host", "::1", "--port", str(free_port("::1")))
+    discovery = found(*SERVER, "--host", "::1", "--port", str(find_free_port("::1")))
     assert (discovery.draft.topology.host, discovery.draft.topology.port) == ("::1", None)
     assert (discovery.target.host, discovery.ready.body_bytes) == ("::1", 12)
 
@@ -125,14 +125,14 @@ def test_a_stream_is_told() -> None:
 
 
 def test_workers_that_nothing_in_the_command_decides_on_are_taken_as_found() -> None:
-    discovery = found("{harness_python}", "-m", f"{SERVERS}.prefork", "--port", f"{free_port()}", "--workers", "3")
+    discovery = found("{harness_python}", "-m", f"{SERVERS}.prefork", "--port", f"{find_free_port()}", "--workers", "3")
     assert (discovery.workers, discovery.draft.topology.workers) == (3, "as found")
     assert 'workers = "as found" # 3 answered' in discovery.draft.text
 
 
 def test_workers_of_which_the_parent_is_one_are_found() -> None:
     discovery = found(
-        "{harness_python}", "-m", f"{SERVERS}.serving_parent", "--port", f"{free_port()}", "--workers", "2"
+        "{harness_python}", "-m", f"{SERVERS}.serving_parent", "--port", f"{find_free_port()}", "--workers", "2"
     )
     assert discovery.workers == 2
 
@@ -160,6 +160,6 @@ def test_a_configuration_that_decides_on_the_number_wins_over_the_option(
     (tmp_path / "gunicorn.conf.py").write_text("workers = 2\ndef on_starting(server):\n    server.num_workers = 2\n")
     app = ("wsgiref.simple_server:demo_app", "--no-control-socket")
     command = ("{harness_python}", "-m", "gunicorn", *app, "-w", "1", "-c", str(tmp_path / "gunicorn.conf.py"))
-    discovery = found(*command, "-b", f"127.0.0.1:{free_port()}")
+    discovery = found(*command, "-b", f"127.0.0.1:{find_free_port()}")
     assert (discovery.workers, discovery.draft.topology.workers) == (2, "as found")
     assert discovery.draft.topology.command[discovery.draft.topology.command.index("-w") + 1] == "1"

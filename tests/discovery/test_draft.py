@@ -59,7 +59,7 @@ def loaded(written: str) -> Scenario:
 @given(tables, text, text, st.booleans())
 def test_what_is_written_is_what_is_read(table: TopologyTable, typed: str, why: str, is_guessed: bool) -> None:
     scenario = loaded(draft(table, typed=typed, file=typed, why_fixed=why, is_guessed=is_guessed).text)
-    assert scenario.topologies == tuple(table.expanded())
+    assert scenario.topologies == tuple(table.expand())
     assert (scenario.name, scenario.start_timeout_s, scenario.load.requests[0].path) == ("shop", 20.0, "/")
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from harness.cli import app
 from harness.scenario import load_scenario
-from harness.server.launch import free_port
+from harness.server.launch import find_free_port
 
 
 def init(*arguments: str) -> Result:
@@ -23,7 +23,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_scenario_is_written_and_the_next_command_is_told() -> None:
-    port = str(free_port())
+    port = str(find_free_port())
     done = init("--", "python", "-m", "http.server", port, "--bind", "127.0.0.1")
     assert done.exit_code == 0, done.output
     assert re.search(rf"^port +{port}, any free one works", done.stdout)

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from harness.discovery.listening import Wanted, find_target
-from harness.server.launch import Server, free_port
+from harness.discovery.listening import WantedPlace, find_target
+from harness.server.launch import Server, find_free_port
 from harness.server.supervised import ServerError
 from tests.server.asking import is_open, wait_until_listening
 from tests.server.polling import PATIENCE_S, wait_until
@@ -19,11 +19,11 @@ SERVER: Final = ("{harness_python}", "-m", "tests.discovery.server")
 
 def find_port(server: Server, wanted: int | None, timeout_s: float) -> int:
     """The port of the target that is found."""
-    return find_target(server, Wanted(wanted), timeout_s).port
+    return find_target(server, WantedPlace(wanted), timeout_s).port
 
 
 def test_of_two_ports_one_has_to_be_named(log: Path) -> None:
-    first, second = sorted((free_port(), free_port()))
+    first, second = sorted((find_free_port(), find_free_port()))
     with Server(topology(*SERVER, "--port", str(first), "--port", str(second)), log) as server:
         with pytest.raises(
             ServerError, match=f"it answers on ports {first} and {second}; say with --port N which is meant"
@@ -75,9 +75,9 @@ def test_of_ports_and_unix_sockets_the_port_is_found(log: Path, tmp_path: Path) 
     """As with gunicorn's control socket."""
     gunicorn = ("{harness_python}", "-m", "gunicorn", "wsgiref.simple_server:demo_app", "-b", "127.0.0.1:{port}")
     with Server(topology(*gunicorn, "--control-socket", str(tmp_path / "control")), log) as server:
-        assert find_target(server, Wanted(), PATIENCE_S) == server.target
+        assert find_target(server, WantedPlace(), PATIENCE_S) == server.target
 
 
 def test_who_listens_on_both_is_found_once(log: Path) -> None:
     with Server(topology(*SERVER, "--port", "{port}", "--host", "::"), log) as server:
-        assert find_target(server, Wanted(), PATIENCE_S) == server.target
+        assert find_target(server, WantedPlace(), PATIENCE_S) == server.target

@@ -8,9 +8,9 @@ from http.server import ThreadingHTTPServer
 import pytest
 
 from harness.discovery import paths
-from harness.discovery.paths import USUAL
+from harness.discovery.paths import DEFAULT_PATHS
 from harness.load.spec import Expectation, Load, Request, Target
-from harness.server.launch import free_port
+from harness.server.launch import find_free_port
 from harness.server.supervised import ServerError
 from tests.discovery.server import HOST, Page
 from tests.server.polling import PATIENCE_S
@@ -43,16 +43,16 @@ def port(page: type[Page]) -> Iterator[int]:
         thread.join()
 
 
-@pytest.mark.parametrize("path", USUAL)
+@pytest.mark.parametrize("path", DEFAULT_PATHS)
 def test_the_first_of_the_usual_ones_that_is_there_is_found(path: str, page: type[Page], port: int) -> None:
     page.page = path
-    assert find_path(port, USUAL) == path
+    assert find_path(port, DEFAULT_PATHS) == path
 
 
 @pytest.mark.parametrize("location", ["home?a=b", "/home?a=b", "http://{here}/home?a=b#part"])
 def test_a_redirect_on_the_same_port_is_followed(location: str, page: type[Page], port: int) -> None:
     page.page, page.moved, page.location = "/home?a=b", "/", location.format(here=f"{HOST}:{port}")
-    assert find_path(port, USUAL) == "/home?a=b"
+    assert find_path(port, DEFAULT_PATHS) == "/home?a=b"
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_every_answer_is_told_where_none_is_good(port: int) -> None:
 
 def test_a_server_that_is_gone_gives_no_answer() -> None:
     with pytest.raises(ServerError, match=r"/ no answer \(.*Connection refused\)"):
-        find_path(free_port(), ["/"])
+        find_path(find_free_port(), ["/"])
 
 
 def test_an_expected_status_is_a_good_one_and_leads_nowhere(page: type[Page], port: int) -> None:
     page.page, page.moved, page.location = "/home", "/", "/home"
-    assert find_path(port, USUAL, 302) == "/"
+    assert find_path(port, DEFAULT_PATHS, 302) == "/"
     assert find_path(port, ["/none"], 302, 404) == "/none"
     with pytest.raises(ServerError, match="no path is answered with 204 or 205: /home 200; say"):
         find_path(port, ["/home"], 204, 205)

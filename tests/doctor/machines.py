@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.doctor.check import Check
-from harness.doctor.checkup import checkup
+from harness.doctor.checkup import run_checkup
 from harness.machine.host import Host
 from harness.scenario import Scenario
 
@@ -64,7 +64,7 @@ def write(root: Path, files: Files) -> None:
 
 def checked(host: Host, scenario: Scenario | None = None) -> dict[str, Check]:
     """The checks by name; each is there once."""
-    checks = checkup(host, scenario)
+    checks = run_checkup(host, scenario)
     by_name = {check.name: check for check in checks}
     assert len(by_name) == len(checks)
     return by_name

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.doctor.checkup import SAMPLE_S, checkup
+from harness.doctor.checkup import SAMPLE_S, run_checkup
 from harness.machine.host import Host
 from harness.scenario import Scenario, load_scenario
 from tests.doctor.machines import CPU, GOOD, IPV4, Files, checked, machine, with_cpus
@@ -143,7 +143,7 @@ def test_steal(tmp_path: Path, before: str, later: str, status: str, words: str)
 def test_the_sample_lasts_half_a_second(tmp_path: Path) -> None:
     pauses: list[float] = []
     machine(tmp_path)
-    checkup(Host(tmp_path, (0,), (1024, 1024), pauses.append), None)
+    run_checkup(Host(tmp_path, (0,), (1024, 1024), pauses.append), None)
     assert pauses == [SAMPLE_S] == [0.5]
 
 

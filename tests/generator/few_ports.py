@@ -48,7 +48,7 @@ def main(ports: int, wanted: int, host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 8080), family=family, backlog=1024) as listener:
         Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(f"{FIRST_PORT} {FIRST_PORT + ports - 1}")
-        check = connections.ports(Host.here(), LoadDemand(connections=wanted, is_spread=can_spread(host)))
+        check = connections.check_ports(Host.here(), LoadDemand(connections=wanted, is_spread=can_spread(host)))
         print(f"{check.status}: {check.what}")
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         with Generator() as generator:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.generator.process import Generator
-from harness.generator.response_cache import MOST_HEADS
-from harness.load.requests import prepared_requests
+from harness.generator.response_cache import MAX_HEADS
+from harness.load.requests import encode_requests
 from harness.load.result import Errors, LoadResult
 from harness.load.spec import Arrivals, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
@@ -100,7 +100,7 @@ def test_statuses_in_turn() -> None:
 def test_a_large_request_is_received_whole_although_it_is_written_in_parts() -> None:
     with forked_loop() as offer, ScriptedServer(repeat(whole(SMALL)), slow=True) as server:
         load = short_load(server.port, method="POST", body=b"0123456789" * 500_000, connections=2, duration_s=0.5)
-        request = next(prepared_requests(load)).data
+        request = next(encode_requests(load)).data
         assert writes_only_a_part(server.port, request)
         result = offer(load)
     assert_adds_up(result)
@@ -120,7 +120,7 @@ def writes_only_a_part(port: int, request: bytes) -> bool:
 def test_more_heads_than_are_remembered() -> None:
     """Nothing is lost when the heads are forgotten, neither of those that came once nor of the one that came often."""
     with ScriptedServer(many_heads()) as server:
-        result = load_until(server, lambda: len(server.sent) > MOST_HEADS + 100, connections=1, threads=1)
+        result = load_until(server, lambda: len(server.sent) > MAX_HEADS + 100, connections=1, threads=1)
     assert_adds_up(result)
     assert_agrees(result, server)
     assert result.errors == Errors()
@@ -133,7 +133,7 @@ def test_heads_are_forgotten_while_a_body_is_on_its_way() -> None:
     first = Answer(cut(LARGE, [100_000]), wait=partial(heads_came.wait, PATIENCE_S))
 
     def the_first_has_come() -> bool:
-        if len(server.sent) > MOST_HEADS + 100:
+        if len(server.sent) > MAX_HEADS + 100:
             heads_came.set()
         return server.sent[first] > 0
 

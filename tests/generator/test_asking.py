@@ -113,7 +113,7 @@ def test_what_does_not_end_is_left_at_the_deadline(play: Play, is_endless: bool)
     answer = asked(play, SHORT_S)
     assert (answer.status, answer.end, answer.is_endless) == (200, "unended", is_endless)
     assert answer.body_bytes > 0
-    assert f"{answer.body_bytes:,} bytes in {answer.took_s:.3g} s" in answer.unfinished
+    assert f"{answer.body_bytes:,} bytes in {answer.took_s:.3g} s" in answer.incomplete_reason
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_answer_to_head_has_no_body() -> None:
 def test_an_answer_that_is_cut_is_told() -> None:
     answer = asked(says(head_of(200, "Content-Length: 12") + b"half"))
     assert answer.end == "cut"
-    assert "answered in part: the connection ended after 4 bytes" in answer.unfinished
+    assert "answered in part: the connection ended after 4 bytes" in answer.incomplete_reason
 
 
 def test_an_early_answer_is_the_answer() -> None:

@@ -4,7 +4,7 @@ from itertools import cycle, repeat
 
 import pytest
 
-from harness.generator.counters import MOST_REASONS, OTHERS, Counters
+from harness.generator.counters import MAX_REASONS, OTHERS, Counters
 from harness.load.result import Errors
 from harness.load.spec import Expectation
 from tests.generator.accounting import assert_adds_up, play
@@ -86,12 +86,12 @@ def test_what_is_not_http(pieces: tuple[bytes, ...]) -> None:
 
 
 def test_reasons_are_not_too_many() -> None:
-    tally = Counters(Expectation())
-    for number in range(10 * MOST_REASONS):
-        tally.reject(f"reason {number}")
-    tally.reject("reason 0")
-    assert (tally.errors().protocol, len(tally.protocol)) == (10 * MOST_REASONS + 1, MOST_REASONS + 1)
-    assert (tally.protocol["reason 0"], tally.protocol[OTHERS]) == (2, 9 * MOST_REASONS)
+    counters = Counters(Expectation())
+    for number in range(10 * MAX_REASONS):
+        counters.count_protocol_error(f"reason {number}")
+    counters.count_protocol_error("reason 0")
+    assert (counters.errors().protocol, len(counters.protocol)) == (10 * MAX_REASONS + 1, MAX_REASONS + 1)
+    assert (counters.protocol["reason 0"], counters.protocol[OTHERS]) == (2, 9 * MAX_REASONS)
 
 
 def test_a_surplus_that_is_found_unseen_has_a_reason_too() -> None:

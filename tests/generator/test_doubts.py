@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.generator.cpu_use import SCHEDSTAT, CpuUse
-from harness.load.health import doubts, late_after_ns
+from harness.load.health import check_health, lateness_limit_ns
 from harness.load.latency import LatencyHistogram, Nanoseconds
 from harness.load.result import Offered, SendLag
 from harness.units import NS_PER_MS, NS_PER_US
@@ -65,7 +65,7 @@ def offered(rate_per_s: float = SLOW, dropped: int = 0, p99_us: float | None = 2
     ],
 )
 def test_what_is_doubted(busy: float | None, stalled: float, load: Offered | None, kinds: list[str]) -> None:
-    assert [doubt.kind for doubt in doubts(busy, stalled, load)] == kinds
+    assert [doubt.kind for doubt in check_health(busy, stalled, load)] == kinds
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_doubted(busy: float | None, stalled: float, load: Offered | Non
 def test_response_times_and_rate_that_do_not_make_the_connections_are_doubted(
     occupied: float | None, kinds: list[str]
 ) -> None:
-    assert [doubt.kind for doubt in doubts(0.5, 0.0, None, occupied)] == kinds
+    assert [doubt.kind for doubt in check_health(0.5, 0.0, None, occupied)] == kinds
 
 
 def record_too_short(histogram: LatencyHistogram, latencies_ns: Nanoseconds) -> None:
@@ -106,16 +106,16 @@ def test_nothing_due_is_no_reason_for_doubt() -> None:
         queued=0,
         send_lag_us=None,
     )
-    assert doubts(0.1, 0.0, nothing) == []
+    assert check_health(0.1, 0.0, nothing) == []
 
 
 def test_what_waited_for_the_server_is_not_the_generators_fault() -> None:
     assert offered().queued == 900
-    assert doubts(0.1, 0.0, offered()) == []
+    assert check_health(0.1, 0.0, offered()) == []
 
 
 def test_each_doubt_says_what_with_its_figures_and_what_to_do() -> None:
-    found = {doubt.kind: doubt for doubt in doubts(0.93, 0.38, offered(dropped=500, p99_us=5432))}
+    found = {doubt.kind: doubt for doubt in check_health(0.93, 0.38, offered(dropped=500, p99_us=5432))}
     assert "93%" in found["busy"].what
     assert "kept from running for 38% of the time" in found["stalled"].what
     assert "500 of the 1,000 requests" in found["behind"].what
@@ -128,8 +128,8 @@ def test_each_doubt_says_what_with_its_figures_and_what_to_do() -> None:
 
 
 def test_late_is_a_tenth_of_the_gap_and_never_less_than_100_us() -> None:
-    assert late_after_ns(20.0 * NS_PER_MS) == 2 * NS_PER_MS
-    assert late_after_ns(1.0 * NS_PER_MS) == late_after_ns(1.0) == 100 * NS_PER_US
+    assert lateness_limit_ns(20.0 * NS_PER_MS) == 2 * NS_PER_MS
+    assert lateness_limit_ns(1.0 * NS_PER_MS) == lateness_limit_ns(1.0) == 100 * NS_PER_US
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_late_is_a_tenth_of_the_gap_and_never_less_than_100_us() -> None:
     ],
 )
 def test_busy_is_work_and_being_kept_from_it(cpu_s: float, waited_s: float, awake_s: float, busy: float) -> None:
-    assert CpuUse(cpu_s, waited_s).busy(2.0, awake_s) == pytest.approx(busy)
+    assert CpuUse(cpu_s, waited_s).busy_share(2.0, awake_s) == pytest.approx(busy)
 
 
 def test_without_the_kernels_statistics_nobody_knows_how_busy_it_was() -> None:
-    assert CpuUse(1.0, None).busy(2.0, 0.0) is None
-    assert CpuUse(2.0, None).since(CpuUse(1.0, 0.5)) == CpuUse(1.0, None)
-    assert CpuUse(2.0, 0.5).since(CpuUse(1.0, None)) == CpuUse(1.0, None)
+    assert CpuUse(1.0, None).busy_share(2.0, 0.0) is None
+    assert CpuUse(2.0, None).subtract(CpuUse(1.0, 0.5)) == CpuUse(1.0, None)
+    assert CpuUse(2.0, 0.5).subtract(CpuUse(1.0, None)) == CpuUse(1.0, None)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"123", b"1 two 3", b"\xff \xff"])
@@ -160,20 +160,20 @@ def test_statistics_that_can_not_be_read_are_unknown(
     if content is not None:
         file.write_bytes(content)
     monkeypatch.setattr("harness.generator.cpu_use.SCHEDSTAT", file)
-    assert CpuUse.so_far().waited_s is None
+    assert CpuUse.read_counters().waited_s is None
 
 
 def test_statistics_are_read_as_nanoseconds_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "schedstat"
     file.write_text("5000000000 1500000000 42\n")
     monkeypatch.setattr("harness.generator.cpu_use.SCHEDSTAT", file)
-    assert CpuUse.so_far().waited_s == 1.5
+    assert CpuUse.read_counters().waited_s == 1.5
 
 
 def test_work_shows_in_the_real_counters() -> None:
-    before = CpuUse.so_far()
+    before = CpuUse.read_counters()
     sum(number * number for number in range(500_000))
-    used = CpuUse.so_far().since(before)
+    used = CpuUse.read_counters().subtract(before)
     assert used.cpu_s > 0
     if SCHEDSTAT.exists():
         assert used.waited_s is not None

@@ -9,10 +9,10 @@ from typing import Final
 import pytest
 
 from harness.generator.connection import Connection
-from harness.generator.exchange import MOST_READS, Exchange
+from harness.generator.exchange import MAX_READS, Exchange
 from harness.generator.framing import CHUNKS_PIECE_BYTES
 from harness.generator.request_stats import RequestStats
-from harness.load.requests import prepared_requests
+from harness.load.requests import encode_requests
 from harness.load.spec import Load
 from tests.generator.answers import SMALL, UNTIL_CLOSE
 from tests.generator.loads import short_load
@@ -22,7 +22,7 @@ from tests.generator.talking_server import reset
 
 INTERIM: Final = b"HTTP/1.1 102 Processing\r\n\r\n"
 TINY_CHUNKS: Final = head_of(200, "Transfer-Encoding: chunked") + b"1\r\ny\r\n" * 4000 + b"0\r\n\r\n"
-MOST_IN_A_TURN: Final = MOST_READS * CHUNKS_PIECE_BYTES
+MOST_IN_A_TURN: Final = MAX_READS * CHUNKS_PIECE_BYTES
 
 
 class Watcher:
@@ -34,28 +34,28 @@ class Watcher:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def opened(self, connection: Connection, now_ns: int) -> None:
+    def on_open(self, connection: Connection, now_ns: int) -> None:
         self.told.append("opened")
 
-    def answered(self, connection: Connection, now_ns: int) -> None:
+    def on_response(self, connection: Connection, now_ns: int) -> None:
         self.told.append("answered")
 
-    def closed(self, connection: Connection, now_ns: int) -> None:
+    def on_close(self, connection: Connection, now_ns: int) -> None:
         self.told.append("closed")
 
-    def not_opened(self, connection: Connection, now_ns: int) -> None:
+    def on_open_failure(self, connection: Connection, now_ns: int) -> None:
         self.told.append("not opened")
 
-    def timed_out(self, connection: Connection, now_ns: int) -> None:
+    def on_timeout(self, connection: Connection, now_ns: int) -> None:
         self.told.append("timed out")
 
     def is_overdue(self, connection: Connection, now_ns: int) -> bool:
         return False
 
-    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+    def select_overdue(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
         return []
 
-    def look_after(self, connection: Connection, now_ns: int) -> None:
+    def maintain(self, connection: Connection, now_ns: int) -> None:
         """Nothing is."""
 
 
@@ -64,9 +64,9 @@ class Wire:
 
     def __init__(self, listener: socket.socket, **changes: object) -> None:
         load: Load = short_load(listener.getsockname()[1], connections=1, threads=1, **changes)
-        self.request = next(prepared_requests(load))
-        self.ledger, self.watcher = RequestStats(load), Watcher()
-        self.exchange = Exchange(load, self.ledger)
+        self.request = next(encode_requests(load))
+        self.stats, self.watcher = RequestStats(load), Watcher()
+        self.exchange = Exchange(load, self.stats)
         self.exchange.policy = self.watcher
         self.connection = self.exchange.connections[0]
         self.exchange.open(self.connection)
@@ -131,7 +131,7 @@ def test_an_answer_that_came_before_the_reset_is_heard(wired: Wired, method: str
     wire.say_and_reset(sized(b"no", status=503))
     wire.send()
     assert wire.watcher.told == ["opened", "closed"]
-    assert wire.ledger.tally.errors().total == wire.ledger.tally.bad_status == 1
+    assert wire.stats.counters.errors().total == wire.stats.counters.bad_status == 1
 
 
 def test_a_body_that_was_to_last_until_the_close_is_not_whole_after_a_reset(wired: Wired) -> None:
@@ -139,14 +139,14 @@ def test_a_body_that_was_to_last_until_the_close_is_not_whole_after_a_reset(wire
     wire.say_and_reset(UNTIL_CLOSE)
     wire.send()
     assert wire.watcher.told == ["opened", "closed"]
-    assert wire.ledger.tally.errors().total == wire.ledger.tally.read == 1
+    assert wire.stats.counters.errors().total == wire.stats.counters.read == 1
 
 
 def test_a_new_connection_that_is_reset_can_not_be_written_to(wired: Wired) -> None:
     wire = wired()
     wire.say_and_reset(b"")
     wire.send()
-    assert wire.ledger.tally.errors().total == wire.ledger.tally.write == 1
+    assert wire.stats.counters.errors().total == wire.stats.counters.write == 1
 
 
 @pytest.mark.parametrize("last_words", [b"", sized(b"", "Connection: close", status=408)], ids=["silent", "408"])
@@ -155,8 +155,8 @@ def test_a_used_connection_that_is_reset_is_replaced(wired: Wired, listener: soc
     wire.answer_the_first()
     wire.say_and_reset(last_words)
     wire.send()
-    assert wire.ledger.tally.reconnected == 1
-    assert wire.ledger.tally.errors().total == 0
+    assert wire.stats.counters.reconnected == 1
+    assert wire.stats.counters.errors().total == 0
     assert wire.connection.has_request
     with listener.accept()[0] as again:
         wire.turn()
@@ -173,10 +173,10 @@ def test_no_more_descriptors_for_the_new_connection_are_a_failure_to_connect(
     wire = wired()
     wire.answer_the_first()
     wire.say_and_reset(b"")
-    monkeypatch.setattr("harness.generator.transport.Connector.dial", no_descriptor)
+    monkeypatch.setattr("harness.generator.transport.Connector.start_connect", no_descriptor)
     wire.send()
     assert wire.watcher.told == ["opened", "answered", "closed"]
-    assert wire.ledger.tally.errors().total == wire.ledger.tally.connect == 1
+    assert wire.stats.counters.errors().total == wire.stats.counters.connect == 1
 
 
 def no_descriptor(*_: object) -> socket.socket:
@@ -194,7 +194,7 @@ def test_a_turn_reads_so_much_and_the_rest_in_other_turns(wired: Wired, answer: 
         reader = wire.connection.reader
         seen.append(reader.received_bytes if reader else len(answer))
     assert wire.watcher.told == ["opened", "answered"]
-    assert wire.ledger.tally.bytes == len(answer)
+    assert wire.stats.counters.bytes == len(answer)
     assert max(after - before for before, after in pairwise(seen)) <= MOST_IN_A_TURN < len(answer)
 
 
@@ -206,8 +206,8 @@ def test_a_long_answer_that_came_before_the_reset_is_heard_in_several_turns(wire
     while wire.watcher.told == ["opened"]:
         wire.turn()
     assert wire.watcher.told == ["opened", "closed"]
-    assert wire.ledger.tally.errors().total == 0
-    assert wire.ledger.tally.ok == 1
+    assert wire.stats.counters.errors().total == 0
+    assert wire.stats.counters.ok == 1
 
 
 def test_what_was_to_be_gone_on_with_is_not_on_another_connection(wired: Wired, listener: socket.socket) -> None:
@@ -240,9 +240,9 @@ def test_a_body_that_is_skipped_is_not_read(wired: Wired) -> None:
     wire = wired()
     wire.send()
     wire.peer.sendall(sized(b"0123456789" * 5000))
-    wire.exchange.read(wire.connection, wire.connection.recv(500))
-    left_bytes = wire.connection.left
+    wire.exchange.receive_data(wire.connection, wire.connection.recv(500))
+    left_bytes = wire.connection.state
     assert left_bytes > 0
-    wire.exchange.read_on(wire.connection)
-    assert wire.connection.left == left_bytes
+    wire.exchange.read_more(wire.connection)
+    assert wire.connection.state == left_bytes
     assert len(wire.connection.recv(100_000)) == left_bytes

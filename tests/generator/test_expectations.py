@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from pydantic import ValidationError
 
-from harness.generator.bodies import MOST_SEARCHED_BYTES, BodyCheck
+from harness.generator.bodies import MAX_SEARCHED_BYTES, BodyCheck
 from harness.load.result import Errors, LoadResult
 from harness.load.spec import Arrivals, DataTable, Expectation, Request
 from tests.generator.accounting import assert_adds_up, assert_agrees, play
@@ -209,23 +209,23 @@ def test_every_body_without_the_expected_text_is_counted(
         ({"body_matches": "\\w{4}"}, "caf\u00e9".encode(), True),
         ({"body_matches": "a"}, b"\xff\xfea", True),
         ({"body_matches": "^$"}, b"", True),
-        ({"body_contains": "end"}, b"x" * (MOST_SEARCHED_BYTES - 3) + b"end", True),
-        ({"body_contains": "end"}, b"x" * (MOST_SEARCHED_BYTES - 2) + b"end", False),
+        ({"body_contains": "end"}, b"x" * (MAX_SEARCHED_BYTES - 3) + b"end", True),
+        ({"body_contains": "end"}, b"x" * (MAX_SEARCHED_BYTES - 2) + b"end", False),
     ],
 )
 def test_what_is_looked_for_in_a_body(expect: dict[str, str], body: bytes, is_good: bool) -> None:
     check = BodyCheck(Expectation.model_validate(expect))
     for step in (1000, 10**9):
-        reader = check.reader("GET")
+        reader = check.new_reader("GET")
         assert [reader.feed(piece) for piece in cut_every(sized(body), step)][-1]
         assert check.is_right(reader) is is_good
 
 
 def test_of_a_body_no_more_is_kept_than_is_looked_at() -> None:
-    reader = BodyCheck(Expectation(body_contains="x")).reader("GET")
-    for piece in cut_every(sized(b"x" * 3 * MOST_SEARCHED_BYTES), 100_000):
+    reader = BodyCheck(Expectation(body_contains="x")).new_reader("GET")
+    for piece in cut_every(sized(b"x" * 3 * MAX_SEARCHED_BYTES), 100_000):
         reader.feed(piece)
-    assert len(reader.body_start) == MOST_SEARCHED_BYTES
+    assert len(reader.body_start) == MAX_SEARCHED_BYTES
 
 
 def test_at_most_one_body_is_expected() -> None:

@@ -158,7 +158,7 @@ def test_without_hashing_there_is_no_digest() -> None:
 def test_the_rest_of_a_sized_body_is_known() -> None:
     reader = ResponseReader("GET", hashing=False)
     reader.feed(sized(b"0123456789")[:-4])
-    assert reader.body_left == 4
+    assert reader.body_remaining == 4
     assert reader.head is not None
     assert reader.head.body_kind is BodyKind.LENGTH
     assert reader.head.total_bytes == len(sized(b"0123456789"))
@@ -207,7 +207,7 @@ def test_statuses_without_a_body(status: int) -> None:
 def test_whether_the_connection_is_kept(version: str, lines: list[str], keep_alive: bool) -> None:
     head = parse_head(head_of(200, "Content-Length: 0", *lines, version=version), "GET")
     assert head.keep_alive is keep_alive
-    assert head.tells_all is keep_alive
+    assert head.is_self_delimiting is keep_alive
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.generator.counters import Counters
 from harness.generator.framing import Head, parse_head
-from harness.generator.response_cache import MOST_HEADS, MOST_WHOLES, ResponseCache
+from harness.generator.response_cache import MAX_HEADS, MAX_WHOLE_RESPONSES, ResponseCache
 from harness.load.spec import Expectation
 from tests.generator.messages import head_of
 
@@ -27,7 +27,7 @@ class Serving:
     """Finds heads as the load loop does, with the heads of the last few responses still in flight."""
 
     def __init__(self, in_flight: int) -> None:
-        self.known, self.tally = almost_full(), Counters(Expectation())
+        self.known, self.counters = almost_full(), Counters(Expectation())
         self._in_flight: list[Head] = []
         self._most_in_flight = in_flight
 
@@ -36,7 +36,7 @@ class Serving:
         head = numbered_head(number)
         known = self.known.heads.get(head.raw)
         if known is None:
-            self.tally.collect(self.known.add_head(head, self._in_flight))
+            self.counters.collect_hits(self.known.add_head(head, self._in_flight))
             known = head
         self._in_flight.append(known)
         if len(self._in_flight) > self._most_in_flight:
@@ -47,7 +47,7 @@ class Serving:
         for head in self._in_flight:
             head.hits += 1
         self._in_flight.clear()
-        self.tally.collect(self.known)
+        self.counters.collect_hits(self.known)
 
 
 @given(numbers=st.lists(st.integers(0, 12), max_size=80), in_flight=st.integers(0, 6))
@@ -55,55 +55,55 @@ def test_every_hit_is_collected_once(numbers: list[int], in_flight: int) -> None
     serving = Serving(in_flight)
     for number in numbers:
         serving.serve(number)
-        assert len(serving.known.heads) <= MOST_HEADS
+        assert len(serving.known.heads) <= MAX_HEADS
     serving.finish()
-    heads, tally = [numbered_head(number) for number in numbers], serving.tally
-    assert tally.statuses == Counter(head.status for head in heads)
-    assert tally.workers == Counter(head.worker for head in heads if head.worker)
-    assert tally.completed == len(numbers)
-    assert tally.ok == sum(head.status < 400 for head in heads)
-    assert tally.bytes == sum(head.total_bytes for head in heads)
+    heads, counters = [numbered_head(number) for number in numbers], serving.counters
+    assert counters.statuses == Counter(head.status for head in heads)
+    assert counters.workers == Counter(head.worker for head in heads if head.worker)
+    assert counters.complete_responses == len(numbers)
+    assert counters.ok == sum(head.status < 400 for head in heads)
+    assert counters.bytes == sum(head.total_bytes for head in heads)
 
 
 def test_collecting_twice_counts_once() -> None:
-    head, tally = numbered_head(0), Counters(Expectation())
+    head, counters = numbered_head(0), Counters(Expectation())
     head.hits = 3
-    tally.collect([head])
-    tally.collect([head])
-    assert (tally.ok, tally.bytes) == (3, 3 * head.total_bytes)
+    counters.collect_hits([head])
+    counters.collect_hits([head])
+    assert (counters.ok, counters.bytes) == (3, 3 * head.total_bytes)
 
 
 def test_heads_in_flight_are_kept_and_the_others_dropped() -> None:
-    known, heads = ResponseCache(), [numbered_head(number) for number in range(MOST_HEADS)]
+    known, heads = ResponseCache(), [numbered_head(number) for number in range(MAX_HEADS)]
     for head in heads:
         assert known.add_head(head, []) == []
-    new = numbered_head(MOST_HEADS)
+    new = numbered_head(MAX_HEADS)
     assert known.add_head(new, [heads[2]]) == heads
     assert list(known.heads.values()) == [heads[2], new]
 
 
 def test_whole_responses_are_counted_for_themselves_and_are_not_too_many() -> None:
-    known, head, tally = ResponseCache(), numbered_head(0), Counters(Expectation())
-    for number in range(MOST_WHOLES + 10):
-        known.add_whole(b"%b%03d" % (head.raw, number), head, checked=number % 2 == 0)
-    for whole in known.wholes.values():
+    known, head, counters = ResponseCache(), numbered_head(0), Counters(Expectation())
+    for number in range(MAX_WHOLE_RESPONSES + 10):
+        known.add_whole_response(b"%b%03d" % (head.raw, number), head, checked=number % 2 == 0)
+    for whole in known.whole_responses.values():
         whole.hits += 2
-    known.add_whole(next(iter(known.wholes)), head, checked=False)  # known already: its hits are not lost
-    tally.collect(known)
-    assert len(known.wholes) == MOST_WHOLES
-    known.forget_wholes()
-    assert not known.wholes
-    assert (tally.ok, tally.checked) == (2 * MOST_WHOLES, MOST_WHOLES)
-    assert tally.bytes == 2 * MOST_WHOLES * (len(head.raw) + 3)
+    known.add_whole_response(next(iter(known.whole_responses)), head, checked=False)  # keeps its hits
+    counters.collect_hits(known)
+    assert len(known.whole_responses) == MAX_WHOLE_RESPONSES
+    known.forget_whole_responses()
+    assert not known.whole_responses
+    assert (counters.ok, counters.checked) == (2 * MAX_WHOLE_RESPONSES, MAX_WHOLE_RESPONSES)
+    assert counters.bytes == 2 * MAX_WHOLE_RESPONSES * (len(head.raw) + 3)
     assert head.hits == 0
 
 
 def almost_full() -> ResponseCache:
     """With heads that are never served, so that few more make it full."""
     known = ResponseCache()
-    for number in range(MOST_HEADS - SPARE):
+    for number in range(MAX_HEADS - SPARE):
         known.add_head(FILLERS[number], [])
     return known
 
 
-FILLERS = [parse_head(head_of(200, "Content-Length: 0", f"X-Filler: {number}"), "GET") for number in range(MOST_HEADS)]
+FILLERS = [parse_head(head_of(200, "Content-Length: 0", f"X-Filler: {number}"), "GET") for number in range(MAX_HEADS)]

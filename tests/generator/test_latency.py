@@ -16,7 +16,7 @@ from harness.load.latency import (
     LOWEST_NS,
     SIGNIFICANT_DIGITS,
     LatencyHistogram,
-    spread_of,
+    compute_spread,
 )
 from harness.units import NS_PER_MS
 
@@ -66,7 +66,7 @@ def test_the_encoded_form_is_the_one_of_the_library(latencies_ns: list[int]) -> 
 
 @given(parts=st.lists(LATENCIES, max_size=4))
 def test_merging_loses_nothing(parts: list[list[int]]) -> None:
-    merged = LatencyHistogram.merged(histogram_of(part).encode() for part in parts)
+    merged = LatencyHistogram.merge(histogram_of(part).encode() for part in parts)
     together = list(chain.from_iterable(parts))
     assert filled(HdrHistogram.decode(merged.encode())) == filled(library_histogram_of(together))
     assert merged.total == sum(map(len, parts))
@@ -134,7 +134,7 @@ VALUES = st.lists(st.just(0.0) | st.floats(1e-9, 1e6), min_size=1, max_size=40) 
 
 @given(values=VALUES)
 def test_the_spread_is_that_of_the_statistics_module(values: list[float]) -> None:
-    spread = spread_of(np.array(values))
+    spread = compute_spread(np.array(values))
     stdev = statistics.stdev(values) if len(values) > 1 else 0.0
     assert spread.mean == pytest.approx(statistics.fmean(values))
     assert spread.stdev == pytest.approx(stdev, rel=1e-6, abs=1e-9 * max(values))
@@ -147,7 +147,7 @@ def test_the_share_within_one_deviation(values: list[int]) -> None:
     count, total = len(values), sum(values)
     squares = sum((count * value - total) ** 2 for value in values)
     deviations = [(count * value - total) ** 2 * (count - 1) - squares for value in values]
-    spread = spread_of(np.array(values, dtype=np.float64))
+    spread = compute_spread(np.array(values, dtype=np.float64))
     within = sum(deviation < 0 for deviation in deviations)
     on_the_edge = sum(deviation == 0 for deviation in deviations)
     assert 100 * within / count - 1e-9 <= spread.within_stdev_percent
@@ -157,9 +157,9 @@ def test_the_share_within_one_deviation(values: list[int]) -> None:
 @given(counted=st.dictionaries(st.integers(0, 1000), st.integers(1, 9), min_size=1, max_size=12))
 def test_counts_stand_for_repeated_values(counted: dict[int, int]) -> None:
     values, counts = np.array(list(counted), dtype=np.float64), np.array(list(counted.values()))
-    repeated = spread_of(np.repeat(values, counts)).model_dump()
-    assert spread_of(values, counts).model_dump() == pytest.approx(repeated)
+    repeated = compute_spread(np.repeat(values, counts)).model_dump()
+    assert compute_spread(values, counts).model_dump() == pytest.approx(repeated)
 
 
 def test_no_values_have_no_spread() -> None:
-    assert set(spread_of(np.array([])).model_dump().values()) == {0.0}
+    assert set(compute_spread(np.array([])).model_dump().values()) == {0.0}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.load.spec import Arrivals, Load, Request, Stage, Target, Tls, parse_stage, target_of
+from harness.load.spec import Arrivals, Load, Request, Stage, Target, Tls, parse_stage, parse_url
 from tests.generator.loads import short_load
 
 PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#")).map("/{}".format)
@@ -29,7 +29,7 @@ PATH = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_cha
     ],
 )
 def test_targets(url: str, target: tuple[str, int, str]) -> None:
-    found, path = target_of(url)
+    found, path = parse_url(url)
     assert (found.host, found.port, path) == target
     assert found.tls is None
 
@@ -52,7 +52,7 @@ def test_targets(url: str, target: tuple[str, int, str]) -> None:
 )
 def test_what_is_no_target(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        target_of(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_is_no_target(url: str) -> None:
 )
 def test_what_was_expected_is_told(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        target_of(url)
+        parse_url(url)
 
 
 def test_port_0_is_not_taken_for_the_usual_one() -> None:
@@ -75,7 +75,7 @@ def test_port_0_is_not_taken_for_the_usual_one() -> None:
 
 
 def load_to(url: str) -> Load:
-    target, path = target_of(url)
+    target, path = parse_url(url)
     return Load(target=target, requests=(Request(path=path),))
 
 
@@ -85,14 +85,14 @@ def load_of(host: str, port: int, path: str = "/", **rest: object) -> Load:
 
 
 def test_https_is_another_port_and_checks_certificates() -> None:
-    target, _ = target_of("https://localhost/")
+    target, _ = parse_url("https://localhost/")
     assert (target.port, target.tls) == (443, Tls(verify=True))
     assert target.url("/x") == "https://localhost:443/x"
-    assert target_of("https://localhost/", tls=Tls(verify=False))[0].tls == Tls(verify=False)
+    assert parse_url("https://localhost/", tls=Tls(verify=False))[0].tls == Tls(verify=False)
 
 
 def test_a_unix_socket_keeps_the_host_for_the_header() -> None:
-    target, _ = target_of("http://shop/", unix_socket="/run/shop.sock")
+    target, _ = parse_url("http://shop/", unix_socket="/run/shop.sock")
     assert (target.unix_socket, target.authority) == ("/run/shop.sock", "shop:80")
 
 

@@ -9,9 +9,9 @@ import pytest
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import CLOSED, CONNECTING
 from harness.generator.exchange import Exchange
-from harness.generator.loop import MOST_OPENED, LoadLoop
+from harness.generator.loop import MAX_OPENED, LoadLoop
 from harness.generator.request_stats import RequestStats
-from harness.load.requests import prepared_requests
+from harness.load.requests import encode_requests
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import HOST
 
@@ -25,7 +25,7 @@ def listener() -> Iterator[socket.socket]:
 def test_those_that_are_open_are_served_before_more_are_opened(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = 3 * MOST_OPENED + 7
+    number = 3 * MAX_OPENED + 7
     loop = LoadLoop(short_load(listener.getsockname()[1], connections=number), lambda event: None, lambda: False)
     loop._exchange.policy = loop._closed
     served_with: list[int] = []
@@ -36,9 +36,9 @@ def test_those_that_are_open_are_served_before_more_are_opened(
             pass
         return now_ns
 
-    monkeypatch.setattr(loop, "_turn", turn)
+    monkeypatch.setattr(loop, "_run_until", turn)
     loop._open_connections(0, 0)
-    assert served_with == [MOST_OPENED, 2 * MOST_OPENED, 3 * MOST_OPENED]
+    assert served_with == [MAX_OPENED, 2 * MAX_OPENED, 3 * MAX_OPENED]
     assert loop._closed.in_flight == number
     for connection in loop._exchange.connections:
         loop._exchange.close(connection)
@@ -46,20 +46,20 @@ def test_those_that_are_open_are_served_before_more_are_opened(
 
 def test_after_a_time_out_a_connection_is_opened_in_its_turn(listener: socket.socket) -> None:
     load = short_load(listener.getsockname()[1], connections=1, threads=1)
-    ledger = RequestStats(load)
-    exchange = Exchange(load, ledger)
-    exchange.policy = closed = ClosedLoop(exchange, ledger, prepared_requests(load))
+    stats = RequestStats(load)
+    exchange = Exchange(load, stats)
+    exchange.policy = closed = ClosedLoop(exchange, stats, encode_requests(load))
     (connection,) = exchange.connections
     closed.connections.append(connection)
     closed.start(connection, now_ns=1)
     overdue_ns = 2 + exchange.timeout_ns
-    assert closed.in_need([connection], overdue_ns - 1) == []
-    assert closed.in_need([connection], overdue_ns) == [connection]
+    assert closed.select_overdue([connection], overdue_ns - 1) == []
+    assert closed.select_overdue([connection], overdue_ns) == [connection]
     exchange.time_out(connection, overdue_ns)
-    assert connection.left == CLOSED
-    assert (ledger.tally.started, ledger.tally.timed_out, closed.in_flight) == (1, 1, 0)
-    assert closed.in_need([connection], overdue_ns) == [connection]
-    closed.look_after(connection, overdue_ns)
-    assert connection.left == CONNECTING
-    assert (ledger.tally.started, closed.in_flight) == (2, 1)
+    assert connection.state == CLOSED
+    assert (stats.counters.started, stats.counters.timed_out, closed.in_flight) == (1, 1, 0)
+    assert closed.select_overdue([connection], overdue_ns) == [connection]
+    closed.maintain(connection, overdue_ns)
+    assert connection.state == CONNECTING
+    assert (stats.counters.started, closed.in_flight) == (2, 1)
     exchange.close(connection)

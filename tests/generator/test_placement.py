@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.load.cpus import Placement, apart, most_processes, parse_cpus, usable_cpus
+from harness.load.cpus import Placement, list_usable_cpus, max_processes, parse_cpus, separate_cores
 from harness.machine.cores import UsableCores
-from harness.measure.preparation import place
+from harness.measure.preparation import choose_placement
 from harness.scenario import Scenario
 from tests.made_runs import LOAD, scenario_of, topology
 
@@ -20,7 +20,7 @@ def cpus(monkeypatch: pytest.MonkeyPatch) -> SetCpus:
 
     def set_cpus(cpus: list[int], quota: float = math.inf) -> None:
         monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(cpus))
-        monkeypatch.setattr("harness.machine.cores.quota_cores", lambda host: quota)
+        monkeypatch.setattr("harness.machine.cores.read_quota_cores", lambda host: quota)
 
     return set_cpus
 
@@ -40,14 +40,14 @@ def cpus(monkeypatch: pytest.MonkeyPatch) -> SetCpus:
 def test_they_are_kept_apart_where_the_server_has_a_core_for_each_worker(
     cpus: list[int], processes: int, workers: int, generator: tuple[int, ...], server: tuple[int, ...]
 ) -> None:
-    placed = apart(UsableCores(tuple(cpus)), processes, workers)
+    placed = separate_cores(UsableCores(tuple(cpus)), processes, workers)
     assert placed == Placement(processes=processes, generator=generator, server=server)
 
 
 @pytest.mark.parametrize("quota", [0.5, 2.0, 7.9])
 def test_nobody_has_cores_of_their_own_under_a_quota(quota: float) -> None:
-    assert apart(UsableCores(tuple(range(8)), quota), 1, 1) == Placement()
-    assert apart(UsableCores(tuple(range(8)), 8.0), 1, 1).generator == (7,)
+    assert separate_cores(UsableCores(tuple(range(8)), quota), 1, 1) == Placement()
+    assert separate_cores(UsableCores(tuple(range(8)), 8.0), 1, 1).generator == (7,)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_nobody_has_cores_of_their_own_under_a_quota(quota: float) -> None:
     ],
 )
 def test_the_most_processes_leave_one_core_to_the_server(cores: int, quota: float, processes: int) -> None:
-    assert most_processes(UsableCores(tuple(range(cores)), quota)) == processes
+    assert max_processes(UsableCores(tuple(range(cores)), quota)) == processes
 
 
 def test_what_can_be_used_is_what_this_process_may_run_on(cpus: SetCpus) -> None:
-    assert usable_cpus()
+    assert list_usable_cpus()
     cpus([7, 2, 5])
-    assert usable_cpus() == [2, 5, 7]
+    assert list_usable_cpus() == [2, 5, 7]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_comparison_is_placed_by_its_largest_topology(
     cpus: SetCpus, cores: int, workers: list[int | None], processes: int, placed: Placement
 ) -> None:
     cpus(list(range(cores)))
-    assert place(scenario(workers, processes)) == placed
+    assert choose_placement(scenario(workers, processes)) == placed
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_auto_is_what_the_largest_topology_leaves_free(
     cpus: SetCpus, cores: int, workers: list[int | None], connections: int, processes: int
 ) -> None:
     cpus(list(range(cores)))
-    assert place(scenario(workers, "auto", connections)).processes == processes
+    assert choose_placement(scenario(workers, "auto", connections)).processes == processes
     cpus(list(range(64)), quota=cores + 0.5)
-    assert place(scenario(workers, "auto", connections)) == Placement(processes=processes)
+    assert choose_placement(scenario(workers, "auto", connections)) == Placement(processes=processes)
     cpus(list(range(cores)))
-    placed = place(scenario(workers, "auto", connections))
+    placed = choose_placement(scenario(workers, "auto", connections))
     assert placed.processes == processes
     assert bool(placed.generator) == (processes + max([1, *filter(None, workers)]) <= cores)
 
@@ -162,5 +162,5 @@ def test_auto_is_what_the_largest_topology_leaves_free(
 def test_workers_that_are_taken_as_found_may_need_every_core(cpus: SetCpus) -> None:
     cpus([0, 1, 2, 3])
     pool = topology("pool", baseline=True).model_copy(update={"workers_as_found": True})
-    assert place(scenario_of([pool, topology("raw")], 1)) == Placement(processes=1)
-    assert place(scenario_of([topology("pool", baseline=True)], 1)).generator == (3,)
+    assert choose_placement(scenario_of([pool, topology("raw")], 1)) == Placement(processes=1)
+    assert choose_placement(scenario_of([topology("pool", baseline=True)], 1)).generator == (3,)

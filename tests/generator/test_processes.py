@@ -14,7 +14,7 @@ import pytest
 
 from harness.generator.process import Generator, GeneratorError
 from harness.load.arrivals import arrival_times_ns
-from harness.load.cpus import usable_cpus
+from harness.load.cpus import list_usable_cpus
 from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, Event, LoadResult, Second, WindowBegan, WindowEnded
 from harness.load.spec import Arrivals, DataTable, Load, Request
@@ -61,7 +61,9 @@ def server() -> Iterator[ScriptedServer]:
 def closed() -> Run:
     """A closed loop of more than a second, on pinned processes."""
     server = ScriptedServer(repeat(whole(SMALL)))
-    return run_on(server, short_load(server.port, connections=CONNECTIONS, duration_s=1.6), tuple(usable_cpus()[:2]))
+    return run_on(
+        server, short_load(server.port, connections=CONNECTIONS, duration_s=1.6), tuple(list_usable_cpus()[:2])
+    )
 
 
 def in_rows(kind: str) -> tuple[Run, int]:
@@ -120,11 +122,11 @@ def test_seconds_are_merged(closed: Run) -> None:
     assert len(series) == len(told) + 1
     histograms = [LatencyHistogram.decode(second.histogram) for second in series]
     assert [histogram.total for histogram in histograms] == [second.requests for second in series]
-    assert LatencyHistogram.merged(second.histogram for second in series).encode() == closed.result.histogram
+    assert LatencyHistogram.merge(second.histogram for second in series).encode() == closed.result.histogram
 
 
 def test_processes_are_pinned_in_turn(closed: Run) -> None:
-    cpus = usable_cpus()[:2]
+    cpus = list_usable_cpus()[:2]
     pinned = [cpus[index % len(cpus)] for index in range(PROCESSES)]
     assert closed.affinities == [{cpu} for cpu in pinned]
     assert closed.result.cpus == pinned
@@ -228,5 +230,5 @@ def test_more_processes_than_connections_are_refused(server: ScriptedServer) -> 
 def test_one_that_cannot_be_pinned_leaves_none_behind() -> None:
     before = set(psutil.Process().children())
     with pytest.raises(OSError, match="Invalid argument"):
-        Generator(2, cpus=[usable_cpus()[0], 1023])
+        Generator(2, cpus=[list_usable_cpus()[0], 1023])
     assert set(psutil.Process().children()) == before

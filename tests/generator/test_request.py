@@ -2,14 +2,14 @@
 
 import pytest
 
-from harness.load.requests import prepared_requests
+from harness.load.requests import encode_requests
 from harness.load.spec import Load
 from tests.generator.loads import short_load
 
 
 def lines_of(load: Load) -> list[str]:
     """Request line and headers; fails unless the body follows them as it is."""
-    prepared = next(prepared_requests(load))
+    prepared = next(encode_requests(load))
     assert prepared.size == len(prepared.data)
     assert prepared.method == load.requests[0].method
     head, empty_line, body = prepared.data.partition(b"\r\n\r\n")

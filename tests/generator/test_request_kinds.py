@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.requests import basic_auth_header, check_placeholders, first_request, prepared_requests
+from harness.load.requests import basic_auth_header, check_placeholders, encode_requests, fill_first_request
 from harness.load.spec import DataTable, Load, LoadShare, Request
 from tests.generator.loads import short_load
 
@@ -25,7 +25,7 @@ def table(*rows: tuple[str, ...], columns: tuple[str, ...] = ("id", "name")) -> 
 
 
 def sent(load: Load, number: int) -> list[bytes]:
-    return [prepared.data for prepared in islice(prepared_requests(load), number)]
+    return [prepared.data for prepared in islice(encode_requests(load), number)]
 
 
 def paths(load: Load, number: int) -> list[str]:
@@ -33,7 +33,7 @@ def paths(load: Load, number: int) -> list[str]:
 
 
 def test_one_request_without_data_costs_nothing() -> None:
-    requests = prepared_requests(load_of(Request()))
+    requests = encode_requests(load_of(Request()))
     assert isinstance(requests, repeat)
     assert next(requests) is next(requests)
 
@@ -113,9 +113,9 @@ def test_all_shares_together_use_each_row_as_often(of: int, size: int) -> None:
 def test_the_first_request_is_the_first_that_is_sent() -> None:
     request = Request(method="POST", path="/{id}", headers={"X": "{name}"}, body=b"\xff{name}")
     load = load_of(request, data=table(("a b", "\u00e4")))
-    again = load.model_copy(update={"requests": (first_request(load),), "data": None})
+    again = load.model_copy(update={"requests": (fill_first_request(load),), "data": None})
     assert sent(again, 1) == sent(load, 1)
-    assert first_request(load_of(request)) == request
+    assert fill_first_request(load_of(request)) == request
 
 
 def test_braces_without_data_stay() -> None:
@@ -138,7 +138,7 @@ def test_everything_that_does_not_fit_is_told_at_once() -> None:
         "request 1: header X-N: row 3, column name: expected a value that a header can hold",
     ]
     with pytest.raises(ValueError, match="row 2"):
-        prepared_requests(load)
+        encode_requests(load)
 
 
 def test_a_password_is_encoded_and_never_told() -> None:

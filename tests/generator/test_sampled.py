@@ -142,7 +142,7 @@ def test_the_rest_of_a_body_is_read_to_its_end(left: int) -> None:
     reader = ResponseReader("GET", hashing=False)
     reader.feed(sized(b"0123456789")[:-left])
     assert reader.head is not None
-    rest = ResponseReader.within_body("GET", reader.head, left)
+    rest = ResponseReader.resume_body("GET", reader.head, left)
     assert rest.feed(b"x" * left)
     assert (rest.received_bytes, rest.body_bytes) == (reader.head.total_bytes, 10)
 

@@ -73,7 +73,7 @@ def test_connections_to_be_opened_again_as_the_window_begins_are_not_miscounted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first two answers come too late, in the warm-up, and in the window there is no error."""
-    monkeypatch.setattr(Walk, "go_on", rest)
+    monkeypatch.setattr(Walk, "run_slice", rest)
     late = Answer((SMALL,), wait=partial(time.sleep, 1.5 * TIMEOUT_S))
     with forked_loop() as offer, ScriptedServer(chain(repeat(late, 2), repeat(whole(SMALL)))) as server:
         result = offer(

@@ -308,11 +308,11 @@ def test_a_connection_lost_as_the_handshake_begins_is_counted(
 ) -> None:
     """A reset in that instant fails the taking over of the socket itself, which no server can time."""
 
-    def secure(self: Connector, sock: socket.socket) -> None:
+    def wrap_tls(self: Connector, sock: socket.socket) -> None:
         sock.detach()
         raise ConnectionResetError
 
-    monkeypatch.setattr(Connector, "secure", secure)
+    monkeypatch.setattr(Connector, "wrap_tls", wrap_tls)
     result, _ = play(repeat(whole(SMALL)), tls=Tls(verify=False), **loop)
     assert result.errors == Errors(connect=result.errors.connect)
     assert result.errors.connect > 0
@@ -443,7 +443,7 @@ def test_a_link_local_address_keeps_its_interface(monkeypatch: pytest.MonkeyPatc
         return 0
 
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
-    Connector(short_load(80, host="fe80::1%lo").target).dial().close()
+    Connector(short_load(80, host="fe80::1%lo").target).start_connect().close()
     assert reached == [("fe80::1", 80, 0, socket.if_nametoindex("lo"))]
 
 

@@ -25,10 +25,10 @@ class Needy:
         self.connections = [Connection(Group()) for _ in range(number)]
         self.looked_after: list[Connection] = []
 
-    def in_need(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+    def select_overdue(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
         return list(connections)
 
-    def look_after(self, connection: Connection, now_ns: int) -> None:
+    def maintain(self, connection: Connection, now_ns: int) -> None:
         self.looked_after.append(connection)
         self.now_ns += COST_NS
 
@@ -45,7 +45,7 @@ def test_all_are_looked_after_once_a_slice_at_a_time(monkeypatch: pytest.MonkeyP
     walking = walk_of(needy, monkeypatch)
     while len(needy.looked_after) < MANY:
         before_ns, before = needy.now_ns, len(needy.looked_after)
-        assert walking.go_on(needy.now_ns) == needy.now_ns
+        assert walking.run_slice(needy.now_ns) == needy.now_ns
         took_ns = needy.now_ns - before_ns
         assert 0 < took_ns < SLICE_NS + COST_NS
         if len(needy.looked_after) - before >= SLICE_NS // COST_NS:
@@ -58,8 +58,8 @@ def test_the_next_walk_begins_a_period_after_the_last_began(monkeypatch: pytest.
     needy = Needy(3)
     needy.now_ns = 5
     walking = walk_of(needy, monkeypatch)
-    walking.go_on(needy.now_ns)
+    walking.run_slice(needy.now_ns)
     assert needy.looked_after == needy.connections
     assert walking.due_ns == 5 + PERIOD_NS
-    walking.go_on(walking.due_ns)
+    walking.run_slice(walking.due_ns)
     assert needy.looked_after == needy.connections * 2

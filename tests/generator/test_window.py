@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.generator.messages import PartSecond
 from harness.generator.window import SAMPLE_NS, Group, Window
-from harness.load.latency import LatencyHistogram, Spread, spread_of
+from harness.load.latency import LatencyHistogram, Spread, compute_spread
 from harness.units import NS_PER_MS, NS_PER_S
 
 BEGIN_NS = 5 * NS_PER_S
@@ -63,7 +63,7 @@ class Recording:
         self.window.overdue.extend(interval.timed_out)
         self.errors += len(interval.timed_out)
         self.window.sample(self.now_ns)
-        if self.window.second_is_over(self.now_ns):
+        if self.window.is_second_over(self.now_ns):
             self.rows.append(self.window.end_second(self.now_ns, self.errors))
 
     def count(self, *requests: int, elapsed_ns: int = SAMPLE_NS) -> None:
@@ -78,7 +78,7 @@ class Recording:
 
     @property
     def rates(self) -> Spread:
-        return spread_of(np.array(self.window.group_rates_per_s))
+        return compute_spread(np.array(self.window.group_rates_per_s))
 
 
 @fewer
@@ -123,7 +123,7 @@ def test_the_histograms_hold_every_latency(intervals: list[Interval]) -> None:
     recording.close()
     assert recording.window.response.encode() == response.encode()
     assert recording.window.service.encode() == service.encode()
-    assert LatencyHistogram.merged(row.histogram for row in recording.rows).encode() == response.encode()
+    assert LatencyHistogram.merge(row.histogram for row in recording.rows).encode() == response.encode()
 
 
 def test_overdue_ones_have_a_latency_but_are_no_requests() -> None:
@@ -169,26 +169,26 @@ def test_what_was_in_the_buffers_before_the_window_is_forgotten() -> None:
 
 def test_a_row_is_due_every_second_after_the_beginning() -> None:
     window = Window([Group()], BEGIN_NS, LONG_S)
-    assert not window.second_is_over(BEGIN_NS + NS_PER_S - 1)
-    assert window.second_is_over(BEGIN_NS + NS_PER_S)
+    assert not window.is_second_over(BEGIN_NS + NS_PER_S - 1)
+    assert window.is_second_over(BEGIN_NS + NS_PER_S)
     window.end_second(BEGIN_NS + NS_PER_S + 50 * NS_PER_MS, errors=0)
-    assert not window.second_is_over(BEGIN_NS + 2 * NS_PER_S - 1)
-    assert window.second_is_over(BEGIN_NS + 2 * NS_PER_S)
+    assert not window.is_second_over(BEGIN_NS + 2 * NS_PER_S - 1)
+    assert window.is_second_over(BEGIN_NS + 2 * NS_PER_S)
 
 
 def test_the_last_row_is_no_crumb() -> None:
     """Of 2.3 s the second row takes the rest: so each of several processes has as many rows."""
     window = Window([Group()], BEGIN_NS, 2.3)
-    assert window.second_is_over(BEGIN_NS + NS_PER_S)
+    assert window.is_second_over(BEGIN_NS + NS_PER_S)
     window.end_second(BEGIN_NS + NS_PER_S, errors=0)
-    assert not window.second_is_over(BEGIN_NS + 2 * NS_PER_S + 290 * NS_PER_MS)
+    assert not window.is_second_over(BEGIN_NS + 2 * NS_PER_S + 290 * NS_PER_MS)
 
 
 def test_after_a_stall_the_next_row_ends_with_the_next_whole_second() -> None:
     window = Window([Group()], BEGIN_NS, LONG_S)
     window.end_second(BEGIN_NS + 4 * NS_PER_S + 300 * NS_PER_MS, errors=0)
-    assert not window.second_is_over(BEGIN_NS + 5 * NS_PER_S - 1)
-    assert window.second_is_over(BEGIN_NS + 5 * NS_PER_S)
+    assert not window.is_second_over(BEGIN_NS + 5 * NS_PER_S - 1)
+    assert window.is_second_over(BEGIN_NS + 5 * NS_PER_S)
 
 
 def test_every_group_has_a_rate_in_every_sample() -> None:

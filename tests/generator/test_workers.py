@@ -6,7 +6,7 @@ from itertools import count, cycle, islice, repeat
 
 import pytest
 
-from harness.generator.counters import MOST_WORKERS, OTHERS
+from harness.generator.counters import MAX_WORKERS, OTHERS
 from tests.generator.accounting import play
 from tests.generator.answers import whole
 from tests.generator.messages import chunked, head_of, sized
@@ -57,6 +57,6 @@ def test_error_responses_are_a_workers_too() -> None:
 def test_workers_without_end_cost_bounded_memory() -> None:
     """A new one in every response: the first are told by name, the rest together."""
     result, _ = play(map(sized_by, map(str, count())), duration_s=1.0)
-    assert result.requests > MOST_WORKERS, "too slow a machine for this test"
-    assert len(result.workers) == MOST_WORKERS + 1
-    assert result.workers[OTHERS] == result.requests - MOST_WORKERS
+    assert result.requests > MAX_WORKERS, "too slow a machine for this test"
+    assert len(result.workers) == MAX_WORKERS + 1
+    assert result.workers[OTHERS] == result.requests - MAX_WORKERS

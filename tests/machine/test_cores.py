@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from harness.machine import environment
-from harness.machine.cgroup import Throttled, memory_limit_bytes, throttled
+from harness.machine.cgroup import Throttling, read_memory_limit_bytes, read_throttling
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host
 from tests.doctor.machines import Files, checked, machine, write
@@ -89,24 +89,24 @@ def test_the_lesser_of_cores_and_quota_can_be_used(
     ],
 )
 def test_the_limit_on_memory(tmp_path: Path, files: Files, limit: float | None) -> None:
-    assert memory_limit_bytes(host(tmp_path, files)) == limit
+    assert read_memory_limit_bytes(host(tmp_path, files)) == limit
 
 
 @pytest.mark.parametrize(
     ("files", "found"),
     [
         (V2, None),
-        (V2 | {"sys/fs/cgroup/pod/own/cpu.stat": "usage_usec 9\nnr_throttled 0\nthrottled_usec 0"}, Throttled(0, 0.0)),
-        (V2 | {"sys/fs/cgroup/pod/own/cpu.stat": "nr_throttled 3"}, Throttled(3, None)),
+        (V2 | {"sys/fs/cgroup/pod/own/cpu.stat": "usage_usec 9\nnr_throttled 0\nthrottled_usec 0"}, Throttling(0, 0.0)),
+        (V2 | {"sys/fs/cgroup/pod/own/cpu.stat": "nr_throttled 3"}, Throttling(3, None)),
         (
             V2 | {f"sys/fs/cgroup/pod{of}/cpu.stat": "nr_throttled 3\nthrottled_usec 250000" for of in ("", "/own")},
-            Throttled(6, 0.5),
+            Throttling(6, 0.5),
         ),
-        (V1 | v1("", -1) | {f"{CPU}/cpu.stat": "nr_throttled 2\nthrottled_time 1500000000"}, Throttled(2, 1.5)),
+        (V1 | v1("", -1) | {f"{CPU}/cpu.stat": "nr_throttled 2\nthrottled_time 1500000000"}, Throttling(2, 1.5)),
     ],
 )  # fmt: skip
-def test_what_was_withheld(tmp_path: Path, files: Files, found: Throttled | None) -> None:
-    assert throttled(host(tmp_path, files)) == found
+def test_what_was_withheld(tmp_path: Path, files: Files, found: Throttling | None) -> None:
+    assert read_throttling(host(tmp_path, files)) == found
 
 
 def test_a_pod_is_described_as_what_it_may_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,11 +133,13 @@ WITHIN: Final = """
 import sys, time
 from harness.machine.cores import UsableCores
 from harness.machine.host import Host
-from harness.monitor.machine import read_machine, used_by_machine
+from harness.monitor.machine import read_machine, machine_usage_between
 open(sys.argv[1], "w").write("0")
 found, first = UsableCores.here(), read_machine(Host.here())
 until_s = time.monotonic() + 20
-while not (used := used_by_machine(first, read_machine(Host.here()))).throttled_s and time.monotonic() < until_s: pass
+while not (
+    used := machine_usage_between(first, read_machine(Host.here()))
+).throttled_s and time.monotonic() < until_s: pass
 print(found.quota, found.count, len(found.cpus), used.model_dump_json(exclude={"cores"}))
 """
 

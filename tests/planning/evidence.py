@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.bottleneck import MOST_DEMANDED
-from harness.analysis.scaling import FamilyScaling, Point
+from harness.analysis.bottleneck import MAX_DEMANDED
+from harness.analysis.scaling import FamilyScaling, ScalingPoint
 from harness.planning.evidence import CapacityEvidence, TopologyCapacity
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.scaling import ScalingError, fit_laws
@@ -61,7 +61,7 @@ def rounds(true_rates: Mapping[int, float], noise: float = 0.003, seed: int = 1)
 
 def family(rates: Mapping[int, Sequence[float]], crowded: Sequence[int] = ()) -> FamilyScaling:
     """Fitted to all but the crowded sizes."""
-    points = tuple(Point(f"cluster-{workers}", workers, None, workers in crowded) for workers in rates)
+    points = tuple(ScalingPoint(f"cluster-{workers}", workers, None, workers in crowded) for workers in rates)
     try:
         laws, why_not = fit_laws({workers: of for workers, of in rates.items() if workers not in crowded}), None
     except ScalingError as error:
@@ -73,7 +73,7 @@ def evidence(
     rates: Mapping[int, Sequence[float]], single: float | None = 100.0, busy: float = 0.9, cores: int = 8
 ) -> CapacityEvidence:
     """Of clusters with these rates, round by round, and of one process; measured on so many cores."""
-    crowded = [workers for workers in rates if busy * workers > MOST_DEMANDED * cores]
+    crowded = [workers for workers in rates if busy * workers > MAX_DEMANDED * cores]
     clusters = [cluster(workers, mean_over_trials(of), busy=busy) for workers, of in rates.items()]
     return CapacityEvidence(
         carried=(*([raw(exactly(single))] if single else []), *clusters),

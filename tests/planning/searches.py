@@ -1,28 +1,27 @@
-"""Run folders of searches on queues, whose law is known."""
+"""Run folders of searches on a virtual testbed, whose law is known."""
 
 import random
-from collections.abc import Mapping
 from pathlib import Path
 
 from harness.analysis.capacity import Capacity
 from harness.load.cpus import Placement
-from harness.measure.capacity.searching import plan_round
+from harness.measure.capacity.searching import schedule_round
 from harness.record import Run, RunFolder, RunInfo, TrialRecord, read_run
 from harness.scenario import Objective, Topology
 from harness.stats.sequential import SINGLE_LOOK
-from tests.capacity.virtual import Queue, records
+from tests.capacity.virtual import make_round
 from tests.made_runs import BEGAN, environment, scenario_of
+from tests.rehearsal.testbed import VirtualTestbed
 
 
 def searched_run(
-    results: Path, topologies: list[Topology], queues: Mapping[str, Queue], objective: str, rounds: int
+    results: Path, topologies: list[Topology], testbed: VirtualTestbed, objective: str, rounds: int
 ) -> Run:
-    """A search for so many rounds, of topologies that are these queues."""
+    """A search for so many rounds."""
     dice, made, objectives = random.Random(1), list[TrialRecord](), [Objective.parse(objective)]
     for block in range(1, rounds + 1):
         found = [Capacity.of(each, made, objectives) for each in topologies]
-        for planned in plan_round(block, found, 0.05, dice):
-            made += records([planned], queues[planned.topology.name])
+        made += make_round(schedule_round(block, found, 0.05, dice), testbed)
     info = RunInfo(
         seed=1,
         started_at=BEGAN,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.planning.excluded import BeyondDataError
-from harness.planning.prediction import predicted
+from harness.planning.prediction import predict
 from harness.stats.estimate import Estimate, mean_over_trials
 from tests.planning.evidence import cluster, exactly, family, memory, rounds, usl
 
@@ -22,7 +22,7 @@ def within(estimate: Estimate | None, value: float) -> bool:
 
 
 def test_eight_workers_are_foretold_from_four() -> None:
-    found = predicted(FAMILY, MEMBERS, 8)
+    found = predict(FAMILY, MEMBERS, 8)
     assert found.topology == "cluster-8"
     assert found.predicted_from == (1, 2, 3, 4)
     assert found.rate == found.saturation
@@ -34,17 +34,17 @@ def test_eight_workers_are_foretold_from_four() -> None:
 
 def test_memory_grows_by_what_a_worker_has_of_its_own() -> None:
     for workers in (3, 6, 8):
-        assert predicted(FAMILY, MEMBERS, workers).memory_bytes.value == pytest.approx((1 + workers) * 2**25)
+        assert predict(FAMILY, MEMBERS, workers).memory_bytes.value == pytest.approx((1 + workers) * 2**25)
     alone = [replace(member, memory_bytes=memory(member.workers)) for member in MEMBERS if member.workers == 4]
-    assert predicted(FAMILY, alone, 8).memory_bytes.value == pytest.approx(2 * 5 * 2**25)
+    assert predict(FAMILY, alone, 8).memory_bytes.value == pytest.approx(2 * 5 * 2**25)
 
 
 def test_the_interval_is_one_of_what_will_be_measured() -> None:
     """So it is wider than that of the mean."""
-    found, laws = predicted(FAMILY, MEMBERS, 8).rate, FAMILY.laws
+    found, laws = predict(FAMILY, MEMBERS, 8).rate, FAMILY.laws
     assert found is not None
     assert laws is not None
-    assert found == laws.universal.foretold(8)
+    assert found == laws.universal.prediction(8)
     mean = laws.universal.throughput(8)
     assert found.low is not None
     assert mean.low is not None
@@ -53,7 +53,7 @@ def test_the_interval_is_one_of_what_will_be_measured() -> None:
 
 def test_at_an_objective_the_part_of_the_largest_is_kept_and_so_is_its_doubt() -> None:
     members = [cluster(workers, exactly(0.8 * usl(workers)), exactly(usl(workers))) for workers in RATES]
-    found = predicted(FAMILY, members, 8)
+    found = predict(FAMILY, members, 8)
     assert found.rate is not None
     assert found.saturation is not None
     assert found.objective == "p99 < 250ms"
@@ -65,34 +65,34 @@ def test_at_an_objective_the_part_of_the_largest_is_kept_and_so_is_its_doubt() -
 
 def test_more_than_twice_the_largest_is_refused() -> None:
     with pytest.raises(BeyondDataError, match="9 workers are more than twice the 4 up to which the law was fitted"):
-        predicted(FAMILY, MEMBERS, 9)
+        predict(FAMILY, MEMBERS, 9)
 
 
 def test_oversubscribed_points_carry_nothing() -> None:
     """With four of them left out, six are the most."""
     crowded = family(RATES, crowded=[4])
-    assert predicted(crowded, MEMBERS, 6).predicted_from == (1, 2, 3)
+    assert predict(crowded, MEMBERS, 6).predicted_from == (1, 2, 3)
     with pytest.raises(BeyondDataError, match="8 workers are more than twice the 3"):
-        predicted(crowded, MEMBERS, 8)
+        predict(crowded, MEMBERS, 8)
     with pytest.raises(BeyondDataError, match=r"there are 2, since cluster-3, cluster-4 wanted more cores than"):
-        predicted(family(RATES, crowded=[3, 4]), MEMBERS, 4)
+        predict(family(RATES, crowded=[3, 4]), MEMBERS, 4)
 
 
 def test_without_a_law_nothing_follows() -> None:
     with pytest.raises(BeyondDataError, match="can be fitted to 4 workers alone"):
-        predicted(None, [cluster(4, exactly(300))], 8)
+        predict(None, [cluster(4, exactly(300))], 8)
     few = {workers: RATES[workers] for workers in (1, 2)}
     with pytest.raises(BeyondDataError, match="needs 3 different numbers of workers, there are 2"):
-        predicted(family(few), MEMBERS[:2], 4)
+        predict(family(few), MEMBERS[:2], 4)
 
 
 def test_what_follows_neither_law_is_not_extrapolated() -> None:
     broken = RATES | {3: [rate / 2 for rate in RATES[3]]}
     with pytest.raises(BeyondDataError, match="Neither Amdahl's law nor the Universal Scalability Law fits 1, 2, 3, 4"):
-        predicted(family(broken), MEMBERS, 8)
+        predict(family(broken), MEMBERS, 8)
 
 
 def test_an_objective_that_the_largest_does_not_keep_is_refused() -> None:
     members = [*MEMBERS[:3], cluster(4, None, exactly(usl(4)))]
     with pytest.raises(BeyondDataError, match="Even cluster-4 keeps p99 < 250ms at no rate"):
-        predicted(FAMILY, members, 8)
+        predict(FAMILY, members, 8)

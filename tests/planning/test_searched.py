@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pytest
 
 from harness.planning.demand import Demand
@@ -11,18 +10,23 @@ from harness.planning.evidence import evidence_of
 from harness.planning.excluded import PlanningError
 from harness.planning.proposal import propose
 from harness.record import Run
-from tests.capacity.virtual import Queue
 from tests.made_runs import topology
 from tests.planning.searches import searched_run
+from tests.rehearsal.service import Service
+from tests.rehearsal.testbed import VirtualTestbed
 
-SERVED_PER_S: Final = {"raw": 200.0, "cluster-2": 390.0}
+SERVICES: Final = {  # they serve 200/s and 390/s
+    "raw": Service(mean_ms=5.0),
+    "cluster-2": Service(mean_ms=2000 / 390, is_shared_line=True),
+}
 TOPOLOGIES: Final = [topology("raw", baseline=True), topology("cluster-2", workers=2)]
 
 
 def searched(results: Path, objective: str, rounds: int) -> Run:
-    """Of one process and of two workers, each like one that is as fast."""
-    queues = {name: Queue(rate, np.random.default_rng(1)) for name, rate in SERVED_PER_S.items()}
-    return searched_run(results, TOPOLOGIES, queues, objective, rounds)
+    """Of one process and of two workers that take from one line."""
+    return searched_run(
+        results, TOPOLOGIES, VirtualTestbed(SERVICES, drift=0.0, scatter=0.0, row_s=60.0), objective, rounds
+    )
 
 
 def test_the_rate_that_keeps_the_objective_is_planned_with(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_the_lower_end_is_planned_with_and_everything_is_counted_against_it() ->
     demand = Demand(target_per_s=800, peak_factor=1.5, lose=1, host_cost_per_h=0.5)
     sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, PlannedHost(8, 2.0**34))
     assert sizing is not None
-    assert (sizing.hosts, sizing.careful_per_s, sizing.idle_cores) == (4, 600, 4)
+    assert (sizing.hosts, sizing.planned_rate_per_s, sizing.idle_cores) == (4, 600, 4)
     assert sizing.at_target == pytest.approx(800 / 2400)
     assert sizing.at_peak == pytest.approx(1200 / 2400)
     assert sizing.after_loss == pytest.approx(1200 / 1800)
@@ -71,7 +71,7 @@ def test_instances_on_a_host_carry_as_many_times_as_much() -> None:
     demand = Demand(target_per_s=800, instances_per_host=2)
     sizing = sizing_of(cluster(4, exactly(700, 600, 800)), demand, PlannedHost(8, 2.0**34))
     assert sizing
-    assert (sizing.hosts, sizing.careful_per_s, sizing.idle_cores) == (1, 1200, 0)
+    assert (sizing.hosts, sizing.planned_rate_per_s, sizing.idle_cores) == (1, 1200, 0)
     assert sizing.memory_bytes == 2 * 5 * 2**25
 
 

@@ -7,27 +7,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import numpy as np
 import pytest
 from scipy.optimize import brentq
 
 from harness.planning.evidence import TopologyCapacity, evidence_of
 from harness.planning.response_times import (
-    MOST_OFF,
-    Expected,
-    Lines,
+    MAX_MODEL_RATIO,
+    ExpectedTimes,
+    QueueModel,
     Source,
     expected_at,
+    matching_models,
     measured_at,
     modelled_at,
-    models_held,
     service_of,
 )
-from harness.stats.queueing import Service, lines_apart, one_line
-from tests.capacity.virtual import Queue
+from harness.stats.queueing import Service, queue_per_worker, shared_queue
 from tests.made_runs import topology
 from tests.planning.evidence import cluster, exactly
 from tests.planning.searches import searched_run
+from tests.rehearsal import service
+from tests.rehearsal.testbed import VirtualTestbed
 
 FOUR: Final = cluster(4, exactly(380), exactly(400))
 PER_S: Final = 200.0  # served
@@ -45,7 +45,7 @@ class Law:
     def p99_ms(self, rate_per_s: float) -> float:
         """By its closed form, or that of Erlang for the waits of M/D/1 (Crommelin, 1932)."""
         if not self.is_constant:
-            return 1000 * one_line(self.workers, rate_per_s, Service(self.workers / PER_S, 1.0)).response_s(0.99)
+            return 1000 * shared_queue(self.workers, rate_per_s, Service(self.workers / PER_S, 1.0)).response_s(0.99)
         service_s = 1 / PER_S
         wait_s = brentq(lambda time_s: _waited(rate_per_s, service_s, time_s) - 0.99, 0.0, 30 * service_s)
         return 1000 * (float(wait_s) + service_s)
@@ -69,18 +69,19 @@ def searched(law: Law, seed: int = 1) -> TopologyCapacity:
     """What a search found of it."""
     workers = law.workers if law.workers > 1 else None
     server = topology(f"server-{law.workers}", workers, baseline=True)
-    queue = Queue(PER_S, np.random.default_rng(seed), law.workers, law.is_constant)
+    serving = service.Service(1000 * law.workers / PER_S, law.is_constant, is_shared_line=True)
+    testbed = VirtualTestbed({server.name: serving}, seed=seed, drift=0.0, scatter=0.0)
     with TemporaryDirectory() as folder:
-        (carried,) = evidence_of(searched_run(Path(folder), [server], {server.name: queue}, law.objective, 6)).carried
+        (carried,) = evidence_of(searched_run(Path(folder), [server], testbed, law.objective, 6)).carried
     return carried
 
 
-def at(law: Law, part: float) -> tuple[Expected | None, float]:
+def at(law: Law, part: float) -> tuple[ExpectedTimes | None, float]:
     """What is expected at such a part of its capacity, and the rate."""
     carried = searched(law)
     assert carried.rate
     rate_per_s = part * carried.rate.value
-    return expected_at(carried, models_held(carried), rate_per_s), rate_per_s
+    return expected_at(carried, matching_models(carried), rate_per_s), rate_per_s
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
@@ -93,7 +94,7 @@ def test_p99_is_within_a_quarter_of_what_it_is_or_not_told(law: Law, part: float
         assert truth_ms < expected.most.p99_ms
         return
     for times in (expected.least, expected.most):
-        assert truth_ms / MOST_OFF < times.p99_ms < truth_ms * MOST_OFF
+        assert truth_ms / MAX_MODEL_RATIO < times.p99_ms < truth_ms * MAX_MODEL_RATIO
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
@@ -111,13 +112,13 @@ def test_at_its_capacity_p99_is_what_the_objective_says() -> None:
 
 
 def test_the_lines_that_there_are_not_are_contradicted() -> None:
-    assert models_held(searched(LAWS[2])) == (Lines.TOGETHER,)
+    assert matching_models(searched(LAWS[2])) == (QueueModel.SHARED_QUEUE,)
 
 
 def test_a_model_of_other_service_is_not_told_and_what_was_measured_is_the_most() -> None:
     """Exponential service, where it takes always the same."""
     carried = replace(searched(LAWS[1]), service=None)
-    assert models_held(carried) == ()
+    assert matching_models(carried) == ()
     lowest = carried.observed[0].rate_per_s
     expected = expected_at(carried, (), lowest / 2)
     assert expected
@@ -129,11 +130,11 @@ def test_nothing_is_told_beyond_the_highest_rate_that_was_offered() -> None:
     carried = searched(LAWS[0])
     highest = carried.observed[-1].rate_per_s
     assert measured_at(carried.observed, highest * 1.01) is None
-    assert expected_at(carried, tuple(Lines), highest * 1.01) is None
+    assert expected_at(carried, tuple(QueueModel), highest * 1.01) is None
 
 
 def test_a_closed_loop_says_nothing_of_waiting() -> None:
-    assert models_held(FOUR) == ()
+    assert matching_models(FOUR) == ()
     assert expected_at(FOUR, (), 100) is None
 
 
@@ -141,19 +142,19 @@ def test_what_is_foretold_has_the_models_of_the_one_that_it_is_foretold_from() -
     carried = searched(LAWS[2])
     assert carried.saturation
     more = replace(carried, workers=8, saturation=carried.saturation.times(2), observed=(), like=carried)
-    assert models_held(more) == (Lines.TOGETHER,)
-    expected = expected_at(more, models_held(more), PER_S)
+    assert matching_models(more) == (QueueModel.SHARED_QUEUE,)
+    expected = expected_at(more, matching_models(more), PER_S)
     assert expected
     assert expected.source is Source.MODELLED
 
 
 def test_the_models_are_those_of_the_two_queues() -> None:
     service = Service(0.01, 1.0)
-    together, apart = (modelled_at(FOUR, lines, 300) for lines in Lines)
+    together, apart = (modelled_at(FOUR, lines, 300) for lines in QueueModel)
     assert together
     assert apart
-    assert together.p99_ms == pytest.approx(1000 * one_line(4, 300, service).response_s(0.99))
-    assert apart.p99_ms == pytest.approx(1000 * lines_apart(4, 300, service).response_s(0.99))
+    assert together.p99_ms == pytest.approx(1000 * shared_queue(4, 300, service).response_s(0.99))
+    assert apart.p99_ms == pytest.approx(1000 * queue_per_worker(4, 300, service).response_s(0.99))
 
 
 def test_workers_are_saturated_where_they_were_seen_to_be() -> None:
@@ -165,5 +166,5 @@ def test_workers_are_saturated_where_they_were_seen_to_be() -> None:
 
 
 def test_beyond_saturation_no_model_has_an_answer() -> None:
-    assert modelled_at(FOUR, Lines.TOGETHER, 400) is None
-    assert modelled_at(replace(FOUR, saturation=None), Lines.TOGETHER, 1) is None
+    assert modelled_at(FOUR, QueueModel.SHARED_QUEUE, 400) is None
+    assert modelled_at(replace(FOUR, saturation=None), QueueModel.SHARED_QUEUE, 1) is None

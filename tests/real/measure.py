@@ -20,7 +20,7 @@ from harness.analysis.trials import valid_trials
 from harness.cli.progress import PlainDisplay
 from harness.measure.compare import compare
 from harness.measure.preparation import prepare
-from harness.monitor import pace_probe
+from harness.monitor import core_speed_probe
 from harness.record import Run, read_run
 from harness.scenario import Scenario, load_scenario
 from harness.stats.sequential import InterimLooks
@@ -73,7 +73,7 @@ def extra_rounds(scenario: Scenario) -> int:
     and was done on the same core at the same time."""
     trials = valid_trials(made(scenario.model_copy(update={"rounds": 5}), seed=0).records, scenario.baseline.name)
     probes = median(trial.cpu_ms_per_request * 1000 / trial.pace_us for trial in trials if trial.pace_us)
-    return round(SLOWDOWN * probes * pace_probe.ROUNDS)
+    return round(SLOWDOWN * probes * core_speed_probe.ROUNDS)
 
 
 def slowed(scenario: Scenario, rounds: int) -> Scenario:

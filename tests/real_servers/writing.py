@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.discovery.draft import toml
+from harness.discovery.draft import format_toml
 from tests.real_servers.catalogue import SERVERS, RealServer, Start
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "anchor": _anchor,
-        "toml": toml,
+        "toml": format_toml,
         "topology": topology_text,
     }
     return environment

@@ -9,7 +9,7 @@ from harness.load.spec import Arrivals
 from harness.measure.compare import compare
 from harness.measure.preparation import prepare
 from harness.record import NoiseFloor, Program, SkippedTopology
-from harness.scenario.file import Documented
+from harness.scenario.file import PublishedRun
 from tests.changed_runs import RAW, Made, clusters_of, run_of
 from tests.made_runs import BEGAN, made_run, offered, open_record, scenario_of, topology
 from tests.server.topologies import prefork, small
@@ -46,7 +46,7 @@ def _offered(results: Path) -> Path:
     """Make up an open loop, and what a run may know besides: noise, programs, what was skipped, a trial that failed."""
     two = topology("cluster-2", workers=2)
     compared = scenario_of([RAW, two], 3)
-    published = Documented(
+    published = PublishedRun(
         topology="raw",
         heading="published",
         requests=1000,

@@ -12,24 +12,24 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness.analysis.capacity import capacities
 from harness.cli import app
-from harness.cli.outcome import Format, exit_code
+from harness.cli.options import Format
+from harness.cli.outcome import exit_code
 from harness.machine.environment import Environment, describe_environment
 from harness.measure.preparation import prepare_again
 from harness.record import Run, RunFolder, RunFolderError, read_run
-from harness.report.capacity import chart as capacity_chart
 from harness.report.capacity.document import render_capacity_json
-from harness.report.capacity.note import capacity_lines, render_capacity
-from harness.report.charts import CHARTS
-from harness.report.charts.style import house_style
+from harness.report.capacity.note import render_capacity_markdown, render_capacity_terminal
+from harness.report.charts.pictures import CHARTS
+from harness.report.charts.pictures import capacity as capacity_picture
+from harness.report.charts.pictures.style import house_style
 from harness.report.formats import FORMATS
 from harness.report.html.page import render_html
-from harness.report.markdown import render
+from harness.report.markdown import render_markdown
 from harness.report.run_report import RunReport
-from harness.report.tables import summary_frame, trials_frame
-from harness.report.terminal import closing
-from harness.report.wrk import wrk_report
+from harness.report.tables import render_summary_csv, render_trials_csv
+from harness.report.terminal import render_terminal
+from harness.report.wrk import render_wrk
 from harness.scenario import ScenarioError
 
 EXIT_CODES: Final = (0, 1, 2, 3, 4, 5, 130)
@@ -56,19 +56,17 @@ def in_time() -> Iterator[None]:
 
 def make_texts(run: Run) -> None:
     """Render all that a run comes to in words and figures."""
-    said = Console(file=io.StringIO())
+    said, report = Console(file=io.StringIO()), RunReport(run)
     if run.is_search:
-        found = capacities(run)
-        texts = [render_capacity(run, found), render_capacity_json(run, found)]
-        said.print(capacity_lines(run, found))
+        texts = [render_capacity_markdown(report), render_capacity_json(report)]
+        said.print(render_capacity_terminal(report))
         exit_code(run)
     else:
-        report = RunReport(run)
         forms = [FORMATS[form](report) for form in FORMATS.keys() - {*WRITTEN}]
-        tables = [trials_frame(run).to_csv(), summary_frame(report.summaries).to_csv()]
-        texts = [render(report, list(CHARTS)), wrk_report(run), *forms, *tables]
-        said.print(closing(report))
-        exit_code(run, report.rulings)
+        tables = [render_trials_csv(report), render_summary_csv(report)]
+        texts = [render_markdown(report), render_wrk(report), *forms, *tables]
+        said.print(render_terminal(report))
+        exit_code(run, report.gate_results)
     for text in texts:
         _check_size(text)
 
@@ -77,13 +75,12 @@ def make_pictures(run: Run) -> None:
     """Draw the page and the charts, these without the pixels, which take longest."""
     report = RunReport(run)
     _check_size(render_html(report))
-    measured = [summary for summary in report.summaries if summary.trials]
     with house_style():
         if run.is_search:
-            _lay_out(capacity_chart.draw(run, [each for each in capacities(run) if each.probes]))
+            _lay_out(capacity_picture.draw(report))
         else:
-            for draw in CHARTS.values() if measured else ():
-                _lay_out(draw(run, measured))
+            for draw in CHARTS.values() if report.measured_summaries else ():
+                _lay_out(draw(report))
 
 
 def _lay_out(drawn: Figure) -> None:

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from pymarkdown.api import PyMarkdownApi
 
 from harness.record import Run
-from harness.report.comment import MOST_CHARACTERS
+from harness.report.comment import MAX_CHARACTERS
 from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport
 from harness.report.write import write_reports
@@ -102,7 +102,7 @@ def test_everything_else_is_folded_and_reads_as_html(slower: Run) -> None:
 def test_it_is_never_longer_than_github_takes(tmp_path: Path) -> None:
     many = [TWO.model_copy(update={"name": f"cluster-with-a-long-name-{'x' * 40}-{n}"}) for n in range(60)]
     run = run_of_two_commits(tmp_path, {each.name: 1.0 for each in [RAW, *many]}, 1, topologies=(RAW, *many))
-    assert len(said(run)) <= MOST_CHARACTERS
+    assert len(said(run)) <= MAX_CHARACTERS
 
 
 def test_a_comparison_of_topologies_has_one_too(tmp_path: Path) -> None:

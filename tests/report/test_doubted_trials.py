@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bokeh.models import ColumnDataSource
 
-from harness.report.charts import throughput as drawn_throughput
+from harness.report.charts.pictures import throughput as drawn_throughput
 from harness.report.html.charts import throughput as page_throughput
 from harness.report.run_report import RunReport
 from tests.changed_runs import Made, run_of
@@ -31,12 +31,12 @@ def test_where_all_are_doubted_there_is_no_interval(tmp_path: Path) -> None:
 
 def test_they_are_drawn_hollow_and_it_is_said(tmp_path: Path) -> None:
     report = RunReport(run_of(tmp_path, Made(), rounds=ROUNDS, late_rounds=2))
-    drawn = drawn_throughput.draw(report.run, report.summaries)
+    drawn = drawn_throughput.draw(report)
     (axes,) = drawn.axes
     hollow = [len(np.asarray(line.get_xdata())) for line in axes.lines if line.get_markerfacecolor() == "none"]
     assert hollow == [2, 2]
     assert "hollow: the generator was late" in drawn.get_suptitle()
-    chart = page_throughput.draw(report.run, report.summaries)
+    chart = page_throughput.draw(report)
     sources = [each for each in chart.plot.references() if isinstance(each, ColumnDataSource)]
     fills = [list(each.data["fill"]) for each in sources if "fill" in each.data]
     assert [row.count(0.0) for row in fills] == [2, 2]

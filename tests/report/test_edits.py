@@ -39,7 +39,7 @@ def test_whatever_was_edited_a_run_is_read_and_judged_or_refused(tmp_path: Path)
         except RunFolderError:
             ends["refused"] += 1
         else:
-            assert RunReport(run).rulings
+            assert RunReport(run).gate_results
             ends["left out" if run.left_out else "read"] += 1
         shutil.rmtree(results, ignore_errors=True)
     assert min(ends[end] for end in ("refused", "left out", "read")) > 10, ends

@@ -13,10 +13,10 @@ from rich.console import Console
 from harness.doctor.check import warn
 from harness.record import Revision, Run, RunFolderError, SkippedTopology
 from harness.report.formats import FORMATS
-from harness.report.markdown import render
+from harness.report.markdown import render_markdown
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
-from harness.report.terminal import closing
+from harness.report.terminal import render_terminal
 from harness.report.write import write_reports
 from tests.made_runs import environment, made_run, record, scenario_of, topology
 
@@ -66,7 +66,7 @@ def test_markdown_shows_it_and_obeys_none_of_it(reported: RunReport) -> None:
 
 def test_the_terminal_obeys_none_of_it(reported: RunReport) -> None:
     console = Console(width=200, force_terminal=True, color_system=None, record=True, file=io.StringIO())
-    console.print(closing(reported))
+    console.print(render_terminal(reported))
     said = console.export_text(styles=False)
     assert "\x1b[31m" not in said
     assert "<img src=x onerror=alert(1)>" in said
@@ -152,7 +152,7 @@ def test_however_much_is_said_of_trials_that_do_not_count_a_report_has_room_for_
         record(block, RAW, 0, status="failed", reason=reason).model_copy(update={"log_tail": ["z" * 1000] * 10})
         for block, reason in enumerate(reasons, start=1)
     ]
-    report = render(RunReport(made_run(tmp_path, scenario_of([RAW], len(failed)), failed)), [])
+    report = render_markdown(RunReport(made_run(tmp_path, scenario_of([RAW], len(failed)), failed)))
     assert "failed: short" in report
     assert "r02-raw" not in report
     assert "- 5 more, for which there is no room here, are in `trials.csv`." in report

@@ -4,7 +4,7 @@ import pytest
 
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import P99
-from harness.report.intervals import MOST_LINES, draw_changes
+from harness.report.intervals import MAX_LINES, draw_changes
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
 
@@ -51,8 +51,8 @@ def test_what_got_worse_comes_first_and_each_verdict_has_its_mark() -> None:
 
 
 def test_there_are_no_more_lines_than_a_screen_has() -> None:
-    lines = draw_changes([row(1.0, 0.9, 1.1)] * (MOST_LINES + 3)).splitlines()
-    assert len(lines) == 1 + MOST_LINES + 1
+    lines = draw_changes([row(1.0, 0.9, 1.1)] * (MAX_LINES + 3)).splitlines()
+    assert len(lines) == 1 + MAX_LINES + 1
     assert lines[-1] == "  … and 3 more"
 
 

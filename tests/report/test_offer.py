@@ -10,8 +10,7 @@ from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, HealthWarning
 from harness.load.spec import Arrivals, DataTable, Expectation, Request, Stage
 from harness.record import Run, TrialRecord
-from harness.report.charts import CHARTS
-from harness.report.markdown import render
+from harness.report.markdown import render_markdown
 from harness.report.offered_rate import offer_text, placement_text
 from harness.report.run_report import RunReport
 from harness.scenario import Topology
@@ -43,7 +42,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def text_of(run: Run) -> str:
-    return render(RunReport(run), list(CHARTS))
+    return render_markdown(RunReport(run))
 
 
 def rows_of(text: str, header: str) -> dict[str, list[str]]:

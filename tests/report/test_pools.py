@@ -7,7 +7,7 @@ import pytest
 
 from harness.load.latency import LatencyHistogram
 from harness.record import Role, Run, ServerProcess, TrialRecord, WorkerCounts
-from harness.report.markdown import render
+from harness.report.markdown import render_markdown
 from harness.report.run_report import RunReport
 from tests.made_runs import made_run, record, scenario_of, topology
 
@@ -61,9 +61,9 @@ def test_the_number_found_is_the_number_told(tmp_path: Path) -> None:
     summary = RunReport(run).summaries[0]
     assert summary.workers == 2
     assert (
-        RunReport(run).summaries[1].is_at_equal_pace is False
+        RunReport(run).summaries[1].is_at_equal_core_speed is False
     )  # too few rounds, and not for another number of workers
-    assert "| pool | 2 | 100" in render(RunReport(run), [])
+    assert "| pool | 2 | 100" in render_markdown(RunReport(run))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_processes_are_told_by_role_and_name(role: Role, cell: str, tmp_path: Pa
     ]
     run = run_of(tmp_path, counted(1).model_copy(update={"processes": processes}), counted(2))
     first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
-    row = next(line for line in render(RunReport(first), []).splitlines() if line.startswith("| pool | 2 ×"))
+    row = next(line for line in render_markdown(RunReport(first)).splitlines() if line.startswith("| pool | 2 ×"))
     assert cell in row
 
 
@@ -86,7 +86,7 @@ def test_processes_of_which_no_program_is_known_have_no_row(tmp_path: Path) -> N
     unread = [ServerProcess(pid=1, born_s=1, role="worker", name="gunicorn")]
     run = run_of(tmp_path, counted(1).model_copy(update={"processes": unread}), counted(2))
     first = run.model_copy(update={"records": [each for each in run.records if each.block == 1]})
-    assert "gunicorn" not in render(RunReport(first), [])
+    assert "gunicorn" not in render_markdown(RunReport(first))
 
 
 def slow(block: int, p99_ms: float, seconds: int, changed: list[int]) -> TrialRecord:
@@ -100,7 +100,7 @@ def slow(block: int, p99_ms: float, seconds: int, changed: list[int]) -> TrialRe
         for number in range(seconds)
     ]
     requests = sum(row.requests for row in series)
-    histogram = LatencyHistogram.merged(row.histogram for row in series).encode()
+    histogram = LatencyHistogram.merge(row.histogram for row in series).encode()
     counts = {"requests": requests, "ok": requests, "started": requests, "histogram": histogram}
     load = made.load.model_copy(update={"series": series, "duration_s": float(seconds), **counts})
     usage = made.usage.model_copy(update={"series": made.usage.series * seconds})

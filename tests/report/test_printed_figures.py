@@ -15,7 +15,7 @@ from rich.console import Console
 from harness.record import Run
 from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport
-from harness.report.terminal import closing
+from harness.report.terminal import render_terminal
 from harness.report.write import write_reports
 from tests.changed_runs import Made, run_of
 
@@ -43,7 +43,7 @@ def printed(columns: int) -> Callable[[RunReport], str]:
 
     def text(report: RunReport) -> str:
         console = Console(width=columns, file=io.StringIO(), record=True)
-        console.print(closing(report))
+        console.print(render_terminal(report))
         return " ".join(console.export_text().split())
 
     return text

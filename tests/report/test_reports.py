@@ -12,15 +12,15 @@ from harness.doctor.check import Check
 from harness.load.result import Errors, HealthWarning
 from harness.load.spec import Expectation, Request
 from harness.record import NoiseFloor, Program, Run, SkippedTopology, read_run
-from harness.report.charts import CHARTS
+from harness.report.charts.pictures import CHARTS
 from harness.report.formats import FORMATS
 from harness.report.html.page import render_html
-from harness.report.markdown import render
+from harness.report.markdown import render_markdown
 from harness.report.run_report import RunReport
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
-from harness.report.wrk import wrk_report
-from harness.scenario import Documented
+from harness.report.wrk import render_wrk
+from harness.scenario import PublishedRun
 from tests.made_runs import BEGAN, environment, made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
@@ -49,7 +49,7 @@ def reported(run: Run) -> Run:
 
 def text_of(run: Run) -> str:
     report = RunReport(run)
-    return render(report, list(CHARTS) if any(summary.trials for summary in report.summaries) else [])
+    return render_markdown(report)
 
 
 def test_the_programs_that_were_run_are_named_in_every_report(tmp_path: Path) -> None:
@@ -277,17 +277,19 @@ def test_different_pages_are_told(tmp_path: Path) -> None:
 def test_no_formula_reaches_a_spreadsheet(tmp_path: Path, sign: str) -> None:
     reason = f"{sign}HYPERLINK('http://x')"
     failed = record(1, TWO, 0, status="failed", reason=reason)
-    text = trials_frame(made_run(tmp_path, scenario_of([RAW, TWO], 1), [record(1, RAW, 100), failed])).to_csv()
+    text = trials_frame(
+        RunReport(made_run(tmp_path, scenario_of([RAW, TWO], 1), [record(1, RAW, 100), failed]))
+    ).to_csv()
     assert f"'{reason}" in text
 
 
 def test_csv_is_tidy(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "trials.csv").write_text(trials_frame(run).to_csv(index=False))
+    (tmp_path / "trials.csv").write_text(trials_frame(RunReport(run)).to_csv(index=False))
     trials = pd.read_csv(tmp_path / "trials.csv")
     assert list(trials["topology"]) == ["raw"] * 3 + ["cluster-2"] * 3
     assert list(trials["requests_per_s"].dropna()) == [100, 110, 105, 190, 9999]
     assert trials["latency_p99_ms"].isna().tolist() == [False] * 4 + [True, False]
-    (tmp_path / "summary.csv").write_text(summary_frame(RunReport(run).summaries).to_csv(index=False))
+    (tmp_path / "summary.csv").write_text(summary_frame(RunReport(run)).to_csv(index=False))
     summary = pd.read_csv(tmp_path / "summary.csv", index_col="topology")
     assert summary.loc["cluster-2", "trials"] == 1
     assert summary.loc["cluster-2", "errors_timeout"] == 3
@@ -295,8 +297,8 @@ def test_csv_is_tidy(run: Run, tmp_path: Path) -> None:
 
 
 def test_documented_figures_stand_beside_the_measured_as_ratios(tmp_path: Path) -> None:
-    def documented(name: str, rate_per_s: float) -> Documented:
-        return Documented(
+    def documented(name: str, rate_per_s: float) -> PublishedRun:
+        return PublishedRun(
             topology=name,
             heading=f"{name} node",
             requests=1,
@@ -316,4 +318,4 @@ def test_documented_figures_stand_beside_the_measured_as_ratios(tmp_path: Path) 
     text = text_of(run)
     assert "| raw | 30.00, 34.00 | 1.00× | 100.00 | 1.00× |" in text
     assert "| cluster-2 | 64.00 | 2.00× | 150.00 | 1.50× |" in text
-    assert "### cluster-2 node" in wrk_report(run)
+    assert "### cluster-2 node" in render_wrk(RunReport(run))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.analysis.difference import request_rows_across, rows_across
-from harness.analysis.gates import Outcome, inapplicable
+from harness.analysis.difference import RunDifference
+from harness.analysis.gates import Outcome, find_inapplicable_gates
 from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, RequestResult
 from harness.load.spec import Arrivals, Request
@@ -74,7 +74,7 @@ def test_a_gate_is_on_one_request_and_says_nothing_of_the_others(tmp_path: Path)
         f"p50[{POST}] < 2.5ms",
         bad=20,
     )
-    outcomes = {(each.gate.text, each.topology): each.outcome for each in found.rulings}
+    outcomes = {(each.gate.text, each.topology): each.outcome for each in found.gate_results}
     assert outcomes == {
         (f"p99[{POST}] > +10%", "cluster-2"): Outcome.FAILED,
         (f"p95[{GET}] > +10%", "cluster-2"): Outcome.PASSED,
@@ -132,23 +132,23 @@ def test_a_load_tells_each_request_by_itself() -> None:
 
 def test_two_runs_have_the_rows_too(tmp_path: Path) -> None:
     base, head = report(tmp_path / "a").run, report(tmp_path / "b", f"p99[{POST}] > +10%", post_ms=9.0).run
-    judged = {row.metric.name: row for row in rows_across(base, head) if row.topology == "cluster-2"}
+    judged = {row.metric.name: row for row in RunDifference(base, head).rows if row.topology == "cluster-2"}
     assert judged[f"p99[{POST}]"].verdict is Verdict.WORSE
-    shown = {row.metric.name for row in request_rows_across(base, head)}
+    shown = {row.metric.name for row in RunDifference(base, head).request_rows}
     assert f"p99[{GET}]" in shown
     assert f"p99[{POST}]" not in shown
 
 
 def test_a_gate_on_a_request_that_is_not_there_is_refused_with_those_there_are() -> None:
-    (reason,) = inapplicable(scenario("p99[GET /cart] < 1s", f"p99[{GET}] < 1s"))
+    (reason,) = find_inapplicable_gates(scenario("p99[GET /cart] < 1s", f"p99[{GET}] < 1s"))
     assert (
         reason == f"p99[GET /cart] < 1s: no request of the load is called GET /cart; there are: {GET}, {POST}, {EVIL}"
     )
     alone = scenario_of([RAW, TWO], 1).model_copy(update={"gate": GateTable(fail_on=("p99[GET /] < 1s",))})
-    assert inapplicable(alone) == ["p99[GET /] < 1s: GET / is the only request; limit p99 of all"]
+    assert find_inapplicable_gates(alone) == ["p99[GET /] < 1s: GET / is the only request; limit p99 of all"]
     under_a_rate = scenario(f"throughput[{GET}] < -5%")
     rate = under_a_rate.load.model_copy(update={"arrivals": Arrivals(rate_per_s=5)})
-    (reason,) = inapplicable(under_a_rate.model_copy(update={"load": rate}))
+    (reason,) = find_inapplicable_gates(under_a_rate.model_copy(update={"load": rate}))
     assert "limit p99 instead" in reason
 
 

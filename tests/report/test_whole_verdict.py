@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.gates import Outcome, overall_outcome
 from harness.cli.outcome import gate_code
-from harness.measure.base_and_head import USUAL_GATES
+from harness.measure.base_and_head import DEFAULT_GATES
 from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport
 from tests.changed_runs import USUAL, Made, clusters_of, run_of
@@ -53,7 +53,7 @@ TABLE = {
 
 
 def report_of(results: Path, made: Made, rounds: int = 8, late_rounds: int = 0) -> RunReport:
-    return RunReport(run_of(results, made, rounds=rounds, gates=USUAL_GATES, late_rounds=late_rounds))
+    return RunReport(run_of(results, made, rounds=rounds, gates=DEFAULT_GATES, late_rounds=late_rounds))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -62,16 +62,16 @@ def test_the_first_sentence_names_what_changed_and_the_gates_hold(tmp_path: Path
     found = report_of(tmp_path, made)
     bold = next(line for line in FORMATS["github"](found).splitlines() if line.startswith("**"))
     assert bold.removeprefix("**").startswith(sentence)
-    assert overall_outcome(found.rulings, strict=False) is expected
-    assert gate_code(found.run.scenario, found.rulings) == CODES[expected]
+    assert overall_outcome(found.gate_results, strict=False) is expected
+    assert gate_code(found.run.scenario, found.gate_results) == CODES[expected]
 
 
 def test_errors_of_both_sides_are_told_where_nothing_changed(tmp_path: Path) -> None:
     failing = Made(failing=0.05)
-    run = run_of(tmp_path, failing, failing, gates=USUAL_GATES)
+    run = run_of(tmp_path, failing, failing, gates=DEFAULT_GATES)
     found = RunReport(run)
     assert "errors 5.00 % before and 5.00 % after" in FORMATS["github"](found)
-    assert overall_outcome(found.rulings, strict=False) is PASSED
+    assert overall_outcome(found.gate_results, strict=False) is PASSED
 
 
 def test_a_late_generator_touches_what_is_timed_and_nothing_else(tmp_path: Path) -> None:

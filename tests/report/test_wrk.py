@@ -3,7 +3,7 @@
 import re
 
 from harness.load.result import Errors, Offered
-from harness.report.wrk import wrk_text
+from harness.report.load.wrk import wrk_text
 from tests.made_runs import load_result
 
 # The grammar of wrk 4.x: src/wrk.c prints these lines in this order, with numbers padded as here.

@@ -205,7 +205,7 @@ def test_two_at_once_do_not_share_a_checkout(repository: Repository) -> None:
 
 
 def test_few_prepared_checkouts_are_kept(repository: Repository, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.measure.revisions.checkout.KEPT", 2)
+    monkeypatch.setattr("harness.measure.revisions.checkout.MAX_KEPT", 2)
     for number in range(4):
         repository.write("page", str(number))
         repository.commit(str(number))

@@ -10,8 +10,8 @@ import pytest
 
 from harness.machine import tools
 from harness.machine.environment import describe_environment
-from harness.machine.git import git
-from harness.measure.revisions import RevisionError, checkouts, find_revision, snapshot, what_checkouts_lack
+from harness.machine.git import run_git
+from harness.measure.revisions import RevisionError, checkouts, describe_missing_files, find_revision, snapshot
 from tests.revisions.repository import Repository
 from tests.server.polling import wait_until
 
@@ -60,7 +60,7 @@ def test_bytes_that_are_no_utf_8_are_no_matter(
     assert both[0].subject == "na\ufffdve"
     with checkouts(repository.path, *both, ()) as folders:
         assert [(folder / name).read_bytes() for folder in folders] == [b"one", NO_UTF_8]
-        (told,) = what_checkouts_lack(repository.path, both, folders)
+        (told,) = describe_missing_files(repository.path, both, folders)
     assert f"git ignores here: {name}.secret." in told
 
 
@@ -206,7 +206,7 @@ def test_a_git_that_does_not_end_is_stopped_with_all_that_it_started(
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(RevisionError, match="git fetch: had not ended after 1 s, and was stopped"):
-        git(tmp_path, "fetch", most_s=1.0)
+        run_git(tmp_path, "fetch", timeout_s=1.0)
     started = [int(pid) for pid in pids.read_text().split()]
     wait_until(lambda: not any(map(lives, started)), "their end")
 
@@ -220,4 +220,4 @@ def test_a_child_that_outlives_git_is_not_waited_for(tmp_path: Path, monkeypatch
     code = "import subprocess; print(subprocess.Popen(['sleep', '61']).pid)"
     program(tmp_path / "bin", "git", code)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    os.kill(int(git(tmp_path, "gc")), signal.SIGKILL)
+    os.kill(int(run_git(tmp_path, "gc")), signal.SIGKILL)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.measure.base_and_head import side_by_side
+from harness.measure.base_and_head import prepare_side_by_side
 from harness.measure.revisions import RevisionError, checkouts, find_revision
 from harness.measure.revisions.withheld import READ_BY_TOOLS
 from harness.scenario import Scenario, ScenarioError, load_scenario
@@ -55,7 +55,7 @@ def test_it_gets_what_servers_get_and_what_is_named_for_it_and_nothing_else(
     repository: Repository, scenario: Scenario
 ) -> None:
     here = find_revision(repository.path, "main")
-    with side_by_side(scenario, repository.path, (here, here), seed=1) as prepared:
+    with prepare_side_by_side(scenario, repository.path, (here, here), seed=1) as prepared:
         root = prepared.scenario.topologies[0].side.root  # type: ignore[union-attr]
         variables = given(Path(root))
     assert variables.keys() - {"HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "TMPDIR", "TZ", "USER"} == {
@@ -73,7 +73,7 @@ def test_a_variable_that_is_to_be_handed_on_and_is_not_there_is_told(
     here = find_revision(repository.path, "main")
     with (
         pytest.raises(ScenarioError, match="prepare_pass_env names OF_PREPARE, which the environment does not have"),
-        side_by_side(scenario, repository.path, (here, here), seed=1),
+        prepare_side_by_side(scenario, repository.path, (here, here), seed=1),
     ):
         pass
 

@@ -14,7 +14,7 @@ def family(monkeypatch: pytest.MonkeyPatch) -> Iterator[Family]:
     """The processes that the test starts. A test that leaves any behind fails, and they are ended."""
     family = Family()
     monkeypatch.setenv(MARK, family.mark)
-    monkeypatch.setattr(launch, "PASSED", (*launch.PASSED, MARK))
+    monkeypatch.setattr(launch, "BASE_VARIABLES", (*launch.BASE_VARIABLES, MARK))
     yield family
     left = family.end()
     assert not left, f"left behind: {left}"

@@ -26,13 +26,13 @@ class FakeSeen:
         self.exit = FakeExit(status)
         self._pid = pid
 
-    def described(self, role: Role) -> int:
+    def to_record(self, role: Role) -> int:
         """Who it is."""
         return self._pid
 
 
 class Told(ProcessTree):
-    """A census of which the looks are given, by the pids of who was there."""
+    """A process tree of which the looks are given, by the pids of who was there."""
 
     def __init__(self, *looks: set[int], begin: int, exits: Mapping[int, int]) -> None:
         keys: list[frozenset[Key]] = [frozenset((pid, 0.0) for pid in look) for look in looks]
@@ -46,9 +46,9 @@ class Told(ProcessTree):
 
 
 def test_where_workers_are_replaced_as_many_are_found_as_were_there_at_a_time() -> None:
-    census = Told({1, 2}, {2}, {2, 3}, begin=1, exits={1: 0})
-    assert census.workers().found == 2
-    assert list(map(int, census.at_begin())) == [2, 3]  # type: ignore[arg-type]
+    process_tree = Told({1, 2}, {2}, {2, 3}, begin=1, exits={1: 0})
+    assert process_tree.workers().found == 2
+    assert list(map(int, process_tree.list_at_begin())) == [2, 3]  # type: ignore[arg-type]
 
 
 def test_where_some_only_came_or_went_as_many_are_found_as_were_there_as_the_window_began() -> None:
@@ -62,9 +62,9 @@ def test_where_none_was_there_in_the_window_as_many_as_before() -> None:
 
 @pytest.mark.parametrize("looks", [({1, 2}, set(), set()), ({1, 2}, set(), {1, 2}), ({1, 2}, {1, 2}, set())])
 def test_where_all_went_others_have_come_and_gone_between_two_looks(looks: tuple[set[int], ...]) -> None:
-    census = Told(*looks, begin=1, exits={1: 0, 2: 0})
-    assert (census.workers().found, census.workers().is_replacing) == (2, True)
-    assert list(map(int, census.at_begin())) == [1, 2]  # type: ignore[arg-type]
+    process_tree = Told(*looks, begin=1, exits={1: 0, 2: 0})
+    assert (process_tree.workers().found, process_tree.workers().is_replacing) == (2, True)
+    assert list(map(int, process_tree.list_at_begin())) == [1, 2]  # type: ignore[arg-type]
 
 
 def test_what_came_and_went_is_counted_where_it_did() -> None:

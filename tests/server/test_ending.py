@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.scenario import Topology
-from harness.server.launch import Server, free_port
+from harness.server.launch import Server, find_free_port
 from harness.server.supervised import ServerError
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -107,7 +107,7 @@ def test_nginx_goes_to_the_background_unless_it_is_told_not_to(log: Path, tmp_pa
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(
         f"pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}}"
-        f" http {{ access_log off; {kept} server {{ listen 127.0.0.1:{free_port()}; }} }}"
+        f" http {{ access_log off; {kept} server {{ listen 127.0.0.1:{find_free_port()}; }} }}"
     )
     told = ended(topology("nginx", "-p", str(tmp_path), "-c", str(configuration)), log)
     assert "and nginx went on; start it in the foreground, with -g 'daemon off;'" in told

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from harness.server.exits import ExitWatch, exit_text, was_asked
+from harness.server.exits import ExitWatch, describe_exit, is_expected_exit
 from tests.server.polling import wait_until
 
 # Its child ends once the parent reads a line, and the parent waits for it before it says so.
@@ -63,14 +63,16 @@ def test_a_process_that_is_gone_already_is_not_known() -> None:
 
 def test_what_was_asked_to_end_did_not_crash() -> None:
     asked = [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2]
-    assert all(map(was_asked, [0, *(-each for each in asked), 128 + signal.SIGTERM]))
-    assert not any(map(was_asked, [1, 128, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, 128 + signal.SIGKILL]))
+    assert all(map(is_expected_exit, [0, *(-each for each in asked), 128 + signal.SIGTERM]))
+    assert not any(
+        map(is_expected_exit, [1, 128, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, 128 + signal.SIGKILL])
+    )
 
 
 def test_an_end_is_told_in_words() -> None:
-    assert exit_text(3) == "exit status 3"
-    assert exit_text(-9) == "SIGKILL"
-    assert exit_text(-40) == "signal 40"
+    assert describe_exit(3) == "exit status 3"
+    assert describe_exit(-9) == "SIGKILL"
+    assert describe_exit(-40) == "signal 40"
 
 
 def test_a_zombie_tells_how_it_ended() -> None:

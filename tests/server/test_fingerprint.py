@@ -59,7 +59,7 @@ def test_packages_of_the_python_that_runs_are_known_by_name(tmp_path: Path) -> N
 
 
 def test_of_a_tree_that_is_too_large_what_is_near_is_looked_at(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_FILES", 4)
+    monkeypatch.setattr(module, "MAX_FILES", 4)
     before = taken()
     assert before.unseen == ["."]
     assert {"a.py", "b.py", "c.py"} <= set(before.files)
@@ -69,14 +69,14 @@ def test_of_a_tree_that_is_too_large_what_is_near_is_looked_at(service: Path, mo
     assert list(before.changes(taken())) == ["b.py"]
 
 
-@pytest.mark.parametrize("bound", ["MOST_CPU_S", "MOST_S"])
+@pytest.mark.parametrize("bound", ["MAX_CPU_S", "MAX_SCAN_S"])
 def test_it_takes_no_longer_than_its_bounds(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     monkeypatch.setattr(module, bound, 0.0)
     assert taken().unseen == ["."]
 
 
 def test_what_is_too_much_to_read_is_known_by_size_and_time(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_READ_BYTES", 0)
+    monkeypatch.setattr(module, "MAX_READ_BYTES", 0)
     before = taken()
     assert {state.sha256 for state in before.files.values()} == {None}
     os.utime(service / "a.py", (0, 0))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.server.first_exception import first_exception
-from harness.server.launch import LOG_HEAD_BYTES, said_of_failure
+from harness.server.first_exception import find_first_exception
+from harness.server.launch import LOG_HEAD_BYTES, read_failure
 from tests.server.topologies import topology
 from tests.trial.trials import try_out
 
@@ -92,12 +92,12 @@ NONE = "starting\nError: no goods\nnothing caught it, and no Exception either\n"
     ids=["Python", "Node.js", "Java", "Ruby", "Go", "Rust", "none", "two"],
 )
 def test_the_first_exception_and_its_place(text: str, told: list[str]) -> None:
-    assert first_exception(text.splitlines()) == told
+    assert find_first_exception(text.splitlines()) == told
 
 
 @given(st.lists(st.sampled_from((PYTHON + NODE + JAVA + RUBY + GO + RUST + NONE).splitlines()), max_size=30))
 def test_whatever_is_in_a_log_a_few_of_its_lines_are_told(lines: list[str]) -> None:
-    found = first_exception(lines)
+    found = find_first_exception(lines)
     assert len(found) <= 2
     assert set(found) <= set(lines)
 
@@ -133,13 +133,13 @@ def test_an_advice_fits_the_exception_and_not_what_else_is_in_the_log(log: Path)
 def test_a_long_log_is_read_from_its_beginning(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(PYTHON + "x\n" * LOG_HEAD_BYTES)
-    assert said_of_failure(log)[-1] == "ValueError: no goods"
+    assert read_failure(log)[-1] == "ValueError: no goods"
     log.write_text("x\n" * LOG_HEAD_BYTES + PYTHON)
-    assert said_of_failure(log)[-1] == "RuntimeError: can't close"
-    assert said_of_failure(tmp_path / "none") == []
+    assert read_failure(log)[-1] == "RuntimeError: can't close"
+    assert read_failure(tmp_path / "none") == []
 
 
 def test_no_part_of_a_line_is_told_of_a_log_that_was_cut(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(f"harness: 9 bytes of this log were dropped\n{RUBY}{PYTHON}")
-    assert said_of_failure(log)[-1] == "ValueError: no goods"
+    assert read_failure(log)[-1] == "ValueError: no goods"

@@ -118,7 +118,7 @@ def test_orphans_are_waited_for_as_they_end(log: Path) -> None:
 def test_a_server_that_floods_its_log_while_it_stops_does_not_fill_the_disk(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervised, "MOST_LOG_BYTES", FEW_BYTES)
+    monkeypatch.setattr(supervised, "MAX_LOG_BYTES", FEW_BYTES)
     monkeypatch.setattr(supervised, "GRACE_S", SHORT_S)
     floods = "trap 'echo begins; yes | cat' TERM; echo ready; while :; do sleep 0.01; done"
     with Server(topology("sh", "-c", floods, "{port}"), log):
@@ -132,7 +132,7 @@ def test_a_server_that_floods_its_log_while_it_stops_does_not_fill_the_disk(
 def test_what_was_put_in_the_place_of_the_log_is_not_cut(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervised, "MOST_LOG_BYTES", FEW_BYTES)
+    monkeypatch.setattr(supervised, "MAX_LOG_BYTES", FEW_BYTES)
     precious = tmp_path / "precious"
     precious.write_bytes(bytes(2 * FEW_BYTES))
     swaps = f"ln -sf {precious} {log}; head -c {3 * FEW_BYTES} /dev/zero; echo >&2; touch {tmp_path}/done; sleep 60"
@@ -204,14 +204,14 @@ HARNESS: Final = """
 import sys, time
 from pathlib import Path
 from harness.generator.process import Generator, GeneratorError
-from harness.monitor import Pace
+from harness.monitor import CoreSpeedProbe
 from harness.server.supervised import ServerError
 from harness.server.launch import Server
 from tests.generator.loads import short_load
 from tests.server.asking import wait_until_listening
 from tests.server.topologies import small
 daemon, log = small("leaves_daemon"), Path(sys.argv[1])
-with Generator() as idle, Generator() as busy, Server(daemon, log) as server, Pace([0]) as pace:
+with Generator() as idle, Generator() as busy, Server(daemon, log) as server, CoreSpeedProbe([0]) as pace:
     wait_until_listening(server.port)
     server.watch()
     busy.begin(short_load(server.port, duration_s=300.0))

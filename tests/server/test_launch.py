@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from harness.server import launch
-from harness.server.launch import Server, ServerCommand, log_tail, missing_programs, what_is_missing
-from harness.server.supervised import MOST_LOG_BYTES, ServerError
+from harness.server.launch import Server, ServerCommand, explain_missing_programs, find_missing_programs, read_log_tail
+from harness.server.supervised import MAX_LOG_BYTES, ServerError
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -148,7 +148,7 @@ def test_how_the_process_ended_is_known_after_the_server_was_stopped(family: Fam
 def test_the_last_lines_of_both_streams_are_in_the_log(log: Path) -> None:
     with Server(small("many_lines"), log) as server:
         wait_until_exited(server)
-    assert log_tail(log) == [f"line {number}" for number in range(980, 1000)]
+    assert read_log_tail(log) == [f"line {number}" for number in range(980, 1000)]
     assert log.read_text().splitlines() == [f"line {number}" for number in range(1000)]
 
 
@@ -157,13 +157,13 @@ def test_a_server_that_floods_its_log_does_not_fill_the_disk(log: Path) -> None:
         wait_until_listening(server.port)
         wait_until(lambda: b" bytes of this log were dropped\n" in log.read_bytes(), "the log to be cut")
         time.sleep(0.5)
-        assert log.stat().st_size < 3 * MOST_LOG_BYTES
+        assert log.stat().st_size < 3 * MAX_LOG_BYTES
         server.check_alive()
-        wait_until(lambda: log_tail(log), "the newest, which is kept")  # while it is cut, nothing is there
+        wait_until(lambda: read_log_tail(log), "the newest, which is kept")  # while it is cut, nothing is there
 
 
 def test_without_a_log_there_are_no_last_lines(log: Path) -> None:
-    assert log_tail(log) == []
+    assert read_log_tail(log) == []
 
 
 def test_placeholders_are_filled(log: Path) -> None:
@@ -174,7 +174,7 @@ def test_placeholders_are_filled(log: Path) -> None:
         ADDRESS="{host}:{port}/{workers}",
     )
     with Server(told, log) as server:
-        wait_until(lambda: log_tail(log), "the server to tell")
+        wait_until(lambda: read_log_tail(log), "the server to tell")
     assert json.loads(log.read_text()) == {
         "arguments": [sys.executable, "127.0.0.1", str(server.port), "3"],
         "address": f"127.0.0.1:{server.port}/3",
@@ -194,7 +194,9 @@ def test_the_environment_is_what_was_declared_and_the_little_that_programs_need(
         wait_until_exited(server)
     env = json.loads(log.read_text())
     assert (env["HANDED_ON"], env["OWN"]) == ("yes", "its own")
-    assert set(env) - {"HANDED_ON", "OWN", "PYTHONPATH", "PATH", *launch.PASSED} <= {"LC_CTYPE"}  # which Python may set
+    assert set(env) - {"HANDED_ON", "OWN", "PYTHONPATH", "PATH", *launch.BASE_VARIABLES} <= {
+        "LC_CTYPE"
+    }  # which Python may set
     assert "KEPT_BACK" not in env
 
 
@@ -236,16 +238,16 @@ def test_the_programs_of_the_callers_path_are_run_and_not_those_of_the_harness(
     monkeypatch.setenv("PATH", f"{tmp_path / 'mine'}:{os.environ['PATH']}")
     with Server(topology(command, "{port}"), log) as server:
         wait_until_exited(server)
-    assert log_tail(log) == ["my own gunicorn" if command == "gunicorn" else "my own python3"]
+    assert read_log_tail(log) == ["my own gunicorn" if command == "gunicorn" else "my own python3"]
 
 
 def test_the_path_that_the_scenario_gives_the_server_is_where_its_programs_are(tmp_path: Path, log: Path) -> None:
     script(tmp_path / "given" / "my-server", "given")
     given = topology("my-server", "{port}", PATH=f"{tmp_path / 'given'}:{os.defpath}")
-    assert missing_programs(given) == []
+    assert find_missing_programs(given) == []
     with Server(given, log) as server:
         wait_until_exited(server)
-    assert log_tail(log) == ["given"]
+    assert read_log_tail(log) == ["given"]
 
 
 def test_python_is_the_callers_by_whatever_name_and_missing_where_there_is_none(
@@ -253,9 +255,9 @@ def test_python_is_the_callers_by_whatever_name_and_missing_where_there_is_none(
 ) -> None:
     wanted = topology("sh", "-c", "exec {python} {port}").model_copy(update={"command": ("/bin/sh", "{python}")})
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert missing_programs(wanted) == ["python3"]
+    assert find_missing_programs(wanted) == ["python3"]
     python = script(tmp_path / "python", "mine")
-    assert missing_programs(wanted) == []
+    assert find_missing_programs(wanted) == []
     assert ServerCommand.of(wanted, port=1).words == ("/bin/sh", str(python))
 
 
@@ -263,25 +265,25 @@ def test_a_program_that_only_the_harness_has_is_missing_and_how_to_name_it_is_to
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", os.defpath)
-    assert what_is_missing(topology("gunicorn", "{port}")) == (
+    assert explain_missing_programs(topology("gunicorn", "{port}")) == (
         "gunicorn not found on PATH; install gunicorn, or activate the environment that has it, or write"
         " {harness_python} -m gunicorn for the harness's own"
     )
-    assert what_is_missing(topology("{harness_python}", "{port}")) is None
+    assert explain_missing_programs(topology("{harness_python}", "{port}")) is None
 
 
 def test_a_file_that_is_no_program_is_told_apart_from_one_that_is_not_there(tmp_path: Path) -> None:
     file = tmp_path / "serve"
     wanted = topology(str(file), "{port}")
-    assert what_is_missing(wanted) == f"{file} is not there"
+    assert explain_missing_programs(wanted) == f"{file} is not there"
     file.touch()
-    assert what_is_missing(wanted) == f"{file} may not be run; chmod +x makes it a program"
-    assert what_is_missing(topology(str(tmp_path))) == f"{tmp_path} is a folder, not a program"
+    assert explain_missing_programs(wanted) == f"{file} may not be run; chmod +x makes it a program"
+    assert explain_missing_programs(topology(str(tmp_path))) == f"{tmp_path} is a folder, not a program"
 
 
 def test_the_programs_that_are_missing_are_named_once() -> None:
     wanted = topology("no-such-program").model_copy(update={"requires": ("nor-this", "sh", "no-such-program")})
-    assert missing_programs(wanted) == ["nor-this", "no-such-program"]
+    assert find_missing_programs(wanted) == ["nor-this", "no-such-program"]
 
 
 def test_the_end_of_the_guardian_is_told(family: Family, log: Path) -> None:
@@ -339,7 +341,7 @@ def test_the_folder_of_a_unix_socket_goes_though_the_guardian_is_killed(log: Pat
 
 
 def test_a_host_that_this_machine_does_not_have_is_told_in_words(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.server.launch.free_port", lambda _: (_ for _ in ()).throw(OSError(99, "No such")))
+    monkeypatch.setattr("harness.server.launch.find_free_port", lambda _: (_ for _ in ()).throw(OSError(99, "No such")))
     with pytest.raises(ServerError, match="nothing can listen on ::1: No such"):
         Server(small("page").model_copy(update={"host": "::1"}), log)
 

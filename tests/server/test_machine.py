@@ -9,7 +9,7 @@ import pytest
 
 from harness.machine.host import Host
 from harness.monitor import Monitor
-from harness.monitor.machine import read_machine, used_by_machine
+from harness.monitor.machine import machine_usage_between, read_machine
 from harness.record import CoreUsage, MachineUsage
 from tests.server.polling import wait_until
 
@@ -103,7 +103,9 @@ def test_cores_keep_their_numbers_where_others_are_offline(tmp_path: Path, monke
     assert [core.cpu for core in both.cores] == [0, 2]
     assert [core.cpu for core in read_machine(replace(Host.here(), cpus=(2,))).cores] == [2]
     alone = both.model_copy(update={"cores": both.cores[1:]})
-    assert [core.cpu for core in used_by_machine(both, alone).cores] == [2]  # the other has gone offline meanwhile
+    assert [core.cpu for core in machine_usage_between(both, alone).cores] == [
+        2
+    ]  # the other has gone offline meanwhile
 
 
 def test_throttling_is_that_of_the_window(tmp_path: Path) -> None:
@@ -116,19 +118,19 @@ def test_throttling_is_that_of_the_window(tmp_path: Path) -> None:
     for periods, stopped_us in [(5, 250_000), (12, 1_000_000)]:
         (group / "cpu.stat").write_text(f"nr_periods 99\nnr_throttled {periods}\nthrottled_usec {stopped_us}\n")
         machines.append(read_machine(host))
-    used = used_by_machine(*machines)
+    used = machine_usage_between(*machines)
     assert (used.quota_cores, used.throttled_periods, used.throttled_s) == (0.5, 7, 0.75)
 
 
 def test_use_is_the_difference_of_two_readings() -> None:
-    used = used_by_machine(usage(1.0, 2.0, 0.5, 7), usage(1.5, 2.25, 0.75, 9))
+    used = machine_usage_between(usage(1.0, 2.0, 0.5, 7), usage(1.5, 2.25, 0.75, 9))
     assert used == usage(0.5, 0.25, 0.25, 2)
 
 
 def test_a_difference_to_the_unknown_is_unknown() -> None:
     known, unknown = usage(pressure_s=1.0, drops=1), usage(pressure_s=None, drops=None)
-    assert used_by_machine(known, unknown) == used_by_machine(unknown, known) == unknown
+    assert machine_usage_between(known, unknown) == machine_usage_between(unknown, known) == unknown
 
 
 def test_idle_time_that_goes_back_is_none() -> None:
-    assert used_by_machine(usage(idle_s=2.0), usage(idle_s=1.99)) == usage()
+    assert machine_usage_between(usage(idle_s=2.0), usage(idle_s=1.99)) == usage()

@@ -25,7 +25,7 @@ def command() -> Iterator["subprocess.Popen[bytes]"]:
 
 def names_of(mark: ProcessMark) -> list[str]:
     """The names of those who carry it."""
-    return sorted(psutil.Process(pid).name() for pid in mark.bearers())
+    return sorted(psutil.Process(pid).name() for pid in mark.find_marked_pids())
 
 
 def test_who_escapes_into_a_session_without_environment_carries_it_and_is_ended(
@@ -37,10 +37,10 @@ def test_who_escapes_into_a_session_without_environment_carries_it_and_is_ended(
     command.stdin.write(b"\n")
     command.stdin.flush()
     wait_until(lambda: names_of(mark) == ["sh", "sleep"], "the daemon, and the shell")
-    assert other.bearers() == []
-    assert other.end_all() == 0
-    assert mark.end_all() == 2
-    assert mark.bearers() == []  # though the shell is still to be waited for
+    assert other.find_marked_pids() == []
+    assert other.kill_all() == 0
+    assert mark.kill_all() == 2
+    assert mark.find_marked_pids() == []  # though the shell is still to be waited for
 
 
 def test_a_limit_that_somebody_has_set_is_left_alone(command: "subprocess.Popen[bytes]") -> None:
@@ -48,7 +48,7 @@ def test_a_limit_that_somebody_has_set_is_left_alone(command: "subprocess.Popen[
     mark = ProcessMark.new()
     mark.put_on(command.pid)
     assert resource.prlimit(command.pid, resource.RLIMIT_RTTIME) == (1000, 2000)
-    assert mark.bearers() == []
+    assert mark.find_marked_pids() == []
 
 
 def test_nobody_is_killed_who_does_not_carry_it(
@@ -57,5 +57,5 @@ def test_nobody_is_killed_who_does_not_carry_it(
     """As where a pid was given to a stranger after the list was made."""
     mark = ProcessMark.new()
     mark.put_on(command.pid)
-    monkeypatch.setattr(mark, "bearers", iter([[os.getpid(), command.pid], []]).__next__)
-    assert mark.end_all() == 1
+    monkeypatch.setattr(mark, "find_marked_pids", iter([[os.getpid(), command.pid], []]).__next__)
+    assert mark.kill_all() == 1

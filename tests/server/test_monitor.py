@@ -18,10 +18,10 @@ import pytest
 
 from harness.monitor import Monitor
 from harness.monitor.family import FamilyReading, read_family
-from harness.monitor.processes import TICK_S, ProcessReading, ThreadReading, read_process, used_by_process
+from harness.monitor.processes import TICK_S, ProcessReading, ThreadReading, process_usage_between, read_process
 from harness.record import ProcessUsage, Role, ServerProcess
 from harness.server.launch import Server
-from harness.server.process_tree import take_census
+from harness.server.process_tree import list_processes
 from harness.units import NS_PER_S
 from tests.server.polling import wait_until
 from tests.server.topologies import ROOT, SERVERS, small
@@ -55,7 +55,7 @@ def idle() -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def listed(process: "subprocess.Popen[bytes] | psutil.Process", role: Role = "worker") -> ServerProcess:
-    """The process as a census has it."""
+    """The process as a process tree has it."""
     born_s = psutil.Process(process.pid).create_time() - psutil.boot_time()
     return ServerProcess(pid=process.pid, born_s=born_s, role=role, name="test")
 
@@ -284,7 +284,7 @@ def reading(**threads: tuple[float, float]) -> ProcessReading:
 
 def used_between(first: ProcessReading, last: ProcessReading) -> ProcessUsage:
     """What a worker used."""
-    return used_by_process(ServerProcess(pid=1, born_s=0.0, role="worker", name="x"), first, last)
+    return process_usage_between(ServerProcess(pid=1, born_s=0.0, role="worker", name="x"), first, last)
 
 
 def test_threads_are_added_up_and_compared() -> None:
@@ -404,7 +404,7 @@ def test_the_cpu_of_processes_that_come_and_go_is_what_they_say_themselves(log: 
     """Of workers and their children, waited for by a worker, by the server or, in the end, by nobody yet."""
     with Server(small("replaces"), log) as server:
         wait_until(lambda: "ready" in log.read_text(), "the server")
-        monitor = Monitor(lambda: take_census(server), server.guardian_pid)
+        monitor = Monitor(lambda: list_processes(server), server.guardian_pid)
         monitor.begin()
         assert server.pid is not None
         os.kill(server.pid, signal.SIGUSR1)
@@ -500,12 +500,12 @@ def test_what_is_counted_of_those_that_end(
         now[0] = next(coming)
         return now[0]
 
-    def census() -> list[ServerProcess]:
+    def list_now() -> list[ServerProcess]:
         return [ServerProcess(pid=each.pid, born_s=1.0, role="worker", name="x") for each in now[0].processes]
 
     monkeypatch.setattr("harness.monitor.monitor.read_family", read)
     monkeypatch.setattr("harness.monitor.monitor.read_pss_bytes", lambda process: None)
-    monitor = Monitor(census, 1)
+    monitor = Monitor(list_now, 1)
     monitor.begin()
     for _ in readings[1:]:
         monitor.sample()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.monitor import Monitor
-from harness.monitor.others import MOST_TOLD, Stat, busiest_others, parse_stat, read_all
+from harness.monitor.others import MAX_REPORTED, Stat, find_busiest_others, parse_stat, read_stats
 from harness.monitor.processes import TICK_S
 from harness.record import Usage
 
@@ -23,7 +23,7 @@ def stat(cpu_ticks: int, parent_pid: int = 1, born_ticks: int = 1, name: str = "
 
 def told(first: dict[int, Stat], last: dict[int, Stat], least_s: float = 0.0) -> dict[int, float]:
     """CPU in ticks of those that are told of, by pid."""
-    return {each.pid: round(each.cpu_s / TICK_S) for each in busiest_others(first, last, ME, least_s)}
+    return {each.pid: round(each.cpu_s / TICK_S) for each in find_busiest_others(first, last, ME, least_s)}
 
 
 def test_the_busiest_are_told_first_by_what_they_used_since() -> None:
@@ -44,7 +44,7 @@ def test_of_who_came_since_all_is_told_also_where_the_pid_was_anothers() -> None
 
 
 def test_no_more_are_told_than_can_be_read() -> None:
-    assert len(told({}, {pid: stat(pid) for pid in range(1, 50)})) == MOST_TOLD
+    assert len(told({}, {pid: stat(pid) for pid in range(1, 50)})) == MAX_REPORTED
 
 
 @given(st.binary(max_size=15).filter(lambda name: b"\0" not in name), st.integers(0, 2**40), st.integers(0, 2**40))
@@ -84,8 +84,8 @@ def _watch(pid: int) -> Usage:
     """Watch the machine until the process has used much of a core."""
     monitor = Monitor(list, root_pid=pid)
     monitor.begin()
-    begin_ticks = read_all()[pid].cpu_ticks
-    while read_all()[pid].cpu_ticks - begin_ticks < 20:
+    begin_ticks = read_stats()[pid].cpu_ticks
+    while read_stats()[pid].cpu_ticks - begin_ticks < 20:
         time.sleep(0.05)
     monitor.sample()
     return monitor.usage()

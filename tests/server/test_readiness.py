@@ -66,13 +66,13 @@ def test_a_ready_server_is_described(log: Path) -> None:
     described = ready(small("page"), log)
     assert described.body_bytes == len(BODY)
     assert described.body_sha256 == hashlib.sha256(BODY).hexdigest()
-    assert [process.role for process in described.census] == ["worker"]
+    assert [process.role for process in described.processes] == ["worker"]
     assert 0 < described.ready_s < PATIENCE_S
 
 
 def test_a_cluster_is_ready_with_all_of_its_workers(log: Path) -> None:
     described = ready(prefork(3), log)
-    assert [process.role for process in described.census].count("worker") == 3
+    assert [process.role for process in described.processes].count("worker") == 3
 
 
 def test_a_server_that_listens_late_is_waited_for(log: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_page_with_the_expected_text_is_ready(expect: Expectation, log: Path) 
 def test_workers_that_come_late_are_waited_for(log: Path) -> None:
     late_s = 0.5  # longer than it takes for the first to go quiet
     described = ready(prefork(3, "--late", f"{late_s * 1000:.0f}"), log)
-    assert [process.role for process in described.census].count("worker") == 3
+    assert [process.role for process in described.processes].count("worker") == 3
     assert described.ready_s > 2 * late_s
 
 
@@ -291,7 +291,7 @@ def test_workers_that_never_come_are_no_failure_and_not_waited_for_to_the_end(
     monkeypatch.setattr(readiness, "UNCHANGED_S", 0.3)
     began_s = time.monotonic()
     described = ready(small("page", workers=3), log)
-    assert len(described.census) == 1
+    assert len(described.processes) == 1
     assert time.monotonic() - began_s < PATIENCE_S
 
 

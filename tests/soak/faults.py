@@ -12,7 +12,7 @@ import psutil
 
 from harness.generator import __main__ as generator
 from harness.measure.trial import Phase
-from harness.monitor import pace_probe
+from harness.monitor import core_speed_probe
 from harness.scenario import Topology
 from harness.server import guardian
 from tests.server.topologies import prefork, small
@@ -38,7 +38,7 @@ VICTIMS: Final = ("nobody", "generator", "guardian", "server", "child of the ser
 MARKS: Final = {
     "generator": generator.__name__.removesuffix(".__main__"),
     "guardian": guardian.__file__,
-    "probe": pace_probe.__file__,
+    "probe": core_speed_probe.__file__,
 }
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from harness.stats.imbalance import busiest_share, chance_of, skew
+from harness.stats.imbalance import busiest_share, chance_of, estimate_imbalance
 
 
 def test_all_connections_on_one_worker_of_two_is_beyond_chance_in_a_single_trial() -> None:
-    found = skew([[20_000, 0]], connections=40)
+    found = estimate_imbalance([[20_000, 0]], connections=40)
     assert found is not None
     assert (found.busiest_share, found.fair_share) == (1.0, 0.5)
     assert found.p_value == pytest.approx(2 * 0.5**40)
@@ -15,7 +15,7 @@ def test_all_connections_on_one_worker_of_two_is_beyond_chance_in_a_single_trial
 
 
 def test_an_even_spread_is_not() -> None:
-    found = skew([[500, 500, 500, 500]] * 5, connections=40)
+    found = estimate_imbalance([[500, 500, 500, 500]] * 5, connections=40)
     assert found is not None
     assert (found.busiest_share, found.fair_share, found.p_value) == (0.25, 0.25, 1.0)
     assert not found.is_beyond_chance
@@ -39,7 +39,7 @@ def test_a_share_means_a_whole_number_of_connections_however_it_was_divided(conn
 
 def test_trials_that_agree_say_more_than_one_of_them() -> None:
     uneven = [640, 360]
-    once, often = skew([uneven], connections=40), skew([uneven] * 6, connections=40)
+    once, often = estimate_imbalance([uneven], connections=40), estimate_imbalance([uneven] * 6, connections=40)
     assert once is not None
     assert often is not None
     assert not once.is_beyond_chance
@@ -47,7 +47,7 @@ def test_trials_that_agree_say_more_than_one_of_them() -> None:
 
 
 def test_more_than_chance_can_be_computed_for_is_still_beyond_chance() -> None:
-    found = skew([[9_000_000, *[0] * 7]] * 3, connections=1000)
+    found = estimate_imbalance([[9_000_000, *[0] * 7]] * 3, connections=1000)
     assert found is not None
     assert 0 <= found.p_value < 1e-300
 
@@ -62,7 +62,7 @@ def test_chance_is_called_beyond_chance_in_no_more_than_one_run_of_fifty(
     for _ in range(200):
         dealt = dice.multinomial(connections, [1 / workers] * workers, size=trials)
         requests = np.rint(dealt * 500 * dice.normal(1, 0.02, dealt.shape)).astype(int).tolist()
-        found = skew(requests, connections)
+        found = estimate_imbalance(requests, connections)
         assert found is not None
         called += found.is_beyond_chance
         exceeded += round(busiest_share(requests[0]) * connections) > round(found.chance_share * connections)
@@ -72,25 +72,25 @@ def test_chance_is_called_beyond_chance_in_no_more_than_one_run_of_fifty(
 
 def test_the_share_to_expect_by_chance() -> None:
     """Of 40 connections, one of two workers gets more than 26 in 4 % of trials, more than 25 in 8 %."""
-    found = skew([[1, 1]], connections=40)
+    found = estimate_imbalance([[1, 1]], connections=40)
     assert found is not None
     assert found.chance_share == pytest.approx(26 / 40)
 
 
 def test_one_worker_has_everything_and_that_is_fair() -> None:
-    found = skew([[100], [90]], connections=40)
+    found = estimate_imbalance([[100], [90]], connections=40)
     assert found is not None
     assert (found.busiest_share, found.fair_share, found.chance_share, found.p_value) == (1.0, 1.0, 1.0, 1.0)
 
 
 def test_a_trial_without_requests_says_nothing() -> None:
-    assert skew([], connections=40) is None
-    assert skew([[0, 0]], connections=40) is None
-    assert skew([[0, 0], [300, 100]], connections=40) == skew([[300, 100]], connections=40)
+    assert estimate_imbalance([], connections=40) is None
+    assert estimate_imbalance([[0, 0]], connections=40) is None
+    assert estimate_imbalance([[0, 0], [300, 100]], connections=40) == estimate_imbalance([[300, 100]], connections=40)
 
 
 def test_with_more_workers_than_connections_most_are_idle_and_that_is_chance() -> None:
-    found = skew([[50, 50, 50, 50, 0, 0, 0, 0]], connections=4)
+    found = estimate_imbalance([[50, 50, 50, 50, 0, 0, 0, 0]], connections=4)
     assert found is not None
     assert not found.is_beyond_chance
     assert found.busiest_share == 0.25
@@ -98,4 +98,4 @@ def test_with_more_workers_than_connections_most_are_idle_and_that_is_chance() -
 
 def test_trials_of_different_clusters_are_refused() -> None:
     with pytest.raises(ValueError, match="same number of workers"):
-        skew([[1, 2], [1, 2, 3]], connections=40)
+        estimate_imbalance([[1, 2], [1, 2, 3]], connections=40)

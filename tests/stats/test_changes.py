@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.changes import LEAST_FIGURES, change_points, levels
+from harness.stats.changes import MIN_FIGURES, change_points, levels
 
 
 def figures(*shifts: float, scatter: float = 0.02, seed: int = 1) -> list[float]:
@@ -34,7 +34,7 @@ def test_few_figures_say_nothing() -> None:
     steep = figures(*[0.0] * 3, *[1.0] * 3)
     assert change_points(steep) == [3]
     assert change_points(figures(*[0.0] * 2, *[1.0] * 2, *[0.0] * 2)) == [2, 4]
-    assert change_points(steep[: LEAST_FIGURES - 1]) == []
+    assert change_points(steep[: MIN_FIGURES - 1]) == []
     assert change_points(steep[:1]) == []
 
 

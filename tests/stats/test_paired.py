@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from statsmodels.regression.linear_model import OLS
 
 from harness.stats.estimate import bootstrap_interval, ratio_of, ratio_of_logs
-from harness.stats.paired import LEAST_ADJUSTED, Paired, Running
+from harness.stats.paired import MIN_ADJUSTED, Paired, Running
 
-SIZES = st.integers(LEAST_ADJUSTED, 30)
+SIZES = st.integers(MIN_ADJUSTED, 30)
 
 
 def made(n: int, effect: float = 0.05, slope: float = 1.2, noise: float = 0.05, seed: int = 1) -> Paired:
@@ -47,11 +47,11 @@ def test_every_block_is_as_if_it_were_the_last() -> None:
         short = Running.of(Paired(pairs.logs[:n], pairs.paces[:n]))
         assert running.effects[n - 1] == pytest.approx(short.effects[-1])
         assert running.errors[n - 1] == pytest.approx(short.errors[-1])
-        assert running.freedom[n - 1] == n - 1 - (n >= LEAST_ADJUSTED)
+        assert running.freedom[n - 1] == n - 1 - (n >= MIN_ADJUSTED)
 
 
 def test_few_blocks_and_paces_that_never_change_are_left_alone() -> None:
-    few = made(LEAST_ADJUSTED - 1)
+    few = made(MIN_ADJUSTED - 1)
     assert not few.is_adjusted
     assert ratio_of(few) == ratio_of_logs(few.logs)
     even = Paired(made(9).logs, (0.1,) * 9)

@@ -57,10 +57,10 @@ def test_what_follows_neither_law_is_told() -> None:
 def test_three_points_on_a_curve_are_no_certainty() -> None:
     """A curve of three unknowns goes through three points exactly; the noise between blocks keeps the interval wide."""
     scaling = fit_laws(measured(0.05, 0.005, 0.03, counts=(1, 2, 4), blocks=3))
-    foretold = scaling.universal.speedup(8)
-    assert foretold.low is not None
-    assert foretold.high is not None
-    assert foretold.high / foretold.low > 1.2
+    prediction = scaling.universal.speedup(8)
+    assert prediction.low is not None
+    assert prediction.high is not None
+    assert prediction.high / prediction.low > 1.2
     assert scaling.universal.deviance == pytest.approx(0, abs=1e-6)
 
 
@@ -94,13 +94,13 @@ def test_what_is_foretold_for_eight_workers_is_then_measured(noise: float) -> No
 
 def test_what_will_be_measured_is_less_certain_than_what_there_is() -> None:
     law = fit_laws(measured(0.05, 0.005, 0.02)).universal
-    mean, foretold = law.throughput(8), law.foretold(8)
-    assert foretold.value == mean.value
+    mean, prediction = law.throughput(8), law.prediction(8)
+    assert prediction.value == mean.value
     assert mean.low is not None
     assert mean.high is not None
-    assert foretold.low is not None
-    assert foretold.high is not None
-    assert foretold.low < mean.low < mean.high < foretold.high
+    assert prediction.low is not None
+    assert prediction.high is not None
+    assert prediction.low < mean.low < mean.high < prediction.high
 
 
 @pytest.mark.parametrize(

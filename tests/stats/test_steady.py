@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from harness.stats.steady import LEAST_ROWS, Settled, Steady, find_steady_state
+from harness.stats.steady import MIN_ROWS, Settled, Steady, find_steady_state
 
 RUNS = 150
 
@@ -60,7 +60,7 @@ def test_what_came_to_a_stand_never_settled() -> None:
 
 
 def test_a_short_window_can_not_tell() -> None:
-    assert found([1000.0] * (LEAST_ROWS - 1)) == Steady(0, Settled.TOO_SHORT)
+    assert found([1000.0] * (MIN_ROWS - 1)) == Steady(0, Settled.TOO_SHORT)
     assert found([]) == Steady(0, Settled.TOO_SHORT)
 
 

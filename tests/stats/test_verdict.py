@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
-from harness.stats.power import detectable, effect_size, rounds_to_settle, smallest_effect
+from harness.stats.power import detectable_difference, effect_size, minimum_detectable_effect, rounds_to_settle
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 from harness.stats.verdict import MARGIN, Verdict, judge
 
@@ -104,11 +104,13 @@ def test_identical_systems_are_hardly_ever_called_different() -> None:
 
 def test_the_smallest_effect_is_seen_nine_times_out_of_ten() -> None:
     level, n, scatter = 0.02, 12, 0.07
-    effect = np.log1p(detectable(scatter, n, level))
+    effect = np.log1p(detectable_difference(scatter, n, level))
     dice = np.random.default_rng(9)
     seen = sum(verdict(dice.normal(effect, scatter, n).tolist(), margin=1e-6) is Verdict.BETTER for _ in range(2000))
     assert seen / 2000 == pytest.approx(0.9, abs=0.03)
-    assert smallest_effect(noise(0.0, scatter, n), level) == pytest.approx(detectable(scatter, n, level))
+    assert minimum_detectable_effect(noise(0.0, scatter, n), level) == pytest.approx(
+        detectable_difference(scatter, n, level)
+    )
     assert effect_size(30, 0.05) < effect_size(10, 0.05)
 
 

@@ -9,10 +9,13 @@ from harness.analysis.comparison import Comparisons
 from harness.measure.compare import compare
 from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
-from harness.measure.schedule import make_plan
+from harness.measure.schedule import make_schedule
 from harness.measure.trial import Phase, Progress
 from harness.record import PlannedTrial, TrialRecord, read_run
 from harness.scenario import Scenario, ScenarioError, Topology
+from tests.rehearsal.service import Service
+from tests.rehearsal.stage import put_on_testbed
+from tests.rehearsal.testbed import VirtualTestbed
 from tests.server.family import Family
 from tests.server.servers.serving import listen
 from tests.server.topologies import prefork, small, topology
@@ -65,7 +68,7 @@ def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -
     observer = Reader(tmp_path / "latest")
     folder = run(compared, tmp_path, observer)
     made = read_run(folder)
-    assert made.info.trials == list(make_plan(compared, SEED)) == observer.begun
+    assert made.info.trials == list(make_schedule(compared, SEED)) == observer.begun
     assert [record.trial for record in made.records] == [planned.id for planned in observer.begun]
     assert made.records == observer.ended
     assert made.left_out == []
@@ -118,7 +121,11 @@ def test_odd_names_do_not_make_a_record_unreadable(tmp_path: Path) -> None:
     assert made.left_out == []
 
 
-def test_a_topology_whose_program_is_missing_is_skipped_in_words(tmp_path: Path) -> None:
+def test_a_topology_whose_program_is_missing_is_skipped_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exits = Service(down="the server exited with 1")
+    put_on_testbed(monkeypatch, VirtualTestbed({"one": exits, "two": exits}))
     missing = named("missing", topology("no-such-program", "{port}"))
     others = [named(name, small("exits_at_once")) for name in ("one", "two")]
     made = read_run(run(scenario(missing, *others), tmp_path))

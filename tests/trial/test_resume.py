@@ -2,45 +2,49 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.cli.outcome import exit_code
-from harness.load.cpus import Placement
-from harness.machine.environment import Environment, describe_environment
-from harness.measure import compare as module
+from harness.machine.environment import Environment
 from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare, prepare_again
-from harness.record import PlannedTrial, Run, RunFolderError, TrialRecord, read_run
+from harness.record import PlannedTrial, Program, Run, RunFolderError, read_run
 from harness.report.run_report import RunReport
-from harness.scenario import Scenario, ScenarioError, Topology
-from tests.made_runs import record, scenario_of, topology
+from harness.scenario import ScenarioError, Topology
+from harness.server.programs import describe_programs
+from tests.made_runs import scenario_of, topology
+from tests.rehearsal.stage import put_on_testbed
+from tests.rehearsal.testbed import VirtualTestbed
 from tests.server.servers.serving import listen
 from tests.trial.test_compare import Silent
-
-pytestmark = pytest.mark.compares
 
 FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
 RAW, TWO = (
     each.model_copy(update=FOUND) for each in (topology("raw", baseline=True), topology("cluster-2", workers=2))
 )
-HERE = describe_environment()
+
+
+class WithPrograms(VirtualTestbed):
+    """A virtual testbed on which the programs are those that are here."""
+
+    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
+        """Return them as they are now."""
+        return describe_programs(topologies)
+
+
+HERE = VirtualTestbed().describe_environment()
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Trials take no time and always come to something. The service is in a folder of its own."""
+    """Trials are simulated and always come to something. The service is in a folder of its own."""
     (tmp_path / "service").mkdir()
     monkeypatch.chdir(tmp_path / "service")
 
-    def run_trial(planned: PlannedTrial, scenario: Scenario, placement: Placement, *_: object) -> TrialRecord:
-        made = record(planned.block, planned.topology, 100, served=[50] * (planned.topology.workers or 1))
-        return made.model_copy(update={"trial": planned.id, "position": planned.position})
-
-    monkeypatch.setattr("harness.measure.rounds.run_trial", run_trial)
-    monkeypatch.setattr(module, "checkup", lambda *_: [])
-    monkeypatch.setattr(module, "describe_environment", lambda: HERE)
+    put_on_testbed(monkeypatch, WithPrograms(drift=0.0, scatter=0.0))
 
 
 class Impatient(Silent):

@@ -70,11 +70,11 @@ def test_a_process_that_becomes_a_pool_counts_with_what_it_grew_to(log: Path) ->
 def test_workers_that_came_and_went_in_the_warm_up_are_counted_there(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_tree, "PAUSES", 1)
+    monkeypatch.setattr(process_tree, "PAUSE_FACTOR", 1)
     record = try_out(small("visited"), log, warmup_s=1.2)
     assert record.worker_counts is not None
     assert (record.worker_counts.started_before, record.worker_counts.ended_before) == (1, 1)
-    assert (record.worker_counts.started, record.worker_counts.changed) == (0, 0)
+    assert (record.worker_counts.started, record.worker_counts.number_ended) == (0, 0)
 
 
 @pytest.mark.usefixtures("impatience")

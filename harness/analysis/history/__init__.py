@@ -1,1 +1,1 @@
-"""What became of a scenario's figures from run to run."""
+"""The history of a scenario: its figures from run to run."""

@@ -1,4 +1,4 @@
-"""Which runs may be set beside each other."""
+"""The test whether two runs measured the same thing, and may be compared."""
 
 from harness.analysis.history.runs import PastRun
 from harness.machine.environment import Environment
@@ -6,9 +6,11 @@ from harness.scenario import Topology
 from harness.scenario.secrets import withheld_of, withheld_of_load
 
 
-def why_apart(run: PastRun, other: PastRun, topology: str) -> str | None:
-    """In which respect this run of the same scenario is no measurement of the same thing as the other, which has the
-    topology; None where it is one."""
+def find_mismatch(run: PastRun, other: PastRun, topology: str) -> str | None:
+    """Return in which respect a run of the same scenario measured something else than ``other``; None where it did not.
+
+    ``other`` has the topology.
+    """
     here, there = run.topologies.get(topology), other.topologies[topology]
     if here is None:
         return f"no {topology}"

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Final
 
 from harness.analysis.comparison import Comparison, Pairs, margin_of
-from harness.analysis.history.alike import why_apart
+from harness.analysis.history.alike import find_mismatch
 from harness.analysis.history.runs import METRICS, PastRun
 from harness.analysis.metrics import MEMORY, Metric, metrics_of
-from harness.analysis.unpaired import set_apart
+from harness.analysis.unpaired import compare_unpaired
 from harness.scenario import ScenarioError
 from harness.stats.changes import change_points, levels
 from harness.stats.estimate import Estimate, mean_over_trials
@@ -23,20 +23,20 @@ OTHER_MEMORY: Final = "memory counted otherwise"
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One run. ``estimate`` is None where nothing was measured, ``apart`` why it is not compared;
-    ``comparison`` is that with the compared run before it, of which there is none for the first. All comparisons of a
+    """One run in a history. ``estimate`` is None where nothing was measured. ``mismatch`` is the reason why the run is
+    not compared. ``comparison`` is that with the compared run before it; the first has none. All comparisons of a
     series are judged together."""
 
     run: PastRun
     estimate: Estimate | None
-    apart: str | None = None
+    mismatch: str | None = None
     comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
 class LevelShift:
-    """From the run ``at`` on, the level is ``now`` and no more what it ``was`` until ``before``, in the metric's
-    unit."""
+    """A shift of the level: from the run ``at`` on it is ``now``, in the metric's unit; until ``before`` it ``was``
+    another."""
 
     before: PastRun
     at: PastRun
@@ -46,7 +46,8 @@ class LevelShift:
 
 @dataclass(frozen=True)
 class History:
-    """All runs of a scenario, oldest first; those are compared that are such as the newest that was measured."""
+    """All runs of a scenario, oldest first. Those are compared that measured the same thing as the newest measured
+    run."""
 
     scenario: str
     topology: str
@@ -54,19 +55,19 @@ class History:
     rows: tuple[HistoryEntry, ...]
 
     @property
-    def compared(self) -> list[PastRun]:
-        """The runs that are set beside each other."""
-        return [row.run for row in self.rows if row.apart is None]
+    def compared_runs(self) -> list[PastRun]:
+        """The runs that are compared."""
+        return [row.run for row in self.rows if row.mismatch is None]
 
     @property
     def figures(self) -> list[float]:
-        """Their estimates."""
-        return [row.estimate.value for row in self.rows if row.apart is None and row.estimate]
+        """The estimates of the compared runs."""
+        return [row.estimate.value for row in self.rows if row.mismatch is None and row.estimate]
 
     @cached_property
     def changes(self) -> list[LevelShift]:
-        """Where the level changed."""
-        runs, at = self.compared, change_points(self.figures)
+        """The shifts of the level."""
+        runs, at = self.compared_runs, change_points(self.figures)
         heights = levels(self.figures, at) if at else []
         return [
             LevelShift(runs[index - 1], runs[index], was, now)
@@ -74,16 +75,18 @@ class History:
         ]
 
     def is_change(self, row: HistoryEntry) -> bool:
-        """Whether the level changed with this run."""
+        """Return True if the level changed with this run."""
         return any(change.at is row.run for change in self.changes)
 
 
 def histories(
     runs: Sequence[PastRun], scenario: str | None = None, topology: str | None = None, metric: str | None = None
 ) -> list[History]:
-    """That of every scenario, or of the one that is named, from its runs (oldest first): of the newest run's baseline,
-    by the metric that decides there, unless others are named. Raises ScenarioError, saying what there is, for a name
-    that nothing has."""
+    """Return the history of every scenario, or of the named one, from its runs (oldest first).
+
+    It is that of the newest run's baseline by the metric that decides there, unless others are named. Raises
+    ScenarioError, with the known names, for one that nothing has.
+    """
     of = {name: [run for run in runs if run.scenario.name == name] for name in _names(runs)}
     if scenario is not None:
         _check_known("scenario", scenario, of)
@@ -115,16 +118,17 @@ def _history(runs: Sequence[PastRun], topology: str | None, metric: str | None) 
 
 def _rows(runs: Sequence[PastRun], topology: str, metric: Metric) -> Iterator[HistoryEntry]:
     reference = _reference(runs, topology, metric)
-    apart = {run.name: _why_apart(run, reference, topology, metric) for run in runs}
-    comparisons = _compare([run for run in runs if apart[run.name] is None], topology, metric)
+    mismatches = {run.name: _mismatch(run, reference, topology, metric) for run in runs}
+    comparisons = _compare([run for run in runs if mismatches[run.name] is None], topology, metric)
     for run in runs:
         figures = run.figures_of(topology, metric)
         estimate = mean_over_trials(figures) if figures else None
-        yield HistoryEntry(run, estimate, apart[run.name], comparisons.get(run.name))
+        yield HistoryEntry(run, estimate, mismatches[run.name], comparisons.get(run.name))
 
 
-def _why_apart(run: PastRun, reference: PastRun, topology: str, metric: Metric) -> str | None:
-    if why := why_apart(run, reference, topology):
+def _mismatch(run: PastRun, reference: PastRun, topology: str, metric: Metric) -> str | None:
+    """Return why the run can't be compared with the reference by the metric; None where it can."""
+    if why := find_mismatch(run, reference, topology):
         return why
     if not run.figures_of(topology, metric):
         return UNMEASURED
@@ -132,16 +136,16 @@ def _why_apart(run: PastRun, reference: PastRun, topology: str, metric: Metric) 
 
 
 def _compare(runs: Sequence[PastRun], topology: str, metric: Metric) -> dict[str, Comparison]:
-    """Return the comparison of each run with the one before it, by name: a family, whose level they share."""
+    """Return the comparison of each run with the one before it, by name. They are judged together, as one family."""
     pairs = dict[str, Pairs]()
     for before, run in pairwise(runs):
         was, now = (each.figures_of(topology, metric) for each in (before, run))
-        pairs[run.name] = set_apart(metric, was, now, margin_of(metric, (), run.scenario.margin))
+        pairs[run.name] = compare_unpaired(metric, was, now, margin_of(metric, (), run.scenario.margin))
     judgements = judge({name: each.evidence for name, each in pairs.items()}, SINGLE_LOOK)
     return {name: Comparison(topology, pairs[name], judgement) for name, judgement in judgements.items()}
 
 
 def _reference(runs: Sequence[PastRun], topology: str, metric: Metric) -> PastRun:
-    """The newest run that was measured or, where none was, the newest that was to be."""
+    """Return the newest run that was measured or, where none was, the newest that has the topology."""
     known = [run for run in reversed(runs) if topology in run.topologies]
     return next((run for run in known if run.figures_of(topology, metric) and not run.is_edited), known[0])

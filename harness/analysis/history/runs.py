@@ -1,4 +1,4 @@
-"""The runs that a folder of results holds, reduced to what their history needs."""
+"""The runs in a folder of results, reduced to what their history needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ METRICS: Final = (THROUGHPUT, P50, P99, CPU, MEMORY)
 
 @dataclass(frozen=True)
 class PastRun:
-    """One run. ``figures`` are those of each trial that supports verdicts, by the names of topology and metric.
+    """One run. ``figures`` are those of each trial that counts, by the names of topology and metric.
 
-    Of a run of two commits it is the head that counts, under the names that the topologies have in the scenario. Memory
-    ``is_proportional`` (PSS), or else resident. ``report`` is the page of it, if there is one.
+    In a run of two commits the head counts, under the names that the topologies have in the scenario. Memory
+    ``is_proportional`` (PSS), or else resident. ``report`` is its page, if there is one.
     """
 
     name: str
@@ -37,12 +37,12 @@ class PastRun:
 
     @classmethod
     def of(cls, run: Run) -> Self:
-        """Raises RunFolderError when it did not begin in our era."""
+        """Return what the history needs of a run. Raises RunFolderError when its date can't be represented in UTC."""
         try:
             began_at = run.info.started_at.astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise RunFolderError(f"{run.path / 'run.json'}: not of a run: started_at: {error}") from error
-        titles = {topology.name: topology.title for topology in _judged(run.scenario)}
+        titles = {topology.name: topology.title for topology in _judged_topologies(run.scenario)}
         of = {titles[name]: trials for name, trials in trials_of(run.records, titles).items()}
         head = run.info.revisions[-1] if run.info.revisions else None
         return cls(
@@ -61,26 +61,27 @@ class PastRun:
         )
 
     def figures_of(self, topology: str, metric: Metric) -> tuple[float, ...]:
-        """Empty where it was not measured."""
+        """Return the metric's figure in each trial of the topology; empty where it was not measured."""
         return self.figures.get((topology, metric.name), ())
 
     @property
     def topologies(self) -> dict[str, Topology]:
-        """By name."""
-        return {topology.title: topology for topology in _judged(self.scenario)}
+        """The topologies, by name."""
+        return {topology.title: topology for topology in _judged_topologies(self.scenario)}
 
 
-def _judged(scenario: Scenario) -> list[Topology]:
+def _judged_topologies(scenario: Scenario) -> list[Topology]:
     return [topology for topology in scenario.topologies if topology.side is None or topology.side.commit == "head"]
 
 
 def read_runs(results: Path) -> tuple[list[PastRun], list[str]]:
-    """All runs in the folder, oldest first, and why some can't be read. Raises RunFolderError where there is none."""
+    """Return all runs in the folder, oldest first, and why some can't be read. Raises RunFolderError where there is
+    none."""
     runs, unread = [], []
     for folder in _run_folders(results):
         try:
             run = read_run(folder)
-            if not run.is_search:  # which compared nothing
+            if not run.is_search:  # a search compares nothing
                 runs.append(PastRun.of(run))
         except RunFolderError as error:
             unread.append(str(error))
@@ -90,7 +91,7 @@ def read_runs(results: Path) -> tuple[list[PastRun], list[str]]:
 
 
 def _run_folders(results: Path) -> list[Path]:
-    """Each once: a link to one of them, as ``latest`` is, is no run of its own."""
+    """Return each run folder once: a link to one of them, such as ``latest``, is no run of its own."""
     try:
         found = [folder for folder in results.iterdir() if (folder / "run.json").exists()]
     except OSError as error:

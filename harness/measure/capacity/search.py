@@ -1,8 +1,8 @@
-"""Which rates to offer next: a pure function of what was seen so far.
+"""The choice of the rates to offer next: a pure function of the measurements so far.
 
-First a ladder of rates up to the throughput in a closed loop, which shows the curve. Then pairs of rates around the one
-that is looked for, one above and one below, nearer as it becomes known better. No answer is final: a probe that was
-lucky is outvoted by those that follow.
+First comes a ladder of rates up to the throughput in a closed loop, which shows the curve. Then come pairs of rates
+around the capacity, one above it and one below, nearer as it becomes known better. No answer is final: a probe that
+was good or bad by chance is outvoted by those that follow.
 """
 
 import math
@@ -11,19 +11,19 @@ from typing import Final
 from harness.analysis.capacity import Capacity
 from harness.stats.crossing import Crossing
 
-CEILINGS: Final = 3  # trials in a closed loop: fewer have no interval to speak of
+CLOSED_LOOP_TRIALS: Final = 3  # with fewer, their interval is too wide to be of use
 LADDER: Final = (0.5, 0.7, 0.8, 0.9, 1.0)  # of the throughput in a closed loop
-BEYOND: Final = 1.15  # of it: what is kept there is not broken by more
+BEYOND: Final = 1.15  # of that throughput: an objective that is kept there is not broken at any higher rate
 DOWN: Final = 0.6
-FLOOR: Final = 0.01  # of it: what is broken there is not kept by less
-NEAREST: Final = 0.04  # of a pair, from the middle, in logarithms
-FARTHEST: Final = 0.1
-LEAST_PROBES: Final = 13  # with fewer an interval is narrow by chance too often
+FLOOR: Final = 0.01  # of that throughput: an objective that is broken there is not kept at any lower rate
+NEAREST: Final = 0.04  # the least distance of a pair's rates from their middle, in logarithms
+FARTHEST: Final = 0.1  # and the greatest
+MIN_PROBES: Final = 13  # with fewer an interval is narrow by chance too often
 
 
 def next_rates(found: Capacity) -> tuple[float, ...]:
-    """The rates to offer next (requests/s); none when every rate that makes sense was offered and all objectives are
-    kept, or one is broken at all of them. ``found`` has a saturation."""
+    """Return the rates to offer next (requests/s). There are none when every rate that makes sense was offered, and all
+    objectives were kept at all of them, or one was broken at all of them. ``found`` must have a saturation."""
     assert found.saturation is not None
     ceiling_per_s, offered = found.saturation.value, [probe.rate_per_s for probe in found.probes]
     if not offered:
@@ -35,22 +35,22 @@ def next_rates(found: Capacity) -> tuple[float, ...]:
     if not broken:
         highest = max(offered)
         return () if highest >= BEYOND * ceiling_per_s else (highest * BEYOND**0.5, highest * BEYOND)
-    middle, half = min(map(_around, broken))
+    middle, half = min(map(_next_pair, broken))
     return middle * math.exp(-half), middle * math.exp(half)
 
 
 def is_found(found: Capacity, precision: float) -> bool:
-    """Whether the interval is within ±``precision`` of the answer, or no more rates could tell it."""
+    """Return whether the interval is within ±``precision`` of the answer, or no more rates could narrow it."""
     if not next_rates(found):
         return True
     rate = found.rate
-    if len(found.probes) < LEAST_PROBES or rate is None or rate.low is None or rate.high is None:
+    if len(found.probes) < MIN_PROBES or rate is None or rate.low is None or rate.high is None:
         return False
     return rate.high - rate.low <= 2 * precision * rate.value
 
 
-def _around(crossing: Crossing) -> tuple[float, float]:
-    """The middle of the next pair, and how far from it they are, in logarithms."""
+def _next_pair(crossing: Crossing) -> tuple[float, float]:
+    """Return the middle of the next pair of rates, and their distance from it in logarithms."""
     rate, kept, broken = crossing.rate, crossing.kept, crossing.broken
     assert rate and kept and broken  # noqa: PT018 (it is one thing that a crossing has)
     low, high = (kept, broken) if rate.low is None or rate.high is None else (rate.low, rate.high)

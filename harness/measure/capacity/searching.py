@@ -1,4 +1,4 @@
-"""The search, as one straight line: rounds of trials, records on disk, until the answers are known well enough."""
+"""The search for the capacity: rounds of trials, each recorded on disk, until the answers are precise enough."""
 
 import random
 import time
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from harness.analysis.capacity import Capacity
-from harness.doctor.checkup import checkup
+from harness.doctor.checkup import run_checkup
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
-from harness.measure.capacity.search import CEILINGS, is_found, next_rates
+from harness.measure.capacity.search import CLOSED_LOOP_TRIALS, is_found, next_rates
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
@@ -22,19 +22,20 @@ from harness.scenario import Objective, Topology
 from harness.server.programs import describe_programs
 from harness.stats.sequential import SINGLE_LOOK
 
-GIVEN_UP: Final = 3  # trials in a closed loop without a result, after which there is none to be had
+MAX_CLOSED_ATTEMPTS: Final = 3  # trials in a closed loop; where all of them fail, the topology is given up
 
 
 def search(
     prepared: PreparedRun, objectives: Sequence[Objective], results: Path, command: str, observer: Observer
 ) -> Path:
     """Make rounds of trials until the capacity of every topology is known to the scenario's precision, or its time is
-    up; return the run folder. Ctrl-C ends it early and keeps what was measured.
+    up; return the run folder. Ctrl-C ends the search early and keeps what was measured. ``command`` is the command line
+    that repeats this run, for the record.
 
     Raises RunFolderError when a record can't be written, and BusyError while another run goes on on this machine.
     """
     with exclusive_run():
-        environment, checks = describe_environment(), checkup(Host.here(), prepared.scenario)
+        environment, checks = describe_environment(), run_checkup(Host.here(), prepared.scenario)
         observer.on_checks(checks)
         info = RunInfo(
             seed=prepared.seed,
@@ -65,7 +66,7 @@ def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunF
         if block:
             observer.on_capacities(block, found)
         block += 1
-        trials = plan_round(block, found, scenario.precision, dice)
+        trials = schedule_round(block, found, scenario.precision, dice)
         if not trials:
             return "sure"
         each_s = (time.monotonic() - began_s) / len(records) if records else trial_s(scenario.load)
@@ -74,26 +75,26 @@ def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunF
         records += make_trials(trials, prepared, folder, observer)
 
 
-def plan_round(
+def schedule_round(
     block: int, found: Sequence[Capacity], precision: float, dice: random.Random
 ) -> tuple[PlannedTrial, ...]:
-    """What is to be measured next of each topology that is not known well enough yet, in random order: first the closed
-    loop alone, then it and rates together."""
+    """Return the trials of the next round, in random order, of each topology whose capacity is not precise enough yet:
+    first in a closed loop alone, then in a closed loop and at rates. Empty when all are precise enough."""
     offers = [(each.topology, rate) for each in found for rate in _next_offers(block, each, precision)]
     return tuple(
-        _planned(block, position, topology, rate, dice.getrandbits(32))
+        _planned_trial(block, position, topology, rate, dice.getrandbits(32))
         for position, (topology, rate) in enumerate(dice.sample(offers, k=len(offers)), start=1)
     )
 
 
 def _next_offers(block: int, found: Capacity, precision: float) -> list[float | None]:
     if found.saturation is None:
-        return [None] if block <= GIVEN_UP else []
-    closed: list[float | None] = [None] if len(found.ceilings) < CEILINGS else []
+        return [None] if block <= MAX_CLOSED_ATTEMPTS else []
+    closed: list[float | None] = [None] if len(found.ceilings) < CLOSED_LOOP_TRIALS else []
     return closed if is_found(found, precision) else [*closed, *next_rates(found)]
 
 
-def _planned(block: int, position: int, topology: Topology, rate: float | None, seed: int) -> PlannedTrial:
+def _planned_trial(block: int, position: int, topology: Topology, rate: float | None, seed: int) -> PlannedTrial:
     return PlannedTrial(
         id=f"r{block:03d}-{position:02d}-{topology.name}",
         block=block,

@@ -1,8 +1,8 @@
-"""A commit checked out into a folder of its own and made ready, which is done once for each commit.
+"""The checkout of a commit into a folder of its own, and its preparation, which is done once for each commit.
 
-The folders lie in the cache of the user, by repository, commit and the command that prepares them. While one is made it
-is a git worktree. Without a preparation it goes away again afterwards; with one, what was built stays there, a plain
-folder that git knows nothing of, for the next time that the commit is measured.
+The folders lie in the user's cache, by repository, commit and the command that prepares them. While a folder is made it
+is a git worktree. Without a preparation it is removed afterwards. With one, the folder stays for the next time that the
+commit is measured: as a plain folder, which is no worktree of the repository any more.
 """
 
 import contextlib
@@ -16,27 +16,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from harness.machine.git import RevisionError, git
+from harness.machine.git import RevisionError, run_git
 from harness.measure.revisions.submodules import fill_submodules
-from harness.measure.revisions.withheld import what_was_withheld
+from harness.measure.revisions.withheld import describe_withheld_variables
 from harness.record import Revision
 from harness.scenario.placeholders import fill
-from harness.server.launch import environment_with, log_tail, python_on_path
+from harness.server.launch import build_environment, find_python, read_log_tail
 from harness.server.supervised import ServerError, SupervisedProcess
 
-KEPT: Final = 8  # prepared checkouts of a repository: those that were used last
+MAX_KEPT: Final = 8  # prepared checkouts of a repository, the last used ones
 TREE: Final = "tree"
 READY: Final = "ready"
-PREPARE_S: Final = 3600.0  # what takes longer waits for something that does not come
+PREPARE_S: Final = 3600.0  # a preparation that takes longer is taken for hung
 
 
 @contextlib.contextmanager
-def checked_out(
+def checkout(
     repository: Path, revision: Revision, prepare: Sequence[str], pass_env: Sequence[str] = ()
 ) -> Iterator[Path]:
-    """The folder of the commit, ready to run, until the context is left. Raises RevisionError, and nothing is left."""
-    place = _cache(repository) / f"{revision.short}-{_digest(*_what_prepares(prepare, pass_env))}"
-    with _held(place):
+    """Yield the folder of the commit, prepared, which is valid within the context. Raises RevisionError, and leaves no
+    folder behind then."""
+    place = _cache_folder(repository) / f"{revision.short}-{_digest(*_describe_preparation(prepare, pass_env))}"
+    with _lock(place):
         if not (place / READY).exists():
             _check_out(repository, revision, place)
         try:
@@ -45,35 +46,35 @@ def checked_out(
             os.utime(place)
             yield place / TREE
         finally:
-            _let_go(repository, place)
-    _tidy(repository, place.parent)
+            _release(repository, place)
+    _remove_old_checkouts(repository, place.parent)
 
 
 @contextlib.contextmanager
 def checkouts(
     repository: Path, base: Revision, head: Revision, prepare: Sequence[str], pass_env: Sequence[str] = ()
 ) -> Iterator[tuple[Path, Path]]:
-    """The folders of both commits that correspond to this one of the repository; ``prepare`` is given the caller's
-    variables that ``pass_env`` names. Raises RevisionError."""
-    here = git(repository, "rev-parse", "--show-prefix")
+    """Yield, for both commits, the folder that corresponds to this folder of the repository. The command ``prepare`` is
+    given the caller's variables that ``pass_env`` names. Raises RevisionError."""
+    here = run_git(repository, "rev-parse", "--show-prefix")
     with contextlib.ExitStack() as stack:
-        before = stack.enter_context(checked_out(repository, base, prepare, pass_env))
+        before = stack.enter_context(checkout(repository, base, prepare, pass_env))
         is_same = base.commit == head.commit
-        after = before if is_same else stack.enter_context(checked_out(repository, head, prepare, pass_env))
+        after = before if is_same else stack.enter_context(checkout(repository, head, prepare, pass_env))
         for folder, revision in ((before, base), (after, head)):
             if not (folder / here).is_dir():
                 raise RevisionError(f"{revision.ref}: does not have the folder {here}")
         yield before / here, after / here
 
 
-def _cache(repository: Path) -> Path:
+def _cache_folder(repository: Path) -> Path:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "harness" / "checkouts" / _digest(str(_common_folder(repository)))
 
 
 def _common_folder(repository: Path) -> Path:
-    """That of git itself, which all worktrees of a repository share."""
-    return (repository / git(repository, "rev-parse", "--git-common-dir")).resolve()
+    """Return the folder of git's data, which all worktrees of a repository share."""
+    return (repository / run_git(repository, "rev-parse", "--git-common-dir")).resolve()
 
 
 def _digest(*words: str) -> str:
@@ -81,8 +82,8 @@ def _digest(*words: str) -> str:
 
 
 @contextlib.contextmanager
-def _held(place: Path) -> Iterator[None]:
-    """For this process alone. Raises RevisionError while another has it."""
+def _lock(place: Path) -> Iterator[None]:
+    """Hold the folder for this process alone. Raises RevisionError while another process holds it."""
     try:
         place.mkdir(parents=True, exist_ok=True)
         with place.with_suffix(".lock").open("w") as lock:
@@ -99,51 +100,51 @@ def _held(place: Path) -> Iterator[None]:
         raise RevisionError(f"{place}: {error.strerror}") from error
 
 
-def _what_prepares(command: Sequence[str], pass_env: Sequence[str]) -> list[str]:
-    """The command, the Python that it finds and its environment: what another one built must not be compared with what
-    this one does."""
+def _describe_preparation(command: Sequence[str], pass_env: Sequence[str]) -> list[str]:
+    """Return the words that identify a preparation: the command, the Python that it finds and its environment. What
+    different preparations built must not be compared."""
     if not command:
         return []
-    variables = (f"{name}={value}" for name, value in environment_with(pass_env).items())
-    return [*command, os.path.realpath(python_on_path()), sys.executable, *variables]
+    variables = (f"{name}={value}" for name, value in build_environment(pass_env).items())
+    return [*command, os.path.realpath(find_python()), sys.executable, *variables]
 
 
 def _check_out(repository: Path, revision: Revision, place: Path) -> None:
-    shutil.rmtree(place / TREE, ignore_errors=True)  # of one that was killed
-    git(repository, "worktree", "prune")
-    git(repository, "worktree", "add", "--quiet", "--detach", "--force", str(place / TREE), revision.commit)
+    shutil.rmtree(place / TREE, ignore_errors=True)  # what a killed harness left
+    run_git(repository, "worktree", "prune")
+    run_git(repository, "worktree", "add", "--quiet", "--detach", "--force", str(place / TREE), revision.commit)
     fill_submodules(repository, revision.commit, place / TREE)
 
 
 def _prepare(command: Sequence[str], pass_env: Sequence[str], place: Path, revision: Revision) -> None:
-    """Run the command there, in a server's environment. Raises RevisionError with its last lines."""
-    values = {"python": python_on_path(), "harness_python": sys.executable, "root": str(place / TREE)}
+    """Run the command in the checkout, in a server's environment. Raises RevisionError with its last lines."""
+    values = {"python": find_python(), "harness_python": sys.executable, "root": str(place / TREE)}
     words = [fill(word, values) for word in command]
     log = place / "prepare.log"
     try:
-        with SupervisedProcess(words, environment_with(pass_env), str(place / TREE), log) as running:
+        with SupervisedProcess(words, build_environment(pass_env), str(place / TREE), log) as running:
             code = running.wait(PREPARE_S)
     except ServerError as error:
         raise RevisionError(f"{revision.ref}: prepare {error}") from error
     if code:
-        said = [f"{revision.ref}: prepare: {shlex.join(words)} ended with {code}:", *log_tail(log)]
-        raise RevisionError("\n".join([*said, what_was_withheld(pass_env)]))
+        lines = [f"{revision.ref}: prepare: {shlex.join(words)} ended with {code}:", *read_log_tail(log)]
+        raise RevisionError("\n".join([*lines, describe_withheld_variables(pass_env)]))
     (place / READY).touch()
 
 
-def _let_go(repository: Path, place: Path) -> None:
-    """Git forgets it; what was prepared is kept, and everything else is gone."""
+def _release(repository: Path, place: Path) -> None:
+    """End the worktree. A prepared checkout stays as a plain folder; any other is removed."""
     if (place / READY).exists():
         (place / TREE / ".git").unlink(missing_ok=True)
     else:
         shutil.rmtree(place, ignore_errors=True)
-    git(repository, "worktree", "prune")
+    run_git(repository, "worktree", "prune")
 
 
-def _tidy(repository: Path, cache: Path) -> None:
-    """Keep the newest, and nothing of those that were killed."""
+def _remove_old_checkouts(repository: Path, cache: Path) -> None:
+    """Remove all but the newest prepared checkouts, and those that a killed harness left unprepared."""
     places = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    for place in [*(each for each in places if not (each / READY).exists()), *places[:-KEPT]]:
-        with contextlib.suppress(RevisionError), _held(place):  # another may be at it
+    for place in [*(each for each in places if not (each / READY).exists()), *places[:-MAX_KEPT]]:
+        with contextlib.suppress(RevisionError), _lock(place):  # another process may hold it
             shutil.rmtree(place, ignore_errors=True)
-    git(repository, "worktree", "prune")
+    run_git(repository, "worktree", "prune")

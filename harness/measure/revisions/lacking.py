@@ -1,36 +1,37 @@
-"""What a checkout lacks that the working tree has: what git ignores, and submodules that are not on this machine."""
+"""The files that a checkout lacks and the working tree has: files that git ignores, and submodules that are not on this
+machine."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from harness.machine.git import git
+from harness.machine.git import run_git
 from harness.measure.revisions.revision import WORKING_TREE
 from harness.measure.revisions.submodules import changed_submodules, missing_submodules
 from harness.record import Revision
 
-MOST_NAMED: Final = 6
+MAX_NAMED: Final = 6
 NEEDED: Final = re.compile(
     r"\.env\b.*|.*\blocal\b.*|\.?venv/|node_modules/|vendor/|.*(config|settings|secret).*"
-)  # often
+)  # by many servers: named first
 NEVER_NEEDED: Final = re.compile(
     r".*(__pycache__|_cache|\.cache|\.egg-info|\.hypothesis|htmlcov)/|.*\.(pyc|log|swp)|\.coverage.*|\.DS_Store|results/"
 )
 
 
-def what_checkouts_lack(
+def describe_missing_files(
     repository: Path, sides: tuple[Revision, Revision], folders: tuple[Path, Path]
 ) -> Iterator[str]:
-    """Yield what a server might miss in the folders, which are checkouts of this folder of the repository: a sentence
-    each. Raises RevisionError."""
-    if ignored := _ignored(repository, folders):
-        more = f" and {len(ignored) - MOST_NAMED} more" if len(ignored) > MOST_NAMED else ""
+    """Yield the files that a server might miss in the ``folders``, a sentence each. The folders are those of the
+    checkouts that correspond to this folder of the repository. Raises RevisionError."""
+    if ignored := _find_ignored_files(repository, folders):
+        more = f" and {len(ignored) - MAX_NAMED} more" if len(ignored) > MAX_NAMED else ""
         yield (
-            f"The checkouts lack what git ignores here: {', '.join(ignored[:MOST_NAMED])}{more}. The scenario's prepare"
+            f"The checkouts lack what git ignores here: {', '.join(ignored[:MAX_NAMED])}{more}. The scenario's prepare"
             " can make it, env and pass_env can say it."
         )
-    here = git(repository, "rev-parse", "--show-prefix")
+    here = run_git(repository, "rev-parse", "--show-prefix")
     for revision, folder in dict(zip(sides, folders, strict=True)).items():
         top = folder.parents[len(Path(here).parts) - 1] if here else folder
         for missing in missing_submodules(repository, revision.commit, top):
@@ -43,12 +44,12 @@ def what_checkouts_lack(
                 yield f"The submodule {path} has changes that no commit of it has: they are not measured."
 
 
-def _ignored(repository: Path, folders: tuple[Path, Path]) -> list[str]:
-    """What exists here and in neither folder, what servers often need first."""
-    listed = git(repository, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z").split("\0")
+def _find_ignored_files(repository: Path, folders: tuple[Path, Path]) -> list[str]:
+    """Return the ignored files that exist here and in neither folder, those that servers often need first."""
+    listed = run_git(repository, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
     lacking = [
         name
-        for name in listed
+        for name in listed.split("\0")
         if name and not NEVER_NEEDED.fullmatch(name) and not any((folder / name).exists() for folder in folders)
     ]
     return sorted(lacking, key=lambda name: (NEEDED.fullmatch(name) is None, name))

@@ -1,11 +1,11 @@
-"""Which commit is meant: a ref, or the working tree as it is."""
+"""The commit that is measured: the one that a ref names, or a snapshot of the working tree."""
 
 import os
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from harness.machine.git import RevisionError, git
+from harness.machine.git import RevisionError, run_git
 from harness.record.revision import Revision
 
 WORKING_TREE: Final = "working tree"
@@ -18,36 +18,36 @@ _NOBODY: Final = {  # so that the same tree is the same commit whenever it is me
 
 def describe(repository: Path, ref: str, commit: str) -> Revision:
     """Return the commit as git describes it."""
-    subject = git(repository, "log", "-1", "--format=%s", commit, "--")  # of any encoding, if an old one
+    subject = run_git(repository, "log", "-1", "--format=%s", commit, "--")  # old commits may have any encoding
     return Revision(ref=ref, commit=commit, subject=os.fsencode(subject).decode(errors="replace"))
 
 
 def find_revision(repository: Path, ref: str) -> Revision:
-    """The commit that the ref names. Raises RevisionError when there is none."""
+    """Return the commit that the ref names. Raises RevisionError when there is none."""
     if ref.startswith("-"):
         raise RevisionError(f"{ref}: not a commit, a branch or a tag")
     try:
-        commit = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        commit = run_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     except RevisionError as error:
-        git(repository, "rev-parse", "--git-dir")  # or it is no repository, which is another matter
+        run_git(repository, "rev-parse", "--git-dir")  # raises first where this is no repository
         raise RevisionError(f"{ref}: no such commit, branch or tag here; perhaps git fetch brings it") from error
     return describe(repository, ref, commit)
 
 
 def snapshot(repository: Path) -> Revision:
-    """The working tree as it is: changes, and new files that git does not ignore, included. Nothing of the repository
-    is touched but that the snapshot is in its object store, until git collects its garbage.
+    """Return the working tree as a commit, with its changes and with new files that git does not ignore. The repository
+    does not change, except that its object store holds the snapshot until git collects its garbage.
 
-    It is read into an index of its own: neither what is staged, nor what the index says of files that nobody is to look
-    at, nor the user's settings of ``git status`` hide a change.
+    The tree is read into an index of its own. So no change is hidden by what is staged, by files that the repository's
+    index marks as unchanged, or by the user's settings of ``git status``. Raises RevisionError.
     """
     head = find_revision(repository, "HEAD")
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
-        git(repository, "read-tree", "HEAD", env=index)
-        git(repository, "add", "--all", ":/", env=index)
-        tree = git(repository, "write-tree", env=index)
-    if tree == git(repository, "rev-parse", f"{head.commit}^{{tree}}"):
+        run_git(repository, "read-tree", "HEAD", env=index)
+        run_git(repository, "add", "--all", ":/", env=index)
+        tree = run_git(repository, "write-tree", env=index)
+    if tree == run_git(repository, "rev-parse", f"{head.commit}^{{tree}}"):
         return head.model_copy(update={"ref": WORKING_TREE})
-    commit = git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=_NOBODY)
+    commit = run_git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=_NOBODY)
     return head.model_copy(update={"ref": WORKING_TREE, "commit": commit, "is_changed": True})

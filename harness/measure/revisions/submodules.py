@@ -1,4 +1,4 @@
-"""The submodules of a commit, from their repositories on this machine: nothing is fetched, and git learns nothing."""
+"""The submodules of a commit, read from their repositories on this machine. Nothing is fetched or registered."""
 
 import os
 import tempfile
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harness.machine.git import RevisionError, git
+from harness.machine.git import RevisionError, run_git
 
 SUBMODULE: Final = "160000"  # the mode of an entry of a tree
 
 
 @dataclass(frozen=True)
 class Submodule:
-    """What a commit has in the place of a folder: a commit of another repository, by the name that git keeps it as."""
+    """A commit of another repository in the place of a folder. ``name`` is the one under which git stores it."""
 
     path: str
     name: str
@@ -22,22 +22,22 @@ class Submodule:
 
 
 def fill_submodules(repository: Path, commit: str, folder: Path) -> None:
-    """Put the files of each into its place in the folder, and those of theirs. What is not on this machine stays out,
-    as :func:`missing_submodules` tells."""
-    _fill(_git_folder(repository), commit, folder, Path(git(repository, "rev-parse", "--show-toplevel")))
+    """Put the files of each submodule into its place in the folder, and those of its own submodules. A submodule that
+    is not on this machine is left out: see :func:`missing_submodules`."""
+    _fill(_git_folder(repository), commit, folder, Path(run_git(repository, "rev-parse", "--show-toplevel")))
 
 
 def missing_submodules(repository: Path, commit: str, folder: Path) -> list[Submodule]:
-    """Return those of the commit whose place in the folder, a checkout of it, is empty."""
+    """Return the submodules of the commit whose place in the folder, a checkout of the commit, is empty."""
     found = _submodules(_git_folder(repository), commit)
     return [each for each in found if not (folder / each.path).is_dir() or not any((folder / each.path).iterdir())]
 
 
 def changed_submodules(repository: Path) -> list[str]:
-    """Return the paths of those with changes in the working tree that no commit has."""
-    # Whatever the configuration or .gitmodules would rather not be told of.
+    """Return the paths of the submodules whose working tree has changes that no commit has."""
+    # The options override what the configuration or .gitmodules hide.
     options = ("--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=none")
-    lines = git(repository, "status", *options).split("\0")
+    lines = run_git(repository, "status", *options).split("\0")
     entries = [line.split(" ", 8) for line in lines if line.startswith("1 ")]
     return [fields[8] for fields in entries if fields[2].startswith("S") and fields[2][2:] != ".."]
 
@@ -61,7 +61,7 @@ def _submodules(git_folder: Path, commit: str) -> Iterator[Submodule]:
 
 
 def _names(git_folder: Path, commit: str) -> dict[str, str]:
-    """By path; empty for a commit without .gitmodules."""
+    """Return the names of submodules by path; none for a commit without .gitmodules."""
     try:
         listed = _read(git_folder, "config", "--blob", f"{commit}:.gitmodules", "-z", "--get-regexp", r"\.path$")
     except RevisionError:
@@ -71,7 +71,7 @@ def _names(git_folder: Path, commit: str) -> dict[str, str]:
 
 
 def _git_folders(git_folder: Path, name: str, beside: Path) -> Iterator[Path]:
-    """Where git may keep a submodule: with a worktree's own, with the repository's, or where it is checked out."""
+    """Yield the folders in which git may store a submodule: the worktree's, the repository's, and the checkout's."""
     yield git_folder / "modules" / name
     yield (git_folder / _read(git_folder, "rev-parse", "--git-common-dir")).resolve() / "modules" / name
     yield beside / ".git"
@@ -95,14 +95,14 @@ def _check_out(git_folder: Path, commit: str, folder: Path) -> None:
             "GIT_WORK_TREE": str(folder),
             "GIT_INDEX_FILE": os.path.join(place, "index"),
         }
-        git(folder, "read-tree", commit, env=env)
-        git(folder, "checkout-index", "--all", "--force", env=env)
+        run_git(folder, "read-tree", commit, env=env)
+        run_git(folder, "checkout-index", "--all", "--force", env=env)
 
 
 def _git_folder(repository: Path) -> Path:
-    return Path(git(repository, "rev-parse", "--absolute-git-dir"))
+    return Path(run_git(repository, "rev-parse", "--absolute-git-dir"))
 
 
 def _read(git_folder: Path, *arguments: str) -> str:
-    """Ask git about the repository alone: the working tree that it belonged to may be gone."""
-    return git(git_folder, *arguments, env={"GIT_DIR": str(git_folder), "GIT_WORK_TREE": str(git_folder)})
+    """Return what git prints of the repository alone, since its working tree may be gone. Raises RevisionError."""
+    return run_git(git_folder, *arguments, env={"GIT_DIR": str(git_folder), "GIT_WORK_TREE": str(git_folder)})

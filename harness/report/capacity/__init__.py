@@ -1,1 +1,1 @@
-"""What a search for the capacity has found: the note, its charts, and the same for programs."""
+"""Reports of a search for the capacity: the note, its charts, and the same for programs."""

@@ -1,16 +1,16 @@
-"""What a search has found, for programs: one JSON object, with units in its names."""
+"""The result of a search for programs: one JSON object, with units in its names."""
 
 from typing import Self
 
 from pydantic import BaseModel
 
 from harness.analysis.capacity import Capacity, Probe
-from harness.record import Run
+from harness.analysis.run import RunAnalysis
 from harness.report.machine import FORMAT_VERSION, Figure
 
 
 class ProbeFigures(BaseModel):
-    """One rate that was offered. ``bad_shares`` are the parts of the requests that broke each objective."""
+    """One offered rate. ``bad_shares`` are the shares of the requests that broke each objective."""
 
     trial: str
     offered_per_s: float
@@ -23,12 +23,12 @@ class ProbeFigures(BaseModel):
 
     @classmethod
     def of(cls, probe: Probe) -> Self:
-        """As it was measured."""
+        """Return the probe as it is written."""
         latency = probe.load.latency_ms
         return cls(
             trial=probe.record.trial,
             offered_per_s=probe.rate_per_s,
-            achieved=probe.achieved,
+            achieved=probe.achieved_share,
             p50_ms=latency.p50 if latency else None,
             p99_ms=latency.p99 if latency else None,
             error_share=probe.load.error_share,
@@ -38,8 +38,8 @@ class ProbeFigures(BaseModel):
 
 
 class CapacityEntry(BaseModel):
-    """One topology. ``capacity_per_s`` is null where no rate kept the objectives, or nothing is known; ``binding`` is
-    the objective that is broken first, null where the topology is full before."""
+    """One topology. ``capacity_per_s`` is null where no rate kept the objectives, or nothing is known. ``binding`` is
+    the objective that is broken first, null where the saturation comes before."""
 
     topology: str
     workers: int | None
@@ -54,13 +54,13 @@ class CapacityEntry(BaseModel):
 
     @classmethod
     def of(cls, found: Capacity) -> Self:
-        """As it was found."""
+        """Return the capacity as it is written."""
         return cls(
             topology=found.topology.name,
             workers=found.topology.workers,
             capacity_per_s=Figure.of(found.rate),
             saturation_per_s=Figure.of(found.saturation),
-            price_of_objective=Figure.of(found.price),
+            price_of_objective=Figure.of(found.objective_cost),
             binding=found.binding.text if found.binding else None,
             unkept=found.unkept.text if found.unkept else None,
             knee_per_s=found.knee.rate_per_s if found.knee else None,
@@ -70,7 +70,7 @@ class CapacityEntry(BaseModel):
 
 
 class CapacityDocument(BaseModel):
-    """All of them."""
+    """The capacities of all topologies of a search."""
 
     format_version: int
     run: str
@@ -82,8 +82,9 @@ class CapacityDocument(BaseModel):
     topologies: list[CapacityEntry]
 
 
-def render_capacity_json(run: Run, found: list[Capacity]) -> str:
-    """One object, indented."""
+def render_capacity_json(analysis: RunAnalysis) -> str:
+    """Return the result of the search as one JSON object, indented."""
+    run = analysis.run
     document = CapacityDocument(
         format_version=FORMAT_VERSION,
         run=run.path.name,
@@ -92,6 +93,6 @@ def render_capacity_json(run: Run, found: list[Capacity]) -> str:
         seed=run.info.seed,
         command=run.info.command,
         is_whole=run.is_whole,
-        topologies=[CapacityEntry.of(each) for each in found],
+        topologies=[CapacityEntry.of(each) for each in analysis.capacities],
     )
     return document.model_dump_json(indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""``capacity.md``: the question, the answer, the table, the curve, what it rests on, how to repeat it."""
+"""``capacity.md``: the question, the answer, the table, the curve, what it rests on, and how to repeat it."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -9,10 +9,12 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from harness.analysis.capacity import Capacity, Probe
+from harness.analysis.run import RunAnalysis
 from harness.record import EndReason, Run
-from harness.report.capacity.chart import percent_of
+from harness.report.charts.capacity import percent_of
 from harness.report.environment import environment_rows
-from harness.report.markdown import rate_interval_text, share_text, templates
+from harness.report.figures import rate_interval_text, share_text
+from harness.report.markdown import load_templates
 from harness.report.markup import plain
 from harness.report.offered_rate import placement_text
 from harness.scenario import Objective
@@ -28,18 +30,19 @@ ENDS: Final[dict[EndReason, str]] = {
 }
 
 
-def render_capacity(run: Run, found: list[Capacity]) -> str:
-    """GitHub's Markdown."""
+def render_capacity_markdown(analysis: RunAnalysis) -> str:
+    """Return the result of the search as GitHub's Markdown."""
+    run, found = analysis.run, analysis.capacities
     filters: dict[str, Callable[..., str]] = {
         "rate": rate_interval,
         "offered": rate_text,
         "share": share_text,
-        "price": price_text,
+        "objective_cost": objective_cost_text,
         "broken": broken_text,
         "ms": ms_text,
     }
     return (
-        templates(filters)
+        load_templates(filters)
         .get_template("capacity.md.j2")
         .render(
             run=run,
@@ -56,8 +59,9 @@ def render_capacity(run: Run, found: list[Capacity]) -> str:
     )
 
 
-def capacity_lines(run: Run, found: list[Capacity]) -> Group:
-    """For the terminal, within 80 columns."""
+def render_capacity_terminal(analysis: RunAnalysis) -> Group:
+    """Return what is printed when a search has ended, within 80 columns."""
+    run, found = analysis.run, analysis.capacities
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("topology", overflow="fold")
     for title in ("carries/s", "saturates at/s", "price", "broken first"):
@@ -67,14 +71,14 @@ def capacity_lines(run: Run, found: list[Capacity]) -> Group:
             each.topology.name,
             rate_interval(each.rate),
             rate_interval(each.saturation),
-            price_text(each.price),
+            objective_cost_text(each.objective_cost),
             broken_first(each),
         )
     return Group(table, Markdown("\n".join(f"- {answer}" for answer in answers(run, found))))
 
 
 def answers(run: Run, found: list[Capacity]) -> Iterator[str]:
-    """What to know first, a sentence or two each, in Markdown: the best, then what is wrong."""
+    """Yield the answers in a sentence or two each, in Markdown: the best first, then what is missing."""
     objectives = objectives_text(run.info.objectives)
     able = [each for each in found if each.rate is not None]
     if able:
@@ -103,7 +107,7 @@ def answers(run: Run, found: list[Capacity]) -> Iterator[str]:
 
 
 def why_unknown(found: Capacity) -> str:
-    """Why a topology has no answer."""
+    """Return why a topology has no answer."""
     why = found.left_out[-1].removesuffix(".") if found.left_out else None
     if found.saturation is None:
         return f"no trial in a closed loop counts, {why}" if why else "the search ended before its first trial"
@@ -115,26 +119,26 @@ def why_unknown(found: Capacity) -> str:
 
 
 def objectives_text(objectives: list[Objective]) -> str:
-    """All of them, as they were written, in Markdown."""
+    """Return all objectives as they were written, in Markdown."""
     return " and ".join(plain(objective.text) for objective in objectives)
 
 
 def rate_interval(rate: Estimate | None) -> str:
-    """Requests/s with the interval."""
+    """Return a rate in requests/s with its interval; a dash where it is not known."""
     return NOT_KNOWN if rate is None else rate_interval_text(rate)
 
 
-def price_text(price: Estimate | None) -> str:
-    """``31 % (3–52)``."""
-    if price is None:
+def objective_cost_text(cost: Estimate | None) -> str:
+    """Return ``31 % (3–52)``; a dash where it is not known."""
+    if cost is None:
         return NOT_KNOWN
-    if price.low is None or price.high is None:
-        return share_text(price.value)
-    return f"{share_text(price.value)} ({price.low * 100:.0f}–{price.high * 100:.0f})"
+    if cost.low is None or cost.high is None:
+        return share_text(cost.value)
+    return f"{share_text(cost.value)} ({cost.low * 100:.0f}–{cost.high * 100:.0f})"
 
 
 def broken_first(found: Capacity) -> str:
-    """The objective that is broken first, or what comes before."""
+    """Return the objective that is broken first, or that the saturation comes before."""
     broken = found.unkept or found.binding
     if broken is not None:
         return broken.text
@@ -142,12 +146,12 @@ def broken_first(found: Capacity) -> str:
 
 
 def broken_text(share: BadShare) -> str:
-    """The part of the requests that broke an objective, in hundredths of a percent."""
+    """Return the share of the requests that broke an objective, in hundredths of a percent."""
     return f"{100 * share.bad / share.requests:.2f} %" if share.requests else NOT_KNOWN
 
 
 def probes_text(run: Run) -> str:
-    """How many trials were made, and until when."""
+    """Return the number of trials, and why there were no more."""
     load, ending = run.scenario.load, run.ending.reason if run.ending else "interrupted"
     return (
         f"{len(run.records)} trials, {ENDS.get(ending, '')}, each of {duration_text(load.duration_s)} after"

@@ -1,37 +1,46 @@
 """Latency by percentile, all trials of a topology together."""
 
-from matplotlib.figure import Figure
+from dataclasses import dataclass
 
-from harness.record import Run
-from harness.report.charts.percentiles import draw_percentiles, scale_percentiles
-from harness.report.charts.style import MUTED, figure, look, name_lines
-from harness.report.summary import TopologySummary
+from harness.analysis.run import RunAnalysis
+from harness.report.charts.percentiles import PercentileLine, PercentileScale, percentile_line, percentile_scale
+from harness.report.charts.style import LineStyle, line_style
 
 
-def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
-    """A step line a topology, as far as it has requests for."""
-    drawn = figure(f"{run.scenario.name}: latency by percentile, all trials together")
-    axes = drawn.add_subplot()
-    most = 1
-    for index, summary in enumerate(summaries):
-        latencies, style = summary.latencies, look(index)
-        if latencies.total:
-            draw_percentiles(
-                axes,
-                latencies,
-                color=style.colour,
-                linestyle=style.dashes,
-                marker=style.marker,
-                label=summary.name,
-            )
-            most = max(most, latencies.total)
-    timeout_ms = run.scenario.load.timeout_s * 1000
-    if any(summary.errors.timeout for summary in summaries):
-        axes.axhline(timeout_ms, color=MUTED, linestyle=":", linewidth=1)
-        axes.annotate(
-            "timeout: at least this", (1, timeout_ms), (2, 3), textcoords="offset points", color=MUTED, fontsize=8
-        )
-    scale_percentiles(axes, most)
-    axes.set_ylabel("latency, ms")
-    name_lines(drawn, axes)
-    return drawn
+@dataclass(frozen=True)
+class TopologyLatency:
+    """The percentiles of one topology, as far as it has requests for."""
+
+    topology: str
+    style: LineStyle
+    line: PercentileLine
+
+
+@dataclass(frozen=True)
+class LatencyData:
+    """The percentiles of every topology of which a request ended.
+
+    ``timeout_ms`` is the timeout, which cuts off what takes longer; None where no request ran into it.
+    """
+
+    scenario: str
+    topologies: tuple[TopologyLatency, ...]
+    scale: PercentileScale
+    timeout_ms: float | None
+
+
+def latency_data(analysis: RunAnalysis) -> LatencyData:
+    """Return the lines of the topologies that were measured, and the axes that show them and the timeout."""
+    scenario, summaries = analysis.run.scenario, analysis.measured_summaries
+    topologies = tuple(
+        TopologyLatency(summary.name, line_style(index), percentile_line(summary.latencies))
+        for index, summary in enumerate(summaries)
+        if summary.latencies.total
+    )
+    timeout_ms = scenario.load.timeout_s * 1000 if any(summary.errors.timeout for summary in summaries) else None
+    return LatencyData(
+        scenario=scenario.name,
+        topologies=topologies,
+        scale=percentile_scale([each.line for each in topologies], [] if timeout_ms is None else [timeout_ms]),
+        timeout_ms=timeout_ms,
+    )

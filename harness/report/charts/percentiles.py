@@ -1,12 +1,11 @@
 """The lines and the axis of HdrHistogram's percentile plots, where each step to the right is ten times rarer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.load.latency import LatencyHistogram
 from harness.units import NS_PER_MS
@@ -17,16 +16,47 @@ DECADE: Final = 10
 
 @dataclass(frozen=True)
 class PercentileLine:
-    """From the quickest request to the slowest: one in ``rarity`` of them takes ``latency_ms`` or longer. At the points
-    ``marked`` the axis has ticks; the last one is among them."""
+    """A step line from the quickest request to the slowest: one request in ``rarity`` takes ``latency_ms`` or longer.
+
+    At the points ``marked`` the axis has ticks; the last point is among them.
+    """
 
     rarity: npt.NDArray[np.float64]
     latency_ms: npt.NDArray[np.float64]
     marked: list[int]
 
+    @property
+    def requests(self) -> int:
+        """The number of requests in the line: the slowest is one of so many."""
+        return round(float(self.rarity[-1]))
+
+
+@dataclass(frozen=True)
+class PercentileScale:
+    """The axes of some percentile lines: one for at most so many ``requests``, one of times (ms)."""
+
+    requests: int
+    low_ms: float
+    high_ms: float
+
+    @property
+    def max_rarity(self) -> int:
+        """The end of the axis of percentiles, which begins at 1."""
+        return max(2, self.requests)
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """True if the times span a decade: on less, a logarithmic axis would have one label, if any."""
+        return self.high_ms >= DECADE * self.low_ms
+
+    @property
+    def ticks(self) -> dict[float, str]:
+        """The labels of the axis of percentiles, by rarity."""
+        return {rarity_of(percent): f"{percent:g} %" for percent in percentile_ticks(self.requests)}
+
 
 def percentile_line(latencies: LatencyHistogram) -> PercentileLine:
-    """To be drawn in steps, each to the right of its point. Not when empty."""
+    """Return the line of some latencies, of which there is one at least; each step is to the right of its point."""
     values_ns, counts = latencies.values_ns()
     total = int(counts.sum())
     at_least = total - np.cumsum(counts) + counts  # requests that took so long or longer
@@ -38,43 +68,22 @@ def percentile_line(latencies: LatencyHistogram) -> PercentileLine:
     return PercentileLine(rarity[order], ns[order] / NS_PER_MS, marked)
 
 
-def draw_percentiles(axes: Axes, latencies: LatencyHistogram, **style: Any) -> None:
-    """A step line from the quickest request to the slowest, marked where the axis has ticks. Not when empty."""
-    line = percentile_line(latencies)
-    axes.plot(
-        line.rarity,
-        line.latency_ms,
-        drawstyle="steps-post",
-        markevery=line.marked,
-        markersize=5,
-        clip_on=False,  # the last mark stands at the edge
-        **style,
+def percentile_scale(lines: Sequence[PercentileLine], other_ms: Sequence[float] = ()) -> PercentileScale:
+    """Return the axes of the lines, which also show the ``other_ms`` times; from 1 to 1 ms where there is neither."""
+    lows = [float(line.latency_ms.min()) for line in lines]
+    highs = [float(line.latency_ms.max()) for line in lines]
+    return PercentileScale(
+        requests=max([1, *(line.requests for line in lines)]),
+        low_ms=min([*lows, *other_ms], default=1.0),
+        high_ms=max([*highs, *other_ms], default=1.0),
     )
 
 
-def scale_percentiles(axes: Axes, requests: int) -> None:
-    """Set both axes for lines of at most so many requests; call it when they are drawn."""
-    ticks = percentile_ticks(requests)
-    axes.set_xscale("log")
-    axes.set_xlim(1, max(2, requests))
-    axes.xaxis.set_major_locator(FixedLocator([rarity_of(percent) for percent in ticks]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f"{percent:g} %" for percent in ticks])
-    axes.set_xlabel("percentile of requests (each line ends at the slowest)")
-    low_ms, high_ms = axes.dataLim.intervaly
-    if high_ms < DECADE * low_ms:  # a logarithmic axis would have one label, if any
-        axes.set_ylim(bottom=0)
-        return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda ms, _: f"{ms:g}" if f"{ms:e}"[0] in "25" else ""))
-
-
 def percentile_ticks(requests: int) -> list[float]:
-    """The percentiles that so many requests have."""
+    """Return the percentiles that so many requests have."""
     return [percent for percent in TICKS if rarity_of(percent) <= requests]
 
 
 def rarity_of(percent: float) -> float:
-    """One request in how many is as slow."""
+    """Return the number of requests of which one is as slow."""
     return 1 / (1 - percent / 100)

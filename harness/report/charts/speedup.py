@@ -1,18 +1,22 @@
 """Speed-up over the baseline against the number of workers, with the ideal and the cores there are."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from matplotlib.figure import Figure
+from harness.analysis.run import RunAnalysis
+from harness.analysis.summary import TopologySummary
+from harness.report.charts.style import LineStyle, axis_end, line_style
 
-from harness.record import Run
-from harness.report.charts.style import MUTED, figure, look, name_lines, top_for
-from harness.report.summary import TopologySummary
+UNIT: Final = "workers"
+MIN_AXIS: Final = 2.0  # up to which the axis of the ratios goes at least
 
 
 @dataclass(frozen=True)
 class SpeedUp:
-    """How many times as fast as the baseline one topology is, and the ends of the interval; where there is none, as for
-    the baseline itself, they are the ratio."""
+    """The throughput of one topology as a multiple of the baseline's, with the ends of the interval.
+
+    Where there is no interval, as for the baseline itself, both ends are the ratio.
+    """
 
     topology: str
     workers: int
@@ -21,45 +25,91 @@ class SpeedUp:
     high: float
 
 
-def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
-    """A line for each family of clusters, a lone mark for what is not a cluster; the baseline is 1."""
-    drawn = figure(f"{run.scenario.name}: speed-up over {run.scenario.baseline.name}")
-    axes = drawn.add_subplot()
-    counts = sorted({1, *(summary.workers or 1 for summary in summaries)})
-    most, cores = counts[-1], run.environment.usable_cores
-    axes.plot([1, most], [1, most], color=MUTED, linestyle=":", linewidth=1.2, label="ideal")
-    if cores <= most:
-        axes.axvline(cores, color=MUTED, linestyle="--", linewidth=1)
-        axes.annotate(f"{cores} cores", (cores, 0), (4, 4), ("data", "axes fraction"), "offset points", color=MUTED)
-    for index, (family, points) in enumerate(speedups(summaries).items()):
-        if not points:
-            continue
-        style = look(index)
-        axes.errorbar(
-            [point.workers for point in points],
-            [point.ratio for point in points],
-            yerr=[[point.ratio - point.low for point in points], [point.high - point.ratio for point in points]],
-            color=style.colour,
-            marker=style.marker,
-            linestyle=style.dashes,
-            capsize=4,
-            label=family,
-            markersize=7 if len(points) > 1 else 9,
-            markerfacecolor=style.colour if len(points) > 1 else "white",
-            zorder=3 if len(points) > 1 else 4,
-        )
-    axes.set_xticks(counts)
-    axes.set_xlim(0.7, most + 0.3)
+@dataclass(frozen=True)
+class FamilySpeedUp:
+    """The points of one family of clusters, the fewest workers first: a line, or a lone mark."""
+
+    family: str
+    style: LineStyle
+    points: tuple[SpeedUp, ...]
+
+    @property
+    def is_line(self) -> bool:
+        """True if there is more than one point."""
+        return len(self.points) > 1
+
+
+@dataclass(frozen=True)
+class SpeedUpData:
+    """The speed-up of every family in which something was compared.
+
+    ``counts`` are the numbers of workers, ascending, from 1. ``cores`` are those that may be used. The axis of the
+    ratios goes from 0 to ``axis_end``.
+    """
+
+    scenario: str
+    baseline: str
+    families: tuple[FamilySpeedUp, ...]
+    counts: tuple[int, ...]
+    cores: int
+    axis_end: float
+
+    @property
+    def max_workers(self) -> int:
+        """The largest number of workers."""
+        return self.counts[-1]
+
+    @property
+    def workers_range(self) -> tuple[float, float]:
+        """The ends of the axis of the workers."""
+        return 0.7, self.max_workers + 0.3
+
+    @property
+    def shows_cores(self) -> bool:
+        """True if the number of cores is within the numbers of workers."""
+        return self.cores <= self.max_workers
+
+    @property
+    def ratio_label(self) -> str:
+        """The label of the axis of the ratios."""
+        return f"requests/s ÷ those of {self.baseline}"
+
+
+def has_speedup(analysis: RunAnalysis) -> bool:
+    """Return whether a run has a speed-up at all.
+
+    An open loop has none: all topologies serve what is offered, or fail to. Nor have two commits.
+    """
+    scenario = analysis.run.scenario
+    return scenario.load.arrivals is None and not scenario.is_of_two_commits
+
+
+def worker_counts(summaries: list[TopologySummary]) -> tuple[int, ...]:
+    """Return the numbers of workers of the topologies, ascending; a topology that does not say has one."""
+    return tuple(sorted({summary.workers or 1 for summary in summaries}))
+
+
+def speedup_data(analysis: RunAnalysis) -> SpeedUpData:
+    """Return the speed-up of the topologies that were measured; the baseline's is 1."""
+    run, summaries = analysis.run, analysis.measured_summaries
     ratios = [summary.ratio for summary in summaries if summary.ratio]
-    axes.set_ylim(0, top_for([2.0, *(ratio.value for ratio in ratios)], [ratio.high for ratio in ratios]))
-    axes.set_xlabel("workers")
-    axes.set_ylabel(f"requests/s ÷ those of {run.scenario.baseline.name}")
-    name_lines(drawn, axes)
-    return drawn
+    families = _group_by_family(summaries)
+    return SpeedUpData(
+        scenario=run.scenario.name,
+        baseline=run.scenario.baseline.name,
+        families=tuple(
+            FamilySpeedUp(family, line_style(index), tuple(points))
+            for index, (family, points) in enumerate(families.items())
+            if points
+        ),
+        counts=tuple(sorted({1, *worker_counts(summaries)})),
+        cores=run.environment.usable_cores,
+        axis_end=axis_end([MIN_AXIS, *(ratio.value for ratio in ratios)], [ratio.high for ratio in ratios]),
+    )
 
 
-def speedups(summaries: list[TopologySummary]) -> dict[str, list[SpeedUp]]:
-    """By family, the fewest workers first; no points where nothing of a family was compared."""
+def _group_by_family(summaries: list[TopologySummary]) -> dict[str, list[SpeedUp]]:
+    """Return the points by family, the fewest workers first; none where nothing of a family was compared."""
     families: dict[str, list[SpeedUp]] = {summary.topology.family: [] for summary in summaries}
     for summary in sorted(summaries, key=lambda summary: summary.workers or 1):
         if summary.ratio or summary.topology.baseline:
@@ -68,7 +118,7 @@ def speedups(summaries: list[TopologySummary]) -> dict[str, list[SpeedUp]]:
 
 
 def _speedup(summary: TopologySummary) -> SpeedUp:
-    """The baseline's is 1 by definition."""
+    """Return the point of a topology; the baseline's is 1 by definition."""
     ratio, workers = summary.ratio, summary.workers or 1
     if ratio is None:
         return SpeedUp(summary.name, workers, 1.0, 1.0, 1.0)

@@ -1,88 +1,109 @@
-"""Throughput and p99 latency second by second: each trial faintly, the median of the trials on top."""
+"""Throughput and p99 latency second by second: each trial, and the median of the trials."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
-from harness.analysis.trials import SHORTEST_S
+from harness.analysis.run import RunAnalysis
+from harness.analysis.summary import TopologySummary
+from harness.analysis.trials import MIN_ROW_S
 from harness.load.result import Second
-from harness.record import Run
-from harness.report.charts.style import figure, look, name_lines, times_over, trials_text
-from harness.report.summary import TopologySummary
+from harness.report.charts.style import LineStyle, line_style, thinning_factor
 
-MOST_LINES: Final = 200  # of trials in a panel: more of them are a smear
-
-Curve = tuple[list[float], list[float]]  # the middle of each row (seconds), and its value
+MAX_LINES: Final = 200  # of trials in a panel: more of them are a smear
+MARKS_PER_LINE: Final = 10
+TIME_LABEL: Final = "seconds into the measured window"
 
 
-def draw(run: Run, summaries: list[TopologySummary]) -> Figure:
-    """Two panels over the same seconds of the measured window."""
-    one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_LINES)
-    title = f"{run.scenario.name}: over time (faint: {trials_text(one_in)}, bold: median of the trials)"
-    drawn = figure(title, height_in=5.5)
-    above, below = drawn.subplots(2, 1, sharex=True)
-    _panel(above, summaries, lambda second: second.requests_per_s, one_in)
-    _panel(below, summaries, lambda second: second.p99_ms, one_in)
-    above.set_ylabel("requests/s")
-    below.set_ylabel("p99 latency, ms")
-    below.set_xlabel("seconds into the measured window")
-    below.set_xlim(left=0)
-    name_lines(drawn, above)
-    return drawn
+@dataclass(frozen=True)
+class Curve:
+    """One metric in the course of time: the middle of each row of a series (seconds), and its value.
+
+    A gap, where nothing was completed, is NaN.
+    """
+
+    middles_s: list[float]
+    values: list[float]
+
+    @property
+    def mark_every(self) -> int:
+        """The number of rows from one mark to the next, so that there are about ten marks."""
+        return max(1, len(self.values) // MARKS_PER_LINE)
 
 
-def _panel(axes: Axes, summaries: list[TopologySummary], metric: Callable[[Second], float | None], one_in: int) -> None:
-    for index, summary in enumerate(summaries):
-        style = look(index)
-        curves = [curve(trial.load.series, metric) for trial in summary.trials]
-        lines = [np.column_stack(each) for each in curves[::one_in]]
-        axes.add_collection(LineCollection(lines, colors=style.colour, alpha=0.25, linewidths=0.9))
-        middles_s, values = median_curve(curves)
-        if middles_s:
-            axes.plot(
-                middles_s,
-                values,
-                color=style.colour,
-                linestyle=style.dashes,
-                marker=style.marker,
-                markersize=5,
-                markevery=marked_every(len(values)),
-                linewidth=2,
-                label=summary.name,
-            )
-    axes.autoscale_view()
-    axes.set_ylim(bottom=0)
+@dataclass(frozen=True)
+class TopologyCurves:
+    """The curves of one topology: those of the trials that are drawn, and the median of all its trials."""
+
+    topology: str
+    style: LineStyle
+    trials: tuple[Curve, ...]
+    median: Curve
 
 
-def median_curve(curves: Sequence[Curve]) -> Curve:
-    """Of the trials, row by row, as far as all of them have rows."""
-    rows = min(len(values) for _, values in curves)
-    if not rows:
-        return [], []
-    return (
-        np.median([middles_s[:rows] for middles_s, _ in curves], axis=0).tolist(),
-        np.nanmedian([values[:rows] for _, values in curves], axis=0).tolist(),
+@dataclass(frozen=True)
+class TimelinePanel:
+    """One metric of every topology that was measured, with the label of its axis."""
+
+    label: str
+    topologies: tuple[TopologyCurves, ...]
+
+
+@dataclass(frozen=True)
+class TimelineData:
+    """The throughput (requests/s) and the p99 latency (ms) in the course of time. One trial in ``one_in`` is drawn."""
+
+    scenario: str
+    rate: TimelinePanel
+    p99: TimelinePanel
+    one_in: int
+
+
+def timeline_data(analysis: RunAnalysis) -> TimelineData:
+    """Return the curves over the seconds of the measured window, of the topologies that were measured."""
+    summaries = analysis.measured_summaries
+    one_in = thinning_factor(sum(len(summary.trials) for summary in summaries), MAX_LINES)
+    return TimelineData(
+        scenario=analysis.run.scenario.name,
+        rate=_panel("requests/s", summaries, lambda second: second.requests_per_s, one_in),
+        p99=_panel("p99 latency, ms", summaries, lambda second: second.p99_ms, one_in),
+        one_in=one_in,
     )
 
 
-def marked_every(rows: int) -> int:
-    """So that a curve of so many rows has about ten marks."""
-    return max(1, rows // 10)
+def _panel(
+    label: str, summaries: list[TopologySummary], metric: Callable[[Second], float | None], one_in: int
+) -> TimelinePanel:
+    topologies = []
+    for index, summary in enumerate(summaries):
+        curves = [_curve(trial.load.series, metric) for trial in summary.trials]
+        drawn = tuple(curves[::one_in])
+        topologies.append(TopologyCurves(summary.name, line_style(index), drawn, _median_curve(curves)))
+    return TimelinePanel(label, tuple(topologies))
 
 
-def curve(series: list[Second], metric: Callable[[Second], float | None]) -> Curve:
-    """The middle of each row and its value; a gap (NaN) where nothing was completed."""
+def _median_curve(curves: Sequence[Curve]) -> Curve:
+    """Return the median of the trials, row by row, as far as all of them have rows."""
+    rows = min(len(curve.values) for curve in curves)
+    if not rows:
+        return Curve([], [])
+    return Curve(
+        np.median([curve.middles_s[:rows] for curve in curves], axis=0).tolist(),
+        np.nanmedian([curve.values[:rows] for curve in curves], axis=0).tolist(),
+    )
+
+
+def _curve(series: list[Second], metric: Callable[[Second], float | None]) -> Curve:
+    """Return the metric of each row of a series that is long enough to say something."""
     middles_s: list[float] = []
     values: list[float] = []
     begin_s = 0.0
     for second in series:
-        if second.end_s - begin_s >= SHORTEST_S:
+        if second.end_s - begin_s >= MIN_ROW_S:
             value = metric(second)
             middles_s.append((begin_s + second.end_s) / 2)
             values.append(float("nan") if value is None else value)
         begin_s = second.end_s
-    return middles_s, values
+    return Curve(middles_s, values)

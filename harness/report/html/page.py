@@ -10,95 +10,95 @@ from jinja2.utils import htmlsafe_json_dumps
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from harness.analysis.capacity import capacities
 from harness.analysis.metrics import metrics_of
-from harness.record import Run
-from harness.report.capacity.note import answers, broken_first, price_text, rate_interval
-from harness.report.charts.style import COLOURS
+from harness.analysis.summary import TopologySummary
+from harness.report.capacity.note import answers, broken_first, objective_cost_text, rate_interval
+from harness.report.charts.style import COLOURS, line_style
 from harness.report.html.charts import draw_charts
-from harness.report.html.charts.embed import embedded
-from harness.report.html.charts.style import Chart, looks
+from harness.report.html.charts.embed import chart_json
+from harness.report.html.charts.style import Chart, glyph_style
 from harness.report.html.palette import SHADES
 from harness.report.html.policy import content_security_policy
-from harness.report.html.size_budget import Told, told
+from harness.report.html.size_budget import ListedTrials, fit_trials
 from harness.report.html.trials import TrialRow, trial_rows
-from harness.report.markdown import facts, templates
+from harness.report.markdown import collect_facts, load_templates
 from harness.report.run_report import RunReport
-from harness.report.summary import TopologySummary
 
-MOST_BYTES: Final = 2_000_000  # so that a page can be sent, and opens at once
-FOR_NOTES: Final = 1_000  # bytes
-LEAST_FOR_TRIALS: Final = 100_000  # bytes
-NOTHING: Final = Told([], 0, 0)
+MAX_BYTES: Final = 2_000_000  # so that a page can be sent, and opens at once
+NOTES_BYTES: Final = 1_000  # for what the page says of trials that it leaves out
+MIN_TRIALS_BYTES: Final = 100_000
+NO_TRIALS: Final = ListedTrials([], 0, 0)
 ASSETS: Final = files("harness.report.html") / "assets"
 MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
 
 
 @dataclass(frozen=True)
 class TopologyMark:
-    """How a topology is marked in tables, as in the charts: a colour by number, and the name of a shape."""
+    """The mark of a topology in tables, as in the charts: a colour by number, and the name of a shape."""
 
     colour: int
     shape: str
 
 
 def render_html(report: RunReport) -> str:
-    """The report as one page that needs nothing but itself, of MOST_BYTES at most: charts that leave no room for trials
-    are left to the pictures, and of the trials there is as much as fits. What it leaves out, the page says. The
-    tables of as many topologies as there may be leave room for some."""
+    """Return the report as one page that needs nothing but itself, of MAX_BYTES at most.
+
+    Charts that leave no room for trials are left to the pictures, and of the trials there is as much as fits. The page
+    says what it leaves out. The tables leave room for some trials, of however many topologies they are.
+    """
     run, summaries = report.run, report.summaries
     marks = _marks(summaries)
-    known = facts(report) | {
+    known = collect_facts(report) | {
         "style": Markup(_asset("report.css")),
         "shades": SHADES,
         "metrics": metrics_of(run.scenario),
-        "most_bytes": MOST_BYTES,
-        **_found(run),
+        "max_bytes": MAX_BYTES,
+        **_capacity_facts(report),
         "marks": marks,
-        **_drawn(draw_charts(run, summaries)),
+        **_chart_facts(draw_charts(report)),
     }
-    if _room(known) < LEAST_FOR_TRIALS:
-        known |= _drawn({})
+    if _free_bytes(known) < MIN_TRIALS_BYTES:
+        known |= _chart_facts({})
 
     def html(row: TrialRow, is_whole: bool) -> Markup:
         return Markup(TRIAL.render(row=row, is_whole=is_whole, marks=marks))
 
-    return PAGE.render(known, told=told(trial_rows(run), html, _room(known)))
+    return PAGE.render(known, listed=fit_trials(trial_rows(run), html, _free_bytes(known)))
 
 
-def _found(run: Run) -> dict[str, object]:
-    """What a search for the capacity has found, which is then the answer of the page."""
+def _capacity_facts(report: RunReport) -> dict[str, object]:
+    """Return what a search for the capacity has found, which is then the answer of the page."""
+    run = report.run
     if not run.is_search:
         return {"capacities": []}
-    found = capacities(run)
     return {
-        "capacities": found,
+        "capacities": report.capacities,
         "question": f"how many requests/s with {' and '.join(each.text for each in run.info.objectives)}?",
-        "headline": " ".join(answers(run, found)),
+        "headline": " ".join(answers(run, report.capacities)),
     }
 
 
-def _room(known: Mapping[str, object]) -> int:
-    """How many bytes of trials may be added to the page, less what it then says of them."""
-    return MOST_BYTES - FOR_NOTES - len(PAGE.render(known, told=NOTHING).encode())
+def _free_bytes(known: Mapping[str, object]) -> int:
+    """Return how many bytes of trials may be added to the page, less what it then says of them."""
+    return MAX_BYTES - NOTES_BYTES - len(PAGE.render(known, listed=NO_TRIALS).encode())
 
 
-def _drawn(charts: Mapping[str, Chart]) -> dict[str, object]:
-    """The charts, the scripts that draw them, and what these are allowed."""
+def _chart_facts(charts: Mapping[str, Chart]) -> dict[str, object]:
+    """Return the charts, the scripts that draw them, and the policy that lets these run."""
     scripts = list(_scripts(bool(charts)))
     return {
         "charts": charts,
-        "drawing": _drawing(charts),
+        "drawing": _drawing_json(charts),
         "scripts": [Markup(script) for script in scripts],
         "policy": content_security_policy(scripts),
     }
 
 
-def _drawing(charts: Mapping[str, Chart]) -> Markup:
-    """What the script draws, as JSON that ends no script element."""
+def _drawing_json(charts: Mapping[str, Chart]) -> Markup:
+    """Return what the script draws, as JSON that ends no script element."""
     return htmlsafe_json_dumps(
         {
-            "items": [embedded(name, chart) for name, chart in charts.items()],
+            "items": [chart_json(name, chart) for name, chart in charts.items()],
             "shades": [[shade.light, shade.dark] for shade in SHADES.values()],
         },
         separators=(",", ":"),
@@ -116,27 +116,30 @@ def _asset(name: str) -> str:
 
 
 def _marks(summaries: list[TopologySummary]) -> dict[str, TopologyMark]:
-    """Of the topologies that are in the charts, by name."""
+    """Return the marks of the topologies that are in the charts, by name."""
     measured = [summary.name for summary in summaries if summary.trials]
-    return {name: TopologyMark(index % len(COLOURS), looks(index).marker) for index, name in enumerate(measured)}
+    return {
+        name: TopologyMark(index % len(COLOURS), glyph_style(line_style(index)).marker)
+        for index, name in enumerate(measured)
+    }
 
 
 def _inline(text: str) -> Markup:
-    """Markdown within a sentence; HTML in it is shown as text."""
+    """Render Markdown within a sentence; HTML in it is shown as text."""
     return Markup(MARKDOWN.renderInline(str(text)))
 
 
 def _blocks(text: str) -> Markup:
-    """Markdown with its paragraphs and lists; HTML in it is shown as text."""
+    """Render Markdown with its paragraphs and lists; HTML in it is shown as text."""
     return Markup(MARKDOWN.render(str(text)))
 
 
-TEMPLATES: Final = templates(
+TEMPLATES: Final = load_templates(
     {
         "markdown": _inline,
         "markdown_blocks": _blocks,
         "carried": rate_interval,
-        "price": price_text,
+        "objective_cost": objective_cost_text,
         "broken_first": broken_first,
     }
 )

@@ -1,4 +1,4 @@
-"""What the page may do: run its own scripts, to the letter, and nothing else."""
+"""The policy of the page: it may run its own scripts, to the letter, and nothing else."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def content_security_policy(scripts: Iterable[str]) -> str:
-    """For a meta element. Nothing is fetched from anywhere, and no script runs but these.
+    """Return the policy for a meta element: nothing is fetched from anywhere, and no script runs but these.
 
     Styles have to be allowed inline, since Bokeh writes its own as it draws; so have images in data: URLs, which the
     icons of its tools are.

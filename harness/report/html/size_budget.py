@@ -1,4 +1,4 @@
-"""How much of the trials a page has room for."""
+"""The trials that a page has room for."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,42 +9,46 @@ from markupsafe import Markup
 
 from harness.report.html.trials import TrialRow
 
-LEAST_BYTES: Final = 300  # less room than this is none
+MIN_BYTES: Final = 300  # less room than this is none
 
 
 @dataclass(frozen=True)
-class Told:
-    """Trials as HTML, in the order in which they were made: ``brief`` of them are a row and the reason alone; for
-    ``absent`` there was no room at all."""
+class ListedTrials:
+    """Trials as HTML, in the order in which they were made.
+
+    ``brief`` of them are a row and the reason alone; for ``absent`` there was no room at all.
+    """
 
     trials: list[Markup]
     brief: int
     absent: int
 
 
-def told(trials: Iterable[TrialRow], html: Callable[[TrialRow, bool], Markup], room_bytes: int) -> Told:
-    """As much as there is room for, of the failed and invalid trials first: a row of each, then all of each.
+def fit_trials(trials: Iterable[TrialRow], html: Callable[[TrialRow, bool], Markup], room_bytes: int) -> ListedTrials:
+    """Return as much as there is room for, of the failed and invalid trials first: a row of each, then all of each.
 
     ``html`` gives a trial in brief or, when its second argument is true, as a whole.
     """
     every = {row.record.trial: row for row in trials}
     sound = {name: row for name, row in every.items() if row.record.status == "ok"}
     unsound = {name: row for name, row in every.items() if name not in sound}
-    found: dict[str, Markup] = {}
+    listed: dict[str, Markup] = {}
     whole: set[str] = set()
     for group, is_whole in product((unsound, sound), (False, True)):
         for name, row in group.items():
-            if room_bytes < LEAST_BYTES or (is_whole and name not in found):
+            if room_bytes < MIN_BYTES or (is_whole and name not in listed):
                 break
-            made = html(row, is_whole)
-            more_bytes = _size(made) - _size(found.get(name, ""))
+            text = html(row, is_whole)
+            more_bytes = _size(text) - _size(listed.get(name, ""))
             if more_bytes > room_bytes:
                 break  # and not one of thousands is tried that would not fit either
-            found[name] = made
+            listed[name] = text
             room_bytes -= more_bytes
             if is_whole:
                 whole.add(name)
-    return Told([found[name] for name in every if name in found], len(found) - len(whole), len(every) - len(found))
+    return ListedTrials(
+        [listed[name] for name in every if name in listed], len(listed) - len(whole), len(every) - len(listed)
+    )
 
 
 def _size(html: str) -> int:

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.bottleneck import Diagnosis, limit_of
+from harness.analysis.bottleneck import Diagnosis, diagnose
 from harness.record import ProcessUsage, Role, Run, TrialRecord
 
 
 @dataclass(frozen=True)
 class ProcessRow:
-    """One process in the measured window. ``requests`` are None where the server does not name its workers, and for
-    what is no worker, ``threads`` and memory where the kernel did not tell."""
+    """One process in the measured window.
+
+    ``requests`` are None where the server does not name its workers, and for what is no worker; ``threads`` and memory
+    are None where the kernel does not report them.
+    """
 
     pid: int
     role: Role
@@ -35,20 +38,20 @@ class TrialRow:
 
     @property
     def cpu_ms_per_request(self) -> float | None:
-        """CPU of all the server's processes for one completed request."""
+        """The CPU time of all the server's processes for one completed request."""
         load, usage = self.record.load, self.record.usage
         return usage.cpu_s * 1000 / load.requests if load and usage and load.requests else None
 
 
 def trial_rows(run: Run) -> Iterator[TrialRow]:
-    """In the order in which they were made."""
+    """Yield a row for each trial, in the order in which they were made."""
     for record in run.records:
-        limiting = limit_of(record.load, record.usage) if record.load and record.usage else None
+        limiting = diagnose(record.load, record.usage) if record.load and record.usage else None
         yield TrialRow(record, limiting, list(_processes(record)), _memory_bytes(record))
 
 
 def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
-    """The workers first, the busiest on top."""
+    """Yield the processes of a trial: the workers first, the busiest on top."""
     if record.usage is None:
         return
     served = record.load.workers if record.load else {}
@@ -70,7 +73,7 @@ def _processes(record: TrialRecord) -> Iterator[ProcessRow]:
 
 
 def _memory_bytes(record: TrialRecord) -> int | None:
-    """Proportional where that is known, and resident otherwise."""
+    """Return the memory of the server: proportional where that is known, and resident otherwise."""
     if record.usage is None:
         return None
     return record.usage.pss_bytes or record.usage.rss_bytes

@@ -1,4 +1,4 @@
-"""The latencies of one load by percentile: how long requests took and, of an open loop, what of it was service."""
+"""The latencies of one load by percentile: response times and, of an open loop, service times."""
 
 import textwrap
 from collections.abc import Iterator
@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult
-from harness.report.charts.percentiles import draw_percentiles, scale_percentiles
-from harness.report.charts.style import DASHES, figure, house_style, look
+from harness.report.charts.percentiles import percentile_line, percentile_scale
+from harness.report.charts.pictures.percentiles import draw_percentiles, scale_percentiles
+from harness.report.charts.pictures.style import house_style, make_figure
+from harness.report.charts.style import DASHES, line_style
 from harness.report.load.suffix import CHART, check_suffix
 from harness.units import NS_PER_MS, ms_text, rate_text
 
@@ -19,7 +21,7 @@ METADATA: Final[dict[str, Any]] = {  # so that the same result draws the same by
     ".svg": {"Date": None},
     ".pdf": {"CreationDate": None},
 }
-LONGEST_URL: Final = 68  # characters, as LINE is: what fits into the width of the figure
+MAX_URL: Final = 68  # characters that fit into the width of the figure, as do LINE of the warnings
 WARNING: Final = "#B03A00"
 LINE: Final = 100
 
@@ -35,16 +37,18 @@ def write_chart(result: LoadResult, path: Path) -> None:
 
 
 def draw(result: LoadResult) -> Figure:
-    """Response time and, of an open loop, service time; what weakens them stands below in words."""
-    drawn = figure(_shortened(result.url), height_in=4.5)
+    """Return the chart of the response times and, of an open loop, the service times. Warnings stand below it in
+    words."""
+    drawn = make_figure(_shorten(result.url), height_in=4.5)
     axes = drawn.add_subplot()
     curves = _curves(result)
+    lines = {name: percentile_line(histogram) for name, histogram in curves.items()}
     for index, (name, histogram) in enumerate(curves.items()):
-        style, label = look(index), f"{name}: {_figures(histogram)}"
+        style, label = line_style(index), f"{name}: {_figures(histogram)}"
         dashes = DASHES[index]  # so that lines that coincide are both seen
-        draw_percentiles(axes, histogram, color=style.colour, marker=style.marker, linestyle=dashes, label=label)
+        draw_percentiles(axes, lines[name], color=style.colour, marker=style.marker, linestyle=dashes, label=label)
     if curves:
-        scale_percentiles(axes, max(histogram.total for histogram in curves.values()))
+        scale_percentiles(axes, percentile_scale(list(lines.values())))
         axes.set_ylabel("time, ms")
     else:
         axes.set_axis_off()
@@ -61,7 +65,7 @@ def draw(result: LoadResult) -> Figure:
 
 
 def _curves(result: LoadResult) -> dict[str, LatencyHistogram]:
-    """What there is to draw, by name: nothing when no request ended."""
+    """Return the histograms to draw, by name; none when no request ended."""
     encoded = {"latency": result.histogram}
     if result.offered:
         encoded = {"response time, since due": result.histogram, "service time, since sent": result.service_histogram}
@@ -74,8 +78,8 @@ def _figures(histogram: LatencyHistogram) -> str:
     return f"p50 {p50}, p99 {p99}, p99.99 {p99_99}, max {most}"
 
 
-def _shortened(url: str) -> str:
-    return url if len(url) <= LONGEST_URL else f"{url[: LONGEST_URL - 1]}…"
+def _shorten(url: str) -> str:
+    return url if len(url) <= MAX_URL else f"{url[: MAX_URL - 1]}…"
 
 
 def _offer(result: LoadResult) -> str:

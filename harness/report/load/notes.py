@@ -1,4 +1,5 @@
-"""What wrk's block can't say of a load: how far to trust it and, of an open loop, what became of the offer."""
+"""Notes on a load that wrk's block has no place for: how far to trust it and, of an open loop, what became of the
+offer."""
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from harness.load.latency import LatencySummary
 from harness.load.result import LoadResult, Offered, SendLag
-from harness.report.wrk import wrk_text
+from harness.report.load.wrk import wrk_text
 from harness.units import MS_PER_S, rate_text, wrk_time
 
 US_PER_S: Final = 1_000_000
@@ -25,12 +26,12 @@ _ARRIVALS: Final = {"constant": "evenly spaced", "poisson": "Poisson arrivals"}
 
 
 def load_text(result: LoadResult, latency: bool = False) -> str:
-    """wrk's block, a blank line and the notes; ``latency`` adds wrk's distribution. Ends in a newline."""
+    """Return wrk's block, a blank line and the notes; ``latency`` adds wrk's distribution. It ends in a newline."""
     return "\n".join([wrk_text(result, latency), *notes(result)]) + "\n"
 
 
 def notes(result: LoadResult) -> list[str]:
-    """The lines to print under wrk's block; none of them can be mistaken for one of wrk's."""
+    """Return the lines to print under wrk's block. None of them can be mistaken for one of wrk's."""
     remarks = [
         *_errors(result),
         *_connections(result),
@@ -47,7 +48,7 @@ def notes(result: LoadResult) -> list[str]:
 
 
 def _offer(result: LoadResult, offered: Offered) -> Iterator[str]:
-    """The offer and what became of it, then where the time went."""
+    """Yield the offer and what became of it, then the times."""
     yield (
         f"Open loop, {_ARRIVALS[offered.kind]}: {rate_text(offered.asked_per_s)} requests/s asked for,"
         f" {rate_text(offered.rate_per_s)} requests/s offered,"
@@ -91,7 +92,7 @@ def _times(response: LatencySummary, service: LatencySummary | None, lag: SendLa
 
 
 def _kinds(result: LoadResult) -> list[str]:
-    """Each request of a mix by itself."""
+    """Return a table with a row for each request of a mix."""
     rows = [("request", "requests", "good", "good/s", "p50", "p99", "errors", "")]
     for kind in result.by_request:
         of = kind.latency_ms
@@ -107,7 +108,8 @@ def _latencies(of: LatencySummary) -> tuple[str, str, str, str, str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Aligned columns, numbers between a name and a meaning; no colours even where FORCE_COLOR asks for them."""
+    """Return aligned columns, with numbers between a name and a meaning; without colours even where FORCE_COLOR asks
+    for them."""
     table = Table.grid(padding=(0, 2))
     for column in range(len(rows[0])):
         is_text = column in (0, len(rows[0]) - 1)

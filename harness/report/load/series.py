@@ -1,4 +1,4 @@
-"""One row for each second of the window, for spreadsheets and notebooks."""
+"""A row for each second of the window, for spreadsheets and notebooks."""
 
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,8 @@ COLUMNS: Final = ["end_s", "requests", "requests_per_s", "errors", "p50_ms", "p9
 
 
 def series_frame(result: LoadResult) -> pd.DataFrame:
-    """``end_s`` is since the window began; latencies are missing where no request ended in that second."""
+    """Return a row for each second. ``end_s`` counts from the start of the window; latencies are missing where no
+    request ended in that second."""
     return pd.DataFrame([_row(second) for second in result.series], columns=COLUMNS)
 
 

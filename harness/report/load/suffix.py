@@ -1,4 +1,5 @@
-"""Which files can be written: light to import, so that a wrong name can be refused before a load is begun."""
+"""The suffixes of files that can be written. This module is light, so that a wrong one is refused before a load
+begins."""
 
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ SERIES: Final = (".csv", ".json")
 
 
 def check_suffix(path: Path, known: tuple[str, ...]) -> None:
-    """Raises ValueError, with what was expected, when the path ends in none of the known suffixes."""
+    """Check that the path ends in one of the known suffixes. Raises ValueError, with what was expected, when it does
+    not."""
     if path.suffix not in known:
         raise ValueError(f"expected a file ending in {', '.join(known[:-1])} or {known[-1]}, got '{path}'")

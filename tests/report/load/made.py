@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.load.latency import LatencyHistogram, spread_of
+from harness.load.latency import LatencyHistogram, compute_spread
 from harness.load.result import Errors, LoadResult, Offered, Second, SendLag
 
 Latencies = Sequence[int] | npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ def closed(*seconds_ns: Latencies, **changes: Any) -> LoadResult:
         "bytes": requests * 100,
         "bytes_per_s": requests * 100 / duration_s,
         "latency_ms": histogram.summary(),
-        "group_requests_per_s": spread_of(np.array([requests / duration_s / 2] * 2)),
+        "group_requests_per_s": compute_spread(np.array([requests / duration_s / 2] * 2)),
         "statuses": {200: requests},
         "workers": {},
         "generator_cpu_s": 0.1,

@@ -6,7 +6,7 @@ import pytest
 
 from harness.load.result import Errors, HealthWarning, LoadResult, Offered
 from harness.report.load.notes import load_text, notes
-from harness.report.wrk import wrk_text
+from harness.report.load.wrk import wrk_text
 from tests.report.load.made import closed, opened
 
 MS = 1_000_000

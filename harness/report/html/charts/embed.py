@@ -8,20 +8,20 @@ from bokeh.embed import json_item
 from harness.report.html.charts.style import THEME, Chart
 
 
-def embedded(name: str, chart: Chart) -> Any:
-    """To be drawn into the element that is called ``chart-<name>``; the same chart gives the same JSON."""
-    return _numbered(json_item(chart.plot, ID(f"chart-{name}"), theme=THEME), {})
+def chart_json(name: str, chart: Chart) -> Any:
+    """Return what is drawn into the element that is called ``chart-<name>``; the same chart gives the same JSON."""
+    return _renumber(json_item(chart.plot, ID(f"chart-{name}"), theme=THEME), {})
 
 
-def _numbered(item: Any, numbers: dict[str, str]) -> Any:
-    """Bokeh counts its models on for as long as the program runs: they are counted from one here."""
+def _renumber(item: Any, numbers: dict[str, str]) -> Any:
+    """Return the item with its models counted from one: Bokeh counts them on for as long as the program runs."""
     if isinstance(item, list):
-        return [_numbered(each, numbers) for each in item]
+        return [_renumber(each, numbers) for each in item]
     if not isinstance(item, dict):
         return item
     return {
         key: numbers.setdefault(value, f"p{len(numbers) + 1}")
         if key in ("id", "root_id")
-        else _numbered(value, numbers)
+        else _renumber(value, numbers)
         for key, value in item.items()
     }

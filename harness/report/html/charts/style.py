@@ -1,4 +1,4 @@
-"""What the charts of the page have in common: the looks of the pictures in Bokeh's words, type, tools and hovering."""
+"""The style that all charts of the page share, in Bokeh's words: looks, type, tools and what hovering shows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,8 @@ from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
-from harness.report.charts.style import look
+from harness.report.charts.style import LineStyle
 from harness.report.html.palette import INK, MUTED, PAPER, RULE
-from harness.report.summary import TopologySummary
 
 MARKERS: Final = {
     "o": "circle",
@@ -75,7 +74,7 @@ ROW_PX: Final = 58
 AXIS_PX: Final = 90  # for the tools above and the labels below
 
 
-Drawn: TypeAlias = "GlyphRenderer[Any]"  # generic in its stub only
+Renderer: TypeAlias = "GlyphRenderer[Any]"  # generic in its stub only
 
 
 @dataclass(frozen=True)
@@ -89,22 +88,21 @@ class Chart:
 
 @dataclass(frozen=True)
 class GlyphStyle:
-    """How one topology appears in every chart, in Bokeh's words."""
+    """The appearance of one topology in every chart, in Bokeh's words."""
 
     colour: str
     marker: str
     dashes: str
 
 
-def looks(index: int) -> GlyphStyle:
-    """The appearance of the topology at this place."""
-    style = look(index)
+def glyph_style(style: LineStyle) -> GlyphStyle:
+    """Return the same appearance in Bokeh's words."""
     return GlyphStyle(style.colour, MARKERS[style.marker], DASHES[style.dashes])
 
 
-def plot(**properties: Any) -> figure:
-    """An empty plot as wide as its place. Dragging and scrolling are left to the page until a tool is chosen."""
-    made = figure(
+def make_plot(**properties: Any) -> figure:
+    """Return an empty plot as wide as its place. Dragging and scrolling are left to the page until a tool is chosen."""
+    plot = figure(
         sizing_mode="stretch_width",
         toolbar_location="above",
         tools=TOOLS,
@@ -112,42 +110,44 @@ def plot(**properties: Any) -> figure:
         active_scroll=None,
         **properties,
     )
-    made.toolbar.logo = None
-    made.toolbar.stylesheets = [TOOLBAR_CSS]
-    return made
+    plot.toolbar.logo = None
+    plot.toolbar.stylesheets = [TOOLBAR_CSS]
+    return plot
 
 
-def rows_plot(summaries: Sequence[TopologySummary], **properties: Any) -> figure:
-    """A row a topology, the first on top, so that long names fit on a narrow screen too."""
-    rows = len(summaries)
-    made = plot(height=AXIS_PX + ROW_PX * rows, y_range=Range1d(start=rows - 0.45, end=-0.55), **properties)
-    made.yaxis.ticker = FixedTicker(ticks=list(range(rows)))
-    made.yaxis.major_label_overrides = {row: summary.name for row, summary in enumerate(summaries)}
-    made.yaxis.major_tick_line_color = None
-    made.yaxis.axis_line_color = None
-    made.ygrid.visible = False
-    return made
+def make_rows_plot(topologies: Sequence[str], **properties: Any) -> figure:
+    """Return a plot with a row a topology, the first on top, so that long names fit on a narrow screen too."""
+    rows = len(topologies)
+    plot = make_plot(height=AXIS_PX + ROW_PX * rows, y_range=Range1d(start=rows - 0.45, end=-0.55), **properties)
+    plot.yaxis.ticker = FixedTicker(ticks=list(range(rows)))
+    plot.yaxis.major_label_overrides = dict(enumerate(topologies))
+    plot.yaxis.major_tick_line_color = None
+    plot.yaxis.axis_line_color = None
+    plot.ygrid.visible = False
+    return plot
 
 
-def hovering(made: figure, renderers: Sequence[Drawn], columns: Sequence[str], topology: str = "$name") -> None:
-    """Tell the topology, which is the renderer's name or else a column, and these columns of what is under the mouse,
-    of one where marks lie on each other."""
+def add_hover(plot: figure, renderers: Sequence[Renderer], columns: Sequence[str], topology: str = "$name") -> None:
+    """Show the topology and these columns of what is under the mouse, of one where marks lie on each other.
+
+    The topology is the renderer's name or else a column.
+    """
     lines = "".join(f"<div>{column}: @{{{column}}}</div>" for column in columns)
     tooltips = f"<b>{topology}</b>{lines}"
-    made.add_tools(HoverTool(renderers=list(renderers), tooltips=tooltips, limit=1, visible=False))
+    plot.add_tools(HoverTool(renderers=list(renderers), tooltips=tooltips, limit=1, visible=False))
 
 
 def source_of(rows: Iterable[Mapping[str, object]]) -> ColumnDataSource:
-    """Rows, of which there are some, and which all have the same keys."""
+    """Return rows, of which there is one at least, and which all have the same keys, as columns."""
     first, *rest = rows
     return ColumnDataSource({name: _column([first[name], *(row[name] for row in rest)]) for name in first})
 
 
 def _column(values: list[Any]) -> list[Any] | npt.NDArray[np.float32]:
-    """Numbers as exact as a screen shows them, which is what they weigh in the page."""
+    """Return numbers as exact as a screen shows them, so that they weigh little in the page."""
     return values if isinstance(values[0], str) else np.array(values, dtype=np.float32)
 
 
-def drawn_text(one_in: int) -> str:
-    """The same in words, to be added to what a chart is about."""
+def thinning_text(one_in: int) -> str:
+    """Return a sentence that says what is drawn, where one trial in so many is; it begins with a space."""
     return f" One trial in {one_in:,} is drawn." if one_in > 1 else ""

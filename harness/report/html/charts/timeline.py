@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,112 +14,105 @@ from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, DataRange1d, Line, NumeralTickFormatter, Scatter
 from bokeh.plotting import figure
 
-from harness.load.result import Second
-from harness.record import Run
-from harness.report.charts.style import times_over
-from harness.report.charts.timeline import MOST_LINES, Curve, curve, marked_every, median_curve
-from harness.report.html.charts.style import GROUPED, Chart, Drawn, hovering, looks, plot
-from harness.report.summary import TopologySummary
+from harness.analysis.run import RunAnalysis
+from harness.report.charts.style import thinning_factor
+from harness.report.charts.timeline import (
+    TIME_LABEL,
+    Curve,
+    TimelineData,
+    TimelinePanel,
+    TopologyCurves,
+    timeline_data,
+)
+from harness.report.html.charts.style import GROUPED, Chart, Renderer, add_hover, glyph_style, make_plot
 from harness.units import ms_text, rate_text
 
 HEIGHT_PX: Final = 210
 LEFT_PX: Final = 68  # so that both panels begin at the same place
-MOST_POINTS: Final = 4000  # of them together: beyond them the page would weigh more than it tells
+MAX_POINTS: Final = 4000  # of the trials together: beyond them the page would weigh more than it shows
 
 
 @dataclass(frozen=True)
-class Panel:
-    """What a panel shows, and how several seconds come to one where there are too many points."""
+class Tooltip:
+    """The text that hovering over a panel shows, and the way to pool seconds where there are too many points."""
 
     title: str
-    unit: str
-    of: Callable[[Second], float | None]
     text: Callable[[float], str]
-    pooled_by: str
+    pool_by: str
 
 
-RATE: Final = Panel("requests/s", "requests/s", lambda second: second.requests_per_s, rate_text, "mean")
-P99: Final = Panel("p99", "p99 latency, ms", lambda second: second.p99_ms, ms_text, "max")
+RATE: Final = Tooltip("requests/s", rate_text, "mean")
+P99: Final = Tooltip("p99", ms_text, "max")
 
 
-@dataclass(frozen=True)
-class Thinning:
-    """What keeps the page small: one trial in so many is drawn, and a point stands for so many seconds."""
-
-    one_in: int
-    pool_s: int
-
-    @classmethod
-    def of(cls, summaries: list[TopologySummary]) -> Self:
-        """The least that is needed."""
-        one_in = times_over(sum(len(summary.trials) for summary in summaries), MOST_LINES)
-        drawn = [trial for summary in summaries for trial in summary.trials[::one_in]]
-        return cls(one_in, times_over(sum(len(trial.load.series) for trial in drawn), MOST_POINTS))
-
-
-def draw(run: Run, summaries: list[TopologySummary]) -> Chart:
-    """Two panels over the same seconds of the measured window, which are zoomed together."""
-    seconds, thinning = DataRange1d(start=0), Thinning.of(summaries)
-    above, below = (_panel(summaries, metric, seconds, thinning) for metric in (RATE, P99))
+def draw(analysis: RunAnalysis) -> Chart:
+    """Return a chart with two panels over the same seconds of the measured window, which are zoomed together."""
+    data = timeline_data(analysis)
+    seconds, pool_s = DataRange1d(start=0), _pool_s(data)
+    above, below = (
+        _draw_panel(panel, tooltip, seconds, pool_s) for panel, tooltip in ((data.rate, RATE), (data.p99, P99))
+    )
     above.xaxis.visible = False
-    below.xaxis.axis_label = "seconds into the measured window"
+    below.xaxis.axis_label = TIME_LABEL
     about = "Faint: each trial; bold: the median of the trials."
-    if thinning.one_in > 1:
-        about = f"Faint: one trial in {thinning.one_in:,}; bold: the median of all trials."
-    if thinning.pool_s > 1:
-        about += f" A point stands for up to {thinning.pool_s:,} s: their mean rate, their worst p99."
+    if data.one_in > 1:
+        about = f"Faint: one trial in {data.one_in:,}; bold: the median of all trials."
+    if pool_s > 1:
+        about += f" A point stands for up to {pool_s:,} s: their mean rate, their worst p99."
     return Chart("Over time", about, column(above, below, sizing_mode="stretch_width"))
 
 
-def _panel(summaries: list[TopologySummary], metric: Panel, seconds: DataRange1d, thinning: Thinning) -> figure:
+def _pool_s(data: TimelineData) -> int:
+    """Return how many seconds a point has to stand for, so that the page stays small."""
+    points = sum(len(curve.values) for topology in data.rate.topologies for curve in topology.trials)
+    return thinning_factor(points, MAX_POINTS)
+
+
+def _draw_panel(panel: TimelinePanel, tooltip: Tooltip, seconds: DataRange1d, pool_s: int) -> figure:
     values = DataRange1d(start=0, only_visible=True)
-    made = plot(height=HEIGHT_PX, x_range=seconds, y_range=values, y_axis_label=metric.unit, min_border_left=LEFT_PX)
-    made.yaxis.formatter = NumeralTickFormatter(format=GROUPED)
-    for index, summary in enumerate(summaries):
-        _trials(made, index, summary, metric, thinning)
-    medians = [_median(made, index, summary, metric, thinning.pool_s) for index, summary in enumerate(summaries)]
-    hovering(made, medians, ["second", metric.title])
-    return made
-
-
-def _trials(made: figure, index: int, summary: TopologySummary, metric: Panel, thinning: Thinning) -> None:
-    """All of them as one line, with gaps between them."""
-    curves = [
-        _pooled(curve(trial.load.series, metric.of), thinning.pool_s, metric.pooled_by)
-        for trial in summary.trials[:: thinning.one_in]
-    ]
-    x, y = (_joined(part) for part in zip(*curves, strict=True))
-    faint = Line(x="x", y="y", line_color=looks(index).colour, line_alpha=0.25, line_width=1)
-    made.add_glyph(ColumnDataSource({"x": x, "y": y}), faint, name=summary.name)
-
-
-def _median(made: figure, index: int, summary: TopologySummary, metric: Panel, pool_s: int) -> Drawn:
-    """A line, marked here and there; returns what can be hovered over."""
-    style = looks(index)
-    middles_s, values = _pooled(
-        median_curve([curve(trial.load.series, metric.of) for trial in summary.trials]), pool_s, metric.pooled_by
+    plot = make_plot(
+        height=HEIGHT_PX, x_range=seconds, y_range=values, y_axis_label=panel.label, min_border_left=LEFT_PX
     )
-    every = marked_every(len(values))
-    marked = ColumnDataSource({"x": middles_s[::every], "y": values[::every]})
+    plot.yaxis.formatter = NumeralTickFormatter(format=GROUPED)
+    for topology in panel.topologies:
+        _draw_trials(plot, topology, tooltip, pool_s)
+    medians = [_draw_median(plot, topology, tooltip, pool_s) for topology in panel.topologies]
+    add_hover(plot, medians, ["second", tooltip.title])
+    return plot
+
+
+def _draw_trials(plot: figure, topology: TopologyCurves, tooltip: Tooltip, pool_s: int) -> None:
+    """Draw all of them as one line, with gaps between them."""
+    curves = [_pool(curve, pool_s, tooltip.pool_by) for curve in topology.trials]
+    x, y = _join([curve.middles_s for curve in curves]), _join([curve.values for curve in curves])
+    faint = Line(x="x", y="y", line_color=topology.style.colour, line_alpha=0.25, line_width=1)
+    plot.add_glyph(ColumnDataSource({"x": x, "y": y}), faint, name=topology.topology)
+
+
+def _draw_median(plot: figure, topology: TopologyCurves, tooltip: Tooltip, pool_s: int) -> Renderer:
+    """Draw a line, marked here and there; return the line, which can be hovered over."""
+    style, curve = glyph_style(topology.style), _pool(topology.median, pool_s, tooltip.pool_by)
+    every = curve.mark_every
+    marked = ColumnDataSource({"x": curve.middles_s[::every], "y": curve.values[::every]})
     mark = Scatter(x="x", y="y", marker=value(style.marker), size=7, fill_color=style.colour, line_color=style.colour)
-    made.add_glyph(marked, mark, name=summary.name)
-    told: dict[str, Any] = {
-        "x": np.array(middles_s, dtype=np.float32),
-        "y": np.array(values, dtype=np.float32),
-        "second": [f"{middle_s:.1f}" for middle_s in middles_s],
-        metric.title: ["–" if isnan(each) else metric.text(each) for each in values],
+    plot.add_glyph(marked, mark, name=topology.topology)
+    points: dict[str, Any] = {
+        "x": np.array(curve.middles_s, dtype=np.float32),
+        "y": np.array(curve.values, dtype=np.float32),
+        "second": [f"{middle_s:.1f}" for middle_s in curve.middles_s],
+        tooltip.title: ["–" if isnan(each) else tooltip.text(each) for each in curve.values],
     }
     line = Line(x="x", y="y", line_color=style.colour, line_dash=style.dashes, line_width=2)
-    return made.add_glyph(ColumnDataSource(told), line, name=summary.name)
+    return plot.add_glyph(ColumnDataSource(points), line, name=topology.topology)
 
 
-def _pooled(found: Curve, seconds: int, how: str) -> Curve:
+def _pool(curve: Curve, seconds: int, how: str) -> Curve:
     if seconds == 1:
-        return found
-    rows = pd.DataFrame({"middle_s": found[0], "value": found[1]})
+        return curve
+    rows = pd.DataFrame({"middle_s": curve.middles_s, "value": curve.values})
     pooled = rows.groupby(np.arange(len(rows)) // seconds).agg({"middle_s": "mean", "value": how})
-    return pooled["middle_s"].tolist(), pooled["value"].tolist()
+    return Curve(pooled["middle_s"].tolist(), pooled["value"].tolist())
 
 
-def _joined(parts: Sequence[list[float]]) -> npt.NDArray[np.float32]:
+def _join(parts: Sequence[list[float]]) -> npt.NDArray[np.float32]:
     return np.array(list(chain.from_iterable([*part, np.nan] for part in parts)), dtype=np.float32)

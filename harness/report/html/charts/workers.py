@@ -5,64 +5,50 @@ from typing import Final
 from bokeh.models import HBar, Range1d, Scatter
 from bokeh.plotting import figure
 
-from harness.record import Run
-from harness.report.charts.style import MOST_MARKS, times_over
-from harness.report.charts.workers import GROUP_WIDTH, Metric, by_rank, cpu_cores, memory_label, memory_mib
-from harness.report.html.charts.style import (
-    Chart,
-    Drawn,
-    drawn_text,
-    hovering,
-    looks,
-    rows_plot,
-    source_of,
-)
-from harness.report.summary import TopologySummary
+from harness.analysis.run import RunAnalysis
+from harness.report.charts.workers import TopologyWorkers, WorkersPanel, workers_data
+from harness.report.html.charts.style import Chart, Renderer, add_hover, make_rows_plot, source_of, thinning_text
 
 ABOUT: Final = "A bar is one worker, the busiest on top: the mean over trials; a dot is one trial."
 HEADROOM: Final = 1.08
 
 
-def draw_cpu(run: Run, summaries: list[TopologySummary]) -> Chart:
-    """Cores that each worker kept busy."""
-    return _chart("CPU per worker", summaries, cpu_cores, "CPU, cores", 2)
+def draw_cpu(analysis: RunAnalysis) -> Chart:
+    """Return a chart of the cores that each worker kept busy."""
+    data = workers_data(analysis)
+    return _draw("CPU per worker", data.cpu, data.one_in, decimals=2)
 
 
-def draw_memory(run: Run, summaries: list[TopologySummary]) -> Chart:
-    """Memory of each worker."""
-    return _chart("Memory per worker", summaries, memory_mib, memory_label(summaries), 1)
+def draw_memory(analysis: RunAnalysis) -> Chart:
+    """Return a chart of the memory of each worker."""
+    data = workers_data(analysis)
+    return _draw("Memory per worker", data.memory, data.one_in, decimals=1)
 
 
-def _chart(title: str, summaries: list[TopologySummary], metric: Metric, label: str, decimals: int) -> Chart:
-    ranked = [by_rank(summary, metric) for summary in summaries]
-    every = [value for workers in ranked for values in workers.values() for value in values]
-    one_in = times_over(len(every), MOST_MARKS)
-    most = max(every, default=1.0)
-    made = rows_plot(summaries, x_range=Range1d(start=0, end=HEADROOM * most or 1.0), x_axis_label=label)
-    bars = [
-        _topology(made, row, summary.name, workers, decimals, one_in)
-        for row, (summary, workers) in enumerate(zip(summaries, ranked, strict=True))
-        if workers
-    ]
-    hovering(made, bars, ["worker", "mean", "trials"])
-    return Chart(title, ABOUT + drawn_text(one_in), made)
+def _draw(title: str, panel: WorkersPanel, one_in: int, decimals: int) -> Chart:
+    names = [each.topology for each in panel.topologies]
+    end = HEADROOM * panel.highest or 1.0
+    plot = make_rows_plot(names, x_range=Range1d(start=0, end=end), x_axis_label=panel.label)
+    bars = [_draw_topology(plot, row, each, decimals) for row, each in enumerate(panel.topologies) if each.bars]
+    add_hover(plot, bars, ["worker", "mean", "trials"])
+    return Chart(title, ABOUT + thinning_text(one_in), plot)
 
 
-def _topology(made: figure, row: int, name: str, workers: dict[int, list[float]], decimals: int, one_in: int) -> Drawn:
-    colour, width = looks(row).colour, GROUP_WIDTH / len(workers)
-    places = {rank: row - GROUP_WIDTH / 2 + (rank + 0.5) * width for rank in workers}
+def _draw_topology(plot: figure, row: int, topology: TopologyWorkers, decimals: int) -> Renderer:
+    """Draw its bars and dots; return the bars, which can be hovered over."""
+    name, colour = topology.topology, topology.style.colour
     bars = source_of(
         {
-            "y": places[rank],
-            "x": sum(values) / len(values),
-            "worker": f"{rank + 1} of {len(workers)}, by CPU",
-            "mean": f"{sum(values) / len(values):.{decimals}f}",
-            "trials": len(values),
+            "y": row + bar.offset,
+            "x": bar.mean,
+            "worker": f"{bar.rank + 1} of {len(topology.bars)}, by CPU",
+            "mean": f"{bar.mean:.{decimals}f}",
+            "trials": bar.trials,
         }
-        for rank, values in workers.items()
+        for bar in topology.bars
     )
-    dots = source_of({"x": value, "y": places[rank]} for rank, values in workers.items() for value in values[::one_in])
-    bar = HBar(y="y", right="x", height=width * 0.85, fill_color=colour, fill_alpha=0.45, line_color=None)
-    drawn = made.add_glyph(bars, bar, name=name)
-    made.add_glyph(dots, Scatter(x="x", y="y", size=3.5, fill_color=colour, line_color=None), name=name)
-    return drawn
+    dots = source_of({"x": dot, "y": row + bar.offset} for bar in topology.bars for dot in bar.dots)
+    glyph = HBar(y="y", right="x", height=topology.bars[0].width, fill_color=colour, fill_alpha=0.45, line_color=None)
+    renderer = plot.add_glyph(bars, glyph, name=name)
+    plot.add_glyph(dots, Scatter(x="x", y="y", size=3.5, fill_color=colour, line_color=None), name=name)
+    return renderer

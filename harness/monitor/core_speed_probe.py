@@ -1,8 +1,8 @@
-"""Does the same small piece of work again and again: ``python pace_probe.py CPU,CPU,…``, one core after another.
+"""A script that does the same small piece of work repeatedly, on one core after another.
 
-Writes the CPU time of each to its standard output, eight bytes (ns, native), until nobody reads them any more, or the
-process that started it has been stopped for too long (see harness/machine/lease.py, of which a probe that starts in no
-time imports nothing).
+It runs as ``python core_speed_probe.py CPU,CPU,…``. It writes the CPU time of each piece to standard output, in eight
+bytes (ns, native byte order), until nobody reads them any more, or until the process that started it has been stopped
+for too long (see harness/machine/lease.py, which is not imported so that the probe starts quickly).
 """
 
 import os
@@ -12,13 +12,13 @@ import time
 from itertools import cycle
 
 PERIOD_S = 0.02
-ROUNDS = 3000  # about a hundredth of the period
-LOOK_AFTER = 50  # pieces of work
-MOST_STOPPED = 5  # looks in a row
+ROUNDS = 3000  # of the loop: about a hundredth of the period
+LOOK_AFTER = 50  # pieces of work between two looks at the parent
+MAX_STOPPED = 5  # successive looks
 
 
 def work() -> int:
-    """Nothing that waits, and little that caches could hold."""
+    """Do the piece of work: it never waits, and hardly uses memory, so that caches do not matter."""
     total = 0
     for number in range(ROUNDS):
         total += number * number
@@ -26,7 +26,7 @@ def work() -> int:
 
 
 def is_parent_stopped() -> bool:
-    """By its state (proc_pid_stat(5))."""
+    """Return whether the parent is stopped, by its state (proc_pid_stat(5))."""
     try:
         with open(f"/proc/{os.getppid()}/stat", "rb") as stat:
             return stat.read().rpartition(b")")[2].split()[0] == b"T"
@@ -35,12 +35,12 @@ def is_parent_stopped() -> bool:
 
 
 def main(cpus: list[int]) -> None:
-    """Until the reader is gone, or was stopped for too long."""
+    """Work until the reader has ended, or was stopped for too long."""
     stopped = 0
     for done, cpu in enumerate(cycle(cpus)):
         if done % LOOK_AFTER == 0:
             stopped = stopped + 1 if is_parent_stopped() else 0
-            if stopped > MOST_STOPPED:
+            if stopped > MAX_STOPPED:
                 return
         time.sleep(PERIOD_S)
         os.sched_setaffinity(0, [cpu])

@@ -1,4 +1,4 @@
-"""The pace: work of a known amount, done beside the server, and nobody left who does it."""
+"""Core speed: work of a known amount, done beside the server, and nobody left who does it."""
 
 import os
 import subprocess
@@ -10,60 +10,60 @@ from statistics import median
 import psutil
 import pytest
 
-from harness.load.cpus import usable_cpus
-from harness.monitor import Monitor, Pace, pace_probe
+from harness.load.cpus import list_usable_cpus
+from harness.monitor import CoreSpeedProbe, Monitor, core_speed_probe
 from tests.server.polling import wait_until
 
 pytestmark = pytest.mark.alone  # it measures
 
-CPU = usable_cpus()[0]
+CPU = list_usable_cpus()[0]
 
 
 @pytest.fixture
-def pace() -> Iterator[Pace]:
+def core_speed() -> Iterator[CoreSpeedProbe]:
     """On one core."""
-    with Pace([CPU]) as pace:
-        yield pace
+    with CoreSpeedProbe([CPU]) as core_speed:
+        yield core_speed
 
 
 def probe_process() -> psutil.Process:
     """The one that this process started."""
-    (probe,) = (child for child in psutil.Process().children() if pace_probe.__file__ in child.cmdline())
+    (probe,) = (child for child in psutil.Process().children() if core_speed_probe.__file__ in child.cmdline())
     return probe
 
 
-def readings(pace: Pace, least: int) -> list[int]:
+def readings(core_speed: CoreSpeedProbe, least: int) -> list[int]:
     found: list[int] = []
 
     def enough() -> bool:
-        found.extend(pace.readings_ns())
+        found.extend(core_speed.readings_ns())
         return len(found) >= least
 
-    wait_until(enough, "readings of the pace")
+    wait_until(enough, "readings of the core speed")
     return found
 
 
-def test_each_piece_of_work_is_told_once(pace: Pace) -> None:
-    first = readings(pace, 3)
+def test_each_piece_of_work_is_told_once(core_speed: CoreSpeedProbe) -> None:
+    first = readings(core_speed, 3)
     begin_ns = time.thread_time_ns()
-    pace_probe.work()
+    core_speed_probe.work()
     here_ns = time.thread_time_ns() - begin_ns
     assert here_ns / 10 < median(first) < here_ns * 10
-    assert len(readings(pace, 3)) < 50  # what was told before does not come again
+    assert len(readings(core_speed, 3)) < 50  # what was told before does not come again
 
 
-def test_it_takes_little_of_the_core(pace: Pace) -> None:
+def test_it_takes_little_of_the_core(core_speed: CoreSpeedProbe) -> None:
     """A hundredth is meant; five times that would be found out."""
-    readings(pace, 2)
+    readings(core_speed, 2)
     probe = probe_process()
     begin_s, before_s = time.monotonic(), sum(probe.cpu_times()[:2])
-    readings(pace, 50)
+    readings(core_speed, 50)
     assert sum(probe.cpu_times()[:2]) - before_s < 0.05 * (time.monotonic() - begin_s) + 0.02
 
 
 def test_it_runs_on_the_cores_it_was_given_and_is_gone_afterwards() -> None:
-    with Pace([CPU]) as pace:
-        readings(pace, 2)
+    with CoreSpeedProbe([CPU]) as core_speed:
+        readings(core_speed, 2)
         probe = probe_process()
         assert os.sched_getaffinity(probe.pid) == {CPU}
     assert not psutil.pid_exists(probe.pid)
@@ -72,11 +72,11 @@ def test_it_runs_on_the_cores_it_was_given_and_is_gone_afterwards() -> None:
 def test_it_ends_when_the_harness_is_killed() -> None:
     code = f"""
 import os, time
-from harness.monitor import Pace
-pace = Pace([{CPU}])
-while not pace.readings_ns():
+from harness.monitor import CoreSpeedProbe
+core_speed = CoreSpeedProbe([{CPU}])
+while not core_speed.readings_ns():
     time.sleep(0.01)
-print(pace._probe.pid, flush=True)
+print(core_speed._probe.pid, flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as harness:
@@ -89,19 +89,19 @@ time.sleep(60)
 
 
 def test_it_ends_where_the_harness_stays_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = [True] * pace_probe.MOST_STOPPED + [False] + [True] * (pace_probe.MOST_STOPPED + 1)
-    monkeypatch.setattr(pace_probe, "PERIOD_S", 0.0)
-    monkeypatch.setattr(pace_probe, "is_parent_stopped", iter(looks).__next__)
+    looks = [True] * core_speed_probe.MAX_STOPPED + [False] + [True] * (core_speed_probe.MAX_STOPPED + 1)
+    monkeypatch.setattr(core_speed_probe, "PERIOD_S", 0.0)
+    monkeypatch.setattr(core_speed_probe, "is_parent_stopped", iter(looks).__next__)
     monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None)
     monkeypatch.setattr(os, "write", lambda *_: None)
-    pace_probe.main([CPU])
+    core_speed_probe.main([CPU])
     with pytest.raises(StopIteration):  # it has looked so often
-        pace_probe.is_parent_stopped()
+        core_speed_probe.is_parent_stopped()
 
 
-def test_the_monitor_tells_the_mean_of_the_window(pace: Pace) -> None:
-    monitor = Monitor(list, os.getpid(), pace)
-    readings(pace, 3)
+def test_the_monitor_tells_the_mean_of_the_window(core_speed: CoreSpeedProbe) -> None:
+    monitor = Monitor(list, os.getpid(), core_speed)
+    readings(core_speed, 3)
     monitor.begin()
     told: list[float | None] = []
 

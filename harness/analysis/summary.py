@@ -1,11 +1,11 @@
-"""What the records of a run come to, topology by topology: the one place that all reports take their figures from."""
+"""The records of a run, topology by topology: the one place from which all reports take their figures."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.imbalance import skew_of
+from harness.analysis.imbalance import imbalance_of
 from harness.analysis.metrics import CPU, MEMORY, P99, THROUGHPUT, Metric
 from harness.analysis.trials import Trial, Trials, are_oversubscribed, median_workers, merged_latency
 from harness.load.latency import LatencyHistogram, LatencySummary
@@ -19,7 +19,7 @@ from harness.stats.verdict import Verdict
 
 @dataclass(frozen=True)
 class TopologySummary:
-    """One topology. Everything after ``invalid`` is None, or empty, when no trial of it counts."""
+    """One topology. Every field after ``invalid`` is None, or empty, when no trial of it counts."""
 
     topology: Topology
     trials: tuple[Trial, ...]
@@ -29,7 +29,7 @@ class TopologySummary:
     comparisons: tuple[Comparison, ...] = ()  # with the baseline, by every metric, the deciding one first
     latencies: LatencyHistogram = field(default_factory=LatencyHistogram)  # of all the trials' requests together
     latency_ms: LatencySummary | None = None
-    service_ms: LatencySummary | None = None  # of the same from when they were sent
+    service_ms: LatencySummary | None = None  # of the same requests, from when they were sent
     cpu_ms_per_request: Estimate | None = None
     memory_bytes: float | None = None
     rss_bytes: float | None = None
@@ -39,7 +39,7 @@ class TopologySummary:
     errors: Errors = field(default_factory=Errors)
     reconnected: int = 0
     unfinished: int = 0
-    skew: Imbalance | None = None  # None for a single worker, and where it can't be told from chance
+    imbalance: Imbalance | None = None  # None for a single worker, and where it can't be estimated
     demanded_cores: float | None = None  # by the server, had there been enough
     is_oversubscribed: bool = False  # more cores were demanded, by the generator too, than there are
 
@@ -50,28 +50,28 @@ class TopologySummary:
 
     @property
     def workers(self) -> int | None:
-        """How many workers it had: as declared or as found. None for one that was not measured, if nobody said."""
+        """The number of workers, as declared or as found. None where nobody declared it and nothing was measured."""
         return self.topology.workers or (median_workers(self.trials) if self.trials else None)
 
     @property
-    def doubted(self) -> tuple[Trial, ...]:
+    def doubted_trials(self) -> tuple[Trial, ...]:
         """The trials whose generator is doubted, so that their throughput does not count."""
         return tuple(trial for trial in self.trials if not THROUGHPUT.is_sound(trial))
 
     @property
     def ratio(self) -> Estimate | None:
-        """How many times as fast as the baseline, by the metric that decides; None for the baseline itself, and where
-        no round tells."""
+        """The speed as a multiple of the baseline's, by the deciding metric; None for the baseline itself, and where no
+        round has both."""
         return self.comparisons[0].pairs.evidence.estimate if self._is_decided else None
 
     @property
     def verdict(self) -> Verdict | None:
-        """On the metric that decides."""
+        """The verdict by the deciding metric."""
         return self.comparisons[0].verdict if self._is_decided else None
 
     @property
     def verdict_text(self) -> str:
-        """The verdict in a word or two, also where there is none."""
+        """The verdict in a word or two, or the reason why there is none."""
         if self.verdict is not None:
             return self.comparisons[0].metric.word(self.verdict)
         if not self.trials:
@@ -79,34 +79,34 @@ class TopologySummary:
         return "baseline" if self.topology.baseline else "no verdict"
 
     @property
-    def is_at_equal_pace(self) -> bool:
-        """Whether what the cores' own speed does is taken out of its ratios."""
-        return any(each.is_at_equal_pace for each in self.comparisons)
+    def is_at_equal_core_speed(self) -> bool:
+        """True if the cores' own changes of speed are taken out of one of its ratios."""
+        return any(each.is_at_equal_core_speed for each in self.comparisons)
 
     @property
     def error_share(self) -> float:
-        """Requests that did not end well, as a part of all that ended."""
+        """The share of the ended requests that did not end well."""
         ended = sum(trial.load.started - trial.load.unfinished for trial in self.trials)
         return self.errors.total / ended if ended else 0.0
 
     @property
     def reconnected_share(self) -> float:
-        """Requests that were sent again on a new connection, as a part of all."""
+        """The share of the requests that were sent again on a new connection."""
         started = sum(trial.load.started for trial in self.trials)
         return self.reconnected / started if started else 0.0
 
     @property
     def cpu_ratio(self) -> Estimate | None:
-        """CPU per request, as a multiple of the baseline's."""
+        """The CPU per request, as a multiple of the baseline's."""
         return self._change(CPU)
 
     @property
     def memory_ratio(self) -> Estimate | None:
-        """Memory, as a multiple of the baseline's."""
+        """The memory, as a multiple of the baseline's."""
         return self._change(MEMORY)
 
     def comparison(self, metric: Metric) -> Comparison | None:
-        """Return that by the metric; None for the baseline itself, and where no round tells."""
+        """Return the comparison by the metric; None for the baseline itself, and where no round has both."""
         return next((each for each in self.comparisons if each.metric is metric), None)
 
     @property
@@ -119,7 +119,7 @@ class TopologySummary:
 
 
 def summarise(run: Run, trials: Trials, comparisons: Comparisons) -> list[TopologySummary]:
-    """Every topology of the run, in the scenario's order."""
+    """Return the summary of every topology of the run, in the scenario's order."""
     return [_summary(topology, run, trials, comparisons) for topology in run.scenario.topologies]
 
 
@@ -139,7 +139,7 @@ def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comp
         comparisons=tuple(each for (name, _), each in comparisons.items() if name == topology.name),
         latencies=latencies,
         latency_ms=latencies.summary(),
-        service_ms=LatencyHistogram.merged(trial.load.service_histogram for trial in trials).summary(),
+        service_ms=LatencyHistogram.merge(trial.load.service_histogram for trial in trials).summary(),
         cpu_ms_per_request=_cpu(trials),
         memory_bytes=_mean([trial.memory_bytes for trial in trials]),
         rss_bytes=_mean([trial.rss_bytes for trial in trials]),
@@ -149,14 +149,14 @@ def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comp
         errors=_sum_errors([trial.load.errors for trial in trials]),
         reconnected=sum(trial.load.reconnected for trial in trials),
         unfinished=sum(trial.load.unfinished for trial in trials),
-        skew=skew_of(trials, run.scenario.load),
+        imbalance=imbalance_of(trials, run.scenario.load),
         demanded_cores=_mean([trial.demanded_cores for trial in trials]),
         is_oversubscribed=are_oversubscribed(trials),
     )
 
 
 def is_proportional(summaries: Sequence[TopologySummary]) -> bool:
-    """Whether their memory is, pages that processes share counted once."""
+    """Return True if their memory is proportional (PSS): pages that processes share are counted once."""
     return all(trial.is_proportional for summary in summaries for trial in summary.trials)
 
 
@@ -165,8 +165,8 @@ def _sum_errors(errors: Sequence[Errors]) -> Errors:
 
 
 def _throughput(trials: Sequence[Trial]) -> Estimate:
-    """Return the good responses/s of the trials whose generator is not doubted; where all are, of them all, and without
-    an interval."""
+    """Return the good responses/s over the trials whose generator is not doubted. Where all are doubted, return those
+    of all, without an interval."""
     if sound := [trial.good_per_s for trial in trials if THROUGHPUT.is_sound(trial)]:
         return mean_over_trials(sound)
     doubted = mean_over_trials([trial.good_per_s for trial in trials])
@@ -174,7 +174,7 @@ def _throughput(trials: Sequence[Trial]) -> Estimate:
 
 
 def _cpu(trials: Sequence[Trial]) -> Estimate | None:
-    """Return the CPU per good response, of the trials that had one."""
+    """Return the CPU per good response over the trials that had one."""
     known = [cpu_ms for trial in trials if (cpu_ms := trial.cpu_ms_per_good) is not None]
     return mean_over_trials(known) if known else None
 
@@ -183,6 +183,6 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def unsound(run: Run) -> list[TrialRecord]:
-    """The trials that do not count, with their reasons."""
+def rejected_records(run: Run) -> list[TrialRecord]:
+    """Return the records of the trials that do not count, with their reasons."""
     return [record for record in run.records if record.status != "ok"]

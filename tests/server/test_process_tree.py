@@ -15,9 +15,9 @@ import pytest
 from harness.load.spec import Load, Request
 from harness.record import ServerProcess
 from harness.scenario import Topology
-from harness.server import process_tree as census_module
+from harness.server import process_tree as process_tree_module
 from harness.server.launch import Server
-from harness.server.process_tree import ProcessTree, listeners, take_census, workers_of
+from harness.server.process_tree import ProcessTree, find_listening_processes, list_processes, workers_of
 from harness.server.readiness import wait_until_ready
 from harness.server.sockets import read_sockets
 from tests.server.asking import wait_until_listening, worker_that_answers
@@ -46,37 +46,37 @@ CLUSTERS: Final = [
 ]
 
 
-def census_when_ready(server: Server, topology: Topology) -> list[ServerProcess]:
-    """The census of a server that has started all of its workers."""
+def processes_when_ready(server: Server, topology: Topology) -> list[ServerProcess]:
+    """The processes of a server that has started all of its workers."""
     load = Load(target=server.target, requests=(CART,))
-    return wait_until_ready(server, load, topology.workers, PATIENCE_S).census
+    return wait_until_ready(server, load, topology.workers, PATIENCE_S).processes
 
 
-def pids(census: list[ServerProcess]) -> set[int]:
-    """The process ids in the census."""
-    return {process.pid for process in census}
+def pids(processes: list[ServerProcess]) -> set[int]:
+    """The ids of the processes."""
+    return {process.pid for process in processes}
 
 
-def role_of(pid: int | None, census: list[ServerProcess]) -> str:
-    """The role that the census gives to the process."""
-    return next(process.role for process in census if process.pid == pid)
+def role_of(pid: int | None, processes: list[ServerProcess]) -> str:
+    """The role that the process has."""
+    return next(process.role for process in processes if process.pid == pid)
 
 
 @pytest.mark.parametrize("lone", LONE)
 def test_a_process_that_answers_alone_is_the_worker(lone: Topology, log: Path) -> None:
     with Server(lone, log) as server:
-        census = census_when_ready(server, lone)
-        assert pids(workers_of(census)) == {server.pid}
+        processes = processes_when_ready(server, lone)
+        assert pids(workers_of(processes)) == {server.pid}
 
 
 def assert_found(server: Server, cluster: Topology) -> list[ServerProcess]:
-    """The census of a cluster has its workers, which alone answer, and its parent."""
-    census = census_when_ready(server, cluster)
-    workers = pids(workers_of(census))
+    """The processes of a cluster are its workers, which alone answer, and its parent."""
+    processes = processes_when_ready(server, cluster)
+    workers = pids(workers_of(processes))
     assert len(workers) == cluster.workers
     assert {worker_that_answers(server.port) for _ in range(ASKED)} <= workers
-    assert role_of(server.pid, census) == "supervisor"
-    return census
+    assert role_of(server.pid, processes) == "supervisor"
+    return processes
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
@@ -89,8 +89,8 @@ def test_the_helper_of_a_uvicorn_cluster_is_no_worker(log: Path) -> None:
     """Multiprocessing's resource tracker, which spawning brings with it."""
     cluster = uvicorn(workers=2)
     with Server(cluster, log) as server:
-        census = assert_found(server, cluster)
-        (tracker,) = (process for process in census if "resource_tracker" in command_line(process))
+        processes = assert_found(server, cluster)
+        (tracker,) = (process for process in processes if "resource_tracker" in command_line(process))
         assert tracker.role == "helper"
 
 
@@ -102,38 +102,38 @@ def command_line(process: ServerProcess) -> str:
 def test_a_process_behind_a_wrapper_is_the_worker(log: Path) -> None:
     wrapped = behind_shell()
     with Server(wrapped, log) as server:
-        census = census_when_ready(server, wrapped)
-        assert pids(workers_of(census)) == {worker_that_answers(server.port)}
-        assert role_of(server.pid, census) == "supervisor"
+        processes = processes_when_ready(server, wrapped)
+        assert pids(workers_of(processes)) == {worker_that_answers(server.port)}
+        assert role_of(server.pid, processes) == "supervisor"
 
 
-def test_the_census_is_of_live_processes_by_pid(log: Path) -> None:
+def test_the_process_tree_has_live_processes_by_pid(log: Path) -> None:
     cluster = prefork(3)
     with Server(cluster, log) as server:
-        census = census_when_ready(server, cluster)
-        assert [process.pid for process in census] == sorted(process.pid for process in census)
-        assert [process.name for process in census] == [psutil.Process(process.pid).name() for process in census]
+        processes = processes_when_ready(server, cluster)
+        assert [process.pid for process in processes] == sorted(process.pid for process in processes)
+        assert [process.name for process in processes] == [psutil.Process(process.pid).name() for process in processes]
 
 
-def test_a_daemon_of_the_server_is_in_the_census(log: Path) -> None:
+def test_a_daemon_of_the_server_is_in_the_process_tree(log: Path) -> None:
     daemon = small("leaves_daemon")
     with Server(daemon, log) as server:
-        census = census_when_ready(server, daemon)
-        assert pids(workers_of(census)) == {server.pid}
-        assert len(census) == 2
+        processes = processes_when_ready(server, daemon)
+        assert pids(workers_of(processes)) == {server.pid}
+        assert len(processes) == 2
 
 
 def test_a_stopped_server_has_no_processes(log: Path) -> None:
     with Server(small("page"), log) as server:
         pass
-    assert take_census(server) == []
+    assert list_processes(server) == []
 
 
 def test_the_name_of_a_process_can_be_written_down(log: Path) -> None:
     """The kernel cuts names after 15 bytes, which can be within a character."""
     odd = small("oddly_named")
     with Server(odd, log) as server:
-        (process,) = census_when_ready(server, odd)
+        (process,) = processes_when_ready(server, odd)
         assert ServerProcess.model_validate_json(process.model_dump_json()) == process
         assert process.name.startswith("корзина")
 
@@ -142,47 +142,47 @@ def test_a_step_of_the_system_clock_makes_no_other_process(log: Path, monkeypatc
     """Psutil adds the boot time, which the kernel moves with the clock, to what it knows of a process."""
     with Server(small("page"), log) as server:
         wait_until_listening(server.port)
-        (before,) = take_census(server)
+        (before,) = list_processes(server)
         stepped_s = psutil.boot_time() + 60
         monkeypatch.setattr("psutil._pslinux.boot_time", lambda: stepped_s)
-        (after,) = take_census(server)
+        (after,) = list_processes(server)
         assert (after.pid, after.born_s) == (before.pid, before.born_s)
 
 
-def test_the_launched_process_is_in_every_census_whatever_its_children_do(log: Path) -> None:
+def test_the_launched_process_is_in_every_look_whatever_its_children_do(log: Path) -> None:
     restless = small("restless", "--milliseconds", "0")
     with Server(restless, log) as server:
         wait_until_listening(server.port)
         for _ in range(QUICK_LOOKS):
-            assert server.pid in pids(take_census(server))
+            assert server.pid in pids(list_processes(server))
 
 
 def test_a_server_that_does_not_listen_has_no_listeners(log: Path) -> None:
     with Server(small("never_listens"), log) as server:
-        assert listeners(server) == (False, [])
+        assert find_listening_processes(server) == (False, [])
 
 
 @pytest.mark.parametrize("own", [small("page"), prefork(3)], ids=["single process", "prefork"])
 def test_the_listeners_of_the_server_are_its_own(own: Topology, log: Path) -> None:
     with Server(own, log) as server:
-        census_when_ready(server, own)
-        assert listeners(server) == (True, [])
+        processes_when_ready(server, own)
+        assert find_listening_processes(server) == (True, [])
 
 
 def test_a_stranger_on_the_same_port_is_named(log: Path) -> None:
     with Server(small("shares_port"), log) as server:
         wait_until_listening(server.port)
         with listen(server.port, share=True):
-            ours, strangers = listeners(server)
+            ours, strangers = find_listening_processes(server)
         assert ours
         assert [f"(pid {os.getpid()})" in stranger for stranger in strangers] == [True]
-        assert listeners(server) == (True, [])
+        assert find_listening_processes(server) == (True, [])
 
 
 def test_a_process_on_another_port_is_no_stranger(log: Path) -> None:
     with Server(small("page"), log) as server, listen(0):
         wait_until_listening(server.port)
-        assert listeners(server) == (True, [])
+        assert find_listening_processes(server) == (True, [])
 
 
 def test_processes_of_the_server_that_come_and_go_are_no_strangers(log: Path) -> None:
@@ -190,22 +190,22 @@ def test_processes_of_the_server_that_come_and_go_are_no_strangers(log: Path) ->
     with Server(small("restless"), log) as server:
         wait_until_listening(server.port)
         for _ in range(SLOW_LOOKS):
-            assert listeners(server)[1] == []
+            assert find_listening_processes(server)[1] == []
 
 
 def test_what_the_processes_of_a_cluster_did_is_seen(log: Path) -> None:
     with Server(prefork(2, "--busy", "1"), log) as server:
         wait_until_listening(server.port)
-        wait_until(lambda: len(take_census(server)) == 3, "all of its processes")
-        with ProcessTree(server) as census, answered(server, MANY):
-            census.look()
-            census.look()
-            (parent,) = (each for each in census.activities() if each.pid == server.pid)
-            workers = [each for each in census.activities() if each.parent == server.pid]
+        wait_until(lambda: len(list_processes(server)) == 3, "all of its processes")
+        with ProcessTree(server) as process_tree, answered(server, MANY):
+            process_tree.look()
+            process_tree.look()
+            (parent,) = (each for each in process_tree.activities() if each.pid == server.pid)
+            workers = [each for each in process_tree.activities() if each.parent == server.pid]
             psutil.Process(max(workers, key=lambda each: each.cpu_s).pid).kill()
-            wait_until(lambda: len(take_census(server)) == 2, "one to have ended")
-            census.look()
-            (after,) = (each for each in census.activities() if each.pid == server.pid)
+            wait_until(lambda: len(list_processes(server)) == 2, "one to have ended")
+            process_tree.look()
+            (after,) = (each for each in process_tree.activities() if each.pid == server.pid)
     assert {frozenset([server.port])} == {each.listens for each in (parent, *workers)}
     assert parent.holds_sockets
     assert (parent.serves, parent.most_served, parent.looks_served, parent.reaped_cpu_s) == (frozenset(), 0, 0, 0.0)
@@ -241,8 +241,8 @@ def test_connections_that_are_over_in_a_moment_are_seen(
         wait_until_listening(server.port)
         with answered(server, 1):
             readings = [read_sockets(), {}] if is_before else [{}, read_sockets()]
-            monkeypatch.setattr(census_module, "read_sockets", lambda: readings.pop(0))
-            roles = sorted(process.role for process in take_census(server))
+            monkeypatch.setattr(process_tree_module, "read_sockets", lambda: readings.pop(0))
+            roles = sorted(process.role for process in list_processes(server))
     assert roles == ["front", "supervisor", "worker", "worker"]
 
 
@@ -250,12 +250,12 @@ def test_who_serves_by_a_unix_socket_that_was_bound_by_a_relative_path_works(log
     path = os.path.relpath(tmp_path / "app.sock")
     app = (sys.executable, "-m", "uvicorn", f"{SERVERS}.asgi_page:app", "--lifespan", "off", "--uds", path)
     with Server(topology(*app).model_copy(update={"unix_socket": path}), log) as server:
-        wait_until(lambda: listeners(server)[0], "the server to listen")
+        wait_until(lambda: find_listening_processes(server)[0], "the server to listen")
         with answered(server, 1):
-            assert [process.role for process in take_census(server)] == ["worker"]
+            assert [process.role for process in list_processes(server)] == ["worker"]
 
 
 def test_without_its_guardian_a_server_is_not_known(log: Path) -> None:
     with Server(topology("sleep", "60", "{port}"), log) as server:
         psutil.Process(server.guardian_pid).kill()
-        wait_until(lambda: take_census(server) == [], "the census to be empty")
+        wait_until(lambda: list_processes(server) == [], "no process to be left")

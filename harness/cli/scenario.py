@@ -1,0 +1,22 @@
+"""The scenario and the objectives that the options of a verb come to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.cli.usage import UsageError
+from harness.scenario import Objective, Scenario, load_scenario
+
+
+def load_selected(file: Path, overrides: Mapping[str, object], only: str | None) -> Scenario:
+    """Return the scenario with the options that were given (not None) in place of its own keys, and ``only`` the named
+    topologies. Raises ScenarioError."""
+    scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
+    return scenario if only is None else scenario.only(name.strip() for name in only.split(","))
+
+
+def parse_objective(text: str) -> Objective:
+    """Return the objective. Raises UsageError for a text that is none."""
+    try:
+        return Objective.parse(text)
+    except ValueError as error:
+        raise UsageError(f"--slo: {error}") from error

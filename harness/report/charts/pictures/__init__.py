@@ -1,0 +1,34 @@
+"""The charts of a run as pictures, each in PNG and SVG: readable in print, in grey and to the colour-blind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from matplotlib.figure import Figure
+
+from harness.analysis.run import RunAnalysis
+from harness.report.charts.pictures import latency, speedup, throughput, timeline, workers
+from harness.report.charts.pictures.style import house_style, save
+from harness.report.charts.speedup import has_speedup
+
+CHARTS: Final[dict[str, Callable[[RunAnalysis], Figure]]] = {
+    "throughput": throughput.draw,
+    "speedup": speedup.draw,
+    "latency": latency.draw,
+    "timeline": timeline.draw,
+    "workers": workers.draw,
+}
+
+
+def chart_names(analysis: RunAnalysis) -> list[str]:
+    """Return the names of the charts that there are; none without a trial that counts."""
+    return [name for name in CHARTS if analysis.measured_summaries and (name != "speedup" or has_speedup(analysis))]
+
+
+def write_charts(analysis: RunAnalysis, folder: Path) -> None:
+    """Draw what was measured into ``folder``, which is made if there is anything to draw."""
+    if names := chart_names(analysis):
+        folder.mkdir(exist_ok=True)
+        with house_style():
+            for name in names:
+                save(CHARTS[name](analysis), folder / name)
