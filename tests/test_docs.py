@@ -79,7 +79,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def is_there(name: str) -> bool:
-    """Check whether there is a file, a folder, a module or a name of a package: ``harness/cli/ab.py``, ``harness.ab``."""
+    """Check whether it is a file or a folder (``harness/cli/ab.py``), or a module or a name of a package."""
     path = ROOT / name if "/" in name else ROOT / name.replace(".", "/")
     package = path.parent / "__init__.py"
     return (

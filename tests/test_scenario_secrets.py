@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from harness.analysis.history.alike import find_mismatch
-from harness.analysis.history.runs import PastRun
+from harness.analysis.history.past_run import PastRun
 from harness.cli import app
 from harness.cli.usage import UsageError, usage_errors
 from harness.load.spec import Target

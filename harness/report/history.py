@@ -16,7 +16,7 @@ from rich.text import Text
 from sparklines import sparklines
 
 from harness.analysis.history.history import History, HistoryEntry, LevelShift
-from harness.analysis.history.runs import PastRun
+from harness.analysis.history.past_run import PastRun
 from harness.analysis.metrics import Metric
 from harness.report.figures import interval_text, ratio_text
 from harness.report.history_chart import compared_entries, draw_bar, highest_end, place_points

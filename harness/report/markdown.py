@@ -9,7 +9,7 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from harness.analysis.metrics import Scale, metrics_of
 from harness.analysis.summary import is_proportional, rejected_records
 from harness.record import EndReason, NoiseFloor, Run
-from harness.report.charts.pictures import chart_names
+from harness.report.charts import chart_names
 from harness.report.environment import environment_rows
 from harness.report.figures import (
     change_text,

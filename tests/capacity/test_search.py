@@ -45,7 +45,7 @@ def last(seed: int, objectives: list[Objective], most_probes: int = 24, window_s
 
 def queue_of(seed: int) -> VirtualTestbed:
     """With one worker of the usual speed."""
-    return VirtualTestbed({"raw": Service(mean_ms=1000 / SERVED_PER_S)}, seed=seed, drift=0.0, scatter=0.0, row_s=60.0)
+    return VirtualTestbed({"raw": Service(mean_ms=1000 / SERVED_PER_S)}, seed=seed, row_s=60.0)
 
 
 def test_the_answer_is_that_of_the_law_within_five_percent_nine_times_in_ten() -> None:

@@ -24,9 +24,7 @@ TOPOLOGIES: Final = [topology("raw", baseline=True), topology("cluster-2", worke
 
 def searched(results: Path, objective: str, rounds: int) -> Run:
     """Of one process and of two workers that take from one line."""
-    return searched_run(
-        results, TOPOLOGIES, VirtualTestbed(SERVICES, drift=0.0, scatter=0.0, row_s=60.0), objective, rounds
-    )
+    return searched_run(results, TOPOLOGIES, VirtualTestbed(SERVICES, row_s=60.0), objective, rounds)
 
 
 def test_the_rate_that_keeps_the_objective_is_planned_with(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def searched(law: Law, seed: int = 1) -> TopologyCapacity:
     workers = law.workers if law.workers > 1 else None
     server = topology(f"server-{law.workers}", workers, baseline=True)
     serving = service.Service(1000 * law.workers / PER_S, law.is_constant, is_shared_line=True)
-    testbed = VirtualTestbed({server.name: serving}, seed=seed, drift=0.0, scatter=0.0)
+    testbed = VirtualTestbed({server.name: serving}, seed=seed)
     with TemporaryDirectory() as folder:
         (carried,) = evidence_of(searched_run(Path(folder), [server], testbed, law.objective, 6)).carried
     return carried

@@ -14,10 +14,11 @@ from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, Second
 from harness.load.spec import Arrivals
 from harness.record import Run, TrialRecord
+from harness.report.charts import chart_names
 from harness.report.charts.capacity import capacity_data, has_probes
 from harness.report.charts.latency import latency_data
 from harness.report.charts.percentiles import percentile_line, percentile_scale
-from harness.report.charts.pictures import CHARTS, chart_names
+from harness.report.charts.pictures import CHARTS
 from harness.report.charts.pictures.style import RC, house_style, save
 from harness.report.charts.speedup import has_speedup, speedup_data
 from harness.report.charts.style import MAX_MARKS, axis_end, line_style, thinning_factor

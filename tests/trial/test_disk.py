@@ -16,7 +16,7 @@ from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare, prepare_again
 from harness.record import Run, RunFolderError, TrialRecord, read_run
 from harness.report.charts.pictures import throughput
-from harness.report.write import write_reports
+from harness.report.write import FILES, write_reports
 from tests.server.family import Family
 from tests.server.topologies import prefork, small
 from tests.trial.test_compare import Silent, named
@@ -59,7 +59,7 @@ class Disk:
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     """Empty, and writable."""
-    monkeypatch.setattr("harness.report.write.render_html", lambda *_: "a page")  # which takes its time
+    monkeypatch.setitem(FILES, "report.html", lambda _: "a page")  # which takes its time
     charts = {"throughput": throughput.draw}  # and so do all the others
     monkeypatch.setattr("harness.report.charts.pictures.CHARTS", charts)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "tmpfs", tmp_path], check=True)

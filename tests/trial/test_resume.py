@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "service").mkdir()
     monkeypatch.chdir(tmp_path / "service")
 
-    put_on_testbed(monkeypatch, WithPrograms(drift=0.0, scatter=0.0))
+    put_on_testbed(monkeypatch, WithPrograms())
 
 
 class Impatient(Silent):

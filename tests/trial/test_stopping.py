@@ -35,7 +35,7 @@ def steady(factor: float, scatter: float, trial_s: float = 5.0) -> VirtualTestbe
     start_s = trial_s - LOAD.warmup_s - LOAD.duration_s - STOP_S
     raw, two = (Service(mean_ms=mean_ms, is_constant=True, start_s=start_s) for mean_ms in (1.0, 2.0 / factor))
     down = Service(down="it did not start", start_s=trial_s)
-    return VirtualTestbed({"raw": raw, "cluster-2": two, "down": down}, seed=3, drift=0.0, scatter=scatter)
+    return VirtualTestbed({"raw": raw, "cluster-2": two, "down": down}, seed=3, scatter=scatter)
 
 
 def measured(tmp_path: Path, testbed: VirtualTestbed, *topologies: Topology, **settings: object) -> Run:

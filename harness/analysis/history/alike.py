@@ -1,6 +1,6 @@
 """The test whether two runs measured the same thing, and may be compared."""
 
-from harness.analysis.history.runs import PastRun
+from harness.analysis.history.past_run import PastRun
 from harness.machine.environment import Environment
 from harness.scenario import Topology
 from harness.scenario.secrets import withheld_of, withheld_of_load

@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.history.alike import find_mismatch
-from harness.analysis.history.runs import METRICS, PastRun
+from harness.analysis.history.past_run import METRICS, PastRun
 from harness.analysis.metrics import MEMORY, Metric, metrics_of
 from harness.analysis.unpaired import compare_unpaired
 from harness.scenario import ScenarioError

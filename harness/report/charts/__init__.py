@@ -3,3 +3,15 @@
 A module here computes what one chart shows, as a frozen data class. :mod:`harness.report.charts.pictures` paints it
 with Matplotlib, in PNG and SVG; :mod:`harness.report.html.charts` paints the same with Bokeh, for the page.
 """
+
+from typing import Final
+
+from harness.analysis.run import RunAnalysis
+from harness.report.charts.speedup import has_speedup
+
+NAMES: Final = ("throughput", "speedup", "latency", "timeline", "workers")
+
+
+def chart_names(analysis: RunAnalysis) -> list[str]:
+    """Return the names of the charts that there are; none without a trial that counts."""
+    return [name for name in NAMES if analysis.measured_summaries and (name != "speedup" or has_speedup(analysis))]

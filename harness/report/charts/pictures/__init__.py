@@ -7,9 +7,9 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from harness.analysis.run import RunAnalysis
+from harness.report.charts import chart_names
 from harness.report.charts.pictures import latency, speedup, throughput, timeline, workers
 from harness.report.charts.pictures.style import house_style, save
-from harness.report.charts.speedup import has_speedup
 
 CHARTS: Final[dict[str, Callable[[RunAnalysis], Figure]]] = {
     "throughput": throughput.draw,
@@ -18,11 +18,6 @@ CHARTS: Final[dict[str, Callable[[RunAnalysis], Figure]]] = {
     "timeline": timeline.draw,
     "workers": workers.draw,
 }
-
-
-def chart_names(analysis: RunAnalysis) -> list[str]:
-    """Return the names of the charts that there are; none without a trial that counts."""
-    return [name for name in CHARTS if analysis.measured_summaries and (name != "speedup" or has_speedup(analysis))]
 
 
 def write_charts(analysis: RunAnalysis, folder: Path) -> None:
