@@ -94,8 +94,8 @@ def test_two_commits_are_measured_and_asked_for_by_the_names_of_the_scenario(
 
 def test_the_package_has_what_it_says_and_nothing_else() -> None:
     assert all(hasattr(harness, name) for name in harness.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'measure'"):
-        harness.measure  # noqa: B018  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="no attribute 'judge'"):
+        harness.judge  # noqa: B018  # type: ignore[attr-defined]
 
 
 def test_a_services_own_tests_can_measure_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
