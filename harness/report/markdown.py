@@ -126,7 +126,7 @@ def margins_text(run: Run) -> str:
 def looks_text(run: Run) -> str:
     """Return the maximum number of interim looks at the data."""
     looks = len(run.info.looks)
-    return "a single look" if looks == 1 else f"up to {looks} looks, after rounds {', '.join(map(str, run.info.looks))}"
+    return "a single look" if looks == 1 else f"up to {looks} interim looks (alpha spending), after rounds {', '.join(map(str, run.info.looks))}"
 
 
 def plan_text(run: Run) -> str:
@@ -152,5 +152,5 @@ def noise_text(run: Run) -> str:
 
 def _scatter_text(floor: NoiseFloor, metric: str) -> str:
     at_equal_pace = floor.scatter_at_equal_pace.get(metric)
-    left = "" if at_equal_pace is None else f" (at equal pace {percent_text(at_equal_pace)})"
+    left = "" if at_equal_pace is None else f" (at equal core speed {percent_text(at_equal_pace)})"
     return percent_text(floor.scatter[metric]) + left

@@ -27,7 +27,7 @@ def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
     scenario, comparisons = analysis.run.scenario, analysis.comparisons
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
-    for column in ("× itself", "equal\npace", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
+    for column in ("× itself", "equal\nspeed", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
     for metric in metrics_of(scenario):
         if metric.name in floor.scatter:
@@ -42,7 +42,7 @@ def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
             )
     text = (
         f"Each round measured `{scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
-        f" difference within a round, over {floor.rounds} rounds; *equal pace* what is left of it when the speed of"
+        f" difference within a round, over {floor.rounds} rounds; *equal speed* what is left of it when the speed of"
         " the cores is taken out, as it is between equally many workers. The last columns are the smallest difference"
         " that a cluster of another size would show nine times out of ten, after so many minutes."
     )

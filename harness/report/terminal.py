@@ -36,7 +36,7 @@ def summary_table(summaries: list[TopologySummary]) -> Table:
     """Return a table of the figures, with a row for each topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("topology", overflow="fold")  # the column that is wrapped in a narrow terminal
-    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "limit"):
+    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "bottleneck"):
         table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:
         table.add_row(*_cells(summary))

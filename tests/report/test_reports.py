@@ -159,7 +159,7 @@ def test_workers_are_told_by_what_they_answered(run: Run) -> None:
     """Of 40 connections chance gives one of two workers more than 26 in one trial of twenty; here it has 32."""
     text = text_of(run)
     assert "| cluster-2 | 79 %, 21 % | 50 % | 65 % | **beyond chance** | 0.50, 0.50 | 32.0 MiB, 32.0 MiB |" in text
-    assert "`cluster-2` is skewed: its busiest worker answered 79% of the requests" in text
+    assert "`cluster-2` is imbalanced: its busiest worker answered 79% of the requests" in text
 
 
 def test_an_even_cluster_is_not_called_skewed(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_scaling_is_told_with_its_price_and_what_is_oversubscribed(tmp_path: Pat
     text = text_of(made_run(tmp_path, scenario_of([RAW, one, TWO, four], 3), records, machine=environment(cores=3)))
     assert re.search(r"\| cluster-2 \| 2 \| 0\.9\d \(0\.9\d–0\.9\d\) \|  \|", text)
     assert re.search(r"\| cluster-4 \| 4 \| 0\.5\d \(0\.\d\d–0\.5\d\) \| oversubscribed \|", text)
-    assert re.search(r"The supervisor's price: `cluster-1` serves (0\.99|1\.00)× ", text)
+    assert re.search(r"Supervisor overhead: `cluster-1` serves (0\.99|1\.00)× ", text)
     assert "no law is fitted to what is not oversubscribed: a law of scaling needs 3 different numbers" in text
 
 
@@ -228,7 +228,7 @@ def test_cores_that_change_their_pace_are_told_and_taken_out_between_equally_man
     text = text_of(made_run(tmp_path, scenario_of([RAW, one, TWO], 8), records))
     assert "The same piece of work took 200 to 390 µs of CPU on the server's cores" in text
     assert "What it does to `cluster-1` is taken out; the others are compared by more rounds only" in text
-    assert "for cluster-1, of as many workers as the baseline, at equal pace" in text.replace("\n", " ")
+    assert "for cluster-1, of as many workers as the baseline, at equal core speed" in text.replace("\n", " ")
     assert re.search(r"\| cluster-1 \| requests/s \| 704/s \| 633/s \| −10\.0 %.* \| slower \|", text)
     assert re.search(r"\| cluster-2 \| requests/s \| .* \| inconclusive \|", text)
 

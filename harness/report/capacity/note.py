@@ -64,7 +64,7 @@ def render_capacity_terminal(analysis: RunAnalysis) -> Group:
     run, found = analysis.run, analysis.capacities
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("topology", overflow="fold")
-    for title in ("carries/s", "saturates at/s", "price", "broken first"):
+    for title in ("carries/s", "saturates at/s", "cost", "broken first"):
         table.add_column(title, justify="right", no_wrap=True)
     for each in found:
         table.add_row(
