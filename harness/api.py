@@ -20,7 +20,7 @@ from harness.record import Run, read_run
 from harness.report.run_report import RunReport
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
-from harness.scenario import Scenario, load_scenario
+from harness.scenario import GateTable, Scenario, load_scenario
 
 
 class Result:
@@ -116,7 +116,7 @@ def ab(
     """
     compared, used_seed = _load_selected(scenario, only, rounds), seed_or_random(seed)
     gates = compared.gate.fail_on or default_gates(compared)
-    compared = compared.model_copy(update={"gate": compared.gate.model_copy(update={"fail_on": gates})})
+    compared = compared.with_gates(GateTable(fail_on=gates, strict=compared.gate.strict))
     repository = Path.cwd()
     sides = find_sides(repository, base, head)
     words = ["harness", "ab", os.fspath(scenario), "--base", base, *(["--head", head] if head else [])]

@@ -242,4 +242,4 @@ def _without_small_lag(load: LoadResult, objectives: Sequence[Objective]) -> Loa
     lag = load.offered.send_lag_us if load.offered else None
     if lag is None or lag.p99 > MAX_LAG * min(limits_ms, default=math.inf) * US_PER_MS:
         return load
-    return load.model_copy(update={"doubts": [doubt for doubt in load.doubts if doubt.kind != "lagging"]})
+    return load.without_doubt("lagging")

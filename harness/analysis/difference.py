@@ -31,7 +31,7 @@ class RunDifference:
 
     def with_scenario(self, scenario: Scenario) -> Self:
         """Return the same difference with another scenario of the head, such as one with other gates."""
-        return replace(self, head=self.head.model_copy(update={"scenario": scenario}))
+        return replace(self, head=self.head.with_scenario(scenario))
 
     @property
     def has_common_topologies(self) -> bool:

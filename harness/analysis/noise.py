@@ -18,9 +18,7 @@ def make_aa_scenario(scenario: Scenario) -> Scenario:
     """Return the scenario of an A/A test: the baseline, and a topology that differs from it in nothing but the name."""
     baseline = scenario.baseline
     name = f"{baseline.name}-{AGAIN}"
-    return scenario.model_copy(
-        update={"topologies": (baseline, baseline.model_copy(update={"name": name, "baseline": False}))}
-    )
+    return scenario.with_topologies((baseline, baseline.with_name(name)))
 
 
 def compute_noise_floor(analysis: RunAnalysis) -> NoiseFloor:

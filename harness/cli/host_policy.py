@@ -52,7 +52,7 @@ def resolve(target: Target) -> Target:
         raise UsageError(f"{target.host} can be no host's name") from error
     except OSError as error:
         raise UsageError(f"unable to connect to {target.host}, which can't be looked up: {error.strerror}") from error
-    return target.model_copy(update={"addresses": tuple(dict.fromkeys(addresses))})
+    return target.with_addresses(tuple(dict.fromkeys(addresses)))
 
 
 def is_here(target: Target) -> bool:

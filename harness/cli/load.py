@@ -190,7 +190,7 @@ def load_command(
                 "expect": load_options.expectation(expect_status, expect_body, expect_body_sha256, expect_length),
             },
         )
-        offered = offered.model_copy(update={"target": resolve(offered.target)})
+        offered = offered.with_target(resolve(offered.target))
         most_connections = parse_bound(max_connections)
         check_reach(
             offered,

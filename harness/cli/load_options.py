@@ -42,7 +42,7 @@ def parse_target(url: str, unix_socket: Path | None, insecure: bool, cacert: Pat
         if target.tls is None and tls != Tls():
             raise ValueError(f"--insecure and --cacert are for https://, got {url!r}")
         if target.tls is not None and target.is_loopback and cacert is None:
-            target = target.model_copy(update={"tls": Tls(verify=False)})
+            target = target.with_tls(Tls(verify=False))
         return target, path
 
 
@@ -74,7 +74,7 @@ def with_user(requests: tuple[Request, ...], user: str | None) -> tuple[Request,
         return tuple(
             request
             if any(name.lower() == "authorization" for name in request.headers)
-            else request.model_copy(update={"headers": header | request.headers})
+            else request.with_headers(header | request.headers)
             for request in requests
         )
 
@@ -138,7 +138,7 @@ def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
         )
         raise UsageError(f"--expect-body same: expected a good answer before the load, got {came}")
     assert before.body_sha256 is not None, "it is asked for with its digest"
-    return offered.model_copy(update={"expect": offered.expect.with_body(before.body_sha256, every=True)})
+    return offered.with_expectation(offered.expect.with_body(before.body_sha256, every=True))
 
 
 def place_generator(processes: str, cpus: str | None, connections: int) -> tuple[int, tuple[int, ...]]:

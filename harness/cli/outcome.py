@@ -32,7 +32,7 @@ def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, 
     if reasons := [reason for text in texts if (reason := _reason_against(text))]:
         raise UsageError("\n".join(reasons))
     table = GateTable(fail_on=texts, strict=strict or scenario.gate.strict)
-    gated = scenario.model_copy(update={"gate": table})
+    gated = scenario.with_gates(table)
     if reasons := find_inapplicable_gates(gated):
         raise UsageError("\n".join(f"--fail-on: {reason}" for reason in reasons))
     return gated

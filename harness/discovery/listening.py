@@ -124,7 +124,7 @@ def _detect_scheme(target: Target, deadline_s: float) -> Target:
     except ForeignProtocolError as error:
         if error.scheme != "https":
             raise
-        target = target.model_copy(update={"tls": Tls(verify=False)})
+        target = target.with_tls(Tls(verify=False))
         ask(Load(target=target), deadline_s)
     return target
 

@@ -69,8 +69,7 @@ def _follow(load: Load, path: str) -> tuple[str | None, str, int | None]:
 
 
 def _build_question(load: Load, path: str) -> Question:
-    request = load.requests[0].model_copy(update={"path": path})
-    return Question(load.model_copy(update={"requests": (request,)}), load.expect)
+    return Question(load.with_request(load.requests[0].with_path(path)), load.expect)
 
 
 def _ask(question: Question) -> ProbeResponse:

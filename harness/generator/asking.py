@@ -254,7 +254,7 @@ def ask(load: Load, deadline_s: float) -> ProbeResponse:
 
 def _check_other_scheme(target: Target, deadline_s: float) -> None:
     """Raise ForeignProtocolError if the server speaks the other of http and https."""
-    other = target.model_copy(update={"tls": None if target.tls else Tls(verify=False)})
+    other = target.with_tls(None if target.tls else Tls(verify=False))
     try:
         with ProbeConnection(other, min(deadline_s, time.monotonic() + RECOGNISE_S)) as connection:
             if other.tls is None:

@@ -1,6 +1,6 @@
 """The events that the generator emits while it runs, and its result at the end: plain data, read by every report."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -212,6 +212,10 @@ class LoadResult(_ResultPart):
         """The share of requests that did not end well, of all that ended."""
         ended = self.started - self.unfinished
         return self.errors.total / ended if ended else 0.0
+
+    def without_doubt(self, kind: HealthWarningKind) -> Self:
+        """Return the same result without the doubts of one kind."""
+        return self.model_copy(update={"doubts": [doubt for doubt in self.doubts if doubt.kind != kind]})
 
 
 Event = WindowBegan | Second | WindowEnded | LoadResult

@@ -107,6 +107,14 @@ class Target(_LoadPart):
         """Return the URL of a path on this server."""
         return f"{self.scheme}://{self.authority}{path}"
 
+    def with_tls(self, tls: Tls | None) -> Self:
+        """Return the same target with this TLS, or none."""
+        return self.model_copy(update={"tls": tls})
+
+    def with_addresses(self, addresses: tuple[str, ...]) -> Self:
+        """Return the same target with the addresses of its host."""
+        return self.model_copy(update={"addresses": addresses})
+
 
 class Request(_LoadPart):
     """One kind of request. Among several kinds each is sent in proportion to its ``weight``.
@@ -127,6 +135,14 @@ class Request(_LoadPart):
         """The name of its kind: method and path as they are written, with their placeholders."""
         return self.written or f"{self.method} {self.path}"
 
+    def with_path(self, path: str) -> Self:
+        """Return the same request with another path."""
+        return self.model_copy(update={"path": path})
+
+    def with_headers(self, headers: dict[str, str]) -> Self:
+        """Return the same request with other headers."""
+        return self.model_copy(update={"headers": headers})
+
 
 class DataTable(_LoadPart):
     """The values that fill the requests: one row for each request, and after the last row the first again."""
@@ -139,6 +155,10 @@ class DataTable(_LoadPart):
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"expected {len(self.columns)} values in every row")
         return self
+
+    def with_last_row(self) -> Self:
+        """Return the same table with its last row alone."""
+        return self.model_copy(update={"rows": self.rows[-1:]})
 
 
 class Stage(_LoadPart):
@@ -300,6 +320,18 @@ class Load(_LoadPart):
             )
             for index in range(processes)
         ]
+
+    def with_target(self, target: Target) -> Self:
+        """Return the same load with another target."""
+        return self.model_copy(update={"target": target})
+
+    def with_expectation(self, expect: Expectation) -> Self:
+        """Return the same load with another expectation."""
+        return self.model_copy(update={"expect": expect})
+
+    def with_request(self, request: Request, data: DataTable | None = None) -> Self:
+        """Return the same load with this request alone, and the data that fill it."""
+        return self.model_copy(update={"requests": (request,), "data": data})
 
 
 def list_kinds(requests: Iterable[Request]) -> tuple[str, ...]:

@@ -201,4 +201,4 @@ def _with_expected_body(load: Load, ready: ReadyServer, scenario: Scenario) -> L
     as it is where requests differ, or the scenario does not wish for the check."""
     if not load.expect.wants_same_body or ready.body_sha256 is None or not scenario.load.is_one_request:
         return load
-    return load.model_copy(update={"expect": load.expect.with_body(ready.body_sha256)})
+    return load.with_expectation(load.expect.with_body(ready.body_sha256))

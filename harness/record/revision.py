@@ -1,8 +1,12 @@
 """A commit that is measured."""
 
+from typing import Final, Self
+
 from pydantic import BaseModel, ConfigDict
 
 from harness.text import Printable
+
+WORKING_TREE: Final = "working tree"
 
 
 class Revision(BaseModel):
@@ -23,3 +27,8 @@ class Revision(BaseModel):
     def short(self) -> str:
         """The first twelve digits of the commit."""
         return self.commit[:12]
+
+    def as_working_tree(self, commit: str | None = None) -> Self:
+        """Return the revision as the working tree on it: with changes, if their snapshot is a ``commit``."""
+        changed = {} if commit is None else {"commit": commit, "is_changed": True}
+        return self.model_copy(update={"ref": WORKING_TREE, **changed})

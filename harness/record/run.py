@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -58,6 +58,10 @@ class Program(RecordPart):
         side = f"{self.side}: " if self.side else ""
         link = f", a link to {self.real_path}" if self.real_path else ""
         return f"{side}{self.name} {self.version or f'({self.unknown})'}: {self.path}{link}"
+
+    def with_side(self, side: str | None) -> Self:
+        """Return the same program with the side that it belongs to."""
+        return self.model_copy(update={"side": side})
 
 
 class NoiseFloor(RecordPart):
@@ -135,3 +139,7 @@ class Run(RecordPart):
     def is_whole(self) -> bool:
         """True if the run came to its end, and was not interrupted or killed."""
         return self.ending is not None and self.ending.reason != "interrupted"
+
+    def with_scenario(self, scenario: Scenario) -> Self:
+        """Return the same run with another scenario, such as one with other gates."""
+        return self.model_copy(update={"scenario": scenario})

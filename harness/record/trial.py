@@ -75,6 +75,10 @@ class WorkerCounts(RecordPart):
         """The number of workers that ended within the window."""
         return sum(self.ended.values())
 
+    def with_found(self, found: int) -> Self:
+        """Return the same counts with another number of workers found."""
+        return self.model_copy(update={"found": found})
+
 
 class ProcessUsage(RecordPart):
     """The use of the machine by one process of the server within the measured window, or until its last reading where

@@ -204,7 +204,8 @@ def _imbalance(analysis: RunAnalysis) -> Iterator[Finding]:
         found = summary.imbalance
         if found and found.is_beyond_chance:
             yield Finding(
-                f"`{summary.name}` is imbalanced: its busiest worker answered {found.busiest_share:.0%} of the requests,"
+                f"`{summary.name}` is imbalanced: its busiest worker answered {found.busiest_share:.0%} of the"
+                " requests,"
                 f" where {found.fair_share:.0%} is fair and chance seldom deals it more than {found.chance_share:.0%}.",
                 "The kernel gives a new connection to whichever worker accepts first, and keep-alive keeps it there:"
                 " offer more connections, or have the workers listen with SO_REUSEPORT.",

@@ -126,7 +126,11 @@ def margins_text(run: Run) -> str:
 def looks_text(run: Run) -> str:
     """Return the maximum number of interim looks at the data."""
     looks = len(run.info.looks)
-    return "a single look" if looks == 1 else f"up to {looks} interim looks (alpha spending), after rounds {', '.join(map(str, run.info.looks))}"
+    return (
+        "a single look"
+        if looks == 1
+        else f"up to {looks} interim looks (alpha spending), after rounds {', '.join(map(str, run.info.looks))}"
+    )
 
 
 def plan_text(run: Run) -> str:

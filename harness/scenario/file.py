@@ -4,7 +4,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -142,6 +142,18 @@ class Scenario(_Settings):
             raise ScenarioError(f"no topology named {', '.join(unknown)}; there are: {', '.join(known)}")
         kept = [topology for topology in self.topologies if topology.name in wanted]
         return self.model_copy(update={"topologies": _with_baseline(kept)})
+
+    def with_gates(self, gate: GateTable) -> Self:
+        """Return the same scenario with other gates."""
+        return self.model_copy(update={"gate": gate})
+
+    def with_load(self, load: ScenarioLoad) -> Self:
+        """Return the same scenario with another load."""
+        return self.model_copy(update={"load": load})
+
+    def with_topologies(self, topologies: tuple[Topology, ...]) -> Self:
+        """Return the same scenario with other topologies."""
+        return self.model_copy(update={"topologies": topologies})
 
 
 class ScenarioFile(_Settings):

@@ -95,6 +95,10 @@ class ScenarioLoad(TomlTable):
         """True if every request is the same, byte for byte."""
         return len(self.requests) == 1 and self.data is None
 
+    def with_windows(self, warmup_s: float, duration_s: float) -> Self:
+        """Return the same load with another warm-up and measured window."""
+        return self.model_copy(update={"warmup_s": warmup_s, "duration_s": duration_s})
+
 
 class LoadTable(TomlTable):
     """The table ``[load]`` as written: a closed loop of connections in groups ("threads") or, with a rate, an open

@@ -186,6 +186,10 @@ class Topology(Listening):
             }
         )
 
+    def with_name(self, name: str) -> Self:
+        """Return the same topology under another name, and not the baseline."""
+        return self.model_copy(update={"name": name, "baseline": False})
+
 
 class TopologyTable(Listening):
     """The table ``[[topology]]`` as written. ``workers`` is a list of numbers, each of which makes a topology of its

@@ -126,7 +126,7 @@ class ProcessTree:
         )
         if not counts.is_replacing:
             return counts
-        return counts.model_copy(update={"found": counts.most or max(map(len, looks))})
+        return counts.with_found(counts.most or max(map(len, looks)))
 
     def _count_ready_workers(self, workers: set[Key]) -> int:
         """Return how many of the workers at the first look were there when the server was ready.

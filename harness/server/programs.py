@@ -102,7 +102,7 @@ def _programs_of(topology: Topology, questions: _Questions) -> Iterator[Program]
     for words in (_strip_wrappers(command), *((name,) for name in topology.requires)):
         for program in _describe_words(words, command, questions):
             is_inside = topology.side is not None and Path(program.path).is_relative_to(topology.side.root)
-            yield program.model_copy(update={"side": topology.side.commit if topology.side and is_inside else None})
+            yield program.with_side(topology.side.commit if topology.side and is_inside else None)
 
 
 def _strip_wrappers(command: ServerCommand) -> Sequence[str]:

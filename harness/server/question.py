@@ -24,7 +24,7 @@ class Question:
     @classmethod
     def of_path(cls, path: str, load: Load) -> Self:
         """Return the question for another path than those of the load; any answer with status 2xx is good."""
-        return cls(_with_request(load, Request(path=path)), Expectation())
+        return cls(load.with_request(Request(path=path)), Expectation())
 
     @classmethod
     def of_load(cls, load: Load) -> Self:
@@ -50,10 +50,10 @@ class Question:
         """
         data = load.data
         if data is not None and request.method not in SAFE_METHODS:
-            data = data.model_copy(update={"rows": data.rows[-1:]})
-        asked = fill_first_request(load.model_copy(update={"requests": (request,), "data": data}))
+            data = data.with_last_row()
+        asked = fill_first_request(load.with_request(request, data))
         is_compared = len(load.requests) == 1 and load.data is None and load.expect.wants_same_body
-        return cls(_with_request(load, asked), load.expect, is_compared)
+        return cls(load.with_request(asked), load.expect, is_compared)
 
     @property
     def request(self) -> Request:
@@ -106,7 +106,3 @@ class Question:
 def _first_safe_request(load: Load) -> Request:
     """Return the first request that is safe or, where none is, the first."""
     return next((request for request in load.requests if request.method in SAFE_METHODS), load.requests[0])
-
-
-def _with_request(load: Load, request: Request) -> Load:
-    return load.model_copy(update={"requests": (request,), "data": None})

@@ -13,8 +13,8 @@ def for_search(scenario: Scenario) -> Scenario:
     """Return the scenario with a closed loop, with whose throughput the search begins, and windows that are long
     enough."""
     load = scenario.load.as_closed_loop()
-    update = {"duration_s": max(MIN_WINDOW_S, load.duration_s), "warmup_s": max(MIN_WARMUP_S, load.warmup_s)}
-    return scenario.model_copy(update={"load": load.model_copy(update=update)})
+    load = load.with_windows(max(MIN_WARMUP_S, load.warmup_s), max(MIN_WINDOW_S, load.duration_s))
+    return scenario.with_load(load)
 
 
 def check_objectives(objectives: list[Objective], scenario: Scenario) -> None:

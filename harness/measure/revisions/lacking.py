@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from harness.machine.git import run_git
-from harness.measure.revisions.revision import WORKING_TREE
 from harness.measure.revisions.submodules import changed_submodules, missing_submodules
 from harness.record import Revision
+from harness.record.revision import WORKING_TREE
 
 MAX_NAMED: Final = 6
 NEEDED: Final = re.compile(

@@ -8,7 +8,6 @@ from typing import Final
 from harness.machine.git import RevisionError, run_git
 from harness.record.revision import Revision
 
-WORKING_TREE: Final = "working tree"
 _NOBODY: Final = {  # so that the same tree is the same commit whenever it is measured
     **{f"GIT_{who}_NAME": "harness" for who in ("AUTHOR", "COMMITTER")},
     **{f"GIT_{who}_EMAIL": "harness@localhost" for who in ("AUTHOR", "COMMITTER")},
@@ -48,6 +47,6 @@ def snapshot(repository: Path) -> Revision:
         run_git(repository, "add", "--all", ":/", env=index)
         tree = run_git(repository, "write-tree", env=index)
     if tree == run_git(repository, "rev-parse", f"{head.commit}^{{tree}}"):
-        return head.model_copy(update={"ref": WORKING_TREE})
+        return head.as_working_tree()
     commit = run_git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=_NOBODY)
-    return head.model_copy(update={"ref": WORKING_TREE, "commit": commit, "is_changed": True})
+    return head.as_working_tree(commit)
