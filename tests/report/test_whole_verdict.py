@@ -10,6 +10,7 @@ from harness.cli.outcome import gate_code
 from harness.measure.base_and_head import DEFAULT_GATES
 from harness.report.formats import FORMATS
 from harness.report.run_report import RunReport
+from harness.stats.verdict import Verdict
 from tests.changed_runs import USUAL, Made, clusters_of, run_of
 
 FAILED, PASSED, UNCERTAIN, UNMEASURED = (
@@ -134,3 +135,12 @@ def test_what_is_recommended_is_worth_it_and_fails_no_more(tmp_path: Path, name:
     said = RunReport(run).headline
     assert said.startswith(beginning)
     assert also in said
+
+
+def test_what_fails_more_is_not_recommended_before_that_is_proved(tmp_path: Path) -> None:
+    """Three rounds are too few for a verdict on errors, and enough for one on requests/s."""
+    report = RunReport(clusters_of(tmp_path, {2: Made(requests=1.9, failing=0.05, scatter=0.001)}, rounds=3))
+    verdicts = {row.metric.name: row.verdict for row in report.rows if row.baseline}
+    assert (verdicts["throughput"], verdicts["errors"]) == (Verdict.BETTER, Verdict.INCONCLUSIVE)
+    assert "**Run `cluster-2`**" not in report.headline
+    assert "out of the question" in report.headline
