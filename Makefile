@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-comparing test-others faults servers lint format fuzz soak truth foresight validity bench clean
+.PHONY: help setup compare demo test test-comparing test-others faults servers lint format fuzz soak truth foresight validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 
 compare: $(READY) ## compare one process with clusters: make compare [SCENARIO=file]
 	$(BIN)/harness compare $(SCENARIO)
+
+demo: $(READY) ## print each form of a report, of rehearsed runs: nothing is measured
+	$(BIN)/python -m tests.rehearsal
 
 marked = $$(grep --recursive --files-with-matches --include='test_*.py' mark.$(1) tests)
 

@@ -1,8 +1,6 @@
 """The comparison: trials by a schedule, each recorded on disk, until the schedule ends or the verdicts are settled."""
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -10,42 +8,39 @@ from harness.analysis.comparison import compare_topologies, has_converged
 from harness.analysis.gates import have_open_gates
 from harness.analysis.noise import find_noise_floor
 from harness.analysis.trials import valid_trials
-from harness.doctor.checkup import run_checkup
-from harness.machine.environment import describe_environment
-from harness.machine.host import Host
-from harness.machine.lock import exclusive_run
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
+from harness.measure.testbed import Testbed
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Scenario
 from harness.server.fingerprint import take_fingerprint
-from harness.server.programs import describe_programs
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
-def compare(prepared: PreparedRun, results: Path, command: str, observer: Observer) -> Path:
+def compare(
+    prepared: PreparedRun, results: Path, command: str, observer: Observer, testbed: Testbed | None = None
+) -> Path:
     """Make the trials of the schedule; return the run folder. Ctrl-C ends the comparison early and keeps what was
     measured.
 
-    ``command`` is the command line that repeats this run, for the record. Raises RunFolderError when a record can't be
-    written, and BusyError, before anything is written, while another comparison runs on this machine.
+    ``command`` is the command line that repeats this run, for the record. Without a ``testbed``, this machine is it.
+    Raises RunFolderError when a record can't be written, and BusyError, before anything is written, while another
+    comparison runs on this machine.
     """
-    with exclusive_run():
-        return _compare(prepared, results, command, observer)
+    testbed = testbed or Testbed.here()
+    with testbed.exclusive_run():
+        return _compare(prepared, results, command, observer, testbed)
 
 
-def _compare(prepared: PreparedRun, results: Path, command: str, observer: Observer) -> Path:
-    scenario, environment, checks = (
-        prepared.scenario,
-        describe_environment(),
-        run_checkup(Host.here(), prepared.scenario),
-    )
+def _compare(prepared: PreparedRun, results: Path, command: str, observer: Observer, testbed: Testbed) -> Path:
+    scenario = prepared.scenario
+    environment, checks = testbed.describe_environment(), testbed.run_checkup(scenario)
     observer.on_checks(checks)
     looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(prepared.schedule[-1].block)
     info = RunInfo(
         seed=prepared.seed,
-        started_at=datetime.now(UTC),
+        started_at=testbed.now(),
         command=command,
         trials=list(prepared.schedule),
         looks=looks.after,
@@ -54,25 +49,26 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
         noise=find_noise_floor(results, scenario, environment),
         checks=checks,
         revisions=list(prepared.revisions),
-        programs=describe_programs(scenario.topologies),
+        programs=testbed.describe_programs(scenario.topologies),
     )
     # A comparison of two commits can't be resumed: their checkouts are gone by then.
     fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
-    return _run_to_end(prepared, looks, folder, ResumedFrom([], 0.0), observer)
+    return _run_to_end(prepared, looks, folder, ResumedFrom([], 0.0), observer, testbed)
 
 
-def resume(run: Run, prepared: PreparedRun, observer: Observer) -> Path:
+def resume(run: Run, prepared: PreparedRun, observer: Observer, testbed: Testbed | None = None) -> Path:
     """Make the trials of its schedule that an interrupted run still lacks; return its folder.
 
-    ``prepared`` is the result of :func:`harness.measure.preparation.prepare_again`. Raises RunFolderError when a record
-    can't be written, and BusyError while another comparison runs on this machine.
+    ``prepared`` is the result of :func:`harness.measure.preparation.prepare_again`; the ``testbed`` is that of
+    :func:`compare`. Raises RunFolderError when a record can't be written, and BusyError while another comparison runs
+    on this machine.
     """
+    testbed = testbed or Testbed.here()
     made_s = (run.records[-1].started_at - run.info.started_at).total_seconds() if run.records else 0.0
-    with exclusive_run():
-        return _run_to_end(
-            prepared, InterimLooks(run.info.looks), RunFolder.reopen(run), ResumedFrom(run.records, made_s), observer
-        )
+    looks, made = InterimLooks(run.info.looks), ResumedFrom(run.records, made_s)
+    with testbed.exclusive_run():
+        return _run_to_end(prepared, looks, RunFolder.reopen(run), made, observer, testbed)
 
 
 @dataclass(frozen=True)
@@ -84,10 +80,15 @@ class ResumedFrom:
 
 
 def _run_to_end(
-    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, observer: Observer
+    prepared: PreparedRun,
+    looks: InterimLooks,
+    folder: RunFolder,
+    made: ResumedFrom,
+    observer: Observer,
+    testbed: Testbed,
 ) -> Path:
     try:
-        reason = _measure(prepared, looks, folder, made, observer)
+        reason = _measure(prepared, looks, folder, made, observer, testbed)
     except KeyboardInterrupt:
         reason = "interrupted"  # reports show which of the scheduled trials have no record
     folder.end(reason)
@@ -95,18 +96,23 @@ def _run_to_end(
 
 
 def _measure(
-    prepared: PreparedRun, looks: InterimLooks, folder: RunFolder, made: ResumedFrom, observer: Observer
+    prepared: PreparedRun,
+    looks: InterimLooks,
+    folder: RunFolder,
+    made: ResumedFrom,
+    observer: Observer,
+    testbed: Testbed,
 ) -> EndReason:
     """Make round after round, with the comparisons after each; return why the last was the last."""
-    scenario, records, began_s = prepared.scenario, list(made.records), time.monotonic() - made.elapsed_s
+    scenario, records, began_s = prepared.scenario, list(made.records), testbed.monotonic_s() - made.elapsed_s
     recorded = {record.trial for record in records}
     for block, planned in groupby(prepared.schedule, key=lambda planned: planned.block):
         trials = [trial for trial in planned if trial.id not in recorded]
         if not trials:
             continue
-        if scenario.rounds is None and _would_overrun(scenario, block - 1, time.monotonic() - began_s):
+        if scenario.rounds is None and _would_overrun(scenario, block - 1, testbed.monotonic_s() - began_s):
             return "out of time"
-        records += make_trials(trials, prepared, folder, observer)
+        records += make_trials(trials, prepared, folder, observer, testbed)
         comparisons = compare_topologies(scenario, looks, records)
         observer.on_comparisons(block, comparisons)
         if (

@@ -17,7 +17,6 @@ from harness.record import PlannedTrial, Run, TrialRecord, read_run
 from harness.report.capacity.write import write_capacity
 from harness.scenario import Objective, Topology
 from tests.rehearsal.service import Service
-from tests.rehearsal.stage import put_on_testbed
 from tests.rehearsal.testbed import VirtualTestbed
 from tests.trial.trials import scenario
 
@@ -52,20 +51,19 @@ class Interrupts(SearchDisplay):
         self._left -= 1
 
 
-def searched(results: Path, trials: int, *objectives: str) -> Run:
+def searched(results: Path, trials: int, *slo: str, testbed: VirtualTestbed | None = None) -> Run:
     """A search that was interrupted after so many trials, on a server that serves 200/s."""
+    objectives = [Objective.parse(text) for text in slo]
     made = scenario(PAUSES).model_copy(update={"max_time_s": 600.0, "rounds": None})
     with Interrupts(trials) as observer:
-        path = search(prepare(made, 1), list(map(Objective.parse, objectives)), results, "harness capacity x", observer)
+        path = search(prepare(made, 1), objectives, results, "harness capacity x", observer, testbed)
     return read_run(path)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One that came to the ladder, with simulated trials."""
-    with pytest.MonkeyPatch.context() as patch:
-        put_on_testbed(patch, TESTBED)
-        return searched(tmp_path_factory.mktemp("results"), ENOUGH, "p99 < 100ms", "errors < 1%")
+    return searched(tmp_path_factory.mktemp("results"), ENOUGH, "p99 < 100ms", "errors < 1%", testbed=TESTBED)
 
 
 def test_every_trial_is_on_disk_with_the_rate_that_was_offered(run: Run) -> None:
@@ -147,10 +145,9 @@ def test_objectives_that_can_not_be_are_refused(tmp_path: Path, slo: list[str], 
 
 
 def test_an_interrupt_keeps_what_was_measured_and_draws_nothing_of_the_rest(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    put_on_testbed(monkeypatch, VirtualTestbed())
-    interrupted = searched(tmp_path, 1, "errors < 1%")
+    interrupted = searched(tmp_path, 1, "errors < 1%", testbed=TESTBED)
     assert len(interrupted.records) == 1
     assert not interrupted.is_whole
     write_capacity(interrupted)

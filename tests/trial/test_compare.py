@@ -14,7 +14,6 @@ from harness.measure.trial import Phase, Progress
 from harness.record import PlannedTrial, TrialRecord, read_run
 from harness.scenario import Scenario, ScenarioError, Topology
 from tests.rehearsal.service import Service
-from tests.rehearsal.stage import put_on_testbed
 from tests.rehearsal.testbed import VirtualTestbed
 from tests.server.family import Family
 from tests.server.servers.serving import listen
@@ -58,9 +57,11 @@ def named(name: str, topology: Topology) -> Topology:
     return topology.model_copy(update={"name": name})
 
 
-def run(compared: Scenario, results: Path, observer: Silent | None = None) -> Path:
+def run(
+    compared: Scenario, results: Path, observer: Silent | None = None, testbed: VirtualTestbed | None = None
+) -> Path:
     """Make the comparison."""
-    return compare(prepare(compared, SEED), results, "harness compare it", observer or Silent())
+    return compare(prepare(compared, SEED), results, "harness compare it", observer or Silent(), testbed)
 
 
 def test_a_comparison_leaves_a_complete_folder(tmp_path: Path, family: Family) -> None:
@@ -121,14 +122,12 @@ def test_odd_names_do_not_make_a_record_unreadable(tmp_path: Path) -> None:
     assert made.left_out == []
 
 
-def test_a_topology_whose_program_is_missing_is_skipped_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_topology_whose_program_is_missing_is_skipped_in_words(tmp_path: Path) -> None:
     exits = Service(down="the server exited with 1")
-    put_on_testbed(monkeypatch, VirtualTestbed({"one": exits, "two": exits}))
     missing = named("missing", topology("no-such-program", "{port}"))
     others = [named(name, small("exits_at_once")) for name in ("one", "two")]
-    made = read_run(run(scenario(missing, *others), tmp_path))
+    testbed = VirtualTestbed({"one": exits, "two": exits})
+    made = read_run(run(scenario(missing, *others), tmp_path, testbed=testbed))
     (skipped,) = made.info.skipped
     assert skipped.name == "missing"
     assert skipped.reason.startswith("no-such-program not found on PATH; install no-such-program, or activate")

@@ -16,7 +16,6 @@ from harness.report.run_report import RunReport
 from harness.scenario import ScenarioError, Topology
 from harness.server.programs import describe_programs
 from tests.made_runs import scenario_of, topology
-from tests.rehearsal.stage import put_on_testbed
 from tests.rehearsal.testbed import VirtualTestbed
 from tests.server.servers.serving import listen
 from tests.trial.test_compare import Silent
@@ -35,16 +34,15 @@ class WithPrograms(VirtualTestbed):
         return describe_programs(topologies)
 
 
-HERE = VirtualTestbed().describe_environment()
+TESTBED = WithPrograms()
+HERE = TESTBED.describe_environment()
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Trials are simulated and always come to something. The service is in a folder of its own."""
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The service is in a folder of its own."""
     (tmp_path / "service").mkdir()
     monkeypatch.chdir(tmp_path / "service")
-
-    put_on_testbed(monkeypatch, WithPrograms())
 
 
 class Impatient(Silent):
@@ -64,12 +62,12 @@ class Impatient(Silent):
 def interrupted(results: Path, after: int, *topologies: Topology, rounds: int | None = 4) -> Run:
     """A run that was cut short after so many trials."""
     scenario = scenario_of(list(topologies) or [RAW, TWO], 1).model_copy(update={"rounds": rounds})
-    return read_run(compare(prepare(scenario, 1), results, "harness compare it", Impatient(after)))
+    return read_run(compare(prepare(scenario, 1), results, "harness compare it", Impatient(after), TESTBED))
 
 
 def gone_on_with(run: Run, now: Environment = HERE) -> Run:
     """The same run when it was resumed."""
-    return read_run(resume(run, prepare_again(run, now), Silent()))
+    return read_run(resume(run, prepare_again(run, now), Silent(), TESTBED))
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 7])
@@ -86,7 +84,7 @@ def test_the_missing_trials_are_made_in_the_order_of_the_plan(tmp_path: Path, af
 
 def test_it_can_be_interrupted_and_gone_on_with_again(tmp_path: Path) -> None:
     before = interrupted(tmp_path, 2)
-    again = read_run(resume(before, prepare_again(before, HERE), Impatient(3)))
+    again = read_run(resume(before, prepare_again(before, HERE), Impatient(3), TESTBED))
     assert (len(again.records), again.is_whole) == (5, False)
     run = gone_on_with(again)
     assert len(run.records) == 8

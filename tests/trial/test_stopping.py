@@ -12,7 +12,6 @@ from harness.record import Run, read_run
 from harness.scenario import GateTable, Topology
 from tests.made_runs import LOAD, scenario_of, topology
 from tests.rehearsal.service import Service
-from tests.rehearsal.stage import put_on_testbed
 from tests.rehearsal.testbed import STOP_S, VirtualTestbed
 from tests.trial.test_compare import Silent
 
@@ -41,9 +40,7 @@ def steady(factor: float, scatter: float, trial_s: float = 5.0) -> VirtualTestbe
 def measured(tmp_path: Path, testbed: VirtualTestbed, *topologies: Topology, **settings: object) -> Run:
     """A comparison of raw and cluster-2 with as many rounds as it takes."""
     scenario = scenario_of(list(topologies) or [RAW, TWO], 1).model_copy(update={"rounds": None, **settings})
-    with pytest.MonkeyPatch.context() as patch:
-        put_on_testbed(patch, testbed)
-        return read_run(compare(prepare(scenario, 1), tmp_path, "harness compare it", Silent()))
+    return read_run(compare(prepare(scenario, 1), tmp_path, "harness compare it", Silent(), testbed))
 
 
 def reason(run: Run) -> str | None:

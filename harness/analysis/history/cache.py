@@ -15,7 +15,6 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ValidationError
 
-import harness
 from harness.analysis.history.past_run import PastRun
 from harness.record.files import FileError, open_bounded
 
@@ -108,7 +107,7 @@ def _digest_of(folder: Path) -> str | None:
 def _code_sha256() -> str:
     """Return the digest of the harness's own modules."""
     digest = hashlib.sha256()
-    root = Path(harness.__file__).parent
+    root = Path(__file__).parents[2]
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode())
         digest.update(path.read_bytes())

@@ -1,45 +1,45 @@
 """The search for the capacity: rounds of trials, each recorded on disk, until the answers are precise enough."""
 
 import random
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from harness.analysis.capacity import Capacity
-from harness.doctor.checkup import run_checkup
-from harness.machine.environment import describe_environment
-from harness.machine.host import Host
-from harness.machine.lock import exclusive_run
 from harness.measure.capacity.search import CLOSED_LOOP_TRIALS, is_found, next_rates
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
 from harness.measure.schedule import trial_s
+from harness.measure.testbed import Testbed
 from harness.record import EndReason, PlannedTrial, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Objective, Topology
-from harness.server.programs import describe_programs
 from harness.stats.sequential import SINGLE_LOOK
 
 MAX_CLOSED_ATTEMPTS: Final = 3  # trials in a closed loop; where all of them fail, the topology is given up
 
 
 def search(
-    prepared: PreparedRun, objectives: Sequence[Objective], results: Path, command: str, observer: Observer
+    prepared: PreparedRun,
+    objectives: Sequence[Objective],
+    results: Path,
+    command: str,
+    observer: Observer,
+    testbed: Testbed | None = None,
 ) -> Path:
     """Make rounds of trials until the capacity of every topology is known to the scenario's precision, or its time is
     up; return the run folder. Ctrl-C ends the search early and keeps what was measured. ``command`` is the command line
-    that repeats this run, for the record.
+    that repeats this run, for the record. Without a ``testbed``, this machine is it.
 
     Raises RunFolderError when a record can't be written, and BusyError while another run goes on on this machine.
     """
-    with exclusive_run():
-        environment, checks = describe_environment(), run_checkup(Host.here(), prepared.scenario)
+    testbed = testbed or Testbed.here()
+    with testbed.exclusive_run():
+        environment, checks = testbed.describe_environment(), testbed.run_checkup(prepared.scenario)
         observer.on_checks(checks)
         info = RunInfo(
             seed=prepared.seed,
-            started_at=datetime.now(UTC),
+            started_at=testbed.now(),
             command=command,
             trials=[],
             looks=SINGLE_LOOK.after,
@@ -47,20 +47,22 @@ def search(
             skipped=prepared.skipped,
             checks=checks,
             objectives=list(objectives),
-            programs=describe_programs(prepared.scenario.topologies),
+            programs=testbed.describe_programs(prepared.scenario.topologies),
         )
         folder = RunFolder.create(results, info, prepared.scenario, environment)
         try:
-            reason = _search(prepared, objectives, folder, observer)
+            reason = _search(prepared, objectives, folder, observer, testbed)
         except KeyboardInterrupt:
             reason = "interrupted"
         folder.end(reason)
         return folder.path
 
 
-def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunFolder, observer: Observer) -> EndReason:
+def _search(
+    prepared: PreparedRun, objectives: Sequence[Objective], folder: RunFolder, observer: Observer, testbed: Testbed
+) -> EndReason:
     scenario, records = prepared.scenario, list[TrialRecord]()
-    dice, began_s, block = random.Random(prepared.seed), time.monotonic(), 0
+    dice, began_s, block = random.Random(prepared.seed), testbed.monotonic_s(), 0
     while True:
         found = [Capacity.of(topology, records, objectives) for topology in scenario.topologies]
         if block:
@@ -69,10 +71,10 @@ def _search(prepared: PreparedRun, objectives: Sequence[Objective], folder: RunF
         trials = schedule_round(block, found, scenario.precision, dice)
         if not trials:
             return "sure"
-        each_s = (time.monotonic() - began_s) / len(records) if records else trial_s(scenario.load)
-        if block > 1 and time.monotonic() - began_s + each_s * len(trials) > scenario.max_time_s:
+        each_s = (testbed.monotonic_s() - began_s) / len(records) if records else trial_s(scenario.load)
+        if block > 1 and testbed.monotonic_s() - began_s + each_s * len(trials) > scenario.max_time_s:
             return "out of time"
-        records += make_trials(trials, prepared, folder, observer)
+        records += make_trials(trials, prepared, folder, observer, testbed)
 
 
 def schedule_round(

@@ -1,0 +1,66 @@
+"""The machine on which a run is made: its clocks, its trials, and the description of it, in one place.
+
+What needs neither servers nor time hands another testbed to a run: tests simulate the trials (tests/rehearsal).
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.doctor.check import Check
+from harness.doctor.checkup import run_checkup
+from harness.load.cpus import Placement
+from harness.machine.environment import Environment, describe_environment
+from harness.machine.host import Host
+from harness.machine.lock import exclusive_run
+from harness.measure.trial import Watch, run_trial
+from harness.record import PlannedTrial, Program, TrialRecord
+from harness.scenario import Scenario, Topology
+from harness.server.programs import describe_programs
+
+
+class Testbed:
+    """This machine. Another testbed overrides every method."""
+
+    @classmethod
+    def here(cls) -> "Testbed":
+        """Return the testbed on which runs are made where none is given."""
+        return Testbed()
+
+    def exclusive_run(self) -> AbstractContextManager[None]:
+        """Return a context in which no other run is made on it. Entering it raises BusyError while one is."""
+        return exclusive_run()
+
+    def now(self) -> datetime:
+        """Return the date and time, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        """Return a clock that is never set (seconds)."""
+        return time.monotonic()
+
+    def describe_environment(self) -> Environment:
+        """Return the machine and its software."""
+        return describe_environment()
+
+    def run_checkup(self, scenario: Scenario) -> list[Check]:
+        """Return what may spoil measurements of the scenario."""
+        return run_checkup(Host.here(), scenario)
+
+    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
+        """Return the programs that the topologies run, with their versions."""
+        return describe_programs(topologies)
+
+    def run_trial(
+        self,
+        planned: PlannedTrial,
+        scenario: Scenario,
+        placement: Placement,
+        log: Path,
+        watch: Watch,
+        known_body: str | None = None,
+    ) -> TrialRecord:
+        """Make one trial and return its record; the parameters are those of :func:`harness.measure.trial.run_trial`."""
+        return run_trial(planned, scenario, placement, log, watch, known_body)
