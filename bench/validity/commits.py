@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from bench.checking import Row, run_checks
 from bench.validity import service
 from bench.validity.service import Service
+from harness.analysis.metrics import CPU
+from harness.record import read_run
+from harness.report.run_report import RunReport
+from harness.stats.verdict import Verdict
 
 QUIET, BUSY = "quiet", "beside a busy process"
 STEPS: Final = 10_000  # of work for each request, about half a millisecond
@@ -117,8 +121,8 @@ def commit(repository: Path, settings: Service) -> None:
     git(repository, "commit", "--quiet", "--allow-empty", "--message", "Change a setting")
 
 
-def judge(kind: Kind, folder: Path, *options: str) -> tuple[Said, dict[str, Any]]:
-    """Return what ``harness ab`` says of the change, and its JSON; the repository and the run stay in the folder."""
+def judge(kind: Kind, folder: Path, *options: str) -> Said:
+    """Return what ``harness ab`` says of the change; the repository and the run stay in the folder."""
     repository = folder / "repository"
     repository.mkdir(parents=True)
     git(repository, "init", "--quiet")
@@ -126,30 +130,31 @@ def judge(kind: Kind, folder: Path, *options: str) -> tuple[Said, dict[str, Any]
     (repository / "scenario.toml").write_text(SCENARIO, encoding="utf-8")
     commit(repository, kind.before)
     commit(repository, kind.after)
-    words = ["ab", "scenario.toml", "--base", "HEAD~", "--head", "HEAD", "--out", str(folder), "--format", "json"]
+    words = ["ab", "scenario.toml", "--base", "HEAD~", "--head", "HEAD", "--out", str(folder)]
     command = [sys.executable, "-m", "harness", *words, *options]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
-    (folder / "stderr.txt").write_text(done.stderr, encoding="utf-8")
-    found = json.loads(done.stdout)
-    verdicts = {(change["metric"], change["verdict"]) for change in found["changes"]}
-    report = (folder / "latest" / "report.md").read_text(encoding="utf-8")
-    first_line = next(line for line in report.splitlines() if line.startswith("**"))
-    said = Said(
-        done.returncode,
-        first_line.split("**")[1],
-        {metric for metric, verdict in verdicts if verdict == "worse"},
-        {metric for metric, verdict in verdicts if verdict == "better"},
+    (folder / "output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return said_of(folder / "latest", done.returncode)
+
+
+def said_of(run: Path, exit_code: int) -> Said:
+    """Return what a run says."""
+    report = RunReport(read_run(run))
+    return Said(
+        exit_code,
+        report.headline.split("**")[1],
+        {row.metric.name for row in report.rows if row.verdict is Verdict.WORSE},
+        {row.metric.name for row in report.rows if row.verdict is Verdict.BETTER},
     )
-    return said, found
 
 
 def steps_of_slowdown(folder: Path) -> int:
     """Return the steps of work that take 15 % more CPU time for each request, measured by doubling them."""
     doubled = Kind(USUAL, replace(USUAL, steps=2 * STEPS))
-    _, found = judge(doubled, folder, "--rounds", "5", "--duration", "1s")
-    (change,) = (each for each in found["changes"] if each["metric"] == "cpu_per_request")
-    doubled_cost: float = change["ratio"]["value"]
-    return round(STEPS * (1 + SLOWDOWN / (doubled_cost - 1)))
+    judge(doubled, folder, "--rounds", "5", "--duration", "1s")
+    (ratio,) = (row.ratio for row in RunReport(read_run(folder / "latest")).rows if row.metric is CPU)
+    assert ratio is not None, "the calibration measured nothing"
+    return round(STEPS * (1 + SLOWDOWN / (ratio.value - 1)))
 
 
 @contextlib.contextmanager
@@ -165,10 +170,10 @@ def neighbour() -> Iterator[None]:
 def check(name: str, kind: Kind, times: int, max_time: str, folder: Path) -> Iterator[Row]:
     """Judge the change so many times on a quiet machine, and once beside the neighbour."""
     for number in range(1, times + 1):
-        said, _ = judge(kind, folder / f"{name}-{number}", "--max-time", max_time)
+        said = judge(kind, folder / f"{name}-{number}", "--max-time", max_time)
         yield Row(f"{name}, {QUIET}, {number}", said.text, _asked(kind), said.is_right(kind))
     with neighbour():
-        said, _ = judge(kind, folder / f"{name}-busy", "--max-time", max_time)
+        said = judge(kind, folder / f"{name}-busy", "--max-time", max_time)
     yield Row(f"{name}, {BUSY}", said.text, "not wrong", not said.is_wrong(kind))
 
 

@@ -3,7 +3,6 @@
 One commit against itself on real servers in turn: sixty comparisons, in three quarters of an hour.
 """
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from bench.checking import Row, run_checks
+from bench.validity.commits import said_of
 
 ROOT: Final = Path(__file__).parents[2]
 SERVERS: Final = ("aiohttp", "uvicorn", "node")  # of scenarios/frameworks.toml
@@ -23,11 +23,11 @@ QUICKLY: Final = ("--warmup", "300ms", "--duration", "1s", "--max-time", "40s")
 
 def differences(topology: str, out: Path) -> list[str]:
     """Return the metrics by which this commit is called better or worse than itself."""
-    words = ["scenarios/frameworks.toml", "--only", topology, "--base", "HEAD", "--head", "HEAD", "--format", "json"]
+    words = ["scenarios/frameworks.toml", "--only", topology, "--base", "HEAD", "--head", "HEAD"]
     command = [sys.executable, "-m", "harness", "ab", *words, "--out", str(out), *QUICKLY]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    changes = json.loads(done.stdout)["changes"]
-    return [f"{each['metric']} {each['verdict']}" for each in changes if each["verdict"] in ("better", "worse")]
+    said = said_of(out / "latest", done.returncode)
+    return [*(f"{metric} worse" for metric in said.worse), *(f"{metric} better" for metric in said.better)]
 
 
 def check(times: int, out: Path) -> Iterator[Row]:
