@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from harness.load.spec import Load
 from harness.machine.clocks import Clocks
 from harness.monitor import CoreSpeedProbe, Monitor
 from harness.record import PlannedTrial, Role, TrialRecord, Usage
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Topology
 from harness.server.launch import PortTakenError, Server, read_failure, read_log_tail
 from harness.server.process_tree import ProcessTree, find_listening_processes
 from harness.server.readiness import ReadyServer, wait_until_ready
@@ -63,27 +64,20 @@ def run_trial(
     """
     started_at = datetime.now(UTC)
     watch(Progress(Phase.STARTING))
+    run = partial(_run_once, planned, scenario, placement, log, watch, known_body, started_at)
     try:
-        return _run_on_free_port(planned, scenario, placement, log, watch, known_body, started_at)
+        return _run_on_free_port(planned.topology, run)
     except (ServerError, GeneratorError) as error:
         return TrialRecord.of_failure(planned, started_at, str(error), read_failure(log))
 
 
-def _run_on_free_port(
-    planned: PlannedTrial,
-    scenario: Scenario,
-    placement: Placement,
-    log: Path,
-    watch: Watch,
-    known_body: str | None,
-    started_at: datetime,
-) -> TrialRecord:
+def _run_on_free_port(topology: Topology, run: Callable[[], TrialRecord]) -> TrialRecord:
     """Run the trial, again on another port where another program took the first between its choice and its use.
     Raises ServerError and GeneratorError."""
-    for _ in range(MAX_PORTS - 1 if planned.topology.port is None else 0):
+    for _ in range(MAX_PORTS - 1 if topology.port is None else 0):
         with contextlib.suppress(PortTakenError):
-            return _run_once(planned, scenario, placement, log, watch, known_body, started_at)
-    return _run_once(planned, scenario, placement, log, watch, known_body, started_at)
+            return run()
+    return run()
 
 
 def _run_once(
