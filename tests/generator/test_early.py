@@ -17,7 +17,7 @@ from tests.generator.talking_server import READ_BYTES, Talk, TalkingServer, ling
 
 BODY: Final = b"0123456789abcdef" * 500_000  # 8 MB, more than the kernel takes without being read
 TOO_LARGE: Final = sized(b"too large", "Connection: close", status=413)
-CLOSED: Final[dict[str, object]] = {"connections": 2, "duration_s": 0.2}
+CLOSED: Final[dict[str, object]] = {"connections": 2, "duration_s": 0.5}
 OPEN: Final[dict[str, object]] = {"arrivals": Arrivals(rate_per_s=30), "connections": 5, "duration_s": 0.25}
 LOOPS: Final = {"closed": CLOSED, "open": OPEN}
 
