@@ -62,6 +62,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     monkeypatch.setitem(FILES, "report.html", lambda _: "a page")  # which takes its time
     charts = {"throughput": throughput.draw}  # and so do all the others
     monkeypatch.setattr("harness.report.charts.pictures.CHARTS", charts)
+    monkeypatch.setattr("harness.report.charts.NAMES", tuple(charts))
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "tmpfs", tmp_path], check=True)
     try:
         yield Disk(tmp_path)
