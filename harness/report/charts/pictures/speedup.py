@@ -19,7 +19,8 @@ def draw(analysis: RunAnalysis) -> Figure:
     if data.shows_cores:
         place = (data.cores, 0)
         axes.axvline(data.cores, color=MUTED, linestyle="--", linewidth=1)
-        axes.annotate(f"{data.cores} cores", place, (4, 4), ("data", "axes fraction"), "offset points", color=MUTED)
+        text = f"{data.cores} core{'s' if data.cores > 1 else ''}"
+        axes.annotate(text, place, (4, 4), ("data", "axes fraction"), "offset points", color=MUTED)
     for family in data.families:
         _draw_family(axes, family)
     axes.set_xticks(data.counts)
