@@ -96,15 +96,21 @@ def server_demand(load: LoadResult, usage: Usage) -> float:
     """Return how many cores the server's processes would have kept busy: their CPU time, and the time in which they
     could have run and had to wait for a core.
 
-    The threads of one process want no more cores than there are, except that each process can always use one. What they
-    lose to each other beyond that, they would lose on any machine. Where the kernel does not count waiting and no core
-    was idle, every worker is assumed to have wanted one.
+    The threads of one process want no more cores than there are, and under a global lock no more than one, except that
+    each process can always use one. What they lose to each other beyond that, they would lose on any machine. Where the
+    kernel does not count waiting and no core was idle, every worker is assumed to have wanted one.
     """
     if any(process.run_delay_s is None for process in usage.processes) and _idle_share(load, usage) < MIN_IDLE:
         return max(float(_workers_at_a_time(usage)), usage.cpu_s / usage.window_s)
     most_s = max(1.0, free_cores(load, usage)) * usage.window_s
-    wanted_s = [process.cpu_s + (process.run_delay_s or 0.0) for process in usage.processes]
-    return (sum(min(most_s, each_s) for each_s in wanted_s) + usage.reaped_cpu_s) / usage.window_s
+    wanted_s = [
+        min(
+            max(process.cpu_s, usage.window_s) if has_global_lock(process.program) else most_s,
+            process.cpu_s + (process.run_delay_s or 0.0),
+        )
+        for process in usage.processes
+    ]
+    return (sum(wanted_s) + usage.reaped_cpu_s) / usage.window_s
 
 
 def contention(load: LoadResult, usage: Usage) -> float:

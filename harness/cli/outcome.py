@@ -7,6 +7,7 @@ from typing import Final
 
 import typer
 
+from harness.analysis.capacity import Capacity
 from harness.analysis.gates import (
     GateResult,
     Outcome,
@@ -69,6 +70,15 @@ def exit_code(run: Run, gate_results: Sequence[GateResult] = ()) -> int:
     is_sound = not run.left_out and all(record.status == "ok" for record in run.records)
     code = gate_code(run.scenario, gate_results)
     return code if is_sound or code in (3, 5) else 1
+
+
+def capacity_exit_code(run: Run, found: Sequence[Capacity]) -> int:
+    """Return the exit code of a search: 1 too where it came to no answer for any topology."""
+    code = exit_code(run)
+    if code == 0 and not any(each.rate or each.unkept for each in found):
+        _warn("no search came to an answer")
+        return 1
+    return code
 
 
 def _left_out(run: Run) -> Iterator[str]:

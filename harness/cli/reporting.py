@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from harness.cli.options import Format
-from harness.cli.outcome import exit_code
+from harness.cli.outcome import capacity_exit_code, exit_code
 from harness.record import Run
 from harness.report.capacity.note import render_capacity_terminal
 from harness.report.capacity.write import write_capacity
@@ -34,9 +34,10 @@ def report_run(console: Console, run: Run, form: Format) -> int:
 
 def report_capacity(console: Console, run: Run) -> int:
     """The same of a search: write its reports, print what they come to, return the exit code."""
-    console.print(render_capacity_terminal(write_capacity(run)))
+    report = write_capacity(run)
+    console.print(render_capacity_terminal(report))
     print_places(console, run, "capacity.md")
-    return exit_code(run)
+    return capacity_exit_code(run, report.capacities)
 
 
 def print_places(console: Console, run: Run, report: str = "report.md") -> None:

@@ -37,17 +37,19 @@ def render_headline(analysis: RunAnalysis) -> str:
     if analysis.run.scenario.is_of_two_commits:
         return " ".join([*disturbed, render_answer(analysis.rows)])
     errors = list(_errors(analysis))
-    if disturbed and not any(summary.ratio for summary in analysis.summaries):
+    has_baseline = any(summary.topology.baseline for summary in analysis.measured_summaries)
+    if disturbed and has_baseline and not any(summary.ratio for summary in analysis.summaries):
         return " ".join([*disturbed, *errors])
     return " ".join([*disturbed, *errors, _recommendation(analysis)])
 
 
 def _disturbance(analysis: RunAnalysis) -> Iterator[str]:
-    """Yield that the machine was disturbed in most of the trials, where no verdict on the speed was reached."""
+    """Yield that the machine was disturbed in most trials that count, where no verdict on the speed was reached."""
     run, deciding = analysis.run, metrics_of(analysis.run.scenario)[0]
     if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in analysis.rows if row.metric is deciding):
         return
-    measured = [find_disturbance(record.load, record.usage) for record in run.records if record.load and record.usage]
+    counted = [record for record in run.records if record.status == "ok"]
+    measured = [find_disturbance(record.load, record.usage) for record in counted if record.load and record.usage]
     found = [each for each in measured if each is not None]
     if 2 * len(found) > len(measured):
         yield (

@@ -35,6 +35,7 @@ from harness.units import duration_text, ms_text, rate_text, size_text
 
 ENDS: Final[dict[EndReason, str]] = {
     "sure": ", after which every verdict was settled or as precise as asked",
+    "given up": ", after which no answer was expected",
     "out of time": ", for which there was time (max_time)",
     "interrupted": ", until it was interrupted",
     "all rounds": "",

@@ -355,3 +355,9 @@ def test_two_workers_on_two_cores_are_no_contended_pair_beside_a_generator_that_
 def test_the_cpu_of_those_that_ended_unread_was_demanded_too() -> None:
     short = usage([worker(0.2)], TWO_CORES).model_copy(update={"reaped_cpu_s": 1.7})
     assert server_demand(SHARED, short) == pytest.approx(1.9)
+
+
+@pytest.mark.parametrize(("program", "wanted"), [("python3.11", 1.06), ("ruby3.1", 1.06), ("java", 2.0), ("", 2.0)])
+def test_threads_that_take_turns_want_no_second_core(program: str, wanted: float) -> None:
+    waited = worker(1.06, run_delay_s=2.33, busiest_thread_s=0.2, busy_threads=8, program=program)
+    assert server_demand(SHARED, usage([waited], TWO_CORES)) == pytest.approx(wanted)

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness.analysis.capacity import capacities
+from harness.analysis.capacity import Capacity, capacities
 from harness.cli import app
+from harness.cli.outcome import capacity_exit_code
 from harness.cli.search_progress import SearchDisplay
 from harness.measure.capacity.search import LADDER
 from harness.measure.capacity.searching import search
@@ -16,6 +19,8 @@ from harness.measure.preparation import prepare
 from harness.record import PlannedTrial, Run, TrialRecord, read_run
 from harness.report.capacity.write import write_capacity
 from harness.scenario import Objective, Topology
+from harness.stats.estimate import Estimate
+from tests.made_runs import made_run, record, scenario_of, topology
 from tests.rehearsal.service import Service
 from tests.rehearsal.testbed import VirtualTestbed
 from tests.trial.trials import scenario
@@ -153,3 +158,23 @@ def test_an_interrupt_keeps_what_was_measured_and_draws_nothing_of_the_rest(
     write_capacity(interrupted)
     assert caplog.messages == []  # Bokeh warns of charts in which there is nothing
     assert "Nothing is known" in (interrupted.path / "capacity.md").read_text(encoding="utf-8")
+
+
+def test_a_search_whose_closed_loops_bring_nothing_was_given_up(tmp_path: Path) -> None:
+    hopeless = searched(tmp_path, 99, "errors < 1%", testbed=VirtualTestbed({"pauses": Service(failing=1.0)}))
+    assert hopeless.ending is not None
+    assert hopeless.ending.reason == "given up"
+    write_capacity(hopeless)
+    note = (hopeless.path / "capacity.md").read_text(encoding="utf-8")
+    assert "until none of them was expected to bring an answer" in note
+
+
+@pytest.mark.parametrize(("rate", "code"), [(None, 1), (100.0, 0)])
+def test_a_search_without_an_answer_is_not_fine(
+    tmp_path: Path, rate: float | None, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = made_run(tmp_path, scenario_of([topology("raw", baseline=True)], 1), [record(1, topology("raw"), 100)])
+    estimate = Estimate(rate, None, None, 1, "made up") if rate else None
+    found = cast(Capacity, SimpleNamespace(rate=estimate, unkept=None))
+    assert capacity_exit_code(made, [found]) == code
+    assert ("no search came to an answer" in capsys.readouterr().err) is bool(code)

@@ -106,3 +106,13 @@ def test_nothing_is_said_of_the_machine_where_something_can_be_told_or_few_trial
     told: dict[str, list[float]] = {"raw": [100, 101, 99, 100], "cluster-2": [180, 182, 178, 181]}
     assert disturbed_headline(tmp_path / "told", told, 8).startswith("**Run `cluster-2`**")
     assert disturbed_headline(tmp_path / "few", NOISY, 3).startswith("**No answer yet**")
+
+
+def test_trials_that_do_not_count_for_another_reason_are_not_put_down_to_the_machine(tmp_path: Path) -> None:
+    invalid = {"status": "invalid", "reason": "30 bodies were not as expected"}
+    raw = [with_a_stranger(record(block, RAW, 100)).model_copy(update=invalid) for block in (1, 2, 3)]
+    two = [with_a_stranger(record(block, TWO, 100)) for block in (1, 2, 3)]
+    for number, records in enumerate(([*raw], [*raw, *two])):
+        text = RunReport(made_run(tmp_path / str(number), scenario_of([RAW, TWO], 3), records)).headline
+        assert "No trial of the baseline counts" in text
+        assert text.startswith("**The machine") is bool(number)

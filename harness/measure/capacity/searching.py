@@ -70,7 +70,7 @@ def _search(
         block += 1
         trials = schedule_round(block, found, scenario.precision, dice)
         if not trials:
-            return "sure"
+            return "sure" if all(each.saturation is not None for each in found) else "given up"
         each_s = (testbed.monotonic_s() - began_s) / len(records) if records else trial_s(scenario.load)
         if block > 1 and testbed.monotonic_s() - began_s + each_s * len(trials) > scenario.max_time_s:
             return "out of time"

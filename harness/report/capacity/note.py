@@ -25,6 +25,7 @@ from harness.units import duration_text, ms_text, rate_text
 NOT_KNOWN: Final = "–"
 ENDS: Final[dict[EndReason, str]] = {
     "sure": "until every answer was as precise as asked",
+    "given up": "until none of them was expected to bring an answer",
     "out of time": "as many as there was time for (max_time)",
     "interrupted": "until it was interrupted",
 }
