@@ -7,6 +7,7 @@ a file is checked before it is read.
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -38,7 +39,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     return descriptor
 
 
-def open_bounded(path: Path, max_bytes: int) -> BinaryIO:
+def open_bounded(path: Path, max_bytes: int) -> BufferedReader:
     """Return the file, open for reading. Raises FileError unless it is a regular file of at most so many bytes, and
     OSError."""
     file = os.fdopen(open_regular(path), "rb")

@@ -5,11 +5,10 @@ What is kept holds as long as the files that it was read from, and the code that
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self
 
@@ -77,14 +76,10 @@ def _read(path: Path) -> CacheFile:
 
 def _write(path: Path, cached: CacheFile) -> None:
     """Put a new file in the place of the old one. Raises OSError."""
-    with NamedTemporaryFile(dir=path.parent, prefix=NAME, delete=False) as file:
-        try:
-            file.write(cached.model_dump_json(by_alias=True).encode())
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with TemporaryDirectory(dir=path.parent, prefix=NAME) as folder:
+        made = Path(folder) / NAME
+        made.write_text(cached.model_dump_json(by_alias=True), encoding="utf-8")
+        made.replace(path)
 
 
 def _digest_of(folder: Path) -> str | None:
@@ -93,13 +88,11 @@ def _digest_of(folder: Path) -> str | None:
     for name in FILES:
         try:
             with open_bounded(folder / name, MAX_BYTES) as file:
-                content = file.read(MAX_BYTES)
+                digest.update(hashlib.file_digest(file, "sha256").digest())
         except FileNotFoundError:
-            content = b""
+            digest.update(b"none")
         except (FileError, OSError):
             return None
-        digest.update(b"%d " % len(content))
-        digest.update(content)
     return digest.hexdigest()
 
 
