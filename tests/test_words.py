@@ -17,6 +17,7 @@ MADE: Final = {
 }  # fmt: skip
 TOLD: Final = {"tell", "tells", "telling", "told"}
 NO_OPENING: Final = {"What", "Of", "How", "Where", "Which", "Whether"}
+NOUN_OPENING: Final = {"A", "All", "An", "Each", "Every", "One", "The"}  # for classes and properties alone
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -67,6 +68,15 @@ def test_docstrings_open_with_a_verb_or_a_noun() -> None:
             opening = (ast.get_docstring(node) or "-").split()[0].rstrip(",:")
             if opening in NO_OPENING and not getattr(node, "name", "").startswith("_"):
                 wrong.append(f"{where} {opening}")
+    assert wrong == []
+
+
+def test_functions_say_what_they_do_with_a_verb() -> None:
+    wrong = [
+        f"{where} {node.name}"
+        for where, node in FUNCTIONS
+        if not is_property(node) and (ast.get_docstring(node) or "-").split()[0].rstrip(",:") in NOUN_OPENING
+    ]
     assert wrong == []
 
 

@@ -71,7 +71,7 @@ def highest_rate(load: Load) -> float:
 
 
 def parse_bound(text: str) -> float | None:
-    """An option's bound, a positive number; None when it is lifted."""
+    """Return an option's bound, a positive number; None when it is lifted."""
     if text == LIFTED:
         return None
     try:

@@ -34,8 +34,8 @@ AUTO: Final = "auto"
 
 
 def parse_target(url: str, unix_socket: Path | None, insecure: bool, cacert: Path | None) -> tuple[Target, str]:
-    """The target and the path of the URL. Certificates of this machine's own servers are checked against a ``cacert``
-    alone. Raises UsageError."""
+    """Return the target and the path of the URL. Certificates of this machine's own servers are checked against a
+    ``cacert`` alone. Raises UsageError."""
     with _words():
         tls = Tls(verify=not insecure, ca_file=None if cacert is None else str(cacert))
         target, path = parse_url(url, None if unix_socket is None else str(unix_socket), tls)
@@ -49,7 +49,7 @@ def parse_target(url: str, unix_socket: Path | None, insecure: bool, cacert: Pat
 def one_request(
     path: str, method: str, headers: Sequence[str], body: str | None, body_file: Path | None
 ) -> tuple[Request, ...]:
-    """The request that the options describe. Raises UsageError."""
+    """Return the request that the options describe. Raises UsageError."""
     if body is not None and body_file is not None:
         raise UsageError("--body and --body-file are one or the other")
     with _words():
@@ -58,7 +58,7 @@ def one_request(
 
 
 def listed_requests(file: Path, alone: Mapping[str, object]) -> tuple[Request, ...]:
-    """The requests in a file; ``alone`` are the options that describe a single one. Raises UsageError."""
+    """Return the requests in a file; ``alone`` are the options that describe a single one. Raises UsageError."""
     if given := [option for option, value in alone.items() if value not in (None, False, [])]:
         raise UsageError(f"--requests says all of each request: leave out {', '.join(given)}")
     with _words():
@@ -66,7 +66,7 @@ def listed_requests(file: Path, alone: Mapping[str, object]) -> tuple[Request, .
 
 
 def with_user(requests: tuple[Request, ...], user: str | None) -> tuple[Request, ...]:
-    """The requests with basic authentication, but for those that have their own. Raises UsageError."""
+    """Return the requests with basic authentication, but for those that have their own. Raises UsageError."""
     if user is None:
         return requests
     with _words():
@@ -80,7 +80,7 @@ def with_user(requests: tuple[Request, ...], user: str | None) -> tuple[Request,
 
 
 def arrivals(rate_per_s: float | None, kind: str, stages: Sequence[str]) -> Arrivals | None:
-    """The open loop, if there is to be one. Raises UsageError."""
+    """Return the open loop, if there is to be one. Raises UsageError."""
     if rate_per_s is None and not stages:
         if kind != "constant":
             raise UsageError("--arrivals is for an open loop: give a --rate or a --stage")
@@ -129,7 +129,7 @@ def load(
 
 
 def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
-    """The load that expects the body of this answer, if it is to be the same. Raises UsageError."""
+    """Return the load that expects the body of this answer, if it is to be the same. Raises UsageError."""
     if not offered.expect.wants_same_body:
         return offered
     if before is None or before.end != "whole" or not offered.expect.accepts_status(before.status):

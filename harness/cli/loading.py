@@ -72,7 +72,7 @@ def warn_of_ports(offered: Load) -> None:
 
 
 def run_load(offered: Load, processes: int, cpus: tuple[int, ...]) -> tuple[LoadResult, datetime, bool]:
-    """The result, when its window began, and whether it was cut short by Ctrl-C."""
+    """Make the load; return its result, when its window began, and whether it was cut short by Ctrl-C."""
     began_at = datetime.now(UTC)
     with Generator(processes, cpus) as generator:
         generator.begin(offered)
@@ -87,7 +87,7 @@ def run_load(offered: Load, processes: int, cpus: tuple[int, ...]) -> tuple[Load
 
 @contextmanager
 def _stopped_by_ctrl_c(generator: Generator) -> Iterator[list[int]]:
-    """The first Ctrl-C ends the window, and is noted; a second one ends the program."""
+    """Let the first Ctrl-C end the window, and note it; a second one ends the program."""
     interrupts: list[int] = []
 
     def stop(signum: int, frame: FrameType | None) -> None:

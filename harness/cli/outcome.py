@@ -25,7 +25,7 @@ _FIGURES: Final = re.compile(r"[\d,.]+")
 
 
 def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, usual: Sequence[str] = ()) -> Scenario:
-    """The scenario with the gates of the command line, or else its own, or else the usual ones.
+    """Return the scenario with the gates of the command line, or else its own, or else the usual ones.
 
     Raises UsageError with every reason where one is no limit, or could never be ruled on.
     """
@@ -40,7 +40,7 @@ def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, 
 
 
 def check_compared(scenario: Scenario) -> Scenario:
-    """The scenario again. Raises UsageError when its gates ask for a comparison, and it has none."""
+    """Return the scenario again. Raises UsageError when its gates ask for a comparison, and it has none."""
     if reasons := find_gates_without_baseline(scenario.gate.gates, scenario):
         raise UsageError("\n".join(f"--fail-on: {reason}" for reason in reasons))
     return scenario
@@ -82,7 +82,7 @@ def capacity_exit_code(run: Run, found: Sequence[Capacity]) -> int:
 
 
 def _left_out(run: Run) -> Iterator[str]:
-    """A line on the records that were left out, if any were."""
+    """Yield a line on the records that were left out, if any were."""
     if run.left_out:
         more = "; …" if len(run.left_out) > MAX_LISTED else ""
         yield f"records were left out: {'; '.join(run.left_out[:MAX_LISTED])}{more}"

@@ -13,7 +13,7 @@ Parsed = TypeVar("Parsed")
 
 
 def _option(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
-    """The parser of an option, which says what was expected."""
+    """Return the parser of an option, which says what was expected."""
 
     def parse_option(text: str) -> Parsed:
         try:

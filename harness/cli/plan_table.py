@@ -10,7 +10,7 @@ from harness.units import duration_text
 
 
 def plan_table(prepared: PreparedRun) -> Table:
-    """A row a round."""
+    """Return a table with a row for each round."""
     scenario, schedule = prepared.scenario, prepared.schedule
     most_s = duration_text(len(schedule) * trial_s(scenario.load))
     until = "about" if scenario.rounds is not None else "until the verdicts are settled, at most about"

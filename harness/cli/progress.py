@@ -78,7 +78,7 @@ class PlainDisplay(Observer):
         self._number = 0
 
     def on_checks(self, checks: Sequence[Check]) -> None:
-        """A line for each warning."""
+        """Print a line for each warning."""
         print_warnings(self._console, checks)
 
     def on_trial(self, planned: PlannedTrial) -> None:
@@ -141,7 +141,7 @@ class LiveDisplay(Observer):
         return Group(*([self._verdicts] if self._verdicts else []), self._bar)
 
     def on_checks(self, checks: Sequence[Check]) -> None:
-        """A line for each warning, which stays."""
+        """Print a line for each warning, which stays."""
         print_warnings(self._console, checks)
 
     def on_trial(self, planned: PlannedTrial) -> None:
@@ -194,7 +194,7 @@ def left_text(prepared: PreparedRun, clock: Clock) -> str:
 
 
 def current_text(second: Second) -> str:
-    """The newest second: requests/s and p99."""
+    """Return the newest second: requests/s and p99."""
     p99 = "nothing completed" if second.p99_ms is None else f"p99 {ms_text(second.p99_ms)}"
     return f"{rate_text(second.requests_per_s)} requests/s  {p99}"
 

@@ -33,7 +33,7 @@ def report_run(console: Console, run: Run, form: Format) -> int:
 
 
 def report_capacity(console: Console, run: Run) -> int:
-    """The same of a search: write its reports, print what they come to, return the exit code."""
+    """Write the reports of a search, print what it comes to, and return the exit code. Raises RunFolderError."""
     report = write_capacity(run)
     console.print(render_capacity_terminal(report))
     print_places(console, run, "capacity.md")

@@ -26,7 +26,7 @@ class SearchDisplay(Observer):
         self._now = ""
 
     def on_checks(self, checks: Sequence[Check]) -> None:
-        """A line for each warning."""
+        """Print a line for each warning."""
         print_warnings(self._console, checks)
 
     def on_trial(self, planned: PlannedTrial) -> None:

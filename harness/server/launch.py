@@ -134,7 +134,7 @@ def read_failure(log: Path) -> list[str]:
 
 
 def _read_log_head(log: Path) -> list[str]:
-    """The first lines that a server wrote, as far as they are there, each of them whole."""
+    """Return the first lines that a server wrote, as far as they are there, each of them whole."""
     try:
         with log.open("rb") as file:
             head = file.read(LOG_HEAD_BYTES + 1)
