@@ -1,8 +1,9 @@
 """One process of the generator: ``python -m harness.generator FD PARENT``.
 
-It receives a Load from the pipe, sends GeneratorReady, receives Begin, and sends events, the last of which is a
-ProcessResult. Whatever it receives after Begin asks it to stop. So does its lease, when the process that started it has
-been stopped for too long.
+It receives a Load from the pipe, sends GeneratorReady, and receives orders. After Begin it sends events, the last of
+which is a ProcessResult, and ends. After WarmUp and every Reopen it sends Paused, after every RunSlice a PartSlice.
+Whatever it receives in between asks it to stop. So does its lease, when the process that started it has been stopped
+for too long.
 """
 
 import contextlib
@@ -17,8 +18,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from harness.generator.loop import LoadLoop
-from harness.generator.messages import Begin, GeneratorReady
+from harness.generator.messages import ORDERS, Begin, GeneratorReady, Reopen, RunSlice, WarmUp
+from harness.generator.sliced import SlicedLoop
 from harness.load.spec import Load
 from harness.machine.lease import Lease
 
@@ -42,10 +43,20 @@ def main(fd: int, parent_pid: int) -> None:
         pipe.send_bytes(event.model_dump_json().encode())
 
     with contextlib.suppress(BrokenPipeError, EOFError):  # the process that started this one has gone
-        loop = LoadLoop(Load.model_validate_json(receive()), send, lambda: pipe.poll() or lease.has_run_out())
+        loop = SlicedLoop(Load.model_validate_json(receive()), send, lambda: pipe.poll() or lease.has_run_out())
         _disable_collection()
         send(GeneratorReady())
-        send(loop.run(Begin.model_validate_json(receive()).at_ns))
+        while True:
+            match ORDERS.validate_json(receive()):
+                case Begin(at_ns=at_ns):
+                    send(loop.run(at_ns))
+                    return
+                case WarmUp(at_ns=at_ns):
+                    send(loop.warm_up(at_ns))
+                case Reopen(at_ns=at_ns):
+                    send(loop.reopen(at_ns))
+                case RunSlice(at_ns=at_ns, duration_s=duration_s):
+                    send(loop.run_slice(at_ns, duration_s))
 
 
 def _end_with_parent(parent_pid: int) -> None:

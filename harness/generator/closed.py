@@ -20,6 +20,22 @@ class ClosedLoop:
         self._stats = stats
         self._requests = requests
 
+    def add(self, connection: Connection, now_ns: int) -> None:
+        """Have a closed connection take part from now on, and begin a request on it."""
+        self.connections.append(connection)
+        self.start(connection, now_ns)
+
+    def remove_closed(self) -> list[Connection]:
+        """Return the closed connections, which take part no more until they are added again."""
+        closed = [connection for connection in self.connections if connection.state == CLOSED]
+        self.connections = [connection for connection in self.connections if connection.state != CLOSED]
+        return closed
+
+    def resume(self, now_ns: int) -> None:
+        """Send a request on every connection, all of which are idle."""
+        for connection in self.connections:
+            self.on_response(connection, now_ns)
+
     def start(self, connection: Connection, now_ns: int) -> None:
         """Begin a request on a new connection. Opening the connection is a part of its latency."""
         self._stats.counters.started += 1

@@ -4,7 +4,7 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from harness.generator.closed import ClosedLoop
@@ -78,13 +78,17 @@ class LoadLoop:
             self._open = self._create_open_loop(begin_ns)
         self._exchange.policy = self._open or self._closed
         prime_caches()
-        time.sleep(max(0, begin_ns - time.monotonic_ns()) / NS_PER_S)
+        sleep_until(begin_ns)
         self._stats.open_window(0, begin_ns, self._load.warmup_s)  # discarded when the warm-up ends
         self._warm_up(begin_ns)
-        window_ns = self._open_window()
+        return self._measure(self._load.duration_s)
+
+    def _measure(self, duration_s: float) -> ProcessResult:
+        """Measure one window from now on, and return its result."""
+        window_ns = self._open_window(duration_s)
         before = CpuUse.read_counters()
         self._emit(WindowBegan())
-        end_ns = self._run_until(window_ns + round(self._load.duration_s * NS_PER_S))
+        end_ns = self._run_until(window_ns + round(duration_s * NS_PER_S))
         cpu_use = CpuUse.read_counters().subtract(before)
         self._emit(WindowEnded())
         return self._close_window(end_ns, cpu_use)
@@ -103,17 +107,16 @@ class LoadLoop:
         """
         warmup_ns = round(self._load.warmup_s * NS_PER_S)
         if self._open is None:
-            self._open_connections(begin_ns, warmup_ns // 2)
+            self._open_connections(self._exchange.connections, begin_ns, warmup_ns // 2)
         self._run_until(begin_ns + warmup_ns)
 
-    def _open_connections(self, begin_ns: int, for_ns: int) -> None:
+    def _open_connections(self, connections: Sequence[Connection], begin_ns: int, for_ns: int) -> None:
         """Open the connections evenly over this time. If it is too short, serving the open ones takes half of it."""
         now_ns = served_ns = time.monotonic_ns()
-        for number, connection in enumerate(self._exchange.connections, start=1):
-            self._closed.connections.append(connection)
-            self._closed.start(connection, now_ns)
+        for number, connection in enumerate(connections, start=1):
+            self._closed.add(connection, now_ns)
             now_ns = time.monotonic_ns()
-            until_ns = begin_ns + for_ns * number // self._load.connections
+            until_ns = begin_ns + for_ns * number // len(connections)
             if until_ns <= now_ns and number % MAX_OPENED == 0:
                 until_ns = now_ns + min(now_ns - served_ns, MAX_SERVED_NS)
             if until_ns > now_ns:
@@ -291,14 +294,14 @@ class LoadLoop:
                 self._exchange.check_next_response(connections[self._check_next])
                 return
 
-    def _open_window(self) -> int:
-        """Discard the warm-up and return when the window began (ns). The requests in flight are its first."""
+    def _open_window(self, duration_s: float) -> int:
+        """Discard what was before and return when the window began (ns). The requests in flight are its first."""
         begin_ns = time.monotonic_ns()
         self._stalled_ns = 0
         in_flight = self._exchange.policy.in_flight
         is_full = self._open is None and in_flight == self._load.connections
         self._age_ns = self._closed.age_ns(begin_ns) if is_full else None
-        self._stats.open_window(in_flight, begin_ns, self._load.duration_s)
+        self._stats.open_window(in_flight, begin_ns, duration_s)
         if self._open:
             self._open.open_window()
         return begin_ns
@@ -346,6 +349,11 @@ class LoadLoop:
         if self._age_ns is None or errors.failed or errors.timeout:
             return None
         return (self._closed.age_ns(end_ns) - self._age_ns) / NS_PER_S
+
+
+def sleep_until(at_ns: int) -> None:
+    """Wait until this time of the monotonic clock (ns)."""
+    time.sleep(max(0, at_ns - time.monotonic_ns()) / NS_PER_S)
 
 
 def prime_caches() -> None:

@@ -42,9 +42,10 @@ class Collector:
         while all(self._queues):
             # A process that was held up may have sent fewer seconds than another: then the second is merged without it.
             seconds = [queue for queue in self._queues if isinstance(queue[0], PartSecond)]
-            yield self._merge_events([queue.popleft() for queue in seconds or self._queues])
+            if (merged := self._merge_events([queue.popleft() for queue in seconds or self._queues])) is not None:
+                yield merged
 
-    def _merge_events(self, events: Sequence[PartEvent]) -> Event:
+    def _merge_events(self, events: Sequence[PartEvent]) -> Event | None:
         match events[0]:
             case PartSecond():
                 self._series.append(merge_seconds([event for event in events if isinstance(event, PartSecond)]))
@@ -55,17 +56,17 @@ class Collector:
                 return merge_parts(self._load, parts, [*self._series, last], self._cpus)
             case WindowEnded():
                 return WindowEnded()
-            case _:
+            case WindowBegan():
                 self._series.clear()  # the seconds so far were of the warm-up
                 return WindowBegan()
+            case _:  # of slices, which are joined elsewhere
+                return None
 
 
 def merge_seconds(parts: Sequence[PartSecond]) -> Second:
     """Return the same second of every process as one row."""
     histogram = LatencyHistogram.merge(part.histogram for part in parts)
-    p50_ms, p99_ms, max_ms = (
-        (ns / NS_PER_MS for ns in histogram.percentiles_ns([50, 99, 100])) if histogram.total else (None,) * 3
-    )
+    p50_ms, p99_ms, max_ms = row_percentiles_ms(histogram)
     return Second(
         end_s=max(part.end_s for part in parts),
         requests=sum(part.requests for part in parts),
@@ -78,6 +79,14 @@ def merge_seconds(parts: Sequence[PartSecond]) -> Second:
     )
 
 
+def row_percentiles_ms(histogram: LatencyHistogram) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p99 and maximum of a row of the series (ms); None where no request ended."""
+    if not histogram.total:
+        return None, None, None
+    p50_ns, p99_ns, max_ns = histogram.percentiles_ns([50, 99, 100])
+    return p50_ns / NS_PER_MS, p99_ns / NS_PER_MS, max_ns / NS_PER_MS
+
+
 def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second], cpus: Sequence[int]) -> LoadResult:
     """Return the result of a whole load from those of its processes. ``series`` has the seconds of the window."""
     duration_s = max(part.duration_s for part in parts)
@@ -87,7 +96,7 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
     offered = _merge_offered(load, [part.offered for part in parts if part.offered], duration_s)
     busy = max((part.busy for part in parts if part.busy is not None), default=None)
     stalled_s = max(part.stalled_s for part in parts)
-    errors = _add_errors([part.errors for part in parts])
+    errors = add_errors([part.errors for part in parts])
     latency_ms = histogram.summary()
     occupied = (
         _compute_occupancy(load, parts, latency_ms.mean * histogram.total * NS_PER_MS / NS_PER_S)
@@ -109,7 +118,7 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         to_check=sum(part.to_check for part in parts),
         checked=sum(part.checked for part in parts),
         errors=errors,
-        protocol_reasons=_add_counts([part.protocol_reasons for part in parts]),
+        protocol_reasons=add_counts([part.protocol_reasons for part in parts]),
         unfinished=sum(part.unfinished for part in parts),
         in_flight=None if occupied is None else occupied * load.connections,
         asked_duration_s=load.duration_s,
@@ -121,8 +130,8 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         latency_ms=latency_ms,
         service_ms=service.summary(),
         group_requests_per_s=compute_spread(np.array([rate for part in parts for rate in part.group_rates_per_s])),
-        statuses=_add_counts([part.statuses for part in parts]),
-        workers=_add_counts([part.workers for part in parts]),
+        statuses=add_counts([part.statuses for part in parts]),
+        workers=add_counts([part.workers for part in parts]),
         generator_cpu_s=sum(part.cpu_s for part in parts),
         busy=busy,
         stalled_s=stalled_s,
@@ -191,11 +200,13 @@ def _summarize_send_lag(lag: LatencyHistogram) -> SendLag:
     return SendLag(p50=p50, p90=p90, p99=p99, p99_9=p99_9, max=most)
 
 
-def _add_errors(parts: Sequence[Errors]) -> Errors:
+def add_errors(parts: Sequence[Errors]) -> Errors:
+    """Return the errors of all parts together."""
     return Errors(**{name: sum(getattr(part, name) for part in parts) for name in Errors.model_fields})
 
 
-def _add_counts(parts: Sequence[dict[Key, int]]) -> dict[Key, int]:
+def add_counts(parts: Sequence[dict[Key, int]]) -> dict[Key, int]:
+    """Return the counts of all parts together, by ascending key."""
     total = Counter[Key]()
     for part in parts:
         total.update(part)

@@ -1,4 +1,5 @@
-"""The messages of one process of the generator to the one that started it: its part of the results, to be merged."""
+"""The messages between one process of the generator and the one that started it: orders, and parts of the results that
+are to be merged."""
 
 from typing import Annotated, Literal
 
@@ -17,10 +18,39 @@ class GeneratorReady(_Message):
     event: Literal["ready"] = "ready"
 
 
-class Begin(_Message):
-    """The reply to GeneratorReady: begin at this time of the system's monotonic clock, which all processes share."""
+class _Order(_Message):
+    """An order is carried out at this time of the system's monotonic clock, which all processes share."""
 
     at_ns: int
+
+
+class Begin(_Order):
+    """The order to warm up and to measure one window."""
+
+    order: Literal["begin"] = "begin"
+
+
+class WarmUp(_Order):
+    """The order to warm up, and to pause with nothing in flight."""
+
+    order: Literal["warm up"] = "warm up"
+
+
+class Reopen(_Order):
+    """The order to open the connections again that the server has closed in the pause, and to pause again."""
+
+    order: Literal["reopen"] = "reopen"
+
+
+class RunSlice(_Order):
+    """The order to measure one slice, and to pause again."""
+
+    order: Literal["slice"] = "slice"
+    duration_s: float
+
+
+Order = Begin | WarmUp | Reopen | RunSlice
+ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="order")])
 
 
 class PartSecond(_Message):
@@ -83,5 +113,24 @@ class ProcessResult(_Message):
     service_histogram: str
 
 
-PartEvent = GeneratorReady | WindowBegan | PartSecond | WindowEnded | ProcessResult
+class Paused(_Message):
+    """The message that the load is paused, before which ``opened`` connections were opened."""
+
+    event: Literal["paused"] = "paused"
+    opened: int
+
+
+class PartSlice(_Message):
+    """One slice of one process. ``window`` is its measured part, after a lead-in of ``lead_in_s``. ``answered`` counts
+    the complete responses of the whole slice, from idle to idle; ``undrained`` the requests whose response had not come
+    after a long wait at its end."""
+
+    event: Literal["slice"] = "slice"
+    window: ProcessResult
+    lead_in_s: float
+    answered: int
+    undrained: int
+
+
+PartEvent = GeneratorReady | WindowBegan | PartSecond | WindowEnded | ProcessResult | Paused | PartSlice
 PART_EVENTS: TypeAdapter[PartEvent] = TypeAdapter(Annotated[PartEvent, Field(discriminator="event")])

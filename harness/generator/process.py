@@ -14,10 +14,24 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Final, Self
 
+from pydantic import BaseModel
+
 from harness.errors import HarnessError
 from harness.generator.merge import Collector
-from harness.generator.messages import PART_EVENTS, Begin, PartEvent, ProcessResult
-from harness.load.result import Event, LoadResult
+from harness.generator.messages import (
+    PART_EVENTS,
+    Begin,
+    Order,
+    PartEvent,
+    PartSlice,
+    Paused,
+    ProcessResult,
+    Reopen,
+    RunSlice,
+    WarmUp,
+)
+from harness.generator.slices import MeasuredSlice, join_slices
+from harness.load.result import Event, LoadResult, Second
 from harness.load.spec import Load
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.units import NS_PER_MS
@@ -113,6 +127,46 @@ class Generator:
         Raises GeneratorError when a process does not become ready, and ValueError when the load can't be shared among
         so many processes.
         """
+        self._load_up(load)
+        self._order(Begin(at_ns=time.monotonic_ns() + HEAD_START_NS))
+
+    def warm_up(self, load: Load) -> Iterator[Event | None]:
+        """Start the load, which is to pause after its warm-up and to go on in slices. To be called once, instead of
+        :meth:`begin`. Yield the events until it pauses, None whenever nothing came for a second.
+
+        Raises GeneratorError when a process does not become ready or ends, and ValueError when the load can't be shared
+        among so many processes.
+        """
+        self._load_up(load)
+        self._order(WarmUp(at_ns=time.monotonic_ns() + HEAD_START_NS))
+        return self._merge(self._receive_until(Paused))
+
+    def reopen(self) -> int:
+        """Have the connections opened again that the server has closed in the pause; return how many there were.
+
+        Raises GeneratorError when a process ends.
+        """
+        self._order(Reopen(at_ns=time.monotonic_ns()))
+        received = [each[1] for each in self._receive_until(Paused) if each]
+        return sum(event.opened for event in received if isinstance(event, Paused))
+
+    def run_slice(self, duration_s: float) -> MeasuredSlice:
+        """Measure one slice and return it. Raises GeneratorError when a process ends, or is silent for longer than it
+        can be busy."""
+        head_start_ns = HEAD_START_NS if len(self._processes) > 1 else 0
+        self._order(RunSlice(at_ns=time.monotonic_ns() + head_start_ns, duration_s=duration_s))
+        received = [each for each in self._receive_until(PartSlice) if each]
+        parts = {index: event for index, event in received if isinstance(event, PartSlice)}
+        seconds = [event for event in self._merge(iter(received)) if isinstance(event, Second)]
+        return MeasuredSlice.of([parts[index] for index in sorted(parts)], seconds)
+
+    def join(self, slices: Sequence[MeasuredSlice]) -> LoadResult:
+        """Return the result of all slices (at least one) together."""
+        assert self._load is not None, "warm_up comes first"
+        return join_slices(self._load, slices, self._cpus)
+
+    def _load_up(self, load: Load) -> None:
+        """Hand each process its share of the load, and wait until all are ready."""
         _check_descriptors(load, len(self._processes))
         self._load = load
         for process, share in zip(self._processes, load.shares(len(self._processes)), strict=True):
@@ -121,9 +175,10 @@ class Generator:
             if not process.pipe.poll(SLACK_S):
                 raise GeneratorError(f"the generator was not ready after {SLACK_S:.0f} s")
             process.receive()
-        begin = Begin(at_ns=time.monotonic_ns() + HEAD_START_NS)
+
+    def _order(self, order: Order) -> None:
         for process in self._processes:
-            process.send(begin.model_dump_json().encode())
+            process.send(order.model_dump_json().encode())
 
     @property
     def pids(self) -> list[int]:
@@ -135,8 +190,21 @@ class Generator:
 
         Raises GeneratorError when a process ends without its result, or is silent for longer than it can be busy.
         """
+        return self._merge(self._receive_until(ProcessResult, patience_s))
+
+    def _merge(self, received: Iterator[tuple[int, PartEvent] | None]) -> Iterator[Event | None]:
+        """Yield each event once every process has sent its part."""
         assert self._load is not None, "begin comes first"
         collector = Collector(self._load, len(self._processes), self._cpus)
+        for each in received:
+            if each is None:
+                yield None
+            else:
+                yield from collector.take(*each)
+
+    def _receive_until(self, last: type[BaseModel], patience_s: float = 1.0) -> Iterator[tuple[int, PartEvent] | None]:
+        """Yield what the processes send, each with its index, until every one has sent its ``last`` event."""
+        assert self._load is not None, "begin comes first"
         silent_s, most_s = 0.0, self._load.warmup_s + SLACK_S
         pipes = {process.pipe: index for index, process in enumerate(self._processes)}
         while pipes:
@@ -145,9 +213,9 @@ class Generator:
                 for pipe in ready:
                     index = pipes[pipe]  # type: ignore[index]  # wait returns what it was given
                     event = self._processes[index].receive()
-                    if isinstance(event, ProcessResult):
+                    if isinstance(event, last):
                         del pipes[pipe]  # type: ignore[arg-type]
-                    yield from collector.take(index, event)
+                    yield index, event
             else:
                 silent_s += patience_s
                 if silent_s > most_s:

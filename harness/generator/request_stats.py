@@ -37,6 +37,11 @@ class RequestStats:
         self.counters = Counters(self._expect, started=in_flight)
         self.window = Window(self.groups, now_ns, duration_s, self.kinds)
 
+    def count_answered(self) -> int:
+        """Return the number of requests that got a complete response since the window opened."""
+        self.counters.collect_hits(self.response_cache)
+        return self.counters.complete_responses
+
     def end_second(self, now_ns: int) -> PartSecond:
         """Close the current row of the window's series."""
         self.counters.collect_hits(self.response_cache)

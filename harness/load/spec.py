@@ -228,6 +228,11 @@ class Expectation(_LoadPart):
         """Return the same expectation, with this body expected of every response, or of a sample."""
         return self.model_copy(update={"body_sha256": sha256, "every": every})
 
+    def without_body(self) -> Self:
+        """Return the same expectation of a status, and none of a body."""
+        kept = {"body_sha256": None, "body_contains": None, "body_matches": None, "body_bytes": None}
+        return self.model_copy(update=kept | {"same_body": False})
+
     def accepts_status(self, status: int) -> bool:
         """Check whether a response is good by its status."""
         return status in self.statuses if self.statuses else status < 400
@@ -328,6 +333,10 @@ class Load(_LoadPart):
     def with_expectation(self, expect: Expectation) -> Self:
         """Return the same load with another expectation."""
         return self.model_copy(update={"expect": expect})
+
+    def with_warmup(self, warmup_s: float) -> Self:
+        """Return the same load with another warm-up (seconds)."""
+        return self.model_copy(update={"warmup_s": warmup_s})
 
     def with_request(self, request: Request, data: DataTable | None = None) -> Self:
         """Return the same load with this request alone, and the data that fill it."""

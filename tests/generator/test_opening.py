@@ -37,7 +37,7 @@ def test_those_that_are_open_are_served_before_more_are_opened(
         return now_ns
 
     monkeypatch.setattr(loop, "_run_until", turn)
-    loop._open_connections(0, 0)
+    loop._open_connections(loop._exchange.connections, 0, 0)
     assert served_with == [MAX_OPENED, 2 * MAX_OPENED, 3 * MAX_OPENED]
     assert loop._closed.in_flight == number
     for connection in loop._exchange.connections:

@@ -1,0 +1,97 @@
+"""The load in slices: it pauses between them with nothing in flight, so that other servers can have their turn."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from harness.generator.drain import Drain
+from harness.generator.loop import Emit, LoadLoop, prime_caches, sleep_until
+from harness.generator.messages import PartSlice, Paused
+from harness.load.spec import Load
+from harness.units import NS_PER_MS, NS_PER_S
+
+LEAD_IN_SHARE: Final = 0.1  # of a slice's duration, at the least
+MOST_WAIT_NS: Final = NS_PER_S  # until every connection was answered once, and again for what is in flight at the end
+REOPENING_NS: Final = 20 * NS_PER_MS  # over which connections are opened again
+STEP_NS: Final = NS_PER_MS  # for which it serves before it looks again whether it is done
+
+
+class SlicedLoop(LoadLoop):
+    """The loop of one process over a closed load, which can also be measured in slices.
+
+    A slice is a lead-in, until every connection was answered once, a measured window, and a drain, after which nothing
+    is in flight. Connections that the server has closed in the pause are opened again before it, or in the lead-in.
+    """
+
+    def __init__(self, load: Load, emit: Emit, stop_asked: Callable[[], bool]) -> None:
+        super().__init__(load, emit, stop_asked)
+        self._drain = Drain(self._exchange, self._stats, self._closed)
+
+    def warm_up(self, begin_ns: int) -> Paused:
+        """Wait until ``begin_ns`` (monotonic clock), warm up, and pause."""
+        prime_caches()
+        sleep_until(begin_ns)
+        self._exchange.policy = self._closed
+        self._stats.open_window(0, begin_ns, self._load.warmup_s)  # discarded when the first slice begins
+        self._warm_up(begin_ns)
+        self._pause()
+        return Paused(opened=len(self._closed.connections))
+
+    def reopen(self, begin_ns: int) -> Paused:
+        """Wait until ``begin_ns`` (monotonic clock), open the connections that the server has closed in the pause, send
+        requests on them, and pause.
+
+        A new connection costs the server time and memory, which whole trials don't have in their window.
+        """
+        self._notice_closed()
+        closed = self._closed.remove_closed() if self._load.keepalive else []
+        if closed:
+            sleep_until(begin_ns)
+            self._exchange.policy = self._closed
+            self._stats.open_window(0, begin_ns, MOST_WAIT_NS / NS_PER_S)  # discarded when the slice begins
+            self._open_connections(closed, time.monotonic_ns(), REOPENING_NS)
+            self._pause()
+        return Paused(opened=len(closed))
+
+    def run_slice(self, begin_ns: int, duration_s: float) -> PartSlice:
+        """Wait until ``begin_ns`` (monotonic clock), measure for ``duration_s`` after a lead-in, and pause."""
+        self._notice_closed()
+        sleep_until(begin_ns)
+        lead_in_s = self._lead_in(round(LEAD_IN_SHARE * duration_s * NS_PER_S))
+        led_in = self._stats.count_answered()
+        window = self._measure(duration_s)
+        undrained = self._pause()
+        answered = led_in + self._stats.count_answered()
+        return PartSlice(window=window, lead_in_s=lead_in_s, answered=answered, undrained=undrained)
+
+    def _notice_closed(self) -> None:
+        """Close the connections that the server has closed in the pause."""
+        for fd, event in self._exchange.epoll.poll(0, max(1, len(self._exchange.by_fd))):
+            self._exchange.advance(self._exchange.by_fd[fd], event)
+
+    def _lead_in(self, least_ns: int) -> float:
+        """Offer the load until every connection was answered once; return for how long (seconds)."""
+        begin_ns = now_ns = time.monotonic_ns()
+        self._exchange.policy = self._closed
+        self._stats.open_window(0, begin_ns, MOST_WAIT_NS / NS_PER_S)
+        closed = self._closed.remove_closed()
+        self._closed.resume(begin_ns)
+        if closed:
+            self._open_connections(closed, begin_ns, least_ns // 2)
+        now_ns = self._run_until(begin_ns + least_ns)
+        while not (self._stopped or self._was_each_answered(begin_ns)) and now_ns < begin_ns + MOST_WAIT_NS:
+            now_ns = self._run_until(now_ns + STEP_NS)
+        return (now_ns - begin_ns) / NS_PER_S
+
+    def _was_each_answered(self, since_ns: int) -> bool:
+        """Check whether the request that is on a connection now is not its first, on every connection."""
+        return all(connection.due_ns > since_ns for connection in self._closed.connections)
+
+    def _pause(self) -> int:
+        """Take what is in flight, and return how many requests are given up, after a long wait."""
+        self._exchange.policy = self._drain
+        self._drain.begin()
+        begin_ns = now_ns = time.monotonic_ns()
+        while self._drain.in_flight and now_ns < begin_ns + MOST_WAIT_NS and not self._stopped:
+            now_ns = self._run_until(now_ns + STEP_NS)
+        return self._drain.give_up()

@@ -1,0 +1,135 @@
+"""The slices of one load, joined into the result of one window: counts are added, histograms merged."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from harness.generator.merge import add_counts, add_errors, merge_parts, merge_seconds, row_percentiles_ms
+from harness.generator.messages import PartRequest, PartSlice, ProcessResult
+from harness.load.latency import LatencyHistogram
+from harness.load.result import LoadResult, Second
+from harness.load.spec import Load
+
+
+@dataclass(frozen=True)
+class MeasuredSlice:
+    """One slice of all processes of a generator, each with its part. ``row`` is its window in the series."""
+
+    parts: tuple[PartSlice, ...]
+    row: Second
+
+    @classmethod
+    def of(cls, parts: Sequence[PartSlice], seconds: Sequence[Second]) -> Self:
+        """Return the slice with these parts, whose window had these whole seconds and a last one."""
+        last = merge_seconds([part.window.last_second for part in parts])
+        return cls(tuple(parts), _join_seconds([*seconds, last]))
+
+    @property
+    def lead_in_s(self) -> float:
+        """The time until every connection was answered once."""
+        return max(part.lead_in_s for part in self.parts)
+
+    @property
+    def duration_s(self) -> float:
+        """The duration of its window."""
+        return max(part.window.duration_s for part in self.parts)
+
+    @property
+    def requests(self) -> int:
+        """The number of complete responses in its window."""
+        return sum(part.window.requests for part in self.parts)
+
+    @property
+    def requests_per_s(self) -> float:
+        """The complete responses per second in its window."""
+        return sum(part.window.requests / part.window.duration_s for part in self.parts)
+
+    @property
+    def answered(self) -> int:
+        """The number of complete responses from idle to idle, those before and after its window included."""
+        return sum(part.answered for part in self.parts)
+
+    @property
+    def undrained(self) -> int:
+        """The number of requests that were given up at its end."""
+        return sum(part.undrained for part in self.parts)
+
+    @property
+    def stalled_s(self) -> float:
+        """The time for which a loop was kept from running: the longest."""
+        return max(part.window.stalled_s for part in self.parts)
+
+
+def join_slices(load: Load, slices: Sequence[MeasuredSlice], cpus: Sequence[int]) -> LoadResult:
+    """Return the result of a whole load from its slices (at least one), as though their windows followed each other."""
+    by_process = zip(*(each.parts for each in slices), strict=True)
+    parts = [_join_windows([part.window for part in of_one]) for of_one in by_process]
+    return merge_parts(load, parts, list(_join_rows(slices)), cpus)
+
+
+def _join_rows(slices: Sequence[MeasuredSlice]) -> Iterator[Second]:
+    """Yield the row of each slice, with the measured time until its end."""
+    before_s = 0.0
+    for each in slices:
+        before_s += each.duration_s
+        yield each.row.model_copy(update={"end_s": before_s})
+
+
+def _join_seconds(rows: Sequence[Second]) -> Second:
+    """Return rows that follow each other as one."""
+    if len(rows) == 1:
+        return rows[0]
+    histogram = LatencyHistogram.merge(row.histogram for row in rows)
+    p50_ms, p99_ms, max_ms = row_percentiles_ms(histogram)
+    requests, end_s = sum(row.requests for row in rows), rows[-1].end_s
+    return Second(
+        end_s=end_s,
+        requests=requests,
+        requests_per_s=requests / end_s,
+        errors=sum(row.errors for row in rows),
+        p50_ms=p50_ms,
+        p99_ms=p99_ms,
+        max_ms=max_ms,
+        histogram=histogram.encode(),
+    )
+
+
+def _join_windows(windows: Sequence[ProcessResult]) -> ProcessResult:
+    """Return the windows of one process as one, whose last second is of no account: the rows are joined elsewhere."""
+    duration_s = sum(window.duration_s for window in windows)
+    aged_s = [window.aged_s for window in windows if window.aged_s is not None]
+    busy_s = [window.busy * window.duration_s for window in windows if window.busy is not None]
+    return ProcessResult(
+        started=sum(window.started for window in windows),
+        reconnected=sum(window.reconnected for window in windows),
+        requests=sum(window.requests for window in windows),
+        ok=sum(window.ok for window in windows),
+        to_check=sum(window.to_check for window in windows),
+        checked=sum(window.checked for window in windows),
+        errors=add_errors([window.errors for window in windows]),
+        protocol_reasons=add_counts([window.protocol_reasons for window in windows]),
+        unfinished=sum(window.unfinished for window in windows),
+        aged_s=sum(aged_s) if len(aged_s) == len(windows) else None,
+        bytes=sum(window.bytes for window in windows),
+        statuses=add_counts([window.statuses for window in windows]),
+        workers=add_counts([window.workers for window in windows]),
+        duration_s=duration_s,
+        offered=None,
+        group_rates_per_s=[rate for window in windows for rate in window.group_rates_per_s],
+        cpu_s=sum(window.cpu_s for window in windows),
+        busy=sum(busy_s) / duration_s if len(busy_s) == len(windows) else None,
+        stalled_s=sum(window.stalled_s for window in windows),
+        last_second=windows[-1].last_second,
+        by_request=[_join_kind(of_one) for of_one in zip(*(window.by_request for window in windows), strict=True)],
+        histogram=LatencyHistogram.merge(window.histogram for window in windows).encode(),
+        service_histogram=LatencyHistogram.merge(window.service_histogram for window in windows).encode(),
+    )
+
+
+def _join_kind(parts: Sequence[PartRequest]) -> PartRequest:
+    return PartRequest(
+        requests=sum(part.requests for part in parts),
+        ok=sum(part.ok for part in parts),
+        errors=sum(part.errors for part in parts),
+        histogram=LatencyHistogram.merge(part.histogram for part in parts).encode(),
+    )
