@@ -40,6 +40,13 @@ class InterimLooks:
         passed = [index for index, after in enumerate(self.after) if after <= n]
         return _nominal_levels(level, self.after)[passed[-1]] if passed else 0.0
 
+    def ended_after(self, n: int) -> "InterimLooks":
+        """Return the looks of a run that had to end after ``n`` rounds: all that is left of the level is spent then.
+
+        That is valid if ``n`` does not follow from what was measured, as where the time is out.
+        """
+        return InterimLooks((*(after for after in self.after if after < n), n))
+
 
 SINGLE_LOOK: Final = InterimLooks((1,))  # all rounds are judged once, at the end
 
