@@ -1,30 +1,36 @@
 """Counters of all descendants of a process at one time, also of ended ones if a parent has waited for them."""
 
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import psutil
 
 from harness.monitor.processes import ProcessReading, read_process
+from harness.monitor.stat_file import NOTHING, Account, Stat, read_stat, read_stats
 
 TRIES: Final = 5
 
 
 @dataclass(frozen=True)
 class FamilyReading:
-    """The counters of every descendant. ``reaped_s`` is the CPU time of those that have ended and were waited for."""
+    """The counters of every descendant. ``reaped`` is the account of those that have ended and were waited for.
+    ``stats`` are all processes of the machine, by pid, among which the descendants were found."""
 
     processes: dict[psutil.Process, ProcessReading] = field(default_factory=dict)
-    reaped_s: float = 0.0
+    reaped: Account = NOTHING
+    stats: Mapping[int, Stat] = field(default_factory=dict)
 
     @property
-    def cpu_s(self) -> float:
-        """The CPU time of all descendants, living and ended.
+    def account(self) -> Account:
+        """The CPU time and the page faults of all descendants, living and ended.
 
-        A process that waits for a child takes over its CPU times (wait_task_zombie in the kernel's exit.c), so nothing
-        is lost and nothing is counted twice. But if a parent ignores SIGCHLD, the times of its ended children are lost.
+        A process that waits for a child takes over its account (wait_task_zombie in the kernel's exit.c), so nothing is
+        lost and nothing is counted twice. But if a parent ignores SIGCHLD, the accounts of its ended children are lost.
         """
-        return sum(reading.cpu_s for reading in self.processes.values()) + self.reaped_s
+        return sum((reading.account for reading in self.processes.values()), self.reaped)
 
 
 def is_account_lost(before: FamilyReading, now: FamilyReading) -> bool:
@@ -45,15 +51,31 @@ def read_family(root_pid: int) -> FamilyReading:
     """
     found = FamilyReading()
     for _ in range(TRIES):
-        try:
-            root = psutil.Process(root_pid)
-            family, times = root.children(recursive=True), root.cpu_times()
-        except psutil.NoSuchProcess:
+        stats = read_stats()
+        family, root = list(_iter_descendants(root_pid, stats)), read_stat(root_pid)
+        if root is None:
             return FamilyReading()
         read = {process: read_process(process) for process in family}
         readings = {process: reading for process, reading in read.items() if reading is not None}
-        reaped_s = sum(reading.reaped_s for reading in readings.values())
-        found = FamilyReading(readings, reaped_s + times.children_user + times.children_system)
+        reaped = sum((reading.reaped for reading in readings.values()), root.reaped)
+        found = FamilyReading(readings, reaped, stats)
         if len(readings) == len(family) and all(process.is_running() for process in family):
             break
     return found
+
+
+def _iter_descendants(root_pid: int, stats: Mapping[int, Stat]) -> Iterator[psutil.Process]:
+    """Yield the descendants of a process among all of the machine, parents before their children.
+
+    A process that is older than its parent has got that parent's pid by chance.
+    """
+    children = defaultdict[int, list[int]](list)
+    for pid, stat in stats.items():
+        if stat.parent_pid in stats and stat.born_ticks >= stats[stat.parent_pid].born_ticks:
+            children[stat.parent_pid].append(pid)
+    found = [root_pid]
+    for pid in found:  # which grows
+        for child in children[pid]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                yield psutil.Process(child)
+                found.append(child)

@@ -4,7 +4,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import harmonic_mean
 from typing import Final
 
@@ -14,11 +14,13 @@ from harness.machine.host import Host
 from harness.monitor.core_speed import CoreSpeedProbe
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.machine import machine_usage_between, read_machine
-from harness.monitor.others import Stat, find_busiest_others, read_stats
-from harness.monitor.processes import ProcessReading, process_usage_between, read_pss_bytes
+from harness.monitor.others import find_busiest_others
+from harness.monitor.processes import ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
+from harness.monitor.stat_file import NOTHING, Account
 from harness.record import ProcessUsage, ServerProcess, Usage, UsageSecond
 from harness.units import NS_PER_US
 
+NEWBORN: Final = ProcessReading(cpu_ns=0)
 MIN_OTHER_CORES: Final = 0.05  # a process of others that used less is not listed
 
 
@@ -36,7 +38,12 @@ class WatchedProcess:
     @property
     def cpu_s(self) -> float:
         """The CPU time between the two readings."""
-        return self.last.cpu_s - self.first.cpu_s
+        return cpu_s_between(self.first, self.last)
+
+    @property
+    def account(self) -> Account:
+        """The kernel's account between the two readings, in whose ticks it goes on to who waits for the process."""
+        return self.last.account - self.first.account
 
 
 class Monitor:
@@ -60,47 +67,53 @@ class Monitor:
         self._first = self._last = FamilyReading()
         self._first_machine = self._last_machine = read_machine(self._host)
         self._watched: dict[psutil.Process, WatchedProcess] = {}
-        self._reaped_cpu_s = 0.0
+        self._reaped = NOTHING
         self._is_cpu_lost = False
         self._series: list[UsageSecond] = []
         self._begin_s = self._end_s = _now_boot_s()
-        self._first_stats: dict[int, Stat] = {}
 
     def begin(self) -> None:
         """Begin the measured window."""
-        self._watched, self._series, self._reaped_cpu_s, self._is_cpu_lost = {}, [], 0.0, False
+        self._watched, self._series, self._reaped, self._is_cpu_lost = {}, [], NOTHING, False
         self._first = self._last = read_family(self._root_pid)
         self._first_machine = self._last_machine = read_machine(self._host)
         self._begin_s = self._end_s = _now_boot_s()
         self._read_probe_ns()  # of the warm-up
         self._probe_ns = []
         self._watch()
-        self._first_stats = read_stats()
+
+    def idle_cpu_s(self) -> float:
+        """Return the CPU time that all processes used since the last reading, and read nothing else."""
+        return _at_least_nothing(read_family(self._root_pid).account - self._last.account).cpu_s
 
     def sample(self) -> None:
         """Add a row to the series. The last sample before :meth:`usage` ends the window."""
-        unwatched_s, before = self._unwatched_cpu_s(), self._last
+        unwatched, before = self._unwatched_account(), self._last
         self._last = read_family(self._root_pid)
         self._last_machine = read_machine(self._host)
         self._end_s = _now_boot_s()
         self._probe_ns += self._read_probe_ns()
         self._is_cpu_lost |= is_account_lost(before, self._last)
         self._watch()
-        more_s = round(self._unwatched_cpu_s() - unwatched_s, 6)  # rounded, to remove errors of floating-point sums
-        self._reaped_cpu_s += max(0.0, more_s)  # negative if a process ended and nobody waited for it
+        self._reaped += _at_least_nothing(self._unwatched_account() - unwatched)
         self._series.append(self._build_row())
 
     def usage(self) -> Usage:
-        """Return what was used between :meth:`begin` and the last :meth:`sample`.
+        """Return what was used between :meth:`begin` and the last :meth:`sample`, with the memory as it is now: call it
+        before much can have changed."""
+        return self.add_memory(self.usage_without_memory())
 
-        The memory is read only here: call it before much can have changed.
-        """
+    def usage_without_memory(self) -> Usage:
+        """Return what was used between :meth:`begin` and the last :meth:`sample`. The proportional memory, which takes
+        the kernel a millisecond for a process, is not in it."""
         window_s = self._end_s - self._begin_s
-        others = find_busiest_others(self._first_stats, read_stats(), os.getpid(), MIN_OTHER_CORES * window_s)
+        others = find_busiest_others(self._first.stats, self._last.stats, os.getpid(), MIN_OTHER_CORES * window_s)
         return Usage(
             window_s=window_s,
             processes=[self._process_usage(process, watched) for process, watched in self._watched.items()],
-            reaped_cpu_s=self._reaped_cpu_s,
+            reaped_cpu_s=self._reaped.cpu_s,
+            reaped_minor_faults=self._reaped.minor_faults,
+            reaped_major_faults=self._reaped.major_faults,
             is_cpu_lost=self._is_cpu_lost,
             machine=machine_usage_between(self._first_machine, self._last_machine),
             pace_us=harmonic_mean(self._probe_ns) / NS_PER_US if self._probe_ns else None,
@@ -108,16 +121,19 @@ class Monitor:
             others=others,
         )
 
+    def add_memory(self, usage: Usage) -> Usage:
+        """Return the usage with the proportional memory of each process, as it is now."""
+        watched = {each.listed.pid: process for process, each in self._watched.items()}
+        processes = [_add_memory(used, watched.get(used.pid)) for used in usage.processes]
+        return usage.model_copy(update={"processes": processes})
+
     def _process_usage(self, process: psutil.Process, watched: WatchedProcess) -> ProcessUsage:
-        pss_bytes = read_pss_bytes(process) if self._is_alive(process) else None
-        has_just_ended = pss_bytes is None and not process.is_running()  # after the last reading
         return process_usage_between(
             watched.listed,
             watched.first,
             watched.last,
             lived_s=watched.until_s - watched.since_s,
-            pss_bytes=pss_bytes,
-            ended=has_just_ended or not self._is_alive(process),
+            ended=not self._is_alive(process),
         )
 
     def _watch(self) -> None:
@@ -135,16 +151,16 @@ class Monitor:
                 watched.listed = listed
         for process, watched in self._watched.items():
             reading = self._last.processes.get(process)
-            if reading is not None and not watched.last.has_ended:
+            if reading is None:
+                watched.last = replace(watched.last, has_ended=True)
+            elif not watched.last.has_ended:
                 watched.last, watched.until_s = reading.merge(watched.last), self._end_s
 
     def _start_watching(self, process: psutil.Process, listed: ServerProcess) -> WatchedProcess:
         """Return the process as watched from the begin of the window, or from its birth if that is later."""
         first = self._first.processes.get(process)
         if first is None:
-            return WatchedProcess(
-                listed, ProcessReading(), ProcessReading(), max(self._begin_s, listed.born_s), self._end_s
-            )
+            return WatchedProcess(listed, NEWBORN, NEWBORN, max(self._begin_s, listed.born_s), self._end_s)
         return WatchedProcess(listed, first, first, self._begin_s, self._end_s)
 
     def _is_alive(self, process: psutil.Process) -> bool:
@@ -160,17 +176,33 @@ class Monitor:
             end_s=self._end_s - self._begin_s,
             cpu_s=dict(cpu_s),
             rss_bytes=dict(rss_bytes),
-            reaped_cpu_s=self._reaped_cpu_s,
+            reaped_cpu_s=self._reaped.cpu_s,
         )
 
-    def _unwatched_cpu_s(self) -> float:
-        """Return the CPU time of all descendants that is in no reading of a watched process."""
-        return self._last.cpu_s - sum(watched.cpu_s for watched in self._watched.values())
+    def _unwatched_account(self) -> Account:
+        """Return the account of all descendants, as far as it is in no reading of a watched process."""
+        return self._last.account - sum((watched.account for watched in self._watched.values()), NOTHING)
 
     def _read_probe_ns(self) -> list[int]:
         return self._core_speed.readings_ns() if self._core_speed else []
 
 
+def _add_memory(used: ProcessUsage, process: psutil.Process | None) -> ProcessUsage:
+    if process is None or used.ended:
+        return used
+    pss_bytes = read_pss_bytes(process)
+    has_just_ended = pss_bytes is None and not process.is_running()  # after the last reading
+    return used.model_copy(update={"pss_bytes": pss_bytes, "ended": has_just_ended})
+
+
 def _now_boot_s() -> float:
     """Return the present time on the clock of births (s after boot)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _at_least_nothing(account: Account) -> Account:
+    """Return the account without what is negative in it: of a process that ended and that nobody waited for yet.
+
+    CPU time is rounded, to remove errors of floating-point sums.
+    """
+    return Account(max(0.0, round(account.cpu_s, 6)), max(0, account.minor_faults), max(0, account.major_faults))

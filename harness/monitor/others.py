@@ -1,47 +1,12 @@
 """The processes of this machine that are not the run's own, and what they used of the cores between two readings."""
 
-import contextlib
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from harness.monitor.processes import TICK_S
+from harness.monitor.stat_file import TICK_S, Stat
 from harness.record import OtherProcess
 
 MAX_REPORTED: Final = 5
-
-
-@dataclass(frozen=True)
-class Stat:
-    """The CPU time of a process since its birth, and the core on which it ran last.
-
-    Its arguments are never read: they may be secret.
-    """
-
-    name: str
-    parent_pid: int
-    born_ticks: int
-    cpu_ticks: int
-    core: int
-
-
-def parse_stat(data: bytes) -> Stat:
-    """Parse a stat file (proc_pid_stat(5)). The name in it may have spaces and brackets."""
-    head, _, tail = data.rpartition(b")")
-    fields = tail.split()
-    return Stat(
-        name=head.partition(b"(")[2].decode(errors="replace"),
-        parent_pid=int(fields[1]),
-        born_ticks=int(fields[19]),
-        cpu_ticks=int(fields[11]) + int(fields[12]),
-        core=int(fields[36]),
-    )
-
-
-def read_stats() -> dict[int, Stat]:
-    """Return the stat of all processes that can be seen, by pid."""
-    return dict(_iter_stats())
 
 
 def find_busiest_others(
@@ -60,13 +25,6 @@ def find_busiest_others(
         for pid in busiest
         if used_s[pid] >= min_s
     ]
-
-
-def _iter_stats() -> Iterator[tuple[int, Stat]]:
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # it may have ended
-                yield int(name), parse_stat(file.read())
 
 
 def _used_ticks(first: Stat | None, last: Stat) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -11,11 +12,12 @@ from typing import Final, Self
 import psutil
 
 from harness.machine.host import word_after
+from harness.monitor.stat_file import NOTHING, TICK_S, Account, read_counters, read_stat
 from harness.record import ProcessUsage, ServerProcess
 from harness.units import NS_PER_S
 
 NEARLY_ALL: Final = 0.95  # of the CPU of a process
-TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
+CLOCK_OF_SCHEDULER: Final = 2  # CPUCLOCK_SCHED, of the clocks that a process has
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,19 @@ class ThreadReading:
 class ProcessReading:
     """The counters of one process.
 
-    ``threads``, by their ids, are empty if the kernel keeps no statistics of them. ``reaped_s`` is the CPU time of
-    children that ended and were waited for, and of their own such children; the times of children of a process that
+    User and system time are in clock ticks. ``cpu_ns`` is both together as the scheduler counts them, None if that is
+    unknown. ``threads``, by their ids, are empty if the kernel keeps no statistics of them. ``reaped`` is the account
+    of children that ended and were waited for, and of their own such children; those of children of a process that
     ``ignores_sigchld`` are lost. ``disk_bytes``, read from storage and written to it, is None if it is unknown. A
-    process that ``has_ended`` and was not waited for yet has CPU times and nothing else.
+    process that ``has_ended`` and was not waited for yet has CPU times, page faults and nothing else.
     """
 
     user_s: float = 0.0
     system_s: float = 0.0
-    reaped_s: float = 0.0
+    cpu_ns: int | None = None
+    minor_faults: int = 0
+    major_faults: int = 0
+    reaped: Account = NOTHING
     rss_bytes: int = 0
     voluntary_switches: int = 0
     involuntary_switches: int = 0
@@ -60,49 +66,60 @@ class ProcessReading:
     has_ended: bool = False
 
     @property
-    def cpu_s(self) -> float:
-        """The CPU time: user and system time."""
-        return self.user_s + self.system_s
+    def account(self) -> Account:
+        """The account that its parent will have: user and system time together, in ticks, and page faults."""
+        return Account(self.user_s + self.system_s, self.minor_faults, self.major_faults)
 
     def merge(self, before: Self) -> Self:
         """Return this reading, completed from the one ``before``.
 
-        That one has the threads that have ended since. If the process has ended, it has everything but the CPU times.
+        That one has the threads that have ended since. If the process has ended, it has everything but the account.
         """
         if self.has_ended:
-            return replace(before, user_s=self.user_s, system_s=self.system_s, reaped_s=self.reaped_s, has_ended=True)
+            return replace(
+                before,
+                user_s=self.user_s,
+                system_s=self.system_s,
+                minor_faults=self.minor_faults,
+                major_faults=self.major_faults,
+                reaped=self.reaped,
+                has_ended=True,
+            )
         most = max(before.thread_count, self.thread_count)
         return replace(self, threads=before.threads | self.threads, thread_count=most)
 
 
 def read_process(process: psutil.Process) -> ProcessReading | None:
     """Return the counters of a process so far; None when it is gone."""
-    try:
-        threads = _read_threads(process.pid)
-        with process.oneshot():
-            cpu, has_ended = process.cpu_times(), process.status() == psutil.STATUS_ZOMBIE
-            reading = ProcessReading(
-                user_s=cpu.user,
-                system_s=cpu.system,
-                reaped_s=cpu.children_user + cpu.children_system,
-                parent_pid=process.ppid(),
-                has_ended=has_ended,
-            )
-            if has_ended:
-                return reading
-            switches = process.num_ctx_switches()
-            return replace(
-                reading,
-                rss_bytes=process.memory_info().rss,
-                voluntary_switches=switches.voluntary,
-                involuntary_switches=switches.involuntary,
-                thread_count=process.num_threads(),
-                threads=threads,
-                disk_bytes=_read_disk_bytes(process.pid),
-                ignores_sigchld=_ignores_sigchld(process.pid),
-            )
-    except psutil.NoSuchProcess:
+    threads, stat = _read_threads(process.pid), read_stat(process.pid)
+    if stat is None:
         return None
+    reading = ProcessReading(
+        user_s=stat.user_ticks * TICK_S,
+        system_s=stat.system_ticks * TICK_S,
+        cpu_ns=_read_cpu_ns(process.pid),
+        minor_faults=stat.minor_faults,
+        major_faults=stat.major_faults,
+        reaped=stat.reaped,
+        parent_pid=stat.parent_pid,
+        has_ended=stat.has_ended,
+    )
+    if stat.has_ended:
+        return reading
+    try:
+        status, rss_bytes = _read_status(process.pid), process.memory_info().rss
+    except (OSError, psutil.NoSuchProcess):
+        return None
+    return replace(
+        reading,
+        rss_bytes=rss_bytes,
+        voluntary_switches=int(status.get("voluntary_ctxt_switches", 0)),
+        involuntary_switches=int(status.get("nonvoluntary_ctxt_switches", 0)),
+        thread_count=int(status.get("Threads", 0)),
+        threads=threads,
+        disk_bytes=_read_disk_bytes(process.pid),
+        ignores_sigchld=bool(int(status.get("SigIgn", "0"), 16) & 1 << signal.SIGCHLD - 1),
+    )
 
 
 def read_pss_bytes(process: psutil.Process) -> int | None:
@@ -121,22 +138,23 @@ def process_usage_between(
     first: ProcessReading,
     last: ProcessReading,
     lived_s: float | None = None,
-    pss_bytes: int | None = None,
     ended: bool = False,
 ) -> ProcessUsage:
     """Return what the process used between two readings."""
     threads = [thread.since(first.threads.get(tid)) for tid, thread in last.threads.items()]
-    cpu_s = last.cpu_s - first.cpu_s
+    cpu_s, user_s, ticks_s = cpu_s_between(first, last), last.user_s - first.user_s, _ticks_s_between(first, last)
+    user_share = user_s / ticks_s if ticks_s > 0 else 1.0
     return ProcessUsage(
         pid=process.pid,
         role=process.role,
         program=process.program,
-        user_s=last.user_s - first.user_s,
-        system_s=last.system_s - first.system_s,
+        user_s=cpu_s * user_share,
+        system_s=cpu_s * (1 - user_share),
+        minor_faults=last.minor_faults - first.minor_faults,
+        major_faults=last.major_faults - first.major_faults,
         run_delay_s=sum(thread.run_delay_s for thread in threads) if threads else None,
         busiest_thread_s=max((thread.cpu_s for thread in threads), default=None),
         rss_bytes=last.rss_bytes,
-        pss_bytes=pss_bytes,
         voluntary_switches=last.voluntary_switches - first.voluntary_switches,
         involuntary_switches=last.involuntary_switches - first.involuntary_switches,
         threads=last.thread_count,
@@ -148,6 +166,21 @@ def process_usage_between(
     )
 
 
+def cpu_s_between(first: ProcessReading, last: ProcessReading) -> float:
+    """Return the CPU time (seconds) that a process used between two readings.
+
+    It is what the scheduler counted in nanoseconds, where it tells. Of a process that has ended it is the account, in
+    ticks: who waited for it has the rest in an account of its own.
+    """
+    if last.has_ended or first.cpu_ns is None or last.cpu_ns is None:
+        return _ticks_s_between(first, last)
+    return (last.cpu_ns - first.cpu_ns) / NS_PER_S
+
+
+def _ticks_s_between(first: ProcessReading, last: ProcessReading) -> float:
+    return (last.account - first.account).cpu_s
+
+
 def _count_busy_threads(threads: Sequence[ThreadReading], cpu_s: float, thread_count: int) -> int:
     """Return the smallest number of threads that together used nearly all of the CPU time.
 
@@ -155,8 +188,20 @@ def _count_busy_threads(threads: Sequence[ThreadReading], cpu_s: float, thread_c
     ``thread_count``, the most that there were at a time.
     """
     most_first_s = accumulate(sorted((thread.cpu_s for thread in threads), reverse=True))
-    nearly_s = NEARLY_ALL * cpu_s - TICK_S  # the CPU time of the process is in ticks, that of threads is not
+    nearly_s = NEARLY_ALL * cpu_s - TICK_S  # where the CPU time of the process is in ticks
     return next((count for count, sum_s in enumerate(most_first_s, 1) if sum_s >= nearly_s), thread_count)
+
+
+def _read_cpu_ns(pid: int) -> int | None:
+    """Return the CPU time of a process, its threads that have ended included; None if it is gone, or if the kernel has
+    no such clock.
+
+    It is that of clock_getcpuclockid(3), which Python has for threads alone: the id is put together as there.
+    """
+    try:
+        return time.clock_gettime_ns(~pid << 3 | CLOCK_OF_SCHEDULER)
+    except OSError:
+        return None
 
 
 def _read_threads(pid: int) -> dict[int, ThreadReading]:
@@ -167,7 +212,7 @@ def _read_threads(pid: int) -> dict[int, ThreadReading]:
     threads = {}
     for tid in _thread_ids(pid):
         with contextlib.suppress(OSError):  # the thread has ended since, or the kernel has no such file
-            ran_ns, waited_ns, slices = map(int, _read_text(f"/proc/{pid}/task/{tid}/schedstat").split())
+            ran_ns, waited_ns, slices = map(int, read_counters(f"/proc/{pid}/task/{tid}/schedstat").split())
             threads[int(tid)] = ThreadReading(ran_ns / NS_PER_S, waited_ns / NS_PER_S, slices)
     return threads
 
@@ -176,19 +221,17 @@ def _read_disk_bytes(pid: int) -> int | None:
     """Return the bytes that a process had read from and written to storage, without the page cache; None if it is
     another user's."""
     try:
-        counters = _read_text(f"/proc/{pid}/io")
+        counters = read_counters(f"/proc/{pid}/io").decode()
     except OSError:
         return None
     return sum(int(word_after(counters, key) or 0) for key in ("read_bytes:", "write_bytes:"))
 
 
-def _ignores_sigchld(pid: int) -> bool:
-    """Return whether a process ignores SIGCHLD, by the mask in its status file, which psutil does not read."""
-    try:
-        mask = word_after(_read_text(f"/proc/{pid}/status"), "SigIgn:")
-    except OSError:
-        return False
-    return bool(int(mask or "0", 16) & 1 << signal.SIGCHLD - 1)
+def _read_status(pid: int) -> dict[str, str]:
+    """Return the lines of a status file (proc_pid_status(5)) by their names. psutil reads the file once for each of
+    them, and not the mask of ignored signals. Raises OSError."""
+    lines = read_counters(f"/proc/{pid}/status").decode(errors="replace").split("\n")
+    return {name: text for name, is_there, text in (line.partition(":\t") for line in lines) if is_there}
 
 
 def _thread_ids(pid: int) -> list[str]:
@@ -196,8 +239,3 @@ def _thread_ids(pid: int) -> list[str]:
         return os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
-
-
-def _read_text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()

@@ -11,15 +11,17 @@ from harness.record.folder import (
 )
 from harness.record.planned import PlannedTrial
 from harness.record.revision import Revision
-from harness.record.run import Ending, EndReason, NoiseFloor, Program, Run, RunInfo, SkippedTopology
+from harness.record.run import Ending, EndReason, Interleaving, NoiseFloor, Program, Run, RunInfo, SkippedTopology
 from harness.record.trial import (
     SCHEMA_VERSION,
+    Allocator,
     CoreUsage,
     MachineUsage,
     OtherProcess,
     ProcessUsage,
     Role,
     ServerProcess,
+    Slice,
     Status,
     TrialRecord,
     Usage,
@@ -29,10 +31,12 @@ from harness.record.trial import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Allocator",
     "CoreUsage",
     "EndReason",
     "Ending",
     "Fingerprint",
+    "Interleaving",
     "MachineUsage",
     "NoiseFloor",
     "OtherProcess",
@@ -47,6 +51,7 @@ __all__ = [
     "RunInfo",
     "ServerProcess",
     "SkippedTopology",
+    "Slice",
     "Status",
     "TrialRecord",
     "Usage",

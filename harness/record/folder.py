@@ -154,10 +154,11 @@ class RunFolder:
         if record.status == "ok" and record.body_sha256 is not None:
             self._bodies[record.topology] = record.body_sha256
 
-    def end(self, reason: EndReason) -> None:
-        """Record the end of the run, and its reason. Raises RunFolderError."""
+    def end(self, reason: EndReason, looks: tuple[int, ...] | None = None) -> None:
+        """Record the end of the run, its reason, and the looks that were made where they are not those of the schedule.
+        Raises RunFolderError."""
         try:
-            ending = Ending(reason=reason, ended_at=datetime.now(UTC), resumed_at=self._resumed_at)
+            ending = Ending(reason=reason, ended_at=datetime.now(UTC), looks=looks, resumed_at=self._resumed_at)
             self._write("ending.json", ending)
         except OSError as error:
             raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error
@@ -262,7 +263,7 @@ def _read_if_there(path: Path, model: type[Model]) -> tuple[Model, bytes] | tupl
 def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
     """Raise RunFolderError where run and scenario do not fit each other."""
     baselines = [topology.baseline for topology in scenario.topologies]
-    is_paired = scenario.is_of_two_commits and baselines == [True, False] * (len(baselines) // 2)
+    is_paired = scenario.is_of_pairs and baselines == [True, False] * (len(baselines) // 2)
     if not is_paired and sum(baselines) != 1:
         raise RunFolderError(f"{path / 'scenario.json'}: not of a run: it has not exactly one baseline")
     known = {topology.name for topology in scenario.topologies}

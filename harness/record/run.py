@@ -79,6 +79,23 @@ class NoiseFloor(RecordPart):
     scatter_at_equal_pace: dict[str, Amount] = Field(default_factory=dict)
 
 
+class Interleaving(RecordPart):
+    """The way in which the trials of a round are interleaved, chosen before the first of them.
+
+    With ``slices``, load alternates between topologies that are all up; otherwise one whole trial follows the other.
+    ``both`` take turns, round by round. A slice has ``slice_s``, None for whole trials. ``why`` says why slices would
+    not be sound, where it was chosen for that.
+    """
+
+    kind: Literal["slices", "trials", "both"] = "trials"
+    slice_s: PositiveAmount | None = None
+    why: Printable | None = None
+
+    def has_slices(self, block: int) -> bool:
+        """Check whether this round (numbered from 1) is made in slices."""
+        return self.kind == "slices" or (self.kind == "both" and block % 2 == 1)
+
+
 class RunInfo(RecordPart):
     """The schedule and the settings of a run, written once when it begins.
 
@@ -87,6 +104,7 @@ class RunInfo(RecordPart):
     measured on this machine with the same load and baseline. ``checks`` are the doctor's results before the first
     trial. ``revisions`` are base and head, where two commits are compared. With ``objectives`` the run is a search for
     the capacity, whose trials are not known in advance. ``programs`` are those that the topologies run.
+    ``interleaving`` is how the trials of a round take turns.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -103,14 +121,17 @@ class RunInfo(RecordPart):
     revisions: list[Revision] = Field(default_factory=list)
     objectives: list[Objective] = Field(default_factory=list)
     programs: list[Program] = Field(default_factory=list)
+    interleaving: Interleaving = Interleaving()
 
 
 class Ending(RecordPart):
     """The end of a run and its reason, written when it ends. A run without an ending was killed or still goes on.
-    ``resumed_at`` are the times at which it was resumed."""
+    ``resumed_at`` are the times at which it was resumed. ``looks`` are those that were made, where they are others than
+    those of the schedule: when the first rounds had shown how long one takes, or the time was out."""
 
     reason: EndReason
     ended_at: Moment
+    looks: LooksAfter | None = None
     resumed_at: list[Moment] = Field(default_factory=list)
 
 
@@ -129,6 +150,11 @@ class Run(RecordPart):
     left_out: list[str]
     is_edited: bool
     ending: Ending | None
+
+    @property
+    def looks(self) -> LooksAfter:
+        """The numbers of rounds after which the verdicts are judged."""
+        return (self.ending and self.ending.looks) or self.info.looks
 
     @property
     def is_search(self) -> bool:

@@ -1,10 +1,11 @@
 """The consistency check of a record: its parts fit each other, and its histograms can be read."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from harness.load.latency import count_latencies
 from harness.load.result import LoadResult
-from harness.record.trial import TrialRecord, Usage
+from harness.record.trial import Slice, TrialRecord, Usage
 
 
 def check_measured(record: TrialRecord) -> None:
@@ -20,7 +21,8 @@ def check_measured(record: TrialRecord) -> None:
         _check_histograms(load)
     except ValueError as error:
         raise ValueError(f"a histogram of {record.trial} can't be read") from error
-    if not (_is_accounted_for(load) and _is_in_order(load) and _is_covered(load, record.usage)):
+    is_sound = _is_accounted_for(load) and _is_in_order(load) and _is_covered(load, record.usage)
+    if not (is_sound and (not record.slices or _is_cut_up(load, record.usage, record.slices))):
         raise ValueError(f"{record.trial} does not add up")
 
 
@@ -75,3 +77,14 @@ def _is_in_order(load: LoadResult) -> bool:
 def _is_covered(load: LoadResult, usage: Usage | None) -> bool:
     """Return whether the usage is known for all seconds that may be discarded, which are at most half of them."""
     return usage is None or len(usage.series) >= len(load.series) // 2
+
+
+def _is_cut_up(load: LoadResult, usage: Usage | None, slices: Sequence[Slice]) -> bool:
+    """Return whether the slices are those of the load, and follow each other."""
+    return (
+        len(slices) == len(load.series)
+        and sum(part.requests for part in slices) == load.requests
+        and all(part.requests <= part.answered for part in slices)
+        and (usage is None or usage.requests == sum(part.answered for part in slices))
+        and all(before.begin_s < after.begin_s for before, after in pairwise(slices))
+    )

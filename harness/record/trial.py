@@ -17,6 +17,7 @@ SCHEMA_VERSION: Final = 3  # of the records and of all other files in a run fold
 
 Role = Literal["worker", "front", "supervisor", "helper"]
 Status = Literal["ok", "invalid", "failed"]
+Allocator = Literal["glibc", "musl", "jemalloc", "mimalloc", "tcmalloc", "none"]
 
 
 class RecordPart(BaseModel):
@@ -75,6 +76,11 @@ class WorkerCounts(RecordPart):
         """The number of workers that ended within the window."""
         return sum(self.ended.values())
 
+    def of_slices(self) -> Self:
+        """Return the same counts of a trial in slices, for each of which there were two readings: ``changed_seconds``
+        are then the slices."""
+        return self.model_copy(update={"changed_seconds": sorted({second // 2 for second in self.changed_seconds})})
+
     def with_found(self, found: int) -> Self:
         """Return the same counts with another number of workers found."""
         return self.model_copy(update={"found": found})
@@ -89,7 +95,9 @@ class ProcessUsage(RecordPart):
     in full. ``run_delay_s`` is the time in which its threads were runnable and had no core, added up over threads.
     ``busiest_thread_s`` is the CPU time of the thread that used most, ``busy_threads`` the smallest number of threads
     that together used nearly all. ``timeslices`` counts how often a thread was given a core, ``disk_bytes`` the bytes
-    that storage read and wrote for the process. None where the kernel does not report a figure.
+    that storage read and wrote for the process. A page fault is minor where the page was in memory, or had only to be
+    taken from the kernel, and major where storage had to read it. None where the kernel does not report a figure, and
+    in older records.
     """
 
     pid: Count
@@ -107,6 +115,8 @@ class ProcessUsage(RecordPart):
     busy_threads: Count | None = None
     timeslices: CountDifference | None = None
     disk_bytes: CountDifference | None = None
+    minor_faults: CountDifference | None = None
+    major_faults: CountDifference | None = None
     lived_s: Difference | None = None
     ended: bool = False
 
@@ -175,13 +185,15 @@ class UsageSecond(RecordPart):
     """The state of all processes ``end_s`` after the window began: CPU time since its beginning (seconds) and resident
     memory (bytes), by pid.
 
-    ``reaped_cpu_s`` is the CPU time of processes that ended, as far as no reading of them includes it.
+    ``reaped_cpu_s`` is the CPU time of processes that ended, as far as no reading of them includes it. ``answered`` are
+    the requests that were answered in that time, where these are not those of the load's window.
     """
 
     end_s: Difference
     cpu_s: dict[Count, Difference]
     rss_bytes: dict[Count, Count]
     reaped_cpu_s: Difference = 0.0
+    answered: Count | None = None
 
     @property
     def all_cpu_s(self) -> float:
@@ -194,8 +206,9 @@ class Usage(RecordPart):
 
     ``processes`` are all that were seen within the window, those that ended in it included. ``reaped_cpu_s`` is the CPU
     time that no reading includes: the rest of processes that ended, and all of those that began and ended between two
-    readings. It is known from the accounts of the parents that waited for them. ``is_cpu_lost`` is set where children
-    ended for which no parent waits, so that their CPU time is unknown.
+    readings. It is known from the accounts of the parents that waited for them, as are the page faults of the same
+    processes. ``is_cpu_lost`` is set where children ended for which no parent waits, so that their CPU time is unknown.
+    ``requests`` are those that were answered between the two readings, where these are not those of the load's window.
 
     ``pace_us`` is the core speed: the CPU time that a fixed small piece of work took on the server's cores, so that
     less is faster. It is the harmonic mean, since requests add up as speeds do; None where the work was not done.
@@ -209,6 +222,9 @@ class Usage(RecordPart):
     pace_us: PositiveAmount | None
     series: list[UsageSecond]
     reaped_cpu_s: Difference = 0.0
+    reaped_minor_faults: CountDifference = 0
+    reaped_major_faults: CountDifference = 0
+    requests: Count | None = None
     is_cpu_lost: bool = False
     unloaded_ms: PositiveAmount | None = None
     others: list[OtherProcess] = []
@@ -234,6 +250,10 @@ class Usage(RecordPart):
         """The processes that existed at the end."""
         return [process for process in self.processes if not process.ended]
 
+    def requests_of(self, load: LoadResult) -> int:
+        """Return the number of requests that were answered between the two readings."""
+        return load.requests if self.requests is None else self.requests
+
     def with_roles(self, roles: Mapping[int, Role]) -> Self:
         """Return the usage with these roles, by pid; processes that have none here keep theirs."""
         processes = [used.model_copy(update={"role": roles.get(used.pid, used.role)}) for used in self.processes]
@@ -244,13 +264,43 @@ class Usage(RecordPart):
         return self.model_copy(update={"unloaded_ms": unloaded_ms})
 
 
+class Slice(RecordPart):
+    """A slice of a trial: a stretch of time in which the load was its topology's, while the others of the round had
+    none.
+
+    ``begin_s`` is when it began, in seconds after the first slice of the round, whose topology may be another. Its
+    window of ``duration_s``, with ``requests``, follows after ``lead_in_s``. ``answered`` are the responses of the
+    whole slice, from idle to idle, for which the server used ``cpu_s`` and had ``minor_faults``. At its end,
+    ``undrained`` requests were given up. For ``stalled_s`` the generator was kept from running.
+
+    ``idle_s`` is the time between the topology's last load and this slice, in which the server used ``idle_cpu_s``.
+    ``pace_us`` is the core speed within the slice (see :class:`Usage`).
+    """
+
+    begin_s: Amount
+    lead_in_s: Amount
+    duration_s: PositiveAmount
+    requests: Count
+    requests_per_s: Amount
+    answered: Count
+    cpu_s: Difference
+    minor_faults: CountDifference | None = None
+    undrained: Count = 0
+    stalled_s: Amount = 0.0
+    idle_s: Amount = 0.0
+    idle_cpu_s: Difference = 0.0
+    pace_us: PositiveAmount | None = None
+
+
 class TrialRecord(RecordPart):
     """The record of one trial.
 
     ``load`` and ``usage`` are None when the trial failed before they were measured. ``rate_per_s`` is the rate that a
     search for the capacity offered, None for the scenario's own load. ``reason`` says why the trial does not count.
     ``log_tail`` are the lines of the server's log that explain it: the first exception of a trial that failed, or else
-    the last lines. ``killed`` is the number of server processes that had to be killed.
+    the last lines. ``allocator`` is the library from which the server took its memory ("none": no library that is
+    known), None where that was not read. ``killed`` is the number of server processes that had to be killed. ``slices``
+    are those of a trial whose load alternated with that of others; a whole trial has none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -268,10 +318,12 @@ class TrialRecord(RecordPart):
     body_bytes: Count | None = None
     body_sha256: str | None = None
     processes: list[ServerProcess] = []
+    allocator: Allocator | None = None
     worker_counts: WorkerCounts | None = None
     load: LoadResult | None = None
     usage: Usage | None = None
     killed: Count = 0
+    slices: list[Slice] = []
 
     @property
     def log(self) -> str:
@@ -314,6 +366,8 @@ class TrialRecord(RecordPart):
         load: LoadResult,
         usage: Usage,
         killed: int,
+        allocator: Allocator | None = None,
+        slices: Sequence[Slice] = (),
     ) -> Self:
         """Return the record of a trial that was measured to its end; with ``reasons`` why it does not count, it is
         invalid."""
@@ -334,6 +388,8 @@ class TrialRecord(RecordPart):
             load=load,
             usage=usage,
             killed=killed,
+            allocator=allocator,
+            slices=list(slices),
         )
         return record._with_texts("; ".join(reasons) or None, log_tail)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import psutil
 import pytest
 
+from harness.scenario.malloc import Malloc
 from harness.server import launch
 from harness.server.launch import Server, ServerCommand, explain_missing_programs, find_missing_programs, read_log_tail
 from harness.server.supervised import MAX_LOG_BYTES, ServerError
@@ -198,6 +199,30 @@ def test_the_environment_is_what_was_declared_and_the_little_that_programs_need(
         "LC_CTYPE"
     }  # which Python may set
     assert "KEPT_BACK" not in env
+
+
+def test_what_is_drawn_per_launch_is_drawn_for_each(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's hash seed would be that of both sides of a comparison, and a fixed layout of memory, too."""
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    code = "print(hash('page'), open('/proc/self/personality').read().strip())"
+    said = []
+    for _ in range(2):
+        with Server(topology(sys.executable, "-c", code, "{port}"), log) as server:
+            wait_until_exited(server)
+        said.append(log.read_text().split())
+        log.unlink()
+    (one, personality), (other, _) = said
+    assert one != other
+    assert personality == Path("/proc/self/personality").read_text().strip()  # which says whether addresses are drawn
+
+
+@pytest.mark.parametrize("malloc", ["default", "keep"])
+def test_a_malloc_that_keeps_its_memory_is_told_so_by_both_variables(log: Path, malloc: Malloc) -> None:
+    code = "import os; print(*sorted('='.join(each) for each in os.environ.items() if 'MALLOC' in each[0]))"
+    with Server(topology(sys.executable, "-c", code, "{port}").with_malloc(malloc), log) as server:
+        wait_until_exited(server)
+    both = "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456"
+    assert log.read_text().strip() == (both if malloc == "keep" else "")
 
 
 def test_a_fixed_port_is_kept(log: Path) -> None:

@@ -18,8 +18,9 @@ import pytest
 
 from harness.monitor import Monitor
 from harness.monitor.family import FamilyReading, read_family
-from harness.monitor.processes import TICK_S, ProcessReading, ThreadReading, process_usage_between, read_process
-from harness.record import ProcessUsage, Role, ServerProcess
+from harness.monitor.processes import ProcessReading, ThreadReading, process_usage_between, read_process
+from harness.monitor.stat_file import TICK_S, Account, read_stats
+from harness.record import ProcessUsage, Role, ServerProcess, Usage
 from harness.server.launch import Server
 from harness.server.process_tree import list_processes
 from harness.units import NS_PER_S
@@ -28,6 +29,9 @@ from tests.server.topologies import ROOT, SERVERS, small
 
 BURNT_S: Final = 0.1
 TICK_PART_S: Final = 1e-6  # of a clock tick, for what rounding does to differences
+
+
+needs_statistics = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel keeps none")
 
 
 @contextmanager
@@ -66,15 +70,24 @@ def watch(*processes: ServerProcess) -> Monitor:
 
 
 def cpu_s(process: "subprocess.Popen[bytes]") -> float:
-    """What the process has used since it was born."""
-    times = psutil.Process(process.pid).cpu_times()
-    return times.user + times.system
+    """What the process, of one thread, has used since it was born."""
+    try:
+        return int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / NS_PER_S
+    except OSError:  # the kernel keeps none
+        times = psutil.Process(process.pid).cpu_times()
+        return times.user + times.system
 
 
 def burn(process: "subprocess.Popen[bytes]") -> None:
     """Wait until the process has used some more CPU."""
     until_s = cpu_s(process) + BURNT_S
     wait_until(lambda: cpu_s(process) >= until_s, "CPU to be used")
+
+
+def rest(process: "subprocess.Popen[bytes]") -> None:
+    """Stop the process until it is told to go on."""
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it to stop")
 
 
 def is_zombie(process: "subprocess.Popen[bytes]") -> bool:
@@ -101,6 +114,23 @@ def test_cpu_time_is_what_the_kernel_says(burning: "subprocess.Popen[bytes]") ->
     monitor.sample()
     fourth_s = cpu_s(burning)
     assert third_s - second_s - TICK_PART_S <= monitor.usage().cpu_s <= fourth_s - first_s + TICK_PART_S
+
+
+@needs_statistics
+def test_cpu_time_is_told_to_the_nanosecond(burning: "subprocess.Popen[bytes]") -> None:
+    """As the scheduler counts it, where the process rests at both ends of the window."""
+    monitor = watch(listed(burning))
+    burn(burning)
+    rest(burning)
+    first_s = cpu_s(burning)
+    monitor.begin()
+    burning.send_signal(signal.SIGCONT)
+    burn(burning)
+    rest(burning)
+    monitor.sample()
+    usage = monitor.usage()
+    assert usage.cpu_s == pytest.approx(cpu_s(burning) - first_s, abs=1e-8)
+    assert usage.series[-1].all_cpu_s == usage.cpu_s
 
 
 def test_use_before_the_window_is_not_counted(burning: "subprocess.Popen[bytes]") -> None:
@@ -184,10 +214,10 @@ def test_a_process_that_has_ended_keeps_its_last_reading(burning: "subprocess.Po
     monitor.sample()
     after = monitor.usage()
     assert [used.ended for used in before.processes + after.processes] == [False, True]
-    assert after.processes[0].cpu_s == before.processes[0].cpu_s
+    assert after.processes[0].cpu_s == pytest.approx(before.processes[0].cpu_s, abs=2 * TICK_S)
     assert after.processes[0].rss_bytes == before.processes[0].rss_bytes
     assert (after.rss_bytes, after.pss_bytes) == (0, None)
-    assert after.series[1].cpu_s == after.series[0].cpu_s
+    assert after.series[1].cpu_s == pytest.approx(after.series[0].cpu_s, abs=2 * TICK_S)
     assert after.series[1].end_s > after.series[0].end_s
 
 
@@ -215,9 +245,6 @@ def test_a_process_that_had_ended_before_is_left_out(
     monitor.begin()
     monitor.sample()
     assert [process.pid for process in monitor.usage().processes] == [burning.pid]
-
-
-needs_statistics = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel keeps none")
 
 
 def waited_s(process: "subprocess.Popen[bytes]") -> float:
@@ -326,6 +353,112 @@ def test_a_thread_with_the_id_of_another_counts_for_itself() -> None:
     assert (used.busiest_thread_s, used.run_delay_s) == (0.5, 0.25)
 
 
+def counted(ticks_s: float, cpu_ns: int | None, has_ended: bool = False) -> ProcessReading:
+    """Counters of a process with this CPU time in its account, and by the scheduler."""
+    return ProcessReading(user_s=ticks_s, cpu_ns=cpu_ns, has_ended=has_ended)
+
+
+def test_cpu_time_is_what_the_scheduler_counts() -> None:
+    used = used_between(counted(1.0, 1_004_000_000), counted(1.25, 1_261_234_567))
+    assert used.cpu_s == pytest.approx(0.257234567)
+
+
+def test_cpu_time_of_a_process_that_has_ended_is_that_of_its_account() -> None:
+    """As the kernel adds it to that of who waited for it."""
+    first, last = counted(1.0, 1_000_000_000), counted(1.5, 1_503_000_000)
+    over = counted(1.52, 1_529_000_000, has_ended=True).merge(last)
+    assert used_between(first, last).cpu_s == pytest.approx(0.503)
+    assert used_between(first, over).cpu_s == pytest.approx(0.52)
+
+
+@pytest.mark.parametrize("known", [(None, None), (None, 1_029_000_000), (1_009_000_000, None)])
+def test_cpu_time_that_the_scheduler_does_not_tell_is_that_of_the_account(known: tuple[int | None, ...]) -> None:
+    first, last = (counted(*each) for each in zip((1.0, 1.02), known, strict=True))
+    assert used_between(first, last).cpu_s == pytest.approx(0.02)
+
+
+def test_nanoseconds_are_shared_out_as_the_account_shares_ticks() -> None:
+    newborn = ProcessReading(cpu_ns=0)
+    used = used_between(newborn, ProcessReading(user_s=0.25, system_s=0.75, cpu_ns=1_008_000_000))
+    assert (used.user_s, used.system_s) == pytest.approx((0.252, 0.756))
+    short = used_between(newborn, ProcessReading(cpu_ns=4_000_000))
+    assert (short.user_s, short.system_s) == (0.004, 0.0)
+
+
+def test_cpu_time_of_threads_that_come_and_go_is_counted() -> None:
+    """Between two readings, each for as long as some clock ticks."""
+    code = (
+        "import threading, time\n"
+        "def burn():\n    while time.thread_time() < 0.02: pass\n"
+        "input()\nfirst_ns = time.process_time_ns()\n"
+        "for _ in range(15):\n    thread = threading.Thread(target=burn); thread.start(); thread.join()\n"
+        "print(time.process_time_ns() - first_ns, flush=True)\ninput()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        monitor = watch(listed(process))
+        monitor.begin()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        told_s = int(process.stdout.readline()) / NS_PER_S
+        monitor.sample()
+        used_s = monitor.usage().cpu_s
+        process.kill()
+    assert told_s >= 0.3
+    assert told_s - 2 * TICK_S <= used_s  # it used more than that while it was started
+
+
+# Page faults ------------------------------------------------------------------------------------------------
+
+PAGES: Final = 2000
+TOUCH: Final = f"memory = mmap.mmap(-1, {PAGES} * mmap.PAGESIZE); memory[:: mmap.PAGESIZE] = bytes({PAGES})"
+
+
+def use_of(*lines: str) -> Usage:
+    """What a process used while it did this."""
+    code = "\n".join(["import mmap, os", "input()", *lines, "print('over', flush=True)", "input()"])
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    monitor = watch(listed(process))
+    monitor.begin()
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    monitor.sample()
+    usage = monitor.usage()
+    process.kill()
+    process.communicate()
+    return usage
+
+
+def test_page_faults_are_counted() -> None:
+    """One for each page that is touched for the first time, and some of the interpreter's own."""
+    usage = use_of(TOUCH)
+    (used,) = usage.processes
+    assert used.minor_faults is not None
+    assert PAGES <= used.minor_faults < 2 * PAGES
+    assert used.major_faults is not None
+    assert used.major_faults >= 0
+    assert (usage.reaped_minor_faults, usage.reaped_major_faults) == (0, 0)
+
+
+def test_page_faults_of_who_came_and_went_are_counted() -> None:
+    """Of a child that a parent has waited for."""
+    usage = use_of("child = os.fork()", f"if child == 0: {TOUCH}; os._exit(0)", "os.waitpid(child, 0)")
+    assert [used.ended for used in usage.processes] == [False]
+    assert PAGES <= usage.reaped_minor_faults < 2 * PAGES
+
+
+def test_page_faults_of_who_has_ended_unnoticed_are_counted() -> None:
+    """As its CPU time is, which goes to its parent at some time."""
+    last = replace(reading(t1=(1.0, 0.0)), minor_faults=50, major_faults=2, rss_bytes=4096)
+    over = ProcessReading(user_s=1.0, minor_faults=70, major_faults=3, has_ended=True).merge(last)
+    used = used_between(ProcessReading(minor_faults=20), over)
+    assert (used.minor_faults, used.major_faults, used.rss_bytes) == (50, 3, 4096)
+
+
 # Memory -----------------------------------------------------------------------------------------------------
 
 
@@ -400,6 +533,19 @@ def test_a_process_that_is_born_in_the_window_counts_from_its_birth() -> None:
     assert used.role == "worker"
 
 
+@needs_statistics
+def test_the_cpu_of_a_process_that_is_born_in_the_window_is_told_to_the_nanosecond() -> None:
+    found: list[ServerProcess] = []
+    monitor = Monitor(lambda: found, os.getpid())
+    monitor.begin()
+    with running("burns") as process:
+        burn(process)
+        rest(process)
+        found.append(listed(process))
+        monitor.sample()
+        assert monitor.usage().cpu_s == pytest.approx(cpu_s(process), abs=1e-8)
+
+
 def test_the_cpu_of_processes_that_come_and_go_is_what_they_say_themselves(log: Path) -> None:
     """Of workers and their children, waited for by a worker, by the server or, in the end, by nobody yet."""
     with Server(small("replaces"), log) as server:
@@ -450,7 +596,7 @@ def test_who_ends_while_the_family_is_read_counts_once(
 ) -> None:
     """Its account has gone to whoever waited for it, and was read already."""
     burn(burning)
-    before_s = read_family(os.getpid()).cpu_s
+    before_s = read_family(os.getpid()).account.cpu_s
 
     def read(process: psutil.Process) -> ProcessReading | None:
         if process.pid == burning.pid:
@@ -459,8 +605,31 @@ def test_who_ends_while_the_family_is_read_counts_once(
         return read_process(process)
 
     monkeypatch.setattr("harness.monitor.family.read_process", read)
-    after_s = read_family(os.getpid()).cpu_s
-    assert before_s - 2 * TICK_S <= after_s <= read_family(os.getpid()).cpu_s + TICK_PART_S
+    after_s = read_family(os.getpid()).account.cpu_s
+    assert before_s - 2 * TICK_S <= after_s <= read_family(os.getpid()).account.cpu_s + TICK_PART_S
+
+
+def test_who_is_older_than_its_parent_is_none_of_the_family(
+    idle: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the pid of a process that was, by chance."""
+    stats = read_stats()
+    assert idle.pid in {process.pid for process in read_family(os.getpid()).processes}
+    older = stats[idle.pid]._replace(born_ticks=stats[os.getpid()].born_ticks - 1)
+    monkeypatch.setattr("harness.monitor.family.read_stats", lambda: stats | {idle.pid: older})
+    assert idle.pid not in {process.pid for process in read_family(os.getpid()).processes}
+
+
+@pytest.mark.parametrize("name", ["Threads:\\t99", "a\\nThreads:\\t99", "a) Z 1 1"])
+def test_counters_are_read_whatever_a_process_is_called(name: str) -> None:
+    code = f"open('/proc/self/comm', 'w').write('{name}'); print('x', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = read_process(psutil.Process(process.pid))
+        process.kill()
+    assert found is not None
+    assert (found.thread_count, found.parent_pid, found.has_ended) == (1, os.getpid(), False)
 
 
 @dataclass(frozen=True)
@@ -474,10 +643,21 @@ class Named:
         return True
 
 
+def faulting(cpu_s: float) -> Account:
+    """What was used in so much CPU time."""
+    return Account(cpu_s, round(10 * cpu_s), round(2 * cpu_s))
+
+
 def at(**processes: tuple[float, float]) -> FamilyReading:
-    """A family whose processes have used so much, and those that they waited for so much."""
-    readings = {Named(ord(name)): ProcessReading(user_s=own, reaped_s=of) for name, (own, of) in processes.items()}
-    return FamilyReading(readings, sum(reading.reaped_s for reading in readings.values()))  # type: ignore[arg-type]
+    """A family whose processes have used so much, and those that they waited for so much; for each second there are
+    ten minor page faults and two major ones."""
+    readings = {
+        Named(ord(name)): ProcessReading(
+            user_s=own, minor_faults=round(10 * own), major_faults=round(2 * own), reaped=faulting(of)
+        )
+        for name, (own, of) in processes.items()
+    }
+    return FamilyReading(readings, sum((reading.reaped for reading in readings.values()), Account()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -512,6 +692,10 @@ def test_what_is_counted_of_those_that_end(
     usage = monitor.usage()
     assert [usage.cpu_s, usage.reaped_cpu_s] == pytest.approx([cpu_s, reaped_s])
     assert usage.series[-1].all_cpu_s == pytest.approx(cpu_s)
+    reaped = Account(usage.reaped_cpu_s, usage.reaped_minor_faults, usage.reaped_major_faults)
+    assert reaped == faulting(reaped_s)
+    assert sum(used.minor_faults or 0 for used in usage.processes) == round(10 * (cpu_s - reaped_s))
+    assert sum(used.major_faults or 0 for used in usage.processes) == round(2 * (cpu_s - reaped_s))
     left = {process.pid for process in readings[-1].processes}
     assert {used.pid for used in usage.processes if not used.ended} == left
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.monitor import Monitor
-from harness.monitor.others import MAX_REPORTED, Stat, find_busiest_others, parse_stat, read_stats
-from harness.monitor.processes import TICK_S
+from harness.monitor.others import MAX_REPORTED, find_busiest_others
+from harness.monitor.stat_file import TICK_S, Account, Stat, parse_stat, read_stats
 from harness.record import Usage
 
 SECRET = "hunter2hunter2"
@@ -18,7 +18,7 @@ ME = 100
 
 
 def stat(cpu_ticks: int, parent_pid: int = 1, born_ticks: int = 1, name: str = "make") -> Stat:
-    return Stat(name, parent_pid, born_ticks, cpu_ticks, core=0)
+    return Stat(name, parent_pid, born_ticks, core=0, user_ticks=cpu_ticks, system_ticks=0)
 
 
 def told(first: dict[int, Stat], last: dict[int, Stat], least_s: float = 0.0) -> dict[int, float]:
@@ -50,9 +50,12 @@ def test_no_more_are_told_than_can_be_read() -> None:
 @given(st.binary(max_size=15).filter(lambda name: b"\0" not in name), st.integers(0, 2**40), st.integers(0, 2**40))
 def test_whatever_a_process_is_called_its_counters_are_read(name: bytes, user: int, system: int) -> None:
     told = {0: b"R", 1: b"7", 11: b"%d" % user, 12: b"%d" % system, 19: b"9", 36: b"3"}
+    told |= {7: b"21", 8: b"22", 9: b"23", 10: b"24", 13: b"200", 14: b"50"}
     fields = b" ".join(told.get(field, b"0") for field in range(50))
     found = parse_stat(b"12 (" + name + b") " + fields + b"\n")
     assert (found.parent_pid, found.cpu_ticks, found.born_ticks, found.core) == (7, user + system, 9, 3)
+    assert (found.minor_faults, found.major_faults) == (21, 23)
+    assert found.reaped == Account(250 * TICK_S, 22, 24)
     assert found.name == name.decode(errors="replace")
 
 
