@@ -72,7 +72,7 @@ truth: $(READY) ## check what the load generator says against servers that know 
 foresight: $(READY) ## check what is said of capacities, beside servers whose law is known (an hour)
 	$(BIN)/python -m bench.capacity
 
-validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (35 minutes)
+validity: $(READY) ## check how often verdicts are right, by simulation, and limits told, on real trials (45 minutes)
 	$(BIN)/python -m bench.validity
 	$(BIN)/python -m bench.validity.limits
 

@@ -24,6 +24,8 @@ out=$(mktemp -d "$RUNNER_TEMP/harness-XXXXXX")
 options=(--base="$BASE" --format=github --out="$out")
 [[ -z $HEAD ]] || options+=(--head="$HEAD")
 [[ -z $MAX_TIME ]] || options+=(--max-time="$MAX_TIME")
+[[ -z $INTERLEAVE ]] || options+=(--interleave="$INTERLEAVE")
+[[ -z $MALLOC ]] || options+=(--malloc="$MALLOC")
 [[ $STRICT == false ]] || options+=(--strict)
 while read -r limit; do
     [[ -z $limit ]] || options+=(--fail-on="$limit")

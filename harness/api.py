@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from harness.report.run_report import RunReport
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.scenario import GateTable, Scenario, load_scenario
+from harness.scenario.file import Interleave
+from harness.scenario.malloc import Malloc, MallocChoice
 
 
 class Result:
@@ -84,17 +86,23 @@ def compare(
     *,
     only: Iterable[str] | None = None,
     rounds: int | None = None,
+    interleave: Interleave | None = None,
+    slice_s: float | None = None,
+    malloc: MallocChoice | None = None,
     seed: int | None = None,
     out: str | os.PathLike[str] = "results",
 ) -> Result:
     """Measure the topologies of a scenario file, or ``only`` the named ones, as ``harness compare`` does; write the
     reports and return the result.
 
-    Without ``rounds``, their number is the scenario's; without ``seed``, a random one is taken. The run folder is made
-    below ``out``. Raises ScenarioError, RunFolderError and BusyError, each with what is wrong.
+    Without ``rounds``, ``interleave``, ``slice_s`` (seconds) and ``malloc``, these are the scenario's; without
+    ``seed``, a random one is taken. The run folder is made below ``out``. Raises ScenarioError, RunFolderError and
+    BusyError, each with what is wrong.
     """
-    compared, used_seed = _load_selected(scenario, only, rounds), seed_or_random(seed)
-    command = shlex.join(["harness", "compare", os.fspath(scenario), "--seed", str(used_seed)])
+    keys = {"rounds": rounds, "interleave": interleave, "slice": slice_s}
+    compared, used_seed = _load_selected(scenario, only, keys, malloc), seed_or_random(seed)
+    words = ["harness", "compare", os.fspath(scenario), *_options(interleave, slice_s, malloc)]
+    command = shlex.join([*words, "--seed", str(used_seed)])
     return read(_compare(prepare(compared, used_seed), Path(out), command, Observer()))
 
 
@@ -105,6 +113,9 @@ def ab(
     *,
     only: Iterable[str] | None = None,
     rounds: int | None = None,
+    interleave: Interleave | None = None,
+    slice_s: float | None = None,
+    malloc: Malloc | None = None,
     seed: int | None = None,
     out: str | os.PathLike[str] = "results",
 ) -> Result:
@@ -114,12 +125,14 @@ def ab(
 
     The other options are those of :func:`compare`. Raises RevisionError too.
     """
-    compared, used_seed = _load_selected(scenario, only, rounds), seed_or_random(seed)
+    keys = {"rounds": rounds, "interleave": interleave, "slice": slice_s}
+    compared, used_seed = _load_selected(scenario, only, keys, malloc), seed_or_random(seed)
     gates = compared.gate.fail_on or default_gates(compared)
     compared = compared.with_gates(GateTable(fail_on=gates, strict=compared.gate.strict))
     repository = Path.cwd()
     sides = find_sides(repository, base, head)
     words = ["harness", "ab", os.fspath(scenario), "--base", base, *(["--head", head] if head else [])]
+    words += _options(interleave, slice_s, malloc)
     with prepare_side_by_side(compared, repository, sides, used_seed) as prepared:
         path = _compare(prepared, Path(out), shlex.join([*words, "--seed", str(used_seed)]), Observer())
     return read(path)
@@ -132,6 +145,19 @@ def read(folder: str | os.PathLike[str]) -> Result:
     return Result(run)
 
 
-def _load_selected(scenario: str | os.PathLike[str], only: Iterable[str] | None, rounds: int | None) -> Scenario:
-    found = load_scenario(Path(scenario), {} if rounds is None else {"rounds": rounds})
-    return found if only is None else found.only(only)
+def _load_selected(
+    scenario: str | os.PathLike[str],
+    only: Iterable[str] | None,
+    keys: Mapping[str, object],
+    malloc: MallocChoice | None,
+) -> Scenario:
+    found = load_scenario(Path(scenario), {key: value for key, value in keys.items() if value is not None})
+    selected = found if only is None else found.only(only)
+    return selected if malloc is None else selected.with_malloc(malloc)
+
+
+def _options(interleave: Interleave | None, slice_s: float | None, malloc: MallocChoice | None) -> list[str]:
+    """Return the options of the command line that stand for these."""
+    slice_text = None if slice_s is None else f"{slice_s:g}s"
+    given = {"--interleave": interleave, "--slice": slice_text, "--malloc": malloc}
+    return [word for option, value in given.items() if value is not None for word in (option, value)]

@@ -251,6 +251,18 @@ def record(
     )
 
 
+def with_faults(made: TrialRecord, per_request: float, cpu_s: float | None = None) -> TrialRecord:
+    """The trial, in which each request cost so many minor page faults; with another CPU time of all processes."""
+    assert made.load is not None
+    assert made.usage is not None
+    faults = round(per_request * made.load.requests / len(made.usage.processes))
+    change: dict[str, object] = {"minor_faults": faults, "major_faults": 0}
+    if cpu_s is not None:
+        change["user_s"] = cpu_s / len(made.usage.processes)
+    processes = [process.model_copy(update=change) for process in made.usage.processes]
+    return made.model_copy(update={"usage": made.usage.model_copy(update={"processes": processes})})
+
+
 def trial_id(block: int, topology: Topology) -> str:
     """What a trial is called here, wherever in its block it comes."""
     return f"r{block:02d}-{topology.name}"

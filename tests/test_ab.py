@@ -118,15 +118,18 @@ def test_a_preparation_that_fails_ends_with_2(
 @contextmanager
 def comparing(repository: Repository, tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """A comparison under way."""
-    arguments = [*HARNESS, "ab", "page.toml", "--base", "before", "--rounds", "50", "--out", str(tmp_path / "results")]
+    options = ["--base", "before", "--rounds", "50", "--interleave", "trials", "--out", str(tmp_path / "results")]
+    arguments = [*HARNESS, "ab", "page.toml", *options]
     with (
         heeding_interrupts(),
         subprocess.Popen(
             arguments, cwd=repository.path, env=environment(tmp_path), stdout=subprocess.DEVNULL
         ) as process,
     ):
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_an_interrupt_reports_what_there_is_and_leaves_nothing(repository: Repository, tmp_path: Path) -> None:

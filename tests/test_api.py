@@ -92,6 +92,21 @@ def test_two_commits_are_measured_and_asked_for_by_the_names_of_the_scenario(
     assert repository.worktrees() == 1
 
 
+def test_how_the_load_alternates_and_what_malloc_does_are_taken_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_testbed(monkeypatch, VirtualTestbed())
+    (file := tmp_path / "pair.toml").write_text(SCENARIO)
+    chosen = harness.compare(
+        file, only=["one"], rounds=2, interleave="trials", slice_s=0.25, malloc="both", seed=1, out=tmp_path
+    )
+    scenario = chosen.run.scenario
+    assert (scenario.interleave, scenario.slice_s) == ("trials", 0.25)
+    assert chosen.verdict("one-keep").baseline == "one"
+    told = "--interleave trials --slice 0.25s --malloc both --seed 1"
+    assert chosen.run.info.command == f"harness compare {file} {told}"
+
+
 def test_the_package_has_what_it_says_and_nothing_else() -> None:
     assert all(hasattr(harness, name) for name in harness.__all__)
     with pytest.raises(AttributeError, match="no attribute 'judge'"):

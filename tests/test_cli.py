@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.record import read_run
 from tests.interrupts import heeding_interrupts
 from tests.rehearsal.stage import put_on_testbed
 from tests.rehearsal.testbed import VirtualTestbed
@@ -111,10 +112,43 @@ def test_a_comparison_reports_and_can_be_reported_again(twice: Path, tmp_path: P
 @pytest.mark.usefixtures("rehearsed")
 def test_a_server_against_itself_shows_the_noise_and_keeps_it(twice: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
-    done = CliRunner().invoke(app, ["aa", str(twice), "--rounds", "2", "--out", str(results)])
+    done = CliRunner().invoke(app, ["aa", str(twice), "--in-place", "--rounds", "2", "--out", str(results)])
     assert done.exit_code == 0, done.output
-    assert "Each round measured one twice." in done.stdout
+    assert "Each round measured one twice, in one folder" in done.stdout
     assert set(json.loads((results / "latest/noise.json").read_text())["scatter"]) >= {"throughput", "cpu_per_request"}
+
+
+@pytest.mark.usefixtures("rehearsed")
+@pytest.mark.parametrize("verb", [["compare"], ["aa", "--in-place"]])
+def test_options_take_the_place_of_how_the_scenario_alternates_and_keeps_memory(
+    twice: Path, tmp_path: Path, verb: list[str]
+) -> None:
+    twice.write_text('interleave = "slices"\n' + TWICE + 'malloc = "default"')
+    options = ["--interleave", "trials", "--slice", "2s", "--malloc", "keep", "--rounds", "2"]
+    done = CliRunner().invoke(app, [*verb, str(twice), *options, "--out", str(tmp_path / "results")])
+    assert done.exit_code == 0, done.output
+    scenario = read_run(tmp_path / "results" / "latest").scenario
+    assert (scenario.interleave, scenario.slice_s) == ("trials", 2.0)
+    assert [topology.malloc for topology in scenario.topologies] == ["keep", "keep"]
+    assert "The malloc keeps its memory (MALLOC_TRIM_THRESHOLD_=268435456" in " ".join(done.stdout.split())
+
+
+@pytest.mark.usefixtures("rehearsed")
+def test_both_mallocs_are_compared_in_pairs(twice: Path, tmp_path: Path) -> None:
+    options = ["--malloc", "both", "--rounds", "3", "--interleave", "trials"]
+    done = CliRunner().invoke(app, ["compare", str(twice), *options, "--out", str(tmp_path / "results")])
+    assert done.exit_code == 0, done.output
+    latest = tmp_path / "results" / "latest"
+    for _ in range(2):  # also when it is read from the folder again
+        run = read_run(latest)
+        assert [(before.name, after.name) for before, after in run.scenario.pairs] == [
+            ("one", "one-keep"),
+            ("other", "other-keep"),
+        ]
+        report = (latest / "report.md").read_text()
+        assert "what does it bring that malloc keeps its memory?" in report
+        assert "The malloc of `one-keep`, `other-keep` keeps its memory" in report
+        assert CliRunner().invoke(app, ["report", str(latest)]).exit_code == 0
 
 
 def test_a_dry_run_prints_the_plan_and_starts_nothing(twice: Path, tmp_path: Path) -> None:
@@ -139,6 +173,12 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(twice: Path, tmp_path: Pat
         (["aa", "nowhere.toml"], "nowhere.toml: No such file"),
         (["compare", "scenarios/cart.toml", "--duration", "soon"], "expected a duration"),
         (["compare", "scenarios/cart.toml", "--duration", "0s"], "load.duration"),
+        (["compare", "scenarios/cart.toml", "--interleave", "often"], "'often' is not one of"),
+        (["compare", "scenarios/cart.toml", "--slice", "0s"], "slice: expected greater than 0"),
+        (["aa", "scenarios/cart.toml", "--slice", "soon"], "expected a duration"),
+        (["compare", "scenarios/cart.toml", "--malloc", "none"], "'none' is not one of"),
+        (["aa", "scenarios/cart.toml", "--malloc", "both"], "'both' is not one of"),
+        (["ab", "scenarios/cart.toml", "--base", "HEAD", "--malloc", "both"], "'both' is not one of"),
         (["compare", "scenarios/cart.toml", "--only", "raw,clutser-2"], "no topology named clutser-2"),
         (["compare", "pyproject.toml"], "topology: expected, but missing"),
         (["compare", "LICENSE"], "not TOML"),
@@ -203,7 +243,7 @@ BAD_STATUS = "got a status that is not good (500: "
     [
         (["compare"], "exhausted", BAD_STATUS),
         (["compare"], "stalls", "4 had no answer when the window closed"),
-        (["aa", "--rounds", "1"], "exhausted", BAD_STATUS),
+        (["aa", "--in-place", "--rounds", "1"], "exhausted", BAD_STATUS),
         (["capacity", "--slo", "p99 < 1s"], "exhausted", BAD_STATUS),
     ],
 )

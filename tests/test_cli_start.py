@@ -50,9 +50,9 @@ def test_neither_help_nor_a_wrong_option_waits_for_what_measures() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ([], "harness aa --seed 77 {file} --out {out}"),
-        (["--seed", "5"], "harness aa {file} --out {out} --seed 5"),
-        (["--seed=5"], "harness aa {file} --out {out} --seed=5"),
+        ([], "harness aa --seed 77 {file} --in-place --out {out}"),
+        (["--seed", "5"], "harness aa {file} --in-place --out {out} --seed 5"),
+        (["--seed=5"], "harness aa {file} --in-place --out {out} --seed=5"),
     ],
 )
 def test_the_command_that_repeats_a_run_has_its_seed_whatever_its_files_are_called(
@@ -68,5 +68,5 @@ def test_the_command_that_repeats_a_run_has_its_seed_whatever_its_files_are_call
 
     monkeypatch.setattr(harness.cli.measuring, "compare", compare)
     monkeypatch.setattr("harness.measure.preparation.random.SystemRandom.randrange", lambda *_: 77, raising=False)
-    CliRunner().invoke(app, ["aa", str(file), "--out", str(out), *options])
+    CliRunner().invoke(app, ["aa", str(file), "--in-place", "--out", str(out), *options])
     assert commands == [expected.format(file=file, out=out)]

@@ -61,6 +61,14 @@ def test_memory_is_compared_in_the_way_that_both_runs_know(tmp_path: Path) -> No
         assert rows["memory"].change.value == pytest.approx(ratio)
 
 
+def test_another_malloc_is_told(tmp_path: Path) -> None:
+    keeping = run_at(tmp_path, FAST, topologies=(RAW.with_malloc("keep"), TWO))
+    _, said = diff(run_at(tmp_path, FAST), keeping)
+    assert "raw had another malloc: default then, keep now." in said
+    assert "cluster-2 had" not in said
+    assert "another malloc" not in diff(keeping, keeping)[1]
+
+
 def test_a_run_beside_itself_is_no_different(tmp_path: Path) -> None:
     code, said = diff(run_at(tmp_path, FAST), run_at(tmp_path, FAST), "--fail-on", "throughput < -5%", "--strict")
     assert code == 0

@@ -176,6 +176,7 @@ def other_command(scenario: Scenario) -> Scenario:
     [
         (other_load(SCENARIO), MACHINE, "another load"),
         (other_command(SCENARIO), MACHINE, "another command"),
+        (SCENARIO.with_malloc("keep"), MACHINE, "another malloc"),
         (SCENARIO, environment(cores=2), "another machine"),
         (SCENARIO, MACHINE.model_copy(update={"cpu_quota_cores": 8.5}), "another machine"),
         (SCENARIO, MACHINE.model_copy(update={"kernel": "6.1"}), "another kernel"),

@@ -9,10 +9,14 @@ from rich.console import Console
 from harness.analysis.noise import compute_noise_floor, find_noise_floor, make_aa_scenario
 from harness.analysis.run import RunAnalysis
 from harness.machine.environment import Environment
-from harness.record import NoiseFloor, Run, RunFolderError
+from harness.record import Interleaving, NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
 from harness.report.noise import detectable_texts, render_noise_terminal
 from harness.scenario import Scenario
 from tests.made_runs import environment, made_run, record, scenario_of, topology
+from tests.rehearsal.forms import SCENARIO as SHOP
+from tests.rehearsal.forms import set_up_testbed
+from tests.rehearsal.stage import rehearse
+from tests.revisions.repository import Repository
 
 RAW, TWO = topology("raw", baseline=True), topology("cluster-2", workers=2)
 SCENARIO = scenario_of([RAW, TWO], 3)
@@ -63,19 +67,21 @@ def test_one_round_has_no_scatter(tmp_path: Path) -> None:
 def test_it_is_quoted_by_runs_of_the_same_load_and_baseline_on_the_same_machine(
     tmp_path: Path, floor: NoiseFloor
 ) -> None:
-    assert find_noise_floor(tmp_path, SCENARIO, environment()) == floor
+    assert find_noise_floor(tmp_path, SCENARIO, Interleaving(), environment()) == floor
     other_load = SCENARIO.model_copy(update={"load": SCENARIO.load.model_copy(update={"connections": 41})})
     other_server = Scenario.model_validate_json(SCENARIO.model_dump_json(by_alias=True).replace('"x"', '"y"'))
-    assert find_noise_floor(tmp_path, other_load, environment()) is None
-    assert find_noise_floor(tmp_path, other_server, environment()) is None
-    assert find_noise_floor(tmp_path, SCENARIO, environment(cores=2)) is None
+    assert find_noise_floor(tmp_path, other_load, Interleaving(), environment()) is None
+    assert find_noise_floor(tmp_path, other_server, Interleaving(), environment()) is None
+    assert find_noise_floor(tmp_path, SCENARIO, Interleaving(), environment(cores=2)) is None
+    assert find_noise_floor(tmp_path, SCENARIO.with_malloc("keep"), Interleaving(), environment()) is None
+    assert find_noise_floor(tmp_path, SCENARIO, Interleaving(kind="slices"), environment()) is None
 
 
 def test_one_that_can_not_be_read_is_none(tmp_path: Path, floor: NoiseFloor) -> None:
     for file in tmp_path.glob("*/noise.json"):
         file.write_text("{")
-    assert find_noise_floor(tmp_path, SCENARIO, environment()) is None
-    assert find_noise_floor(tmp_path / "nowhere", SCENARIO, environment()) is None
+    assert find_noise_floor(tmp_path, SCENARIO, Interleaving(), environment()) is None
+    assert find_noise_floor(tmp_path / "nowhere", SCENARIO, Interleaving(), environment()) is None
 
 
 def test_the_longer_one_measures_the_less_can_be_seen() -> None:
@@ -99,6 +105,40 @@ def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:
     metrics = [line.split()[0] for line in text.splitlines() if " % " in line]
     assert metrics == ["requests/s", "p50", "p99", "CPU/request"]
     assert "30 min" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "names"),
+    [
+        ([], "from two checkouts, as two commits are", {"raw-base", "raw-head"}),
+        (["--in-place"], "in one folder, so that two commits may scatter more", {"raw", "raw-again"}),
+    ],
+)
+def test_in_a_repository_it_is_measured_from_two_checkouts_and_quoted_later(
+    tmp_path: Path, options: list[str], where: str, names: set[str]
+) -> None:
+    repository = Repository(tmp_path / "service")
+    with rehearse(repository.path, set_up_testbed()) as stage, stage.undrawn():
+        stage.write("shop.toml", SHOP)
+        repository.commit("Serve carts")
+        done = stage.call("aa", "shop.toml", "--seed", "1", "--out", "../results", *options)
+        assert done.exit_code == 0, done.output
+        assert where in " ".join(done.output.split())
+        noise = read_run(tmp_path / "results" / "latest")
+        assert {each.topology for each in noise.records} == names
+        floor = read_noise_floor(noise.path)
+        for verb in (["compare"], ["ab", "--base", "main"]):
+            stage.call(*verb, "shop.toml", "--seed", "1", "--rounds", "1", "--out", "../results")
+            assert read_run(tmp_path / "results" / "latest").info.noise == floor
+    assert repository.worktrees() == 1
+
+
+def test_where_there_is_no_repository_the_reason_is_told(tmp_path: Path) -> None:
+    with rehearse(tmp_path, set_up_testbed()) as stage, stage.undrawn():
+        stage.write("shop.toml", SHOP)
+        done = stage.call("aa", "shop.toml", "--seed", "1", "--rounds", "2")
+    assert "Both sides run in this folder" in done.output
+    assert "not a git repository" in done.output
 
 
 def test_what_the_pace_explains_is_told_apart(tmp_path: Path) -> None:

@@ -42,6 +42,15 @@ def test_orders_differ_between_blocks_and_seeds() -> None:
     assert plan != make_schedule(scenario_of(4, 20), 2)
 
 
+@given(st.integers(0, 2**32))
+def test_the_two_of_a_pair_follow_each_other(seed: int) -> None:
+    plan = make_schedule(scenario_of(3, 4).with_malloc("both"), seed)
+    for first, second in zip(plan[::2], plan[1::2], strict=True):
+        names = {first.topology.name, second.topology.name}
+        assert {each.topology.twin_of or each.topology.name for each in (first, second)} < names
+        assert len(names) == 2
+
+
 def test_ids_are_unique_and_sort_in_order() -> None:
     ids = [trial.id for trial in make_schedule(scenario_of(4, 120), 3)]
     assert len(set(ids)) == len(ids)

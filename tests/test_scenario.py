@@ -76,6 +76,83 @@ def test_workers_as_found_fill_no_placeholder(tmp_path: Path) -> None:
     assert reason.endswith("expected workers = [N, ...], since {workers} is used")
 
 
+def test_the_load_alternates_as_is_said(tmp_path: Path) -> None:
+    usual = loaded(tmp_path, SMALLEST)
+    assert (usual.interleave, usual.slice_s) == ("auto", None)
+    said = loaded(tmp_path, 'interleave = "both"\nslice = "250ms"\n' + SMALLEST)
+    assert (said.interleave, said.slice_s) == ("both", 0.25)
+    assert Scenario.model_validate_json(said.model_dump_json(by_alias=True)) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('interleave = "slice"', "interleave: expected 'auto', 'slices', 'trials' or 'both', got 'slice'"),
+        ('slice = "0s"', "slice: expected greater than 0, got '0s'"),
+        ('slice = "2m"', "slice: expected less than or equal to 60, got '2m'"),
+        ('malloc = "both"', "malloc: expected 'default' or 'keep', got 'both'"),
+    ],
+)
+def test_other_ways_to_alternate_or_to_keep_memory_are_refused(tmp_path: Path, line: str, reason: str) -> None:
+    assert refusal(tmp_path, f"{line}\n{SMALLEST}") == [reason]
+
+
+MORE = SMALLEST + '[[topology]]\nname = "two"\ncommand = ["server", "--port", "{port}"]\n'
+
+
+def mallocs(scenario: Scenario) -> list[tuple[str, str]]:
+    return [(topology.name, topology.malloc) for topology in scenario.topologies]
+
+
+def test_the_malloc_of_a_topology_comes_before_that_of_the_run(tmp_path: Path) -> None:
+    assert mallocs(loaded(tmp_path, MORE)) == [("raw", "default"), ("two", "default")]
+    assert mallocs(loaded(tmp_path, 'malloc = "keep"\n' + MORE)) == [("raw", "keep"), ("two", "keep")]
+    one = loaded(tmp_path, 'malloc = "keep"\n' + MORE + 'malloc = "default"')
+    assert mallocs(one) == [("raw", "keep"), ("two", "default")]
+    other = loaded(tmp_path, MORE + 'malloc = "keep"')
+    assert mallocs(other) == [("raw", "default"), ("two", "keep")]
+    assert mallocs(other.with_malloc("default")) == [("raw", "default"), ("two", "default")]
+    assert mallocs(other.with_malloc("keep")) == [("raw", "keep"), ("two", "keep")]
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('env = { MALLOC_TRIM_THRESHOLD_ = "1" }', "MALLOC_TRIM_THRESHOLD_"),
+        ('pass_env = ["MALLOC_MMAP_THRESHOLD_"]', "MALLOC_MMAP_THRESHOLD_"),
+    ],
+)
+def test_a_malloc_is_not_told_two_things(tmp_path: Path, line: str, names: str) -> None:
+    reason = f'topology two: malloc = "keep" sets {names}, which env or pass_env has too: leave one of the two out'
+    assert refusal(tmp_path, 'malloc = "keep"\n' + MORE + line) == [reason]
+    fine = loaded(tmp_path, MORE + line)
+    for malloc in ("keep", "both"):
+        with pytest.raises(ScenarioError, match=re.escape(reason)):
+            fine.with_malloc(malloc)
+    assert mallocs(fine.with_malloc("default")) == mallocs(fine)
+
+
+def test_with_both_mallocs_each_topology_is_compared_with_its_twin(tmp_path: Path) -> None:
+    cluster = '[[topology]]\nname = "c-{workers}"\nworkers = [1, 2]\ncommand = ["c", "{workers}", "{port}"]'
+    both = loaded(tmp_path, 'malloc = "keep"\n' + SMALLEST + cluster).with_malloc("both")
+    assert [(before.name, after.name, after.twin_of) for before, after in both.pairs] == [
+        ("raw", "raw-keep", "raw"),
+        ("c-1", "c-1-keep", "c-1"),
+        ("c-2", "c-2-keep", "c-2"),
+    ]
+    assert {(before.malloc, after.malloc) for before, after in both.pairs} == {("default", "keep")}
+    assert {(before.baseline, after.baseline) for before, after in both.pairs} == {(True, False)}
+    assert both.topologies[-1].family == "c-N-keep"  # whose scaling is not mixed with that of the others
+    assert Scenario.model_validate_json(both.model_dump_json(by_alias=True)) == both
+
+
+@pytest.mark.parametrize("name", ["raw-keep", "x" * 76])
+def test_a_twin_without_a_name_is_refused(tmp_path: Path, name: str) -> None:
+    scenario = loaded(tmp_path, MORE.replace("two", name))
+    with pytest.raises(ScenarioError, match="no name is left for what keeps its memory"):
+        scenario.with_malloc("both")
+
+
 def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     reasons = refusal(
         tmp_path,

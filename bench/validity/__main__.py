@@ -1,4 +1,4 @@
-"""``python -m bench.validity``: how often the verdicts are right, by simulation; about fifteen minutes."""
+"""``python -m bench.validity``: how often the verdicts are right, by simulation; about half an hour."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,6 +13,9 @@ CHECKS: Final[Checks] = {
     "slower": checks.slower,
     "much-slower": checks.much_slower,
     "fixed": checks.fixed,
+    "sliced-same": checks.sliced_same,
+    "sliced-slower": checks.sliced_slower,
+    "planned": checks.planned,
     "scaling": checks.scaling,
     "foretelling": checks.foretelling,
 }

@@ -3,21 +3,26 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import log1p, sqrt
 from typing import Final
 
 import numpy as np
 
 from bench.checking import Row
 from bench.validity.comparisons import MOST_BLOCKS, Outcome, all_rounds, coverage, share, simulated
+from bench.validity.planned import simulated_planned
 from bench.validity.scaling import coverage_at, foretold_at, speedup
+from bench.validity.sliced import SLICED, whole_rounds
 from bench.validity.worlds import METRICS, SCATTER, WORLDS, recorded
 from harness.stats.verdict import Verdict
 from servers.machine_repairman import throughput_per_s
 
 DIFFERENT: Final = (Verdict.BETTER, Verdict.WORSE)
 RUNS_SAME, RUNS_SLOWER, RUNS_MUCH_SLOWER, RUNS_SCALING = 6000, 2000, 2000, 500
+RUNS_SLICED, RUNS_SLICED_SLOWER, RUNS_PLANNED = 4000, 500, 4000
 SLOWER_BY_5: Final = float(np.log(0.95))
 SLOWER_BY_20: Final = float(np.log(0.80))
+EFFECTS: Final = (0.01, 0.02, 0.05, 0.08)
 SYSTEMS: Final = (
     (0.0, 0.0),
     (0.02, 0.0),
@@ -62,6 +67,52 @@ def much_slower() -> Iterator[Row]:
         seen = share(outcomes, "throughput", Verdict.WORSE)
         yield Row(f"{name}, 20 % slower: seen in throughput", f"{seen:.1%}", "≥ 90 %", seen >= 0.9)
         yield _coverage(f"{name}, 20 % slower", outcomes, "throughput")
+
+
+def sliced_same() -> Iterator[Row]:
+    """The same of sliced rounds, where launches differ and noise lasts for slices, seconds or minutes."""
+    for name, world in SLICED.items():
+        outcomes = simulated(whole_rounds(world), 0.0, RUNS_SLICED, seed=7)
+        yield _different(f"{name}, no difference", outcomes, 0.02, "≤ 2 %")
+        for metric in METRICS:
+            yield _coverage(f"{name}, no difference", outcomes, metric)
+
+
+def sliced_slower() -> Iterator[Row]:
+    """Slowdowns of 1 to 8 % in sliced rounds: how often they are seen in throughput, and after how many rounds."""
+    least = 0.93 - _chance(0.93, RUNS_SLICED_SLOWER)
+    for name, world in SLICED.items():
+        for by in EFFECTS:
+            outcomes = simulated(whole_rounds(world), log1p(-by), RUNS_SLICED_SLOWER, seed=8)
+            seen, held = share(outcomes, "throughput", Verdict.WORSE), coverage(outcomes, "throughput")
+            rounds = statistics.median(outcome.blocks for outcome in outcomes)
+            said = f"{seen:.1%}, after {rounds:.0f} rounds; interval holds the truth in {held:.1%}"
+            yield Row(
+                f"{name}, {by:.0%} slower: seen in throughput", said, "held ≥ 93 %, but for chance", held >= least
+            )
+
+
+def planned() -> Iterator[Row]:
+    """Sliced rounds whose number of rotations is planned from the first five."""
+    most = 0.02 + _chance(0.02, RUNS_PLANNED)
+    for name, world in SLICED.items():
+        outcomes = simulated_planned(world, 0.0, RUNS_PLANNED, seed=9)
+        yield _different(f"{name}, planned, no difference", outcomes, most, "≤ 2 %, but for chance")
+        held = coverage(outcomes, "throughput")
+        what = f"{name}, planned, no difference: interval of throughput holds the truth"
+        yield Row(what, f"{held:.1%}", "≥ 93 %, but for chance", held >= 0.93 - _chance(0.93, RUNS_PLANNED))
+
+
+def _different(what: str, outcomes: Sequence[Outcome], most: float, asked: str) -> Row:
+    """The metric that is most often called different."""
+    wrong = {metric: share(outcomes, metric, *DIFFERENT) for metric in METRICS}
+    metric = max(wrong, key=lambda each: wrong[each])
+    return Row(f"{what}: {metric} called different", f"{wrong[metric]:.1%}", asked, wrong[metric] <= most)
+
+
+def _chance(part: float, runs: int) -> float:
+    """Three standard errors of a part of so many runs."""
+    return 3 * sqrt(part * (1 - part) / runs)
 
 
 def fixed() -> Iterator[Row]:

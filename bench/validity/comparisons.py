@@ -9,15 +9,17 @@ from typing import Final
 import numpy as np
 
 from bench.validity.worlds import METRICS, Differences, World
+from harness.analysis.comparison import PRECISE_ENOUGH
 from harness.analysis.metrics import METRICS as JUDGED
+from harness.analysis.metrics import decisive_metrics
 from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 from harness.stats.verdict import MARGIN, Judgement, Verdict, judge
 
-PRECISION: Final = 0.03  # what a scenario asks for when it says nothing
 MOST_BLOCKS: Final = 30
 MARGINS: Final = {each.name: each.margin for each in JUDGED if isinstance(each.margin, float)}
+DECISIVE: Final = {each.name for each in decisive_metrics(JUDGED)}  # of pairs, whose first sentence they decide
 RUNS_AT_A_TIME: Final = 20  # handed to one process: few enough that none is left with much when the others are done
 
 
@@ -32,12 +34,22 @@ class Outcome:
 
 def until_sure(differences: Differences, effect: float) -> Outcome:
     """With ``--rounds auto``: ``differences`` within 30 blocks, all metrics shifted by ``effect`` (a logarithm)."""
-    looks = looks_until(len(differences))
+    return judge_until_sure(differences, effect, looks_until(len(differences)))
+
+
+def judge_until_sure(differences: Differences, effect: float, looks: InterimLooks) -> Outcome:
+    """The same, with these looks."""
     for n in looks.after:
         found = _judged(differences, n, effect, looks)
-        if all(map(_is_sure, found)):
+        if _are_sure(found):
             break
     return _outcome(n, found, effect)
+
+
+def outcome_if_sure(differences: Differences, effect: float, n: int, looks: InterimLooks) -> Outcome | None:
+    """The same after n blocks; None where it goes on."""
+    found = _judged(differences, n, effect, looks)
+    return _outcome(n, found, effect) if _are_sure(found) else None
 
 
 def all_rounds(differences: Differences, effect: float) -> Outcome:
@@ -45,8 +57,13 @@ def all_rounds(differences: Differences, effect: float) -> Outcome:
     return _outcome(len(differences), _judged(differences, len(differences), effect, SINGLE_LOOK), effect)
 
 
-def _is_sure(found: Judgement) -> bool:
-    return found.verdict is not Verdict.INCONCLUSIVE or (found.evidence.precision or np.inf) <= PRECISION / MARGIN
+def _are_sure(found: Sequence[Judgement]) -> bool:
+    return all(map(_is_sure, METRICS, found))
+
+
+def _is_sure(metric: str, found: Judgement) -> bool:
+    is_precise = (found.evidence.precision or np.inf) <= PRECISE_ENOUGH
+    return found.verdict is not Verdict.INCONCLUSIVE or (is_precise and metric not in DECISIVE)
 
 
 Judging = Callable[[Differences, float], Outcome]
@@ -54,8 +71,12 @@ Judging = Callable[[Differences, float], Outcome]
 
 def simulated(world: World, effect: float, runs: int, seed: int, judging: Judging = until_sure) -> list[Outcome]:
     """Comparisons of 30 blocks at the most, on all cores. Each has dice of its own, whichever process throws them."""
+    return in_parallel(partial(_simulated_once, world, effect, seed, judging), runs)
+
+
+def in_parallel(one: Callable[[int], Outcome], runs: int) -> list[Outcome]:
+    """So many comparisons, on all cores, each of its own number."""
     with ProcessPoolExecutor() as pool:
-        one = partial(_simulated_once, world, effect, seed, judging)
         return list(pool.map(one, range(runs), chunksize=RUNS_AT_A_TIME))
 
 

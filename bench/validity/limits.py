@@ -26,7 +26,8 @@ from bench.checking import Row, run_checks
 from harness.analysis.bottleneck import Bottleneck, Diagnosis, diagnose
 from harness.load.cpus import separate_cores
 from harness.machine.cores import UsableCores
-from harness.measure.trial import Phase, Progress, Watch, run_trial
+from harness.measure.progress import Phase, Progress, Watch
+from harness.measure.trial import run_trial
 from harness.record import PlannedTrial
 from harness.scenario import load_scenario
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.metric_rows import MetricComparison
-from harness.analysis.metrics import BODY, ERRORS, Scale
+from harness.analysis.metrics import BODY, ERRORS, Scale, decisive_metrics
 from harness.stats.verdict import Verdict
 
 
@@ -14,7 +14,8 @@ class ChangeSummary:
 
     A body of another size is ``unlike``, neither better nor worse: the two sides may not do the same work. Where more
     requests fail, shorter response times are no improvement, since those of errors are among them: such rows are
-    ``open``, like those without a verdict. ``failing`` are the rows of errors where a side has any.
+    ``open``, like those without a verdict. ``failing`` are the rows of errors where a side has any. Where it
+    ``is_as_fast``, every row by a metric of the speed and its price is the same.
     """
 
     unlike: tuple[MetricComparison, ...]
@@ -24,6 +25,7 @@ class ChangeSummary:
     same: tuple[MetricComparison, ...]
     unmeasured: tuple[MetricComparison, ...]
     failing: tuple[MetricComparison, ...]
+    is_as_fast: bool
 
     @classmethod
     def of(cls, rows: Sequence[MetricComparison]) -> "ChangeSummary":
@@ -32,6 +34,7 @@ class ChangeSummary:
         fails_more = {
             row.topology for row in compared if row.metric.scale is Scale.SHARE and row.verdict is Verdict.WORSE
         }
+        decisive = [row for row in compared if row.metric in decisive_metrics([row.metric for row in rows])]
         blurred = [
             row
             for row in compared
@@ -49,6 +52,7 @@ class ChangeSummary:
             same=having(Verdict.EQUIVALENT) + having(Verdict.EQUIVALENT, body=True),
             unmeasured=having(None) + having(None, body=True),
             failing=tuple(row for row in compared if row.metric is ERRORS and _is_failing(row)),
+            is_as_fast=all(row.verdict is Verdict.EQUIVALENT for row in decisive),
         )
 
     @property

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import log
+from math import inf, log
 from typing import Final
 
-from harness.analysis.metrics import Metric, Scale, metrics_of
+from harness.analysis.metrics import ERRORS, Metric, Scale, decisive_metrics, metrics_of
+from harness.analysis.slices import drifts_beyond
 from harness.analysis.trials import Trial, Trials, median_workers, trials_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
@@ -19,6 +20,7 @@ from harness.stats.verdict import Judgement, Verdict, judge
 
 MAX_EFFECT: Final = 1.0  # a greater minimum detectable effect means no more than that nothing could be detected
 MIN_ROUNDS: Final = 4  # with fewer, the scatter can hardly be estimated
+PRECISE_ENOUGH: Final = 1.5  # margins, of an open comparison on which no first sentence depends: ±3 % of a throughput
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,22 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
             if found := pair_up(before, after, metric, scenario.margin, have_equal_workers(before, after)):
                 pairs[topology.name, metric.name] = found
     judgements = judge({key: each.evidence for key, each in pairs.items()}, looks)
+    unsettled = {
+        topology.name
+        for baseline, topology in scenario.pairs
+        if drifts_beyond(scenario.margin, trials[baseline.name], trials[topology.name])
+    }
     return {
-        (topology, name): Comparison(topology, pairs[topology, name], judgement)
+        (topology, name): _compare(topology, pairs[topology, name], judgement, is_settled=topology not in unsettled)
         for (topology, name), judgement in judgements.items()
     }
+
+
+def _compare(topology: str, pairs: Pairs, judgement: Judgement, is_settled: bool) -> Comparison:
+    """Return the comparison. A topology that went on changing beside its baseline is equivalent to nothing."""
+    if judgement.verdict is Verdict.EQUIVALENT and pairs.metric.is_of_speed and not is_settled:
+        judgement = replace(judgement, verdict=Verdict.INCONCLUSIVE)
+    return Comparison(topology, pairs, judgement)
 
 
 def judge_pair(
@@ -208,16 +222,52 @@ def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:
 
 
 def has_converged(comparisons: Comparisons, scenario: Scenario, expected: Collection[str]) -> bool:
-    """Return True if the comparisons are settled or precise enough to stop.
+    """Return True if the comparisons say as much as a run with automatic rounds is made for.
 
-    All ``expected`` topologies have to be compared by the deciding metric. Every comparison has to have a verdict, or
-    to be as precise as the scenario asks: for the deciding metric by its ``precision``, for the others in proportion to
-    their margins.
+    All ``expected`` topologies have to be compared by the deciding metric. What the first sentence depends on
+    (:func:`decisive_comparisons`) has to have a verdict, everything else a verdict or an interval of
+    ``PRECISE_ENOUGH``. Where the scenario asks for a ``precision``, that is enough for all of them: for the deciding
+    metric as it stands, for the others in proportion to their margins.
     """
-    enough, deciding = scenario.precision / scenario.margin, metrics_of(scenario)[0].name
-    return all((topology, deciding) in comparisons for topology in expected) and all(
-        each.is_settled or (each.pairs.evidence.precision or float("inf")) <= enough for each in comparisons.values()
+    deciding = metrics_of(scenario)[0].name
+    if not all((topology, deciding) in comparisons for topology in expected):
+        return False
+    if scenario.precision is None:
+        enough, decisive = PRECISE_ENOUGH, decisive_comparisons(comparisons, scenario)
+    else:
+        enough, decisive = scenario.precision / scenario.margin, {}
+    return all(
+        each.is_settled or (key not in decisive and (each.pairs.evidence.precision or inf) <= enough)
+        for key, each in comparisons.items()
     )
+
+
+def decisive_comparisons(comparisons: Comparisons, scenario: Scenario) -> Comparisons:
+    """Return the comparisons whose verdicts decide what the first sentence of the report answers.
+
+    Of pairs, such as two commits, these are all by the deciding metric and by CPU per request: the speed and its price.
+    Otherwise the question is what to run: it is open in all by the deciding metric as long as no topology is shown to
+    be better, and then in those whose interval reaches as high as that of the best.
+    """
+    judged = metrics_of(scenario)
+    if scenario.is_of_pairs:
+        return {key: each for key, each in comparisons.items() if each.metric in decisive_metrics(judged)}
+    found = {key: each for key, each in comparisons.items() if each.metric is judged[0]}
+    better = [
+        each.pairs.evidence.estimate.low or -inf
+        for each in found.values()
+        if each.verdict is Verdict.BETTER and not fails_more(comparisons, each.topology)
+    ]
+    best = max(better, default=-inf)
+    return {key: each for key, each in found.items() if (each.pairs.evidence.estimate.high or inf) >= best}
+
+
+def fails_more(comparisons: Comparisons, topology: str) -> bool:
+    """Return True if more of its requests failed than of the baseline's, by the verdict or by more than the margin."""
+    errors = comparisons.get((topology, ERRORS.name))
+    if errors is None:
+        return False
+    return errors.verdict is Verdict.WORSE or errors.change.value > errors.pairs.evidence.margin
 
 
 def margin_of(metric: Metric, baseline: Sequence[Trial], margin: float) -> float:

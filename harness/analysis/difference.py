@@ -97,6 +97,10 @@ def _warnings(base: Run, head: Run) -> Iterator[str]:
         yield f"They were not made on the same machine: {difference}."
     for difference in _program_differences(base, head):
         yield f"They did not run the same programs: {difference}."
+    mallocs = [{each.title: each.malloc for each in run.scenario.topologies} for run in (base, head)]
+    for name in mallocs[0].keys() & mallocs[1].keys():
+        if mallocs[0][name] != mallocs[1][name]:
+            yield f"{name} had another malloc: {mallocs[0][name]} then, {mallocs[1][name]} now."
     for name, run in (("base", base), ("head", head)):
         if not run.is_whole:
             yield f"The {name} was cut short."

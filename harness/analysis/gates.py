@@ -10,6 +10,7 @@ from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import THROUGHPUT
 from harness.scenario import Gate, Scenario
 from harness.stats.estimate import Estimate
+from harness.stats.verdict import Verdict
 
 
 class Outcome(enum.Enum):
@@ -66,13 +67,18 @@ def evaluate_gates(gates: Iterable[Gate], rows: Sequence[MetricComparison]) -> l
 
 
 def have_open_gates(gates: Iterable[Gate], comparisons: Comparisons) -> bool:
-    """Return True if one of the comparisons is still uncertain about a gate."""
-    found = [(gate, each) for gate in gates for each in comparisons.values() if each.metric.name == gate.metric]
-    return any(
-        _outcome(gate, each.change if gate.is_relative else each.pairs.figure_after, each.metric.more_is_better)
-        is Outcome.UNCERTAIN
-        for gate, each in found
-    )
+    """Return True if the outcome of all gates together still depends on one of the comparisons: it is uncertain about a
+    gate, and no other has failed one for certain, with a metric that is shown to be worse."""
+    found = [
+        (_outcome(gate, estimate, each.metric.more_is_better), each.verdict)
+        for gate in gates
+        for each in comparisons.values()
+        if each.metric.name == gate.metric
+        for estimate in (each.change if gate.is_relative else each.pairs.figure_after,)
+    ]
+    if (Outcome.FAILED, Verdict.WORSE) in found:
+        return False
+    return any(outcome is Outcome.UNCERTAIN for outcome, _ in found)
 
 
 def overall_outcome(rulings: Iterable[GateResult], strict: bool) -> Outcome:

@@ -58,19 +58,19 @@ def request_rows_of(run: Run, trials: Trials) -> list[MetricComparison]:
 
 
 def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[Metric]) -> list[MetricComparison]:
-    rows = list[MetricComparison]()
-    if not run.scenario.is_of_two_commits:
-        baseline = run.scenario.baseline
-        rows += [
-            MetricComparison(baseline.title, None, each, None, mean_figure(trials[baseline.name], each))
-            for each in metrics
-        ]
+    rows = [
+        MetricComparison(baseline.title, None, each, None, mean_figure(trials[baseline.name], each))
+        for baseline in run.scenario.topologies
+        if baseline.baseline and not baseline.side
+        for each in metrics
+    ]
     for before, after in run.scenario.pairs:
         for metric in metrics:
             rows.append(_row(trials, before, after, metric, comparisons.get((after.name, metric.name))))
-    against = "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name
     return rows + [
-        MetricComparison(each.name, against, metric, None, None) for each in run.info.skipped for metric in metrics
+        MetricComparison(each.name, run.scenario.reference, metric, None, None)
+        for each in run.info.skipped
+        for metric in metrics
     ]
 
 

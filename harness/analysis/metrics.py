@@ -1,7 +1,7 @@
 """The metrics by which topologies are compared: each with its margin, and the doubts that would spoil it."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -49,6 +49,11 @@ class Metric:
     def is_latency(self) -> bool:
         """True if it is a percentile of the latencies."""
         return self.doubted_by == OF_LATENCY
+
+    @property
+    def is_of_speed(self) -> bool:
+        """True if it changes as long as a server warms up: the time or the CPU that it takes for a request."""
+        return bool(self.doubted_by) or self.name == "cpu_per_request"
 
     def is_sound(self, trial: Trial) -> bool:
         """Return True if no doubt about the generator spoils this figure of the trial."""
@@ -112,6 +117,12 @@ def metrics_of(scenario: Scenario) -> tuple[Metric, ...]:
     known = {metric.name for metric in METRICS}
     limited = {gate.metric: _metric_of_gate(gate) for gate in scenario.gate.gates if gate.metric not in known}
     return (*usual, *limited.values())
+
+
+def decisive_metrics(judged: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return those of the judged metrics (:func:`metrics_of`) that decide the answer on a change: the deciding one, and
+    CPU per request. They are how fast the server is, and at what price; a change of it is decided by both."""
+    return (*judged[:1], CPU)
 
 
 def metrics_of_requests(scenario: Scenario) -> tuple[Metric, ...]:

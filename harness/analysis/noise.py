@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.run import RunAnalysis
 from harness.machine.environment import Environment
-from harness.record import NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
+from harness.record import Interleaving, NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
 from harness.scenario import Scenario
 
 AGAIN: Final = "again"
@@ -49,25 +49,28 @@ def _scatter(logs: Sequence[float]) -> float:
     return float(np.std(logs, ddof=1))
 
 
-def find_noise_floor(results: Path, scenario: Scenario, environment: Environment) -> NoiseFloor | None:
-    """Return the newest noise floor in ``results`` of such a machine, with the same load and baseline; None without
-    one."""
+def find_noise_floor(
+    results: Path, scenario: Scenario, interleaving: Interleaving, environment: Environment
+) -> NoiseFloor | None:
+    """Return the newest noise floor in ``results`` of such a machine, with the same load, baseline and interleaving;
+    None without one."""
     for folder in sorted((path.parent for path in results.glob("*/noise.json")), reverse=True):
         try:
-            if _is_alike(read_run(folder), scenario, environment):
+            if _is_alike(read_run(folder), scenario, interleaving, environment):
                 return read_noise_floor(folder)
         except RunFolderError:
             continue  # a floor that can't be read is none
     return None
 
 
-def _is_alike(run: Run, scenario: Scenario, environment: Environment) -> bool:
+def _is_alike(run: Run, scenario: Scenario, interleaving: Interleaving, environment: Environment) -> bool:
     def machine(of: Environment) -> tuple[object, ...]:
         return of.cpu_model, of.usable_cores, of.cpu_quota_cores, of.kernel
 
-    here, there = scenario.baseline, run.scenario.baseline
+    here, there, there_taking = scenario.baseline, run.scenario.baseline, run.info.interleaving
     return (
         machine(run.environment) == machine(environment)
+        and (there_taking.kind, there_taking.slice_s) == (interleaving.kind, interleaving.slice_s)
         and run.scenario.load == scenario.load
-        and (here.command, here.env) == (there.command, there.env)
+        and (here.command, here.env, here.malloc) == (there.command, there.env, there.malloc)
     )

@@ -28,7 +28,7 @@ class RunAnalysis:
     @cached_property
     def comparisons(self) -> Comparisons:
         """The comparisons of every topology with its baseline, by every metric."""
-        return compare_trials(self.run.scenario, InterimLooks(self.run.info.looks), self.trials)
+        return compare_trials(self.run.scenario, InterimLooks(self.run.looks), self.trials)
 
     @cached_property
     def rows(self) -> Sequence[MetricComparison]:
@@ -62,7 +62,7 @@ class RunAnalysis:
 
     @cached_property
     def scaling(self) -> Sequence[FamilyScaling]:
-        """The scaling of each family of clusters. Empty for two commits, which do not compare clusters."""
-        if self.run.scenario.is_of_two_commits:
+        """The scaling of each family of clusters. Empty for pairs, which do not compare clusters."""
+        if self.run.scenario.is_of_pairs:
             return ()
         return scaling_of(self.run.scenario, self.trials, self.comparisons)

@@ -15,14 +15,15 @@ from harness.analysis.bottleneck import (
     free_cores,
     server_demand,
 )
+from harness.analysis.launch import PerRequest, lasting_faults_per_request, per_request
 from harness.analysis.requests import RequestFigures
 from harness.load.latency import LatencyHistogram, LatencySummary
 from harness.load.result import LoadResult, Second
-from harness.record import ProcessUsage, TrialRecord, Usage
+from harness.record import ProcessUsage, Slice, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
 from harness.units import MS_PER_S, NS_PER_MS
 
-MIN_ROW_S: Final = 0.5  # the last row of a series covers the rest of the window, and a shorter rest says little
+MIN_ROW_SHARE: Final = 0.5  # of the first row: the last one covers the rest of a window, and a short rest says little
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Trial:
     number_of_workers: int = 1  # as declared or, without a declaration, as found
     ready_s: float | None = None
     body_bytes: int | None = None
+    slices: tuple[Slice, ...] = ()
 
     @cached_property
     def steady(self) -> Steady | None:
@@ -55,9 +57,14 @@ class Trial:
         return None if offered.is_ramp or len(medians_ms) < len(self._rows) else find_steady_state(medians_ms)
 
     @property
-    def discard_s(self) -> int:
-        """The number of seconds at the beginning that are left out."""
-        return self.steady.discard_s if self.steady else 0
+    def discarded_rows(self) -> int:
+        """The number of rows at the beginning that are left out."""
+        return self.steady.discarded_rows if self.steady else 0
+
+    @property
+    def discarded_s(self) -> float:
+        """The measured time at the beginning that is left out (seconds)."""
+        return self._discarded[-1].end_s if self._discarded else 0.0
 
     @property
     def never_settled(self) -> bool:
@@ -67,20 +74,20 @@ class Trial:
     @cached_property
     def latency_ms(self) -> LatencySummary | None:
         """The response times; in an open loop from when each request was due. None when no request ended."""
-        return merged_latency([self]).summary() if self.discard_s else self.load.latency_ms
+        return merged_latency([self]).summary() if self.discarded_rows else self.load.latency_ms
 
     @property
     def histograms(self) -> list[str]:
         """The histograms of the response times, encoded, to be merged."""
-        kept = self.load.series[self.discard_s :]
-        return [second.histogram for second in kept] if self.discard_s else [self.load.histogram]
+        kept = self.load.series[self.discarded_rows :]
+        return [second.histogram for second in kept] if self.discarded_rows else [self.load.histogram]
 
     @property
     def requests_per_s(self) -> float:
         """The complete responses per second."""
-        if not self.discard_s:
+        if not self.discarded_rows:
             return self.load.requests_per_s
-        return self._requests / (self.load.duration_s - self._discarded_seconds[-1].end_s)
+        return self._requests / (self.load.duration_s - self.discarded_s)
 
     @property
     def good_per_s(self) -> float:
@@ -110,13 +117,34 @@ class Trial:
     @property
     def cpu_ms_per_request(self) -> float:
         """The CPU time of all the server's processes for one completed request."""
-        warming_s = self.usage.series[self.discard_s - 1].all_cpu_s if self.discard_s else 0.0
-        return (self.usage.cpu_s - warming_s) * MS_PER_S / self._requests
+        if not self.discarded_rows:
+            return self.usage.cpu_s * MS_PER_S / self.usage.requests_of(self.load)
+        row = self.usage.series[self.discarded_rows - 1]
+        if self.usage.requests is None or row.answered is None:
+            return (self.usage.cpu_s - row.all_cpu_s) * MS_PER_S / self._requests
+        return (self.usage.cpu_s - row.all_cpu_s) * MS_PER_S / (self.usage.requests - row.answered)
 
     @property
     def cpu_ms_per_good(self) -> float | None:
         """The CPU time for one good response; None where there was none."""
         return self.cpu_ms_per_request / self.load.good_share if self.load.good_share else None
+
+    @property
+    def per_request(self) -> PerRequest | None:
+        """The page faults and context switches for one completed request, over the whole window; None where no request
+        was answered."""
+        return per_request(self.load, self.usage)
+
+    @property
+    def minor_faults_per_request(self) -> float | None:
+        """The minor page faults for one completed request, over the whole window; None in older records."""
+        return self.per_request.minor_faults if self.per_request else None
+
+    @property
+    def lasting_faults_per_request(self) -> float | None:
+        """The minor page faults for one completed request of the processes that were there all the time; None where
+        there were none, and in older records."""
+        return lasting_faults_per_request(self.load, self.usage)
 
     @property
     def busy_cores(self) -> float:
@@ -158,11 +186,14 @@ class Trial:
     def growth_bytes_per_request(self) -> float | None:
         """The growth of the resident memory for each request, from the first second of the steady part to the end. None
         where there is no such time."""
-        rows, requests = (
-            self.usage.series[self.discard_s :],
-            sum(row.requests for row in self._rows[self.discard_s + 1 :]),
-        )
-        if len(rows) < 2 or not requests:
+        rows = self.usage.series[self.discarded_rows :]
+        if len(rows) < 2:
+            return None
+        if rows[0].answered is None or rows[-1].answered is None:
+            requests = sum(row.requests for row in self._rows[self.discarded_rows + 1 :])
+        else:
+            requests = rows[-1].answered - rows[0].answered
+        if not requests:
             return None
         return (sum(rows[-1].rss_bytes.values()) - sum(rows[0].rss_bytes.values())) / requests
 
@@ -207,19 +238,25 @@ class Trial:
         return self.limiting.limit is Bottleneck.GENERATOR
 
     @property
-    def _rows(self) -> list[Second]:
+    def _rows(self) -> Sequence[Second]:
         """The series, without a last row that is too short."""
-        series = self.load.series
-        before_s = series[-2].end_s if len(series) > 1 else 0.0
-        return series[:-1] if series and series[-1].end_s - before_s < MIN_ROW_S else series
+        return without_short_rest(self.load.series)
 
     @property
-    def _discarded_seconds(self) -> list[Second]:
-        return self.load.series[: self.discard_s]
+    def _discarded(self) -> list[Second]:
+        return self.load.series[: self.discarded_rows]
 
     @property
     def _requests(self) -> int:
-        return self.load.requests - sum(second.requests for second in self._discarded_seconds)
+        return self.load.requests - sum(second.requests for second in self._discarded)
+
+
+def without_short_rest(series: Sequence[Second]) -> Sequence[Second]:
+    """Return the rows of a series, without a last one that is much shorter than the first."""
+    if len(series) < 2:
+        return series
+    rest_s = series[-1].end_s - series[-2].end_s
+    return series[:-1] if rest_s < MIN_ROW_SHARE * series[0].end_s else series
 
 
 Trials = Mapping[str, tuple[Trial, ...]]  # by the name of the topology
@@ -246,6 +283,7 @@ def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Tria
                 record.number_of_workers,
                 record.ready_s,
                 record.body_bytes,
+                tuple(record.slices),
             )
             found[record.topology].append(trial)
     return {topology: tuple(trials) for topology, trials in found.items()}

@@ -59,7 +59,7 @@ def disk(load: LoadResult, usage: Usage) -> str | None:
     known = [process.disk_bytes for process in usage.processes if process.disk_bytes is not None]
     if not known or not load.requests:
         return None
-    each_bytes, pressure_s = sum(known) / load.requests, usage.machine.io_pressure_s
+    each_bytes, pressure_s = sum(known) / usage.requests_of(load), usage.machine.io_pressure_s
     said = f"it read and wrote {size_text(each_bytes)} of storage for each request"
     if pressure_s is None:
         return said if each_bytes >= PAGE_BYTES else None
@@ -73,9 +73,11 @@ def locks(load: LoadResult, usage: Usage) -> str | None:
     """Return that threads go to sleep and are woken over and over for one request, as those that wait for each other
     do."""
     known = [process.timeslices for process in usage.processes if process.timeslices is not None]
-    if not known or not load.requests or sum(known) < MIN_TIMESLICES * load.requests:
+    if not known or not load.requests or sum(known) < MIN_TIMESLICES * usage.requests_of(load):
         return None
-    return f"its threads went to sleep and were woken {sum(known) / load.requests:,.0f} times for each request"
+    return (
+        f"its threads went to sleep and were woken {sum(known) / usage.requests_of(load):,.0f} times for each request"
+    )
 
 
 def concurrency_limit(load: LoadResult, usage: Usage) -> str | None:

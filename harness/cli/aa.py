@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import MaxTime, Out, Seed, Window, rounds
+from harness.cli.options import Interleaving, Malloc, MaxTime, Out, Seed, Slice, Window, rounds
 from harness.cli.usage import usage_errors
 
 
@@ -17,19 +17,27 @@ def aa_command(
     ] = None,
     max_time: MaxTime = None,
     window: Window = None,
+    interleave: Interleaving = None,
+    slice_s: Slice = None,
+    malloc: Malloc = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Run in this folder, not from two checkouts.")] = False,
     seed: Seed = None,
     out: Out = Path("results"),
 ) -> None:
     """Compare the baseline with itself: what looks like a difference then is the noise of this machine.
+
+    In a git repository it runs from two checkouts of the working tree, as two commits do, of which one has a comment
+    more in each source file; else, or with --in-place, twice in this folder.
 
     Comparisons made here later with the same baseline and load quote it.
     """
     from rich.console import Console
 
     from harness.analysis.noise import compute_noise_floor, make_aa_scenario
-    from harness.cli.measuring import measure
+    from harness.cli.measuring import measure, print_doubts
     from harness.cli.outcome import exit_code, has_answers
     from harness.cli.scenario import load_selected
+    from harness.measure.base_and_head import prepare_against_itself
     from harness.measure.preparation import prepare, seed_or_random
     from harness.record import read_run, write_noise_floor
 
@@ -37,11 +45,18 @@ def aa_command(
     overrides = {
         "rounds": None if many is None else rounds(many),
         "max_time": max_time,
+        "interleave": interleave,
+        "slice": slice_s,
         "load.duration": window,
     }
     with usage_errors():
-        scenario = make_aa_scenario(load_selected(file, overrides, None))
-        path = measure(context, console, prepare(scenario, seed_or_random(seed)), out)
+        scenario, drawn = load_selected(file, overrides, None, malloc), seed_or_random(seed)
+        if in_place:
+            path = measure(context, console, prepare(make_aa_scenario(scenario), drawn), out)
+        else:
+            with prepare_against_itself(scenario, Path.cwd(), drawn) as prepared:
+                print_doubts(console, list(prepared.doubts))
+                path = measure(context, console, prepared, out)
         run = read_run(path)
 
         from harness.cli.reporting import print_places

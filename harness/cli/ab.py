@@ -9,6 +9,8 @@ from harness.cli.options import (
     FailOn,
     Form,
     Format,
+    Interleaving,
+    Malloc,
     Margin,
     MaxTime,
     Only,
@@ -16,6 +18,7 @@ from harness.cli.options import (
     Precision,
     ScenarioFile,
     Seed,
+    Slice,
     Strict,
     Warmup,
     Window,
@@ -40,6 +43,9 @@ def ab_command(
     margin: Margin = None,
     window: Window = None,
     warmup: Warmup = None,
+    interleave: Interleaving = None,
+    slice_s: Slice = None,
+    malloc: Malloc = None,
     only: Only = None,
     seed: Seed = None,
     out: Out = Path("results"),
@@ -67,11 +73,13 @@ def ab_command(
         "precision": precision,
         "max_time": max_time,
         "margin": margin,
+        "interleave": interleave,
+        "slice": slice_s,
         "load.duration": window,
         "load.warmup": warmup,
     }
     with usage_errors():
-        scenario = load_selected(file, overrides, only)
+        scenario = load_selected(file, overrides, only, malloc)
         scenario = with_gates(scenario, fail_on, strict, default_gates(scenario))
         repository = Path.cwd()
         sides = find_sides(repository, base, head)

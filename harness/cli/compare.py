@@ -9,6 +9,8 @@ from harness.cli.options import (
     FailOn,
     Form,
     Format,
+    Interleaving,
+    MallocOrBoth,
     Margin,
     MaxTime,
     Only,
@@ -16,6 +18,7 @@ from harness.cli.options import (
     Precision,
     ScenarioFile,
     Seed,
+    Slice,
     Strict,
     Warmup,
     Window,
@@ -44,6 +47,9 @@ def compare_command(
         str | None,
         typer.Option(metavar="any|same|SHA256|contains:TEXT|matches:REGEX", help="What a good body is."),
     ] = None,
+    interleave: Interleaving = None,
+    slice_s: Slice = None,
+    malloc: MallocOrBoth = None,
     only: Only = None,
     seed: Seed = None,
     out: Out = Path("results"),
@@ -68,6 +74,8 @@ def compare_command(
         "precision": precision,
         "max_time": max_time,
         "margin": margin,
+        "interleave": interleave,
+        "slice": slice_s,
         "load.duration": window,
         "load.warmup": warmup,
         "load.connections": connections,
@@ -75,7 +83,7 @@ def compare_command(
         "load.expect_body": expect_body,
     }
     with usage_errors():
-        scenario = check_compared(with_gates(load_selected(file, overrides, only), fail_on, strict))
+        scenario = check_compared(with_gates(load_selected(file, overrides, only, malloc), fail_on, strict))
         prepared = prepare(scenario, seed_or_random(seed))
         print_skipped(console, prepared)
         if dry_run:

@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -56,13 +56,34 @@ class Format(StrEnum):
 
 
 ScenarioFile = Annotated[Path, typer.Argument(help="The scenario, a TOML file.")]
-Precision = Annotated[str | None, typer.Option(metavar="3%", help="With auto rounds, intervals that are good enough.")]
+Precision = Annotated[
+    str | None, typer.Option(metavar="3%", help="With auto rounds, intervals that end the run without a verdict.")
+]
 MaxTime = Annotated[
     float | None, typer.Option(parser=duration, metavar="10m", help="With auto rounds, when to stop at the latest.")
 ]
 Margin = Annotated[str | None, typer.Option(metavar="2%", help="Differences that make no difference.")]
 Window = Annotated[float | None, typer.Option("--duration", parser=duration, metavar="3s", help="Measured window.")]
 Warmup = Annotated[float | None, typer.Option(parser=duration, metavar="1s", help="Load before it.")]
+Interleaving = Annotated[
+    Literal["auto", "slices", "trials", "both"] | None,
+    typer.Option(
+        "--interleave",
+        help="Load that alternates between servers in slices, or whole trials; auto: slices where they are sound.",
+    ),
+]
+Slice = Annotated[float | None, typer.Option("--slice", parser=duration, metavar="500ms", help="Length of a slice.")]
+Malloc = Annotated[
+    Literal["default", "keep"] | None,
+    typer.Option("--malloc", help="keep: glibc's malloc keeps what the servers free, so that launches differ less."),
+]
+MallocOrBoth = Annotated[
+    Literal["default", "keep", "both"] | None,
+    typer.Option(
+        "--malloc",
+        help="keep: glibc's malloc keeps what the servers free; both: each topology beside itself with that.",
+    ),
+]
 Only = Annotated[str | None, typer.Option(metavar="NAME,NAME", help="These topologies alone.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the order; drawn when not given.")]
 Out = Annotated[Path, typer.Option(help="Where run folders are made.")]

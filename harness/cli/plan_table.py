@@ -5,13 +5,14 @@ from itertools import groupby
 from rich.table import Table
 
 from harness.measure.preparation import PreparedRun
-from harness.measure.schedule import trial_s
+from harness.measure.schedule import expected_rounds, trial_s
 from harness.units import duration_text
 
 
 def plan_table(prepared: PreparedRun) -> Table:
     """Return a table with a row for each round."""
-    scenario, schedule = prepared.scenario, prepared.schedule
+    scenario, rounds = prepared.scenario, expected_rounds(prepared.scenario)
+    schedule = [planned for planned in prepared.schedule if planned.block <= rounds]
     most_s = duration_text(len(schedule) * trial_s(scenario.load))
     until = "about" if scenario.rounds is not None else "until the verdicts are settled, at most about"
     table = Table(title=f"{scenario.name}: {len(schedule)} trials, {until} {most_s}, seed {prepared.seed}")

@@ -17,11 +17,12 @@ from harness.doctor.check import Check
 from harness.load.result import Second
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
-from harness.measure.schedule import trial_s
-from harness.measure.trial import Progress as TrialProgress
+from harness.measure.progress import Progress as TrialProgress
+from harness.measure.schedule import expected_rounds, trial_s
 from harness.record import PlannedTrial, TrialRecord
 from harness.report.figures import ratio_text
 from harness.report.verdicts import verdict_table
+from harness.scenario import Scenario
 from harness.units import duration_text, ms_text, rate_text
 
 LAST_LINES: Final = 5  # of a log, beside a trial that failed
@@ -35,8 +36,10 @@ def is_live(console: Console) -> bool:
 class Clock:
     """An estimate of the time left, from the trials already made."""
 
-    def __init__(self, trials: int, guess_s: float) -> None:
-        self._trials, self._guess_s = trials, guess_s
+    def __init__(self, scenario: Scenario) -> None:
+        self.trials = expected_rounds(scenario) * len(scenario.topologies)
+        self._guess_s = trial_s(scenario.load)
+        self._most_s = scenario.max_time_s if scenario.rounds is None else float("inf")
         self._done = 0
         self._began_s = time.monotonic()
 
@@ -48,7 +51,7 @@ class Clock:
         """Return the seconds until the last trial ends."""
         elapsed_s = time.monotonic() - self._began_s
         each_s = elapsed_s / self._done if self._done else self._guess_s
-        return max(0.0, each_s * self._trials - elapsed_s)
+        return max(0.0, min(each_s * self.trials, self._most_s) - elapsed_s)
 
 
 class LastWords:
@@ -72,18 +75,14 @@ class PlainDisplay(Observer):
     """A line when a trial has ended."""
 
     def __init__(self, console: Console, prepared: PreparedRun) -> None:
-        self._console, self._prepared, self._total = console, prepared, len(prepared.schedule)
+        self._console, self._prepared = console, prepared
         self._last_words = LastWords()
-        self._clock = Clock(self._total, trial_s(prepared.scenario.load))
+        self._clock = Clock(prepared.scenario)
         self._number = 0
 
     def on_checks(self, checks: Sequence[Check]) -> None:
         """Print a line for each warning."""
         print_warnings(self._console, checks)
-
-    def on_trial(self, planned: PlannedTrial) -> None:
-        """Remember which trial it is."""
-        self._number += 1
 
     def on_progress(self, progress: TrialProgress) -> None:
         """Say nothing: a log is read afterwards."""
@@ -91,9 +90,13 @@ class PlainDisplay(Observer):
     def on_record(self, record: TrialRecord) -> None:
         """Print one line with what was measured, or why not, and then what the server wrote."""
         self._clock.trial_ended()
-        left = f"  ({left_text(self._prepared, self._clock)})" if self._number < self._total else ""
+        self._number += 1
+        left = f"  ({left_text(self._prepared, self._clock)})" if self._number < self._clock.trials else ""
         self._console.print(
-            f"[{self._number}/{self._total}] {result_line(record)}{left}", markup=False, highlight=False, soft_wrap=True
+            f"[{self._number}/{max(self._number, self._clock.trials)}] {result_line(record)}{left}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
         self._last_words.print_after(record, self._console)
 
@@ -125,7 +128,7 @@ class LiveDisplay(Observer):
     def __init__(self, console: Console, prepared: PreparedRun) -> None:
         self._console, self._prepared = console, prepared
         self._last_words = LastWords()
-        self._clock = Clock(len(prepared.schedule), trial_s(prepared.scenario.load))
+        self._clock = Clock(prepared.scenario)
         self._bar = Progress(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -133,7 +136,7 @@ class LiveDisplay(Observer):
             TextColumn("{task.fields[now]}"),
             TextColumn("[dim]{task.fields[left]}[/dim]"),
         )
-        self._task = self._bar.add_task("", total=len(prepared.schedule), topology="", phase="", now="", left="")
+        self._task = self._bar.add_task("", total=self._clock.trials, topology="", phase="", now="", left="")
         self._verdicts: Table | None = None
         self._live = Live(console=console, transient=True, get_renderable=self._screen)
 
@@ -151,6 +154,8 @@ class LiveDisplay(Observer):
     def on_progress(self, progress: TrialProgress) -> None:
         """Show the phase, and the newest figures when there are new ones."""
         self._bar.update(self._task, phase=progress.phase.value, left=self._time_left())
+        if progress.topology is not None:
+            self._bar.update(self._task, topology=progress.topology)
         if progress.second is not None:
             self._bar.update(self._task, now=current_text(progress.second))
 

@@ -5,13 +5,17 @@ from pathlib import Path
 
 from harness.cli.usage import UsageError
 from harness.scenario import Objective, Scenario, load_scenario
+from harness.scenario.malloc import MallocChoice
 
 
-def load_selected(file: Path, overrides: Mapping[str, object], only: str | None) -> Scenario:
+def load_selected(
+    file: Path, overrides: Mapping[str, object], only: str | None, malloc: MallocChoice | None = None
+) -> Scenario:
     """Return the scenario with the options that were given (not None) in place of its own keys, and ``only`` the named
-    topologies. Raises ScenarioError."""
+    topologies. ``malloc`` is that of all of them: see :meth:`Scenario.with_malloc`. Raises ScenarioError."""
     scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
-    return scenario if only is None else scenario.only(name.strip() for name in only.split(","))
+    selected = scenario if only is None else scenario.only(name.strip() for name in only.split(","))
+    return selected if malloc is None else selected.with_malloc(malloc)
 
 
 def parse_objective(text: str) -> Objective:

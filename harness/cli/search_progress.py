@@ -10,7 +10,7 @@ from harness.analysis.capacity import Capacity
 from harness.cli.progress import LastWords, current_text, is_live, print_warnings
 from harness.doctor.check import Check
 from harness.measure.observer import Observer
-from harness.measure.trial import Progress
+from harness.measure.progress import Progress
 from harness.record import PlannedTrial, TrialRecord
 from harness.report.figures import rate_interval_text
 from harness.units import ms_text, rate_text

@@ -1,13 +1,22 @@
-"""The comparison of two commits: both are checked out and prepared side by side on this machine."""
+"""The comparison of two commits, or of one with itself: both are checked out and prepared side by side here."""
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from harness.analysis.noise import make_aa_scenario
 from harness.measure.preparation import PreparedRun, prepare
-from harness.measure.revisions import checkouts, describe_missing_files, find_revision, snapshot
+from harness.measure.revisions import (
+    RevisionError,
+    checkouts,
+    describe_missing_files,
+    find_revision,
+    snapshot,
+    twin_checkouts,
+)
 from harness.record import Revision
 from harness.scenario import Scenario, ScenarioError
 from harness.text import printable
@@ -36,6 +45,28 @@ def prepare_side_by_side(
     _check_environment(scenario.prepare_pass_env)
     with checkouts(repository, *sides, scenario.prepare, scenario.passed_to_prepare) as folders:
         yield prepare(scenario.on_two_commits(*folders), seed, sides)
+
+
+@contextmanager
+def prepare_against_itself(scenario: Scenario, repository: Path, seed: int) -> Iterator[PreparedRun]:
+    """Yield the comparison of the baseline with itself: from two checkouts of the working tree, as alike as two commits
+    can be, or else, with the reason among its doubts, in the folder as it is. Raises ScenarioError."""
+    with ExitStack() as stack:
+        try:
+            prepared = stack.enter_context(_prepare_twins(scenario, repository, seed))
+        except (RevisionError, ScenarioError) as error:
+            reason = f"Both sides run in this folder, since the server can't be run from two checkouts of it: {error}."
+            prepared = replace(prepare(make_aa_scenario(scenario), seed), doubts=(reason,))
+        yield prepared
+
+
+@contextmanager
+def _prepare_twins(scenario: Scenario, repository: Path, seed: int) -> Iterator[PreparedRun]:
+    _check_environment(scenario.prepare_pass_env)
+    tree = snapshot(repository)
+    sides = tree, tree.model_copy(update={"ref": f"{tree.ref} with comments"})
+    with twin_checkouts(repository, tree, scenario.prepare, scenario.passed_to_prepare) as folders:
+        yield prepare(scenario.only([scenario.baseline.name]).on_two_commits(*folders), seed, sides)
 
 
 def _check_environment(names: Sequence[str]) -> None:

@@ -1,16 +1,18 @@
 """The comparison: trials by a schedule, each recorded on disk, until the schedule ends or the verdicts are settled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from harness.analysis.comparison import compare_topologies, has_converged
+from harness.analysis.comparison import Comparisons, compare_topologies, has_converged
 from harness.analysis.gates import have_open_gates
 from harness.analysis.noise import find_noise_floor
 from harness.analysis.trials import valid_trials
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
-from harness.measure.rounds import make_trials
+from harness.measure.round_plan import RoundPlan
+from harness.measure.rounds import make_round
+from harness.measure.schedule import expected_rounds
 from harness.measure.testbed import Testbed
 from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Scenario
@@ -37,7 +39,10 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
     scenario = prepared.scenario
     environment, checks = testbed.describe_environment(), testbed.run_checkup(scenario)
     observer.on_checks(checks)
-    looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(prepared.schedule[-1].block)
+    interleaving = testbed.choose_interleaving(scenario, prepared.placement)
+    sliced = scenario.with_slice(interleaving.slice_s)
+    expected = expected_rounds(RoundPlan.first(sliced, interleaving).apply(sliced))
+    looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(expected)
     info = RunInfo(
         seed=prepared.seed,
         started_at=testbed.now(),
@@ -46,15 +51,16 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
         looks=looks.after,
         placement=prepared.placement,
         skipped=prepared.skipped,
-        noise=find_noise_floor(results, scenario, environment),
+        noise=find_noise_floor(results, scenario, interleaving, environment),
         checks=checks,
         revisions=list(prepared.revisions),
         programs=testbed.describe_programs(scenario.topologies),
+        interleaving=interleaving,
     )
     # A comparison of two commits can't be resumed: their checkouts are gone by then.
     fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
-    return _run_to_end(prepared, looks, folder, ResumedFrom([], 0.0), observer, testbed)
+    return _run_to_end(prepared, info, folder, ResumedFrom([], 0.0), observer, testbed)
 
 
 def resume(run: Run, prepared: PreparedRun, observer: Observer, testbed: Testbed | None = None) -> Path:
@@ -66,9 +72,9 @@ def resume(run: Run, prepared: PreparedRun, observer: Observer, testbed: Testbed
     """
     testbed = testbed or Testbed.here()
     made_s = (run.records[-1].started_at - run.info.started_at).total_seconds() if run.records else 0.0
-    looks, made = InterimLooks(run.info.looks), ResumedFrom(run.records, made_s)
+    made = ResumedFrom(run.records, made_s)
     with testbed.exclusive_run():
-        return _run_to_end(prepared, looks, RunFolder.reopen(run), made, observer, testbed)
+        return _run_to_end(prepared, run.info, RunFolder.reopen(run), made, observer, testbed)
 
 
 @dataclass(frozen=True)
@@ -81,53 +87,59 @@ class ResumedFrom:
 
 def _run_to_end(
     prepared: PreparedRun,
-    looks: InterimLooks,
+    info: RunInfo,
     folder: RunFolder,
     made: ResumedFrom,
     observer: Observer,
     testbed: Testbed,
 ) -> Path:
+    prepared = replace(prepared, scenario=prepared.scenario.with_slice(info.interleaving.slice_s))
+    plan = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
     try:
-        reason = _measure(prepared, looks, folder, made, observer, testbed)
+        reason, plan = _measure(
+            prepared, info, plan.resume(info, prepared.scenario, made.records), folder, made, observer, testbed
+        )
     except KeyboardInterrupt:
         reason = "interrupted"  # reports show which of the scheduled trials have no record
-    folder.end(reason)
+    folder.end(reason, None if plan.looks.after == info.looks else plan.looks.after)
     return folder.path
 
 
 def _measure(
     prepared: PreparedRun,
-    looks: InterimLooks,
+    info: RunInfo,
+    plan: RoundPlan,
     folder: RunFolder,
     made: ResumedFrom,
     observer: Observer,
     testbed: Testbed,
-) -> EndReason:
-    """Make round after round, with the comparisons after each; return why the last was the last."""
+) -> tuple[EndReason, RoundPlan]:
+    """Make round after round, with the comparisons after each; return why the last was the last, and its plan."""
     scenario, records, began_s = prepared.scenario, list(made.records), testbed.monotonic_s() - made.elapsed_s
     recorded = {record.trial for record in records}
     for block, planned in groupby(prepared.schedule, key=lambda planned: planned.block):
         trials = [trial for trial in planned if trial.id not in recorded]
         if not trials:
             continue
-        if scenario.rounds is None and _would_overrun(scenario, block - 1, testbed.monotonic_s() - began_s):
-            return "out of time"
-        records += make_trials(trials, prepared, folder, observer, testbed)
-        comparisons = compare_topologies(scenario, looks, records)
+        if scenario.rounds is None and plan.is_out_of_time(scenario, block - 1, testbed.monotonic_s() - began_s):
+            return "out of time", replace(plan, looks=plan.looks.ended_after(block - 1))
+        records += make_round(
+            trials, info.interleaving, replace(prepared, scenario=plan.apply(scenario)), folder, observer, testbed
+        )
+        comparisons = compare_topologies(scenario, plan.looks, records)
         observer.on_comparisons(block, comparisons)
-        if (
-            scenario.rounds is None
-            and block in looks.after
-            and has_converged(comparisons, scenario, _comparable_topologies(scenario, records))
-            and not have_open_gates(scenario.gate.gates, comparisons)
-        ):
-            return "sure"
-    return "all rounds" if scenario.rounds is not None else "out of time"
+        if scenario.rounds is None and block in plan.looks.after:
+            if _is_decided(scenario, records, comparisons):
+                return "sure", plan
+            if plan.round_s is None:
+                plan = plan.after_pilot(scenario, records, block, testbed.monotonic_s() - began_s)
+    return "all rounds" if scenario.rounds is not None else "out of time", plan
 
 
-def _would_overrun(scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
-    """Return whether one more round, as long as the mean of those before, would exceed the scenario's time."""
-    return rounds > 0 and elapsed_s * (rounds + 1) / rounds > scenario.max_time_s
+def _is_decided(scenario: Scenario, records: list[TrialRecord], comparisons: Comparisons) -> bool:
+    """Return whether further rounds would change nothing that the run is made for."""
+    expected = _comparable_topologies(scenario, records)
+    return has_converged(comparisons, scenario, expected) and not have_open_gates(scenario.gate.gates, comparisons)
 
 
 def _comparable_topologies(scenario: Scenario, records: list[TrialRecord]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from harness.analysis.capacity import Capacity
 from harness.analysis.comparison import Comparisons
 from harness.doctor.check import Check
-from harness.measure.trial import Progress
+from harness.measure.progress import Progress
 from harness.record import PlannedTrial, TrialRecord
 
 

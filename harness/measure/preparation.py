@@ -11,6 +11,7 @@ from harness.load.cpus import Placement, separate_cores
 from harness.load.spec import Target
 from harness.machine.cores import UsableCores
 from harness.machine.environment import Environment, find_differences
+from harness.measure.interleaving import check_interleaving
 from harness.measure.schedule import make_schedule
 from harness.record import (
     Fingerprint,
@@ -50,7 +51,7 @@ class PreparedRun:
     schedule: tuple[PlannedTrial, ...]
     placement: Placement
     revisions: tuple[Revision, ...] = ()  # base and head, where two commits are compared
-    doubts: tuple[str, ...] = ()  # a sentence for each thing that may have changed since the run began
+    doubts: tuple[str, ...] = ()  # a sentence for each thing that may make the figures less than they seem
 
 
 def seed_or_random(seed: int | None = None) -> int:
@@ -63,6 +64,7 @@ def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ())
     variable of the environment is missing."""
     _check_variables(scenario)
     _check_names(scenario)
+    check_interleaving(scenario)
     skipped = list(skipped_topologies(scenario))
     scenario = without_skipped(scenario, skipped)
     return PreparedRun(scenario, skipped, seed, make_schedule(scenario, seed), choose_placement(scenario), revisions)
@@ -79,7 +81,7 @@ def prepare_again(run: Run, now: Environment) -> PreparedRun:
     if run.is_search:
         raise RunFolderError(f"{run.path}: can't be gone on with: a search for the capacity is made anew")
     if run.scenario.is_of_two_commits:
-        raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run harness ab again")
+        raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run its command again")
     redactor = redactor_of(run.scenario)  # for what is compared with what was written
     if changed := find_differences(run.environment, redactor.as_written(now)):
         raise RunFolderError(
@@ -160,7 +162,7 @@ def without_skipped(scenario: Scenario, skipped: list[SkippedTopology]) -> Scena
     """Return the scenario without the topologies that are skipped. Raises ScenarioError when that leaves nothing to
     compare."""
     names = {topology.name for topology in skipped}
-    if scenario.is_of_two_commits:  # of one alone there is nothing to say
+    if scenario.is_of_pairs:  # of one alone there is nothing to say
         names = {each.name for pair in scenario.pairs if names & {each.name for each in pair} for each in pair}
     left = [topology.name for topology in scenario.topologies if topology.name not in names]
     if len(left) < min(2, len(scenario.topologies)):

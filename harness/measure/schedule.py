@@ -5,8 +5,12 @@ from typing import Final
 
 from harness.record.planned import PlannedTrial
 from harness.scenario import Scenario, ScenarioLoad, Topology
+from harness.stats.pilot import LEAST as LEAST_ROTATIONS
 
 OVERHEAD_S: Final = 2.0  # starting and stopping a server, as long as neither was measured
+USUAL_SLICE_S: Final = 0.5
+SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in, its drain and the readings
+ENOUGH_ROUNDS: Final = 10  # for most verdicts
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
 
 
@@ -15,12 +19,42 @@ def trial_s(load: ScenarioLoad) -> float:
     return load.warmup_s + load.duration_s + OVERHEAD_S
 
 
-def max_rounds(scenario: Scenario) -> int:
-    """Return the number of rounds or, when they go on until the verdicts are settled, the number for which there is
-    time: at least one."""
+def expected_rounds(scenario: Scenario) -> int:
+    """Return the number of rounds or, when they go on until the verdicts are settled, the number for which there
+    probably is time: at least one."""
+    return scenario.rounds or _rounds_in_time(scenario, trial_s(scenario.load))
+
+
+def slice_s(scenario: Scenario) -> float:
+    """Return the length of a slice (seconds); the usual one as long as none is chosen."""
+    return scenario.slice_s or USUAL_SLICE_S
+
+
+def count_rotations(scenario: Scenario) -> int:
+    """Return how many slices each topology gets in a round, by the scenario's window."""
+    return max(1, round(scenario.load.duration_s / slice_s(scenario)))
+
+
+def pilot_rotations(scenario: Scenario) -> int:
+    """Return how many slices each topology gets in the first rounds: fewer than by its window where the time would not
+    be enough for a verdict otherwise."""
+    rotations = count_rotations(scenario)
     if scenario.rounds is not None:
-        return scenario.rounds
-    return min(MAX_AUTO_ROUNDS, max(1, int(scenario.max_time_s / (len(scenario.topologies) * trial_s(scenario.load)))))
+        return rotations
+    each_s = scenario.max_time_s / (ENOUGH_ROUNDS * len(scenario.topologies))
+    fitting = int((each_s - scenario.load.warmup_s - OVERHEAD_S) / (SLICE_OVERHEAD * slice_s(scenario)))
+    return min(rotations, max(fitting, LEAST_ROTATIONS))
+
+
+def max_rounds(scenario: Scenario) -> int:
+    """Return the number of rounds or, when they go on until the verdicts are settled, the most for which there may be
+    time: where servers start at once, and rounds turn out to be best with the fewest slices."""
+    shortest_s = min(scenario.load.duration_s, LEAST_ROTATIONS * slice_s(scenario))
+    return scenario.rounds or _rounds_in_time(scenario, scenario.load.warmup_s + shortest_s)
+
+
+def _rounds_in_time(scenario: Scenario, each_s: float) -> int:
+    return min(MAX_AUTO_ROUNDS, max(1, int(scenario.max_time_s / (len(scenario.topologies) * each_s))))
 
 
 def make_schedule(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
@@ -28,8 +62,8 @@ def make_schedule(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     seed determines.
 
     The schedule holds all rounds that there may be, although a run may end before the last of them. Interleaving keeps
-    a drift of the machine from being taken for a difference between topologies. Of two commits, both trials of a
-    topology follow each other.
+    a drift of the machine from being taken for a difference between topologies. Of pairs, both trials of one follow
+    each other.
     """
     dice, load_dice = random.Random(seed), random.Random(f"load {seed}")
     trials: list[PlannedTrial] = []
@@ -45,7 +79,7 @@ def make_schedule(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
 
 
 def _order(scenario: Scenario, dice: random.Random) -> list[Topology]:
-    if not scenario.is_of_two_commits:
+    if not scenario.is_of_pairs:
         return dice.sample(scenario.topologies, k=len(scenario.topologies))
     pairs = dice.sample(scenario.pairs, k=len(scenario.pairs))
     return [topology for pair in pairs for topology in dice.sample(pair, k=2)]

@@ -4,7 +4,7 @@ What needs neither servers nor time hands another testbed to a run: tests simula
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,11 @@ from harness.load.cpus import Placement
 from harness.machine.environment import Environment, describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
-from harness.measure.trial import Watch, run_trial
-from harness.record import PlannedTrial, Program, TrialRecord
+from harness.measure.interleaving import choose_interleaving
+from harness.measure.progress import Watch
+from harness.measure.slices import run_sliced_trials
+from harness.measure.trial import run_trial
+from harness.record import Interleaving, PlannedTrial, Program, TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.server.programs import describe_programs
 
@@ -53,6 +56,10 @@ class Testbed:
         """Return the programs that the topologies run, with their versions."""
         return describe_programs(topologies)
 
+    def choose_interleaving(self, scenario: Scenario, placement: Placement) -> Interleaving:
+        """Return how the trials of a round are interleaved, after a try."""
+        return choose_interleaving(scenario, placement)
+
     def run_trial(
         self,
         planned: PlannedTrial,
@@ -64,3 +71,16 @@ class Testbed:
     ) -> TrialRecord:
         """Make one trial and return its record; the parameters are those of :func:`harness.measure.trial.run_trial`."""
         return run_trial(planned, scenario, placement, log, watch, known_body)
+
+    def run_sliced_trials(
+        self,
+        trials: Sequence[PlannedTrial],
+        scenario: Scenario,
+        placement: Placement,
+        logs: Mapping[str, Path],
+        watch: Watch,
+        known_bodies: Mapping[str, str],
+    ) -> list[TrialRecord]:
+        """Make the trials of one round together and return their records; the parameters are those of
+        :func:`harness.measure.slices.run_sliced_trials`."""
+        return run_sliced_trials(trials, scenario, placement, logs, watch, known_bodies)

@@ -31,6 +31,8 @@ def _summary(found: ChangeSummary) -> str:
         parts.append(f"Better: {_metric_names(found.better, found)}.")
     if not parts and found.same and not found.open:
         return f"No difference that matters{_same_suffix(found)}."
+    if not parts and found.is_as_fast:
+        parts.append(f"No difference that matters in {_metric_names(found.same, found)}.")
     if found.open:
         parts.append(f"Can't tell: {_metric_names(found.open, found)}.")
     if found.unmeasured:

@@ -9,11 +9,14 @@ from harness.analysis.metrics import metrics_of
 from harness.analysis.summary import TopologySummary
 from harness.record import Run
 from harness.report.figures import row_change_text
-from harness.report.findings import Finding
+from harness.report.finding import Finding
+from harness.report.interleaving import interleaving_text
 from harness.report.intervals import draw_changes, sort_worst_first
+from harness.report.malloc import malloc_text
 from harness.report.markdown import load_templates, noise_text, plan_text
 from harness.report.markup import code, plain
 from harness.report.offered_rate import offer_text, placement_text
+from harness.report.question import question_of, sides_of
 from harness.report.run_report import RunReport
 
 MAX_CHARACTERS: Final = 65_536  # the longest comment that GitHub accepts
@@ -43,7 +46,8 @@ def _render(
     findings: Sequence[Finding],
     details: Sequence[tuple[str, list[TopologySummary]]],
 ) -> str:
-    run, scenario, two = report.run, report.run.scenario, report.run.scenario.is_of_two_commits
+    run, scenario = report.run, report.run.scenario
+    before, after = sides_of(scenario)
     return (
         load_templates({"row_change": row_change_text})
         .get_template("comment.md.j2")
@@ -52,10 +56,10 @@ def _render(
             run=run,
             scenario=scenario,
             environment=run.environment,
-            question="did it get slower?" if two else "one process or a cluster?",
+            question=question_of(scenario),
             answer=report.headline,
-            before="base" if two else scenario.baseline.name,
-            after="head" if two else "the other",
+            before=before,
+            after=after,
             rows=sort_worst_first(rows),
             passed=list(_passed_gates(report.gate_results)),
             others=[each for each in report.gate_results if each.outcome is not Outcome.PASSED],
@@ -66,6 +70,8 @@ def _render(
             revisions=list(zip(("base", "head"), run.info.revisions, strict=False)),
             offer=offer_text(scenario.load),
             placement=placement_text(run.info.placement, scenario, run.environment),
+            malloc=malloc_text(scenario),
+            interleaving=interleaving_text(run),
             plan=plan_text(run),
         )
     )

@@ -1,7 +1,6 @@
 """The findings that a reader must know before trusting the figures, each with its advice."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from harness.analysis.bottleneck import Bottleneck
@@ -10,8 +9,11 @@ from harness.analysis.summary import rejected_records
 from harness.load.spec import SAFE_METHODS
 from harness.record import Run
 from harness.report.figures import percent_text
+from harness.report.finding import Finding
 from harness.report.markup import plain
+from harness.report.page_faults import fault_cost_text, mode_texts
 from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option
+from harness.report.slice_findings import find_slice_findings
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
 
@@ -31,18 +33,12 @@ NOT_THE_SERVER: Final = {
     Bottleneck.STARVED: "The server had time left: offer more connections, or look for what it waits for.",
 }
 
+ALLOCATORS: Final = {"none": "no library that is known, as of a static program"}  # in words, where the name says less
+HASH_SEED: Final = "PYTHONHASHSEED"
 MAX_RECONNECTED: Final = 0.01  # of all requests
 MAX_CORE_SPEED_CHANGE: Final = 1.2  # between the fastest and the slowest trial
 MAX_LISTED: Final = 5  # of the lines that are left out
 CHECKS_REPORTED_ELSEWHERE: Final = ("cores",)  # as the finding that a topology is oversubscribed
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A weakness of the figures: ``what`` was found, and the ``advice`` on it, each a sentence."""
-
-    what: str
-    advice: str
 
 
 def _incomplete(analysis: RunAnalysis) -> Iterator[Finding]:
@@ -280,6 +276,13 @@ def _core_speed(analysis: RunAnalysis) -> Iterator[Finding]:
     )
 
 
+def _page_faults(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield that launches differ by the memory that they take from the kernel, or that all of them take much."""
+    yield from (Finding(*texts) for texts in mode_texts(analysis))
+    if texts := fault_cost_text(analysis):
+        yield Finding(*texts)
+
+
 def _machine(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield what the doctor warned of before the first trial."""
     for check in analysis.run.info.checks:
@@ -321,6 +324,34 @@ def _connections(analysis: RunAnalysis) -> Iterator[Finding]:
         )
 
 
+def _hash_seed(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield the topologies whose hash seed is the same in every launch."""
+    fixed = [
+        f"`{topology.name}`"
+        for topology in analysis.run.scenario.topologies
+        if topology.env.get(HASH_SEED, "random").isdecimal() or HASH_SEED in topology.pass_env
+    ]
+    if fixed:
+        yield Finding(
+            f"{HASH_SEED} is the same in every launch of {', '.join(fixed)}.",
+            "A server compared with itself scatters less then than two versions of it do, and what is so of one seed"
+            " need not be so of others: leave it out.",
+        )
+
+
+def _malloc(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield the topologies whose malloc was told to keep its memory and serves nothing."""
+    run = analysis.run
+    for topology in run.scenario.topologies:
+        found = {each.allocator for each in run.records if each.topology == topology.name and each.allocator}
+        if topology.malloc == "keep" and found and "glibc" not in found:
+            yield Finding(
+                f'`malloc = "keep"` has no effect on `{topology.name}`: its memory is from'
+                f" {', '.join(sorted(ALLOCATORS.get(each, each) for each in found))}.",
+                "Only glibc's malloc reads what it sets: leave it out there, and expect no change.",
+            )
+
+
 _CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the most serious first
     _incomplete,
     _pools,
@@ -331,14 +362,18 @@ _CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the 
     _lost_cpu,
     _imbalance,
     _unsteady_trials,
+    find_slice_findings,
     _single_round,
     _open_verdicts,
     _bootstrap,
     _core_speed,
+    _page_faults,
     _machine,
     _latency,
     _connections,
     _certificates,
+    _hash_seed,
+    _malloc,
 )
 
 

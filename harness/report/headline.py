@@ -5,7 +5,7 @@ from math import log2
 from typing import Final
 
 from harness.analysis.bottleneck import find_disturbance
-from harness.analysis.comparison import judge_pair
+from harness.analysis.comparison import fails_more, judge_pair
 from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
@@ -32,9 +32,9 @@ IN_AN_OPEN_LOOP: Final = {
 
 
 def render_headline(analysis: RunAnalysis) -> str:
-    """Return what to run or, of two commits, what changed, as far as this run can tell, in Markdown."""
+    """Return what to run or, of pairs, what changed, as far as this run can tell, in Markdown."""
     disturbed = list(_disturbance(analysis))
-    if analysis.run.scenario.is_of_two_commits:
+    if analysis.run.scenario.is_of_pairs:
         return " ".join([*disturbed, render_answer(analysis.rows)])
     errors = list(_errors(analysis))
     has_baseline = any(summary.topology.baseline for summary in analysis.measured_summaries)
@@ -82,7 +82,7 @@ def _recommendation(analysis: RunAnalysis) -> str:
             f"In a single round `{best.name}` {_past_gain_text(best)} `{baseline.name}`."
             " One round has no interval: run more of them before deciding on it."
         )
-    good = [summary for summary in others if not _fails_more(analysis, summary)]
+    good = [summary for summary in others if not fails_more(analysis.comparisons, summary.topology.name)]
     faster = [summary for summary in good if summary.verdict is Verdict.BETTER]
     worthy = [summary for summary in faster if _is_worth(analysis, summary.ratio, baseline, summary)]
     if not worthy:
@@ -105,18 +105,9 @@ def _why_not_compared(baseline: TopologySummary, measured: list[TopologySummary]
     return f"No round has a good response of `{baseline.name}` and of another topology, so nothing can be compared."
 
 
-def _fails_more(analysis: RunAnalysis, summary: TopologySummary) -> bool:
-    """Return True if more of its requests failed than of the baseline's, by the verdict or by more than the margin."""
-    own = (row for row in analysis.rows if row.topology == summary.topology.title)
-    row = next((row for row in own if row.metric is ERRORS), None)
-    if row is None or row.comparison is None:
-        return False
-    return row.verdict is Verdict.WORSE or row.comparison.change.value > row.comparison.pairs.evidence.margin
-
-
 def _failing_topologies(analysis: RunAnalysis, others: list[TopologySummary]) -> Iterator[str]:
     for summary in others:
-        if summary.verdict is Verdict.BETTER and _fails_more(analysis, summary):
+        if summary.verdict is Verdict.BETTER and fails_more(analysis.comparisons, summary.topology.name):
             yield f"`{summary.name}` is faster and out of the question: more of its requests fail."
 
 
@@ -175,7 +166,7 @@ def _rounds_left_text(others: list[TopologySummary]) -> str:
 def _judge(analysis: RunAnalysis, one: TopologySummary, other: TopologySummary) -> Judgement | None:
     """Return the judgement on ``other`` against ``one`` by the deciding metric; None when they share no round."""
     run = analysis.run
-    metric, looks = metrics_of(run.scenario)[0], InterimLooks(run.info.looks)
+    metric, looks = metrics_of(run.scenario)[0], InterimLooks(run.looks)
     return judge_pair(one.trials, other.trials, metric, run.scenario.margin, looks)
 
 

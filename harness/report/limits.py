@@ -51,8 +51,10 @@ def steady_text(summaries: list[TopologySummary]) -> str:
             f"Whether trials were steady can't be told from windows of less than {MIN_ROWS} s,"
             " or of a load that changes: nothing but the warm-up is left out."
         )
-    late = [trial.discard_s for trial in trials if trial.discard_s]
-    left_out = f"; of {len(late)}, up to {duration_text(max(late))} at the beginning are left out" if late else ""
+    late = [trial.discarded_s for trial in trials if trial.discarded_rows]
+    left_out = (
+        f"; of {len(late)}, up to {duration_text(round(max(late)))} at the beginning are left out" if late else ""
+    )
     return (
         f"{found.count(Settled.YES)} of {len(trials)} trials came to a steady state (MSER over seconds){left_out}."
         f" {found.count(Settled.NEVER)} never settled."

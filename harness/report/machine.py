@@ -1,7 +1,7 @@
 """A run, or the difference between two, for programs: JSON, CSV, and JUnit's XML for tools that show tests."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import pandas as pd
@@ -10,14 +10,16 @@ from pydantic import BaseModel
 
 from harness.analysis.difference import RunDifference
 from harness.analysis.gates import GateResult, Outcome, overall_outcome
+from harness.analysis.launch import PerRequest, per_request, per_request_by_role
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import rejected_records
 from harness.machine.environment import Environment
-from harness.record import Program, Revision, TrialRecord
+from harness.record import Program, Revision, Role, TrialRecord
 from harness.report.figures import gate_result_text
 from harness.report.tables import safe_frame
 from harness.scenario import Scenario
+from harness.scenario.malloc import Malloc
 from harness.stats.estimate import Estimate
 
 FORMAT_VERSION: Final = 1
@@ -65,8 +67,22 @@ class GateOutcome(BaseModel):
     outcome: str
 
 
+class LaunchFigures(BaseModel):
+    """The page faults and context switches for each completed request in one trial: of all processes of the server
+    together, those that ended included, and of those of each role. None, or empty, where no request was answered."""
+
+    trial: str
+    topology: str
+    round: int
+    status: str
+    per_request: PerRequest | None
+    by_role: dict[Role, PerRequest]
+
+
 class RunDocument(BaseModel):
-    """A run, for programs. ``verdict`` is the outcome of all gates together; ``passed`` where there are none."""
+    """A run, for programs. ``verdict`` is the outcome of all gates together; ``passed`` where there are none.
+    ``malloc`` is what that of each topology does with memory that is freed. ``launches`` are all trials
+    that came to a result, in their order."""
 
     format_version: int = FORMAT_VERSION
     scenario: str
@@ -82,6 +98,8 @@ class RunDocument(BaseModel):
     changes: list[Change]
     environment: Environment
     programs: list[Program]
+    malloc: dict[str, Malloc]
+    launches: list[LaunchFigures]
 
 
 def render_json(analysis: RunAnalysis) -> str:
@@ -101,8 +119,23 @@ def render_json(analysis: RunAnalysis) -> str:
         changes=[_change(row) for row in (*analysis.rows, *analysis.request_rows)],
         environment=run.environment,
         programs=run.info.programs,
+        malloc={topology.name: topology.malloc for topology in run.scenario.topologies},
+        launches=list(_launches(run.records)),
     )
     return document.model_dump_json(indent=2) + "\n"
+
+
+def _launches(records: Iterable[TrialRecord]) -> Iterator[LaunchFigures]:
+    for record in records:
+        if record.load and record.usage:
+            yield LaunchFigures(
+                trial=record.trial,
+                topology=record.topology,
+                round=record.block,
+                status=record.status,
+                per_request=per_request(record.load, record.usage),
+                by_role=dict(per_request_by_role(record.load, record.usage)),
+            )
 
 
 class DifferenceDocument(BaseModel):

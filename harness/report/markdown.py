@@ -21,11 +21,15 @@ from harness.report.figures import (
     ratio_text,
     share_text,
 )
+from harness.report.interleaving import interleaving_text, scatter_texts
+from harness.report.kernel_work import kernel_work_rows
 from harness.report.limits import limit_rows, limit_text, steady_text
+from harness.report.malloc import malloc_text
 from harness.report.markup import code, plain
 from harness.report.offered_rate import offer_text, placement_text
 from harness.report.processes import process_rows
 from harness.report.published import published_rows
+from harness.report.question import question_of
 from harness.report.requests import request_rows
 from harness.report.run_report import RunReport
 from harness.report.unsound import select_unsound
@@ -53,12 +57,15 @@ def collect_facts(report: RunReport) -> dict[str, object]:
     return {
         "run": run,
         "scenario": run.scenario,
-        "reference": "base" if run.scenario.is_of_two_commits else run.scenario.baseline.name,
-        "question": "did it get slower?" if run.scenario.is_of_two_commits else "one process or a cluster?",
+        "reference": run.scenario.reference,
+        "question": question_of(run.scenario),
         "environment": run.environment,
         "headline": report.headline,
         "offer": offer_text(run.scenario.load),
         "placement": placement_text(run.info.placement, run.scenario, run.environment),
+        "malloc": malloc_text(run.scenario),
+        "interleaving": interleaving_text(run),
+        "scatter": list(scatter_texts(report)),
         "summaries": summaries,
         "comparisons": [each for summary in summaries for each in summary.comparisons],
         "rows": report.rows,
@@ -69,6 +76,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "requests": list(request_rows(summaries)),
         "workers": list(worker_rows(summaries)),
         "processes": list(process_rows(run, summaries)),
+        "kernel_work": list(kernel_work_rows(summaries)),
         "limits": list(limit_rows(summaries)),
         "steady": steady_text(summaries),
         "looks": looks_text(run),
@@ -126,11 +134,11 @@ def margins_text(run: Run) -> str:
 
 def looks_text(run: Run) -> str:
     """Return the maximum number of interim looks at the data."""
-    looks = len(run.info.looks)
+    looks = len(run.looks)
     return (
         "a single look"
         if looks == 1
-        else f"up to {looks} interim looks (alpha spending), after rounds {', '.join(map(str, run.info.looks))}"
+        else f"up to {looks} interim looks (alpha spending), after rounds {', '.join(map(str, run.looks))}"
     )
 
 

@@ -14,6 +14,9 @@ from harness.analysis.metrics import metrics_of
 from harness.analysis.run import RunAnalysis
 from harness.record import NoiseFloor
 from harness.report.figures import percent_text, ratio_text
+from harness.report.interleaving import scatter_texts
+from harness.report.malloc import malloc_text
+from harness.scenario import Scenario
 from harness.stats.power import detectable_difference
 from harness.stats.verdict import SINGLE_LEVEL
 
@@ -41,12 +44,19 @@ def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
                 *detectable_texts(floor, scatter),
             )
     text = (
-        f"Each round measured `{scenario.baseline.name}` twice. *Scatter* is the standard deviation of the"
-        f" difference within a round, over {floor.rounds} rounds; *equal speed* what is left of it when the speed of"
-        " the cores is taken out, as it is between equally many workers. The last columns are the smallest difference"
-        " that a cluster of another size would show nine times out of ten, after so many minutes."
+        f"Each round measured `{scenario.baseline.title}` twice, {_where(scenario)}. *Scatter* is the standard"
+        f" deviation of the difference within a round, over {floor.rounds} rounds; *equal speed* what is left of it"
+        " when the speed of the cores is taken out, as it is between equally many workers. The last columns are the"
+        " smallest difference that a cluster of another size would show nine times out of ten, after so many minutes."
+        f" {malloc_text(scenario)}"
     )
-    return Group(table, Markdown(text))
+    return Group(table, Markdown("\n\n".join([text, *scatter_texts(analysis)])))
+
+
+def _where(scenario: Scenario) -> str:
+    if scenario.is_of_two_commits:
+        return "from two checkouts, as two commits are, of which one has a comment more in each source file"
+    return "in one folder, so that two commits may scatter more"
 
 
 def detectable_texts(floor: NoiseFloor, scatter: float) -> Iterator[str]:

@@ -3,12 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from harness.analysis.launch import ROLES
 from harness.analysis.summary import TopologySummary
 from harness.record import Role, Run, ServerProcess
-
-ROLES: Final[Sequence[Role]] = ("worker", "front", "supervisor", "helper")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from functools import cached_property
 
 from harness.analysis.run import RunAnalysis
-from harness.report.findings import Finding, collect_findings
+from harness.report.finding import Finding
+from harness.report.findings import collect_findings
 from harness.report.headline import render_headline
 
 

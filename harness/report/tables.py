@@ -1,10 +1,12 @@
 """Tidy tables: a row for each trial, or for each topology."""
 
+from dataclasses import asdict
 from typing import Final
 
 import pandas as pd
 
 from harness.analysis.bottleneck import diagnose
+from harness.analysis.launch import per_request, per_request_by_role
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
 from harness.record import TrialRecord
@@ -74,10 +76,16 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         row["busiest_worker_requests"] = max(load.workers.values(), default=None)
     if load is not None and usage is not None:
         row["limit"] = diagnose(load, usage).limit.value
+        if (of_all := per_request(load, usage)) is not None:
+            row |= {f"{name}_per_request": figure for name, figure in asdict(of_all).items()}
+        for role, of_role in per_request_by_role(load, usage).items():
+            row |= {f"{role}_{name}_per_request": figure for name, figure in asdict(of_role).items()}
     if usage is not None:
         row |= {
             "server_cpu_s": usage.cpu_s,
-            "server_cpu_ms_per_request": usage.cpu_s * 1000 / load.requests if load and load.requests else None,
+            "server_cpu_ms_per_request": usage.cpu_s * 1000 / usage.requests_of(load)
+            if load and load.requests
+            else None,
             "server_pss_bytes": usage.pss_bytes,
             "server_rss_bytes": usage.rss_bytes,
             "pace_us": usage.pace_us,
@@ -93,6 +101,7 @@ def _summary_row(summary: TopologySummary) -> dict[str, object]:
     row: dict[str, object] = {
         "topology": summary.name,
         "workers": summary.workers,
+        "malloc": summary.topology.malloc,
         "baseline": summary.topology.baseline,
         "trials": len(summary.trials),
         "failed": summary.failed,

@@ -11,7 +11,9 @@ from rich.text import Text
 from harness.analysis.gates import GateResult
 from harness.analysis.summary import TopologySummary
 from harness.report.figures import gate_result_text
+from harness.report.interleaving import interleaving_text
 from harness.report.limits import usual_limit
+from harness.report.malloc import malloc_text
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
 from harness.report.verdicts import verdict_table
@@ -22,6 +24,8 @@ def render_terminal(report: RunReport) -> Group:
     """Return what is printed when a comparison has ended."""
     lines = [report.headline, "", *gate_lines(report.gate_results)]
     lines += [f"- {finding.what}" for finding in report.findings]
+    lines += [f"- {text}"] if (text := malloc_text(report.run.scenario)) else []
+    lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
     comparisons = [each for summary in report.summaries for each in summary.comparisons]
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
     return Group(summary_table(report.summaries), *verdicts, Markdown("\n".join(lines)))

@@ -4,7 +4,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -13,8 +13,9 @@ from harness.load.sources import RequestTable
 from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
+from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
-from harness.scenario.table import DurationS, Name, Percent, ScenarioError, TomlTable, Words
+from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
 from harness.text import Printable, read_utf8
 from harness.text.problems import describe_expected, format_value, key_of, reason
@@ -23,6 +24,7 @@ from harness.units.ranges import Amount, Count, PositiveAmount
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
 MAX_ROUNDS: Final = 10_000
+MAX_SLICE_S: Final = 60.0  # longer ones take no drift of the machine out
 MAX_TOPOLOGIES: Final = 100  # no report could show more
 MAX_FILE_BYTES: Final = 2**16  # the TOML parser takes two seconds for a single key of so many parts
 
@@ -37,6 +39,11 @@ def _parse_rounds(value: object) -> object:
 
 
 Rounds = Annotated[Annotated[int, Field(ge=1, le=MAX_ROUNDS)] | None, BeforeValidator(_parse_rounds)]
+SliceS = Annotated[
+    Annotated[DurationS, Field(gt=0, le=MAX_SLICE_S)] | None,
+    BeforeValidator(lambda value: None if value == "auto" else value),
+]
+Interleave = Literal["auto", "slices", "trials", "both"]
 
 
 class PublishedRun(TomlTable):
@@ -61,18 +68,29 @@ class _Settings(TomlTable):
     ``prepare`` is the command that makes a commit's checkout ready to run. It is given the caller's variables that
     ``prepare_pass_env`` names, which no server gets.
 
-    With ``rounds`` None ("auto" in a file), rounds are added until every verdict is settled or its interval is within
-    ``precision``, or until ``max_time`` is spent. Differences within ±``margin`` count as none. More workers are
-    recommended where twice as many serve at least ``worth`` more. Some servers replace workers within the window, by
-    their settings, as they do in production too. Unless ``workers_may_change``, such a trial does not count.
+    With ``rounds`` None ("auto" in a file), rounds are added until the first sentence of the report is decided or, with
+    a ``precision``, until every verdict is settled or its interval is within that, or until ``max_time`` is spent.
+    Differences within ±``margin`` count as none. More workers are recommended where twice as many serve at least
+    ``worth`` more.
+
+    With ``interleave`` "slices", all topologies of a round are up at once, and the load alternates between them in
+    slices of ``slice_s``, or as short as the answers allow where that is None ("auto" in a file); with "trials", they
+    are up and loaded one after the other; with "both", each round is of the one kind or the other, in turn. "auto"
+    takes slices wherever they are sound. Topologies that share something that one of them changes for another, such as
+    a database, need "trials".
+
+    Some servers replace workers within the window, by their settings, as they do in production too. Unless
+    ``workers_may_change``, such a trial does not count.
     """
 
     name: Name
     rounds: Rounds = None
-    precision: Percent = 0.03
+    precision: Percent | None = None
     margin: Percent = 0.02
     worth: Percent = 0.1
     max_time_s: DurationS = Field(default=600.0, alias="max_time", gt=0)
+    interleave: Interleave = "auto"
+    slice_s: SliceS = Field(default=None, alias="slice")
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
     workers_may_change: bool = True
     prepare: Words = ()
@@ -88,15 +106,15 @@ class _Settings(TomlTable):
 
 
 class Scenario(_Settings):
-    """A comparison with all files read and all topologies expanded. Exactly one topology is the baseline. In a
-    comparison of two commits, each topology of the base is the baseline of the head's topology that follows it."""
+    """A comparison with all files read and all topologies expanded. Exactly one topology is the baseline. Where the
+    topologies are pairs, of two commits or two mallocs, the first of each is the baseline of the second."""
 
     load: ScenarioLoad
     topologies: Annotated[tuple[Topology, ...], Field(strict=False, min_length=1)]
 
     @property
     def baseline(self) -> Topology:
-        """The topology that the others are compared with; with two commits, the first topology of the base."""
+        """The topology that the others are compared with; of pairs, the first topology."""
         return next(topology for topology in self.topologies if topology.baseline)
 
     @property
@@ -105,9 +123,26 @@ class Scenario(_Settings):
         return self.topologies[0].side is not None
 
     @property
+    def is_of_two_mallocs(self) -> bool:
+        """True if each topology is compared with its twin, which differs in malloc alone."""
+        return self.topologies[-1].twin_of is not None
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """True if each topology is compared with itself, at another commit or with another malloc."""
+        return self.is_of_two_commits or self.is_of_two_mallocs
+
+    @property
+    def reference(self) -> str:
+        """The name of what topologies are compared with: the baseline's, or that of the first side of all pairs."""
+        if self.is_of_two_commits:
+            return "base"
+        return "default malloc" if self.is_of_two_mallocs else self.baseline.name
+
+    @property
     def pairs(self) -> tuple[tuple[Topology, Topology], ...]:
         """The pairs of topologies that are compared: the baseline, or the base's topology, comes first."""
-        if self.is_of_two_commits:
+        if self.is_of_pairs:
             return tuple(zip(self.topologies[::2], self.topologies[1::2], strict=True))
         return tuple((self.baseline, topology) for topology in self.topologies if not topology.baseline)
 
@@ -116,6 +151,14 @@ class Scenario(_Settings):
         """The names of the caller's variables that ``prepare`` is given: its own, and those that the servers get."""
         servers = (name for topology in self.topologies for name in topology.pass_env)
         return tuple(sorted({*self.prepare_pass_env, *servers}))
+
+    def with_slice(self, slice_s: float | None) -> "Scenario":
+        """Return the scenario with slices of this length (seconds)."""
+        return self.model_copy(update={"slice_s": slice_s})
+
+    def with_window(self, duration_s: float) -> "Scenario":
+        """Return the scenario with another duration of the measured window (seconds)."""
+        return self.model_copy(update={"load": self.load.model_copy(update={"duration_s": duration_s})})
 
     def on_two_commits(self, base: Path, head: Path) -> "Scenario":
         """Return the comparison of every topology with itself, run from the folders of both commits."""
@@ -129,6 +172,29 @@ class Scenario(_Settings):
                 )
             }
         )
+
+    def with_malloc(self, malloc: MallocChoice) -> Self:
+        """Return the scenario with this malloc for every topology; with "both", the comparison of every topology with
+        its twin, whose malloc keeps its memory.
+
+        Raises ScenarioError where variables of a topology contradict that, or a twin can't have its name.
+        """
+        try:
+            if malloc == "both":
+                return self._with_twins()
+            return self.with_topologies(tuple(topology.with_malloc(malloc) for topology in self.topologies))
+        except ValueError as error:
+            raise ScenarioError(str(error)) from error
+
+    def _with_twins(self) -> Self:
+        topologies = tuple(each for topology in self.topologies for each in topology.with_twin())
+        names = Counter(topology.name for topology in topologies)
+        if unfit := [name for name, times in names.items() if times > 1 or len(name) > MAX_NAME_LENGTH]:
+            raise ValueError(
+                f"no name is left for what keeps its memory: {', '.join(unfit)} is taken, or longer than"
+                f" {MAX_NAME_LENGTH} characters"
+            )
+        return self.with_topologies(topologies)
 
     def only(self, names: Iterable[str]) -> "Scenario":
         """Return the scenario with these topologies alone. If the baseline is not among them, the first takes its
@@ -157,8 +223,9 @@ class Scenario(_Settings):
 
 
 class ScenarioFile(_Settings):
-    """The scenario as it is written in TOML."""
+    """The scenario as it is written in TOML. ``malloc`` holds for every topology that has none of its own."""
 
+    malloc: Malloc = "default"
     load: LoadTable = LoadTable()
     topology: Annotated[tuple[TopologyTable, ...], Field(strict=False)]
 
@@ -182,7 +249,11 @@ class ScenarioFile(_Settings):
 
         Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used.
         """
-        topologies = [topology for table in self.topology for topology in table.expand(folder)]
+        topologies = [
+            topology.with_malloc(table.malloc or self.malloc)
+            for table in self.topology
+            for topology in table.expand(folder)
+        ]
         if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Settings.model_fields}

@@ -11,6 +11,7 @@ from harness.units import parse_duration_s, parse_percent
 
 MAX_DURATION_S: Final = 7 * 24 * 3600.0
 MIN_SHARE: Final = 1e-6  # no measurement could distinguish less from 0
+MAX_NAME_LENGTH: Final = 80
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # files are named after it
 
 
@@ -42,7 +43,7 @@ Name = Annotated[
         "expected a name of letters, digits and any of ._+- that begins with a letter or a digit, since files are named"
         " after it",
     ),
-    Field(max_length=80),
+    Field(max_length=MAX_NAME_LENGTH),
 ]
 DurationS = Annotated[float, BeforeValidator(_parse_duration_s)]
 Percent = Annotated[float, BeforeValidator(_parse_share)]  # 0.03 for "3%"

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from harness.scenario.malloc import Malloc, malloc_variables
 from harness.scenario.placeholders import KNOWN_IN_ENV, PlaceholderError, check_placeholders, fill, variables_of
 from harness.scenario.table import NAME, Name, TomlTable, Words
 from harness.text import pattern_validator
@@ -150,7 +151,9 @@ class Topology(Listening):
     the command runs, which is the one where the harness was called or, on one ``side``, that of the commit. The values
     of ``env`` may hold {env:NAME} too, a variable of the caller. The server's environment is ``env``, the caller's
     variables that ``pass_env`` names, and a few that every program needs. ``public_env`` names the variables in ``env``
-    whose values may be written down.
+    whose values may be written down. With ``malloc`` "keep", glibc's malloc keeps the memory that the server frees
+    instead of giving it back to the kernel: see :mod:`harness.scenario.malloc`.
+    ``twin_of`` names the topology that differs in ``malloc`` alone, and with which this one is compared.
     """
 
     name: Name
@@ -159,11 +162,13 @@ class Topology(Listening):
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
+    malloc: Malloc = "default"
     workers: NumberOfWorkers | None = None
     workers_as_found: bool = False
     baseline: bool = False
     requires: Words = ()
     side: Side | None = None
+    twin_of: Name | None = None
 
     @property
     def title(self) -> str:
@@ -186,6 +191,24 @@ class Topology(Listening):
             }
         )
 
+    def with_malloc(self, malloc: Malloc) -> Self:
+        """Return the same topology with this malloc. Raises ValueError where its own variables contradict that."""
+        if twice := sorted(malloc_variables(malloc).keys() & {*self.env, *self.pass_env}):
+            raise ValueError(
+                f'topology {self.name}: malloc = "keep" sets {" and ".join(twice)}, which env or pass_env has too:'
+                " leave one of the two out"
+            )
+        return self.model_copy(update={"malloc": malloc})
+
+    def with_twin(self) -> tuple[Self, Self]:
+        """Return the topology with malloc as it comes, and its twin, whose malloc keeps its memory. Raises ValueError
+        as :meth:`with_malloc` does."""
+        changes = {"name": f"{self.name}-keep", "family": f"{self.family}-keep", "twin_of": self.name}
+        return (
+            self.with_malloc("default").model_copy(update={"baseline": True}),
+            self.with_malloc("keep").model_copy(update={**changes, "baseline": False}),
+        )
+
     def with_name(self, name: str) -> Self:
         """Return the same topology under another name, and not the baseline."""
         return self.model_copy(update={"name": name, "baseline": False})
@@ -193,13 +216,14 @@ class Topology(Listening):
 
 class TopologyTable(Listening):
     """The table ``[[topology]]`` as written. ``workers`` is a list of numbers, each of which makes a topology of its
-    own, or "as found"."""
+    own, or "as found". ``malloc`` is the whole run's where it is None."""
 
     name: str
     command: Command
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
+    malloc: Malloc | None = None
     workers: Workers = None
     baseline: bool = False
     requires: Words = ()
@@ -238,8 +262,9 @@ class TopologyTable(Listening):
         return (None,) if self.workers is None or self.workers == "as found" else self.workers
 
     def expand(self, folder: Path = Path()) -> list[Topology]:
-        """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``."""
-        rest = self.model_dump(exclude={"name", "workers"})
+        """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``; ``malloc`` is left
+        to the whole run, which may have one for those without."""
+        rest = self.model_dump(exclude={"name", "workers", "malloc"})
         if self.ca_file is not None:
             rest["ca_file"] = str((folder / self.ca_file).absolute())
         family = fill(self.name, {"workers": "N"})

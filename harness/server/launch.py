@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
 from harness.scenario import Topology
+from harness.scenario.malloc import malloc_variables
 from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server.ending import explain_exit
@@ -56,7 +57,7 @@ class ServerCommand:
         variables = look_up(variables_of(placeholders_of(topology)), os.environ)
         declared = {name: fill(text, values | variables) for name, text in topology.env.items()}
         words = tuple(fill(word, values) for word in topology.command)
-        return cls(words, build_environment(topology.pass_env) | declared, root)
+        return cls(words, build_environment(topology.pass_env) | malloc_variables(topology.malloc) | declared, root)
 
     def find(self, program: str) -> str | None:
         """Return the file that the system runs as ``program``; None if there is none that may be executed.

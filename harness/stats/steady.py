@@ -48,15 +48,15 @@ class Settled(enum.Enum):
 
 @dataclass(frozen=True)
 class Steady:
-    """The steady state of a trial. ``discard_s`` is the number of leading rows, of a second each, that are warm-up: 0
-    unless the trial settled."""
+    """The steady state of a trial. ``discarded_rows`` is the number of leading rows that are warm-up: 0 unless the
+    trial settled."""
 
-    discard_s: int
+    discarded_rows: int
     settled: Settled
 
 
 def find_steady_state(rates_per_s: Sequence[float]) -> Steady:
-    """Return the steady state of one trial, given the rate in each second (none negative).
+    """Return the steady state of one trial, given the rate in each second or slice (none negative).
 
     With fewer than ten rows, the trial is too short to judge. Up to about 30 rows, only strong drifts can be
     distinguished from noise.

@@ -106,6 +106,8 @@ def test_every_input_reaches_the_harness_as_it_is(job: Job, origin: Path) -> Non
         base="main^",
         head="v1",
         strict="true",
+        interleave="$(touch gone) trials",
+        malloc="`touch gone`",
         **{"max-time": "$(touch gone)", "fail-on": f"throughput < -5%\n\n   {hostile}  \n*"},
     )
     assert code == 0
@@ -115,6 +117,8 @@ def test_every_input_reaches_the_harness_as_it_is(job: Job, origin: Path) -> Non
         "--format=github",
         f"--head={commit(origin, 'v1')}",
         "--max-time=$(touch gone)",
+        "--interleave=$(touch gone) trials",
+        "--malloc=`touch gone`",
         "--strict",
         "--fail-on=throughput < -5%",
         f"--fail-on={hostile}",

@@ -62,7 +62,7 @@ def used(seconds: int) -> Usage:
 
 def test_what_was_steady_all_the_time_is_taken_as_a_whole() -> None:
     made = trial(*[STEADY] * 20)
-    assert made.discard_s == 0
+    assert made.discarded_rows == 0
     assert made.requests_per_s == 1000
     assert made.cpu_ms_per_request == pytest.approx(0.5)
     assert not made.never_settled
@@ -70,7 +70,7 @@ def test_what_was_steady_all_the_time_is_taken_as_a_whole() -> None:
 
 def test_the_seconds_of_a_slow_start_are_in_none_of_the_figures() -> None:
     made = trial(*[WARMING] * 3, *[STEADY] * 17)
-    assert made.discard_s == 3
+    assert made.discarded_rows == 3
     assert made.requests_per_s == pytest.approx(1000)
     assert made.p99_ms == pytest.approx(1.0, rel=0.01)
     assert made.cpu_ms_per_request == pytest.approx(0.5)
@@ -89,19 +89,19 @@ def test_the_cpu_of_processes_that_ended_in_a_slow_start_is_left_out_too() -> No
 def test_what_slows_down_until_the_end_never_settled_and_is_taken_as_a_whole() -> None:
     made = trial(*[(1000 - 30 * row, 1.0) for row in range(20)])
     assert made.never_settled
-    assert made.discard_s == 0
+    assert made.discarded_rows == 0
 
 
 def test_a_short_window_is_taken_as_it_is() -> None:
     made = trial(WARMING, STEADY, STEADY)
-    assert made.discard_s == 0
+    assert made.discarded_rows == 0
     assert made.requests_per_s == pytest.approx(700)
     assert not made.never_settled
 
 
 def test_an_open_loop_is_judged_by_its_latency_since_its_rate_is_what_was_offered() -> None:
     made = trial(*[(500, 8.0)] * 3, *[(500, 1.0)] * 17, offer=offered(10_000))
-    assert made.discard_s == 3
+    assert made.discarded_rows == 3
     assert made.p50_ms == pytest.approx(1.0, rel=0.01)
 
 
@@ -120,4 +120,4 @@ def test_a_stub_at_the_end_of_the_series_is_not_a_second() -> None:
     made = trial(*[STEADY] * 20)
     stub, _ = second(20.1, 10, 1.0)
     series = [*made.load.series, stub]
-    assert Trial(1, made.load.model_copy(update={"series": series}), made.usage).discard_s == 0
+    assert Trial(1, made.load.model_copy(update={"series": series}), made.usage).discarded_rows == 0

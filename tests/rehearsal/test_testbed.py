@@ -9,7 +9,7 @@ import pytest
 from harness.load.cpus import Placement
 from harness.load.latency import LatencyHistogram
 from harness.load.spec import Arrivals
-from harness.measure.trial import Phase, Progress
+from harness.measure.progress import Phase, Progress
 from harness.record import PlannedTrial, TrialRecord, read_run
 from harness.scenario import Topology
 from tests.made_runs import LOAD, scenario_of, topology
@@ -118,16 +118,20 @@ def test_constant_arrivals_and_stages_are_those_of_the_generator() -> None:
     assert made.load.latency_ms.max == pytest.approx(made.load.latency_ms.p50)
 
 
-def test_a_run_that_was_gone_on_with_is_the_one_that_was_not_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("interleave", "interrupt", "kept"), [("trials", 5, 4), ("slices", 4, 3)])
+def test_a_run_that_was_gone_on_with_is_the_one_that_was_not_interrupted(
+    interleave: str, interrupt: int, kept: int, tmp_path: Path
+) -> None:
+    """Of a round in slices all trials are recorded at its end."""
     whole, resumed = (tmp_path / name for name in ("whole", "resumed"))
     codes = []
-    for folder, interrupt_at in ((whole, None), (resumed, 5)):
+    for folder, interrupt_at in ((whole, None), (resumed, interrupt)):
         folder.mkdir()
         with rehearse(folder, VirtualTestbed(SERVICES, interrupt_at=interrupt_at)) as stage, stage.undrawn():
             stage.write("shop.toml", SCENARIO)
-            codes.append(stage.call("compare", "shop.toml", "--seed", "1").exit_code)
+            codes.append(stage.call("compare", "shop.toml", "--seed", "1", "--interleave", interleave).exit_code)
             if interrupt_at:
-                assert len(read_run(folder / "results" / "latest").records) == 4
+                assert len(read_run(folder / "results" / "latest").records) == kept
                 codes.append(stage.call("resume", "results/latest").exit_code)
     one, other = (read_run(folder / "results" / "latest") for folder in (whole, resumed))
     assert codes == [0, 130, 0]

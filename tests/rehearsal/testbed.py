@@ -17,16 +17,20 @@ from harness.load.failures import describe_failures
 from harness.load.result import LoadResult, Second
 from harness.load.spec import Load, Target
 from harness.machine.environment import Environment
+from harness.measure.interleaving import find_objection
+from harness.measure.progress import Phase, Progress, Watch
+from harness.measure.schedule import USUAL_SLICE_S, count_rotations
 from harness.measure.testbed import Testbed
-from harness.measure.trial import Phase, Progress, Watch
 from harness.record import (
     CoreUsage,
+    Interleaving,
     MachineUsage,
     PlannedTrial,
     ProcessUsage,
     Program,
     Role,
     ServerProcess,
+    Slice,
     TrialRecord,
     Usage,
     UsageSecond,
@@ -51,8 +55,8 @@ SUPERVISOR_BYTES: Final = 20 * MIB
 class VirtualTestbed(Testbed):
     """A machine with so many ``cores``, on which each topology is the service of its name, or else a usual one.
 
-    Of two commits, each side of a topology is the service of its own name (raw-head) or, without one, that of the
-    topology.
+    Of two commits or mallocs, each side of a topology is the service of its own name (raw-head, raw-keep) or, without
+    one, that of the topology.
     ``drift`` is the scatter of the speed of the cores from round to round, and ``scatter`` that of the service times
     from trial to trial, both as standard deviations of logarithms. The ``seed`` and the trial's id draw all that is
     random in a trial, so that it comes out the same whatever was measured before.
@@ -91,6 +95,33 @@ class VirtualTestbed(Testbed):
     def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
         """Return the programs that the topologies run."""
         return [Program(name="shop", path="/srv/shop/bin/shop", version="2.1.0")]
+
+    def choose_interleaving(self, scenario: Scenario, placement: Placement) -> Interleaving:
+        """Return how the trials of a round are interleaved: nothing is found against slices but by the scenario."""
+        why = find_objection(scenario) if scenario.interleave == "auto" else None
+        if why or scenario.interleave == "trials":
+            return Interleaving(why=why)
+        return Interleaving(
+            kind="both" if scenario.interleave == "both" else "slices", slice_s=scenario.slice_s or USUAL_SLICE_S
+        )
+
+    def run_sliced_trials(
+        self,
+        trials: Sequence[PlannedTrial],
+        scenario: Scenario,
+        placement: Placement,
+        logs: Mapping[str, Path],
+        watch: Watch,
+        known_bodies: Mapping[str, str],
+    ) -> list[TrialRecord]:
+        """Simulate the trials, as :func:`harness.measure.slices.run_sliced_trials` makes them. The machine does not
+        change within a round, so that each is simulated as a whole and cut into slices."""
+        row_s, self.row_s = self.row_s, scenario.load.duration_s / count_rotations(scenario)
+        try:
+            records = [self.run_trial(planned, scenario, placement, logs[planned.id], watch) for planned in trials]
+        finally:
+            self.row_s = row_s
+        return [cut(record, position, len(trials)) for position, record in enumerate(records)]
 
     def run_trial(
         self,
@@ -139,7 +170,7 @@ class VirtualTestbed(Testbed):
         )
 
     def _find_service(self, topology: Topology) -> Service:
-        of = topology.side.of if topology.side else topology.name
+        of = topology.side.of if topology.side else topology.twin_of or topology.name
         return self.services.get(topology.name) or self.services.get(of, Service())
 
     def _simulate(self, planned: PlannedTrial, service: Service, load: Load) -> tuple[list[Worker], float]:
@@ -204,6 +235,32 @@ class VirtualTestbed(Testbed):
             series=series,
             unloaded_ms=service.mean_ms * speed,
         )
+
+
+def cut(record: TrialRecord, position: int, of: int) -> TrialRecord:
+    """Return the record with its rows as slices, which took turns with those of other trials."""
+    if record.load is None or record.usage is None:
+        return record
+    slices, before_s, before_cpu_s = list[Slice](), 0.0, 0.0
+    rows, answered = list[UsageSecond](), 0
+    for number, (row, used) in enumerate(zip(record.load.series, record.usage.series, strict=True)):
+        duration_s = row.end_s - before_s
+        slices.append(
+            Slice(
+                begin_s=(number * of + position) * duration_s,
+                lead_in_s=0.0,
+                duration_s=duration_s,
+                requests=row.requests,
+                requests_per_s=row.requests_per_s,
+                answered=row.requests,
+                cpu_s=used.all_cpu_s - before_cpu_s,
+                idle_s=(of - 1) * duration_s,
+            )
+        )
+        before_s, before_cpu_s, answered = row.end_s, used.all_cpu_s, answered + row.requests
+        rows.append(used.model_copy(update={"answered": answered}))
+    usage = record.usage.model_copy(update={"series": rows, "requests": answered})
+    return record.model_copy(update={"slices": slices, "usage": usage})
 
 
 @dataclass(frozen=True)

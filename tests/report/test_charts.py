@@ -164,10 +164,10 @@ def test_the_timeline_has_gaps_and_its_median_goes_as_far_as_all_trials(tmp_path
     run = made_run(tmp_path, scenario_of([RAW], 2), []).model_copy(update={"records": trials})
     data = timeline_data(RunReport(run))
     (rate,), (p99,) = data.rate.topologies, data.p99.topologies
-    assert [curve.middles_s for curve in rate.trials] == [[0.5, 1.5], [0.5]]
+    assert [curve.times_s for curve in rate.trials] == [[0.5, 1.5], [0.5]]
     assert [curve.values for curve in rate.trials] == [[100.0, 90.0], [80.0]]
     assert isnan(p99.trials[0].values[1])
-    assert (rate.median.middles_s, rate.median.values, p99.median.values) == ([0.5], [90.0], [6.0])
+    assert (rate.bold.times_s, rate.bold.values, p99.bold.values) == ([0.5], [90.0], [6.0])
     assert (data.rate.label, data.p99.label) == ("requests/s", "p99 latency, ms")
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from harness.generator import __main__ as generator
-from harness.measure.trial import Phase
+from harness.measure.progress import Phase
 from harness.monitor import core_speed_probe
 from harness.scenario import Topology
 from harness.server import guardian

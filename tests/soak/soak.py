@@ -11,7 +11,7 @@ import psutil
 
 from harness.measure.compare import compare
 from harness.measure.preparation import prepare
-from harness.measure.trial import Progress
+from harness.measure.progress import Progress
 from harness.record import Run, read_run
 from tests.soak.faults import drawn_strike, topologies
 from tests.trial.test_compare import Silent

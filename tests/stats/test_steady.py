@@ -34,7 +34,9 @@ def test_a_slow_start_is_cut_where_it_ends() -> None:
 def test_an_exponential_approach_is_cut_where_it_drowns_in_the_noise() -> None:
     """What is left of it after six seconds is a two-hundredth, below the noise."""
     dice = np.random.default_rng(2)
-    cuts = [found(1000 * (1 - 0.5 * np.exp(-np.arange(40) / 1.5)) + noise(dice, 40) * 10).discard_s for _ in range(50)]
+    cuts = [
+        found(1000 * (1 - 0.5 * np.exp(-np.arange(40) / 1.5)) + noise(dice, 40) * 10).discarded_rows for _ in range(50)
+    ]
     assert 3 <= np.median(cuts) <= 8
     assert max(cuts) <= 20
 
@@ -76,6 +78,6 @@ def test_noise_alone_is_seldom_called_unsettled(rows: int, phi: float) -> None:
 @pytest.mark.parametrize("rows", [10, 30, 60])
 def test_never_more_than_half_is_cut_and_mostly_nothing(rows: int) -> None:
     dice = np.random.default_rng(6)
-    cuts = [found(1000 + 80 * noise(dice, rows)).discard_s for _ in range(RUNS)]
+    cuts = [found(1000 + 80 * noise(dice, rows)).discarded_rows for _ in range(RUNS)]
     assert max(cuts) <= rows // 2
     assert sum(cut > 0 for cut in cuts) < 0.2 * RUNS

@@ -9,8 +9,8 @@ from harness.analysis.comparison import Comparisons
 from harness.measure.compare import compare
 from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
+from harness.measure.progress import Phase, Progress
 from harness.measure.schedule import make_schedule
-from harness.measure.trial import Phase, Progress
 from harness.record import PlannedTrial, TrialRecord, read_run
 from harness.scenario import Scenario, ScenarioError, Topology
 from tests.rehearsal.service import Service

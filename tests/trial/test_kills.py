@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from harness.generator.loop import DISCARD_BYTES
-from harness.measure.trial import Phase, Progress, Watch
+from harness.measure.progress import Phase, Progress, Watch
 from harness.record import TrialRecord
 from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family

@@ -61,7 +61,9 @@ class Impatient(Silent):
 
 def interrupted(results: Path, after: int, *topologies: Topology, rounds: int | None = 4) -> Run:
     """A run that was cut short after so many trials."""
-    scenario = scenario_of(list(topologies) or [RAW, TWO], 1).model_copy(update={"rounds": rounds})
+    scenario = scenario_of(list(topologies) or [RAW, TWO], 1).model_copy(
+        update={"rounds": rounds, "interleave": "trials"}
+    )
     return read_run(compare(prepare(scenario, 1), results, "harness compare it", Impatient(after), TESTBED))
 
 

@@ -1,19 +1,22 @@
 """When a comparison ends by itself: the rounds, with simulated trials and a clock that only they move."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.measure.compare import compare
+from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare
-from harness.measure.schedule import max_rounds
+from harness.measure.schedule import expected_rounds
 from harness.record import Run, read_run
+from harness.report.run_report import RunReport
 from harness.scenario import GateTable, Topology
 from tests.made_runs import LOAD, scenario_of, topology
 from tests.rehearsal.service import Service
 from tests.rehearsal.testbed import STOP_S, VirtualTestbed
 from tests.trial.test_compare import Silent
+from tests.two_commits import BASE, HEAD
 
 FOUND = {"command": ("true", "{port}")}  # a program that is there, though nobody starts it
 RAW, TWO, DOWN = (
@@ -43,6 +46,22 @@ def measured(tmp_path: Path, testbed: VirtualTestbed, *topologies: Topology, **s
     return read_run(compare(prepare(scenario, 1), tmp_path, "harness compare it", Silent(), testbed))
 
 
+def commits_measured(tmp_path: Path, testbed: VirtualTestbed, **settings: object) -> Run:
+    """A comparison of raw at two commits, of which the head is as cluster-2 is in :func:`steady`, without the second
+    worker."""
+    head = replace(testbed.services["cluster-2"], mean_ms=testbed.services["cluster-2"].mean_ms / 2)
+    services = {"raw-base": testbed.services["raw"], "raw-head": head}
+    scenario = scenario_of([RAW], 1).on_two_commits(tmp_path, tmp_path)
+    scenario = scenario.model_copy(update={"rounds": None, **settings})
+    prepared = prepare(scenario, 1, (BASE, HEAD))
+    return read_run(compare(prepared, tmp_path, "harness ab it", Silent(), replace(testbed, services=services)))
+
+
+def first_sentence(run: Run) -> str:
+    """What stands in bold."""
+    return RunReport(run).headline.split("**")[1]
+
+
 def reason(run: Run) -> str | None:
     return run.ending.reason if run.ending else None
 
@@ -60,21 +79,68 @@ def test_a_precise_interval_ends_it_too(tmp_path: Path) -> None:
     assert (reason(run), max(record.block for record in run.records)) == ("sure", 6)
 
 
-@pytest.mark.parametrize(("gate", "rounds"), [("throughput < -50%", 5), ("throughput > +3%", 12), ("p99 < 1s", 5)])
+@pytest.mark.parametrize("factor", [1.0, 1.03])
+@pytest.mark.parametrize("is_of_commits", [False, True])
+def test_a_precise_interval_and_a_decided_gate_are_no_answer(
+    tmp_path: Path, is_of_commits: bool, factor: float
+) -> None:
+    """It goes on until the first sentence is one, and no longer."""
+    make = commits_measured if is_of_commits else measured
+    settings = {"gate": GateTable(fail_on=("throughput < -50%",)), "max_time_s": 300.0}
+    precise = make(tmp_path / "precise", steady(factor, 0.012), precision=0.03, **settings)
+    whole = make(tmp_path / "whole", steady(factor, 0.012), **settings)
+    assert "Can't tell: " in first_sentence(precise) or first_sentence(precise) == "No answer yet"
+    assert "Can't tell: requests/s" not in first_sentence(whole)
+    assert first_sentence(whole) != "No answer yet"
+    rounds = [max(record.block for record in run.records) for run in (precise, whole)]
+    assert rounds[0] < rounds[1]
+    assert reason(whole) == "sure"
+
+
+@pytest.mark.parametrize(("gate", "rounds"), [("throughput < -50%", 5), ("throughput > +3%", 21), ("p99 < 1s", 5)])
 def test_it_goes_on_while_a_gate_can_not_be_told(tmp_path: Path, gate: str, rounds: int) -> None:
     """However precise the interval is, as long as it holds the limit."""
     run = measured(tmp_path, steady(1.03, 0.012), precision=0.5, gate=GateTable(fail_on=(gate,)), max_time_s=150.0)
-    assert reason(run) == ("out of time" if rounds == 12 else "sure")
+    assert reason(run) == ("out of time" if rounds == 21 else "sure")
     assert max(record.block for record in run.records) == rounds
 
 
-@pytest.mark.parametrize(("trial_s", "rounds"), [(5.0, 12), (10.0, 7)])
-def test_without_an_answer_it_goes_on_while_there_is_time(tmp_path: Path, trial_s: float, rounds: int) -> None:
-    """Twelve rounds of 12 s were planned for 150 s; where they take 20 s, there is time for seven."""
-    run = measured(tmp_path, steady(1.0, 0.3, trial_s), max_time_s=150.0)
+@pytest.mark.parametrize(
+    ("interleave", "trial_s", "rounds", "looks"),
+    [
+        ("trials", 5.0, 15, (5, 6, 10, 15)),
+        ("trials", 10.0, 7, (5, 7)),
+        ("slices", 5.0, 21, (5, 6, 9, 14, 21)),
+        ("slices", 10.0, 8, (5, 8)),
+    ],
+)
+def test_without_an_answer_it_goes_on_while_there_is_time(
+    tmp_path: Path, interleave: str, trial_s: float, rounds: int, looks: tuple[int, ...]
+) -> None:
+    """Twelve rounds were expected for 150 s. The first five show how long they take and, in slices, that launches
+    differ and slices do not: the rest of the rounds is made shorter, so that there are more of them."""
+    testbed = steady(1.0, 0.3, trial_s)
+    run = measured(tmp_path, testbed, max_time_s=150.0, interleave=interleave)
     assert reason(run) == "out of time"
     assert max(record.block for record in run.records) == rounds
-    assert max_rounds(run.scenario) == run.info.looks[-1] == 12
+    assert expected_rounds(run.scenario) == run.info.looks[-1] == 12
+    assert run.looks == looks
+    assert testbed.elapsed_s <= 150.0 + 1.0
+    lengths = [len(record.slices) for record in run.records]
+    assert lengths == ([0] * len(lengths) if interleave == "trials" else [6] * 10 + [2] * (2 * rounds - 10))
+
+
+def test_a_run_that_is_gone_on_with_keeps_to_the_plan_of_its_pilot(tmp_path: Path) -> None:
+    """It was interrupted after the seventh round, of which two had been shorter."""
+    testbed = replace(steady(1.0, 0.3), interrupt_at=15)
+    scenario = scenario_of([RAW, TWO], 1).model_copy(update={"rounds": None, "max_time_s": 150.0})
+    path = compare(prepare(scenario, 1), tmp_path, "harness compare it", Silent(), testbed)
+    assert len(read_run(path).records) == 14
+    run = read_run(path)
+    resume(run, prepare(scenario, 1), Silent(), testbed)
+    lengths = [len(record.slices) for record in read_run(path).records]
+    assert lengths == [6] * 10 + [2] * (len(lengths) - 10)
+    assert len(lengths) > 30
 
 
 def test_a_topology_that_never_comes_up_is_not_waited_for(tmp_path: Path) -> None:
@@ -97,3 +163,13 @@ def test_the_blocks_of_a_run_are_judged_as_they_come(tmp_path: Path) -> None:
     short, long = measured(tmp_path, steady(2.0, 0.004)), measured(tmp_path, steady(2.0, 0.004), rounds=9)
     orders = [[(each.block, each.topology) for each in run.records] for run in (short, long)]
     assert list(itertools.islice(orders[1], len(orders[0]))) == orders[0]
+
+
+@pytest.mark.parametrize(("max_time_s", "slices", "rounds"), [(600.0, 6, 50), (60.0, 2, 7), (30.0, 2, 3)])
+def test_where_the_time_is_short_the_first_rounds_are_shorter(
+    tmp_path: Path, max_time_s: float, slices: int, rounds: int
+) -> None:
+    """Or there would be too few of them for a verdict."""
+    run = measured(tmp_path, steady(1.0, 0.3), max_time_s=max_time_s)
+    assert len(run.records[0].slices) == slices
+    assert run.info.looks[-1] == rounds

@@ -11,7 +11,9 @@ import pytest
 from harness.load.cpus import Placement
 from harness.load.spec import Expectation, Request
 from harness.machine.clocks import Clocks
-from harness.measure.trial import Phase, Progress, has_broken_connections, run_trial
+from harness.measure.launch import has_broken_connections
+from harness.measure.progress import Phase, Progress
+from harness.measure.trial import run_trial
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Topology
 from harness.server.launch import find_free_port

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.load.cpus import Placement
-from harness.measure.trial import Phase, Progress, Watch, run_trial
+from harness.measure.progress import Phase, Progress, Watch
+from harness.measure.trial import run_trial
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Scenario, Topology
 from tests.made_runs import LOAD

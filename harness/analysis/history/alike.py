@@ -22,6 +22,8 @@ def find_mismatch(run: PastRun, other: PastRun, topology: str) -> str | None:
         return "another load"
     if _server(here) != _server(there):
         return "another command"
+    if here.malloc != there.malloc:
+        return "another malloc"
     if _machine(run.environment) != _machine(other.environment):
         return "another machine"
     if run.environment.kernel != other.environment.kernel:

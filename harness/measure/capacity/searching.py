@@ -16,6 +16,7 @@ from harness.record import EndReason, PlannedTrial, RunFolder, RunInfo, TrialRec
 from harness.scenario import Objective, Topology
 from harness.stats.sequential import SINGLE_LOOK
 
+DEFAULT_PRECISION: Final = 0.05  # of a scenario that asks for none
 MAX_CLOSED_ATTEMPTS: Final = 3  # trials in a closed loop; where all of them fail, the topology is given up
 
 
@@ -68,7 +69,7 @@ def _search(
         if block:
             observer.on_capacities(block, found)
         block += 1
-        trials = schedule_round(block, found, scenario.precision, dice)
+        trials = schedule_round(block, found, scenario.precision or DEFAULT_PRECISION, dice)
         if not trials:
             return "sure" if all(each.saturation is not None for each in found) else "given up"
         each_s = (testbed.monotonic_s() - began_s) / len(records) if records else trial_s(scenario.load)

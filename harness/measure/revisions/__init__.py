@@ -4,5 +4,6 @@ from harness.machine.git import RevisionError
 from harness.measure.revisions.checkout import checkouts
 from harness.measure.revisions.lacking import describe_missing_files
 from harness.measure.revisions.revision import find_revision, snapshot
+from harness.measure.revisions.twins import twin_checkouts
 
-__all__ = ["RevisionError", "checkouts", "describe_missing_files", "find_revision", "snapshot"]
+__all__ = ["RevisionError", "checkouts", "describe_missing_files", "find_revision", "snapshot", "twin_checkouts"]

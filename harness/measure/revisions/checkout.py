@@ -12,7 +12,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,16 +31,32 @@ READY: Final = "ready"
 PREPARE_S: Final = 3600.0  # a preparation that takes longer is taken for hung
 
 
+@dataclass(frozen=True)
+class Edit:
+    """A change that is made to the files of a checkout before it is prepared. The ``name`` tells it from others."""
+
+    name: str
+    make: Callable[[Path], None]
+
+
 @contextlib.contextmanager
 def checkout(
-    repository: Path, revision: Revision, prepare: Sequence[str], pass_env: Sequence[str] = ()
+    repository: Path,
+    revision: Revision,
+    prepare: Sequence[str],
+    pass_env: Sequence[str] = (),
+    edit: Edit | None = None,
 ) -> Iterator[Path]:
-    """Yield the folder of the commit, prepared, which is valid within the context. Raises RevisionError, and leaves no
-    folder behind then."""
-    place = _cache_folder(repository) / f"{revision.short}-{_digest(*_describe_preparation(prepare, pass_env))}"
+    """Yield the folder of the commit, edited and prepared, which is valid within the context. The paths of all
+    checkouts of a repository are of one length, since paths are a part of what a process holds in memory, and its
+    layout changes its speed. Raises RevisionError, and leaves no folder behind then."""
+    made_by = [*_describe_preparation(prepare, pass_env), *([edit.name] if edit else [])]
+    place = _cache_folder(repository) / f"{revision.short}-{_digest(*made_by)}"
     with _lock(place):
         if not (place / READY).exists():
             _check_out(repository, revision, place)
+            if edit:
+                edit.make(place / TREE)
         try:
             if prepare and not (place / READY).exists():
                 _prepare(prepare, pass_env, place, revision)

@@ -25,7 +25,7 @@ def describe_missing_files(
 ) -> Iterator[str]:
     """Yield the files that a server might miss in the ``folders``, a sentence each. The folders are those of the
     checkouts that correspond to this folder of the repository. Raises RevisionError."""
-    if ignored := _find_ignored_files(repository, folders):
+    if ignored := find_ignored_files(repository, folders):
         more = f" and {len(ignored) - MAX_NAMED} more" if len(ignored) > MAX_NAMED else ""
         yield (
             f"The checkouts lack what git ignores here: {', '.join(ignored[:MAX_NAMED])}{more}. The scenario's prepare"
@@ -44,8 +44,9 @@ def describe_missing_files(
                 yield f"The submodule {path} has changes that no commit of it has: they are not measured."
 
 
-def _find_ignored_files(repository: Path, folders: tuple[Path, Path]) -> list[str]:
-    """Return the ignored files that exist here and in neither folder, those that servers often need first."""
+def find_ignored_files(repository: Path, folders: tuple[Path, Path]) -> list[str]:
+    """Return the ignored files that exist in this folder of the repository and in none of the checkouts, those that
+    servers often need first. Raises RevisionError."""
     listed = run_git(repository, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
     lacking = [
         name

@@ -14,6 +14,7 @@ from harness.record import EndReason, Run
 from harness.report.charts.capacity import percent_of
 from harness.report.environment import environment_rows
 from harness.report.figures import rate_interval_text, share_text
+from harness.report.malloc import malloc_text
 from harness.report.markdown import load_templates
 from harness.report.markup import plain
 from harness.report.offered_rate import placement_text
@@ -55,6 +56,7 @@ def render_capacity_markdown(analysis: RunAnalysis) -> str:
             binding=lambda each: plain(broken_first(each)),
             probes_text=probes_text(run),
             placement=placement_text(run.info.placement, run.scenario, run.environment),
+            malloc=malloc_text(run.scenario),
             machine=list(environment_rows(run)),
         )
     )
@@ -75,7 +77,8 @@ def render_capacity_terminal(analysis: RunAnalysis) -> Group:
             objective_cost_text(each.objective_cost),
             broken_first(each),
         )
-    return Group(table, Markdown("\n".join(f"- {answer}" for answer in answers(run, found))))
+    lines = filter(None, [*answers(run, found), malloc_text(run.scenario)])
+    return Group(table, Markdown("\n".join(f"- {line}" for line in lines)))
 
 
 def answers(run: Run, found: list[Capacity]) -> Iterator[str]:

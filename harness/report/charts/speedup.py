@@ -78,10 +78,11 @@ class SpeedUpData:
 def has_speedup(analysis: RunAnalysis) -> bool:
     """Return whether a run has a speed-up at all.
 
-    An open loop has none: all topologies serve what is offered, or fail to. Nor have two commits.
+    An open loop has none: all topologies serve what is offered, or fail to. Nor have pairs of two commits or
+    two mallocs.
     """
     scenario = analysis.run.scenario
-    return scenario.load.arrivals is None and not scenario.is_of_two_commits
+    return scenario.load.arrivals is None and not scenario.is_of_pairs
 
 
 def worker_counts(summaries: list[TopologySummary]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.bottleneck import Diagnosis, diagnose
+from harness.analysis.launch import PerRequest, per_request
 from harness.record import ProcessUsage, Role, Run, TrialRecord
 
 
@@ -40,7 +41,13 @@ class TrialRow:
     def cpu_ms_per_request(self) -> float | None:
         """The CPU time of all the server's processes for one completed request."""
         load, usage = self.record.load, self.record.usage
-        return usage.cpu_s * 1000 / load.requests if load and usage and load.requests else None
+        return usage.cpu_s * 1000 / usage.requests_of(load) if load and usage and usage.requests_of(load) else None
+
+    @property
+    def per_request(self) -> PerRequest | None:
+        """The page faults and context switches for one completed request."""
+        load, usage = self.record.load, self.record.usage
+        return per_request(load, usage) if load and usage else None
 
 
 def trial_rows(run: Run) -> Iterator[TrialRow]:

@@ -1,4 +1,4 @@
-"""Throughput and p99 latency second by second: each trial faintly, the median of the trials on top."""
+"""Throughput and p99 latency in the course of time: each trial faintly, their median or the first slices in bold."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from bokeh.plotting import figure
 from harness.analysis.run import RunAnalysis
 from harness.report.charts.style import thinning_factor
 from harness.report.charts.timeline import (
-    TIME_LABEL,
     Curve,
     TimelineData,
     TimelinePanel,
@@ -46,17 +45,16 @@ P99: Final = Tooltip("p99", ms_text, "max")
 
 
 def draw(analysis: RunAnalysis) -> Chart:
-    """Return a chart with two panels over the same seconds of the measured window, which are zoomed together."""
+    """Return a chart with two panels over the same seconds, which are zoomed together."""
     data = timeline_data(analysis)
     seconds, pool_s = DataRange1d(start=0), _pool_s(data)
     above, below = (
         _draw_panel(panel, tooltip, seconds, pool_s) for panel, tooltip in ((data.rate, RATE), (data.p99, P99))
     )
     above.xaxis.visible = False
-    below.xaxis.axis_label = TIME_LABEL
-    about = "Faint: each trial; bold: the median of the trials."
-    if data.one_in > 1:
-        about = f"Faint: one trial in {data.one_in:,}; bold: the median of all trials."
+    below.xaxis.axis_label = data.time_label
+    faint = "each trial" if data.one_in == 1 else f"one trial in {data.one_in:,}"
+    about = f"Faint: {faint}; bold: {data.bold}."
     if pool_s > 1:
         about += f" A point stands for up to {pool_s:,} s: their mean rate, their worst p99."
     return Chart("Over time", about, column(above, below, sizing_mode="stretch_width"))
@@ -64,6 +62,8 @@ def draw(analysis: RunAnalysis) -> Chart:
 
 def _pool_s(data: TimelineData) -> int:
     """Return how many seconds a point has to stand for, so that the page stays small."""
+    if data.has_slices:  # whose gaps would be lost
+        return 1
     points = sum(len(curve.values) for topology in data.rate.topologies for curve in topology.trials)
     return thinning_factor(points, MAX_POINTS)
 
@@ -76,30 +76,30 @@ def _draw_panel(panel: TimelinePanel, tooltip: Tooltip, seconds: DataRange1d, po
     plot.yaxis.formatter = NumeralTickFormatter(format=GROUPED)
     for topology in panel.topologies:
         _draw_trials(plot, topology, tooltip, pool_s)
-    medians = [_draw_median(plot, topology, tooltip, pool_s) for topology in panel.topologies]
-    add_hover(plot, medians, ["second", tooltip.title])
+    bold = [_draw_bold(plot, topology, tooltip, pool_s) for topology in panel.topologies]
+    add_hover(plot, bold, ["second", tooltip.title])
     return plot
 
 
 def _draw_trials(plot: figure, topology: TopologyCurves, tooltip: Tooltip, pool_s: int) -> None:
     """Draw all of them as one line, with gaps between them."""
     curves = [_pool(curve, pool_s, tooltip.pool_by) for curve in topology.trials]
-    x, y = _join([curve.middles_s for curve in curves]), _join([curve.values for curve in curves])
+    x, y = _join([curve.times_s for curve in curves]), _join([curve.values for curve in curves])
     faint = Line(x="x", y="y", line_color=topology.style.colour, line_alpha=0.25, line_width=1)
     plot.add_glyph(ColumnDataSource({"x": x, "y": y}), faint, name=topology.topology)
 
 
-def _draw_median(plot: figure, topology: TopologyCurves, tooltip: Tooltip, pool_s: int) -> Renderer:
+def _draw_bold(plot: figure, topology: TopologyCurves, tooltip: Tooltip, pool_s: int) -> Renderer:
     """Draw a line, marked here and there; return the line, which can be hovered over."""
-    style, curve = glyph_style(topology.style), _pool(topology.median, pool_s, tooltip.pool_by)
+    style, curve = glyph_style(topology.style), _pool(topology.bold, pool_s, tooltip.pool_by)
     every = curve.mark_every
-    marked = ColumnDataSource({"x": curve.middles_s[::every], "y": curve.values[::every]})
+    marked = ColumnDataSource({"x": curve.times_s[::every], "y": curve.values[::every]})
     mark = Scatter(x="x", y="y", marker=value(style.marker), size=7, fill_color=style.colour, line_color=style.colour)
     plot.add_glyph(marked, mark, name=topology.topology)
     points: dict[str, Any] = {
-        "x": np.array(curve.middles_s, dtype=np.float32),
+        "x": np.array(curve.times_s, dtype=np.float32),
         "y": np.array(curve.values, dtype=np.float32),
-        "second": [f"{middle_s:.1f}" for middle_s in curve.middles_s],
+        "second": [f"{time_s:.1f}" for time_s in curve.times_s],
         tooltip.title: ["–" if isnan(each) else tooltip.text(each) for each in curve.values],
     }
     line = Line(x="x", y="y", line_color=style.colour, line_dash=style.dashes, line_width=2)
@@ -109,9 +109,9 @@ def _draw_median(plot: figure, topology: TopologyCurves, tooltip: Tooltip, pool_
 def _pool(curve: Curve, seconds: int, how: str) -> Curve:
     if seconds == 1:
         return curve
-    rows = pd.DataFrame({"middle_s": curve.middles_s, "value": curve.values})
-    pooled = rows.groupby(np.arange(len(rows)) // seconds).agg({"middle_s": "mean", "value": how})
-    return Curve(pooled["middle_s"].tolist(), pooled["value"].tolist())
+    rows = pd.DataFrame({"time_s": curve.times_s, "value": curve.values})
+    pooled = rows.groupby(np.arange(len(rows)) // seconds).agg({"time_s": "mean", "value": how})
+    return Curve(pooled["time_s"].tolist(), pooled["value"].tolist())
 
 
 def _join(parts: Sequence[list[float]]) -> npt.NDArray[np.float32]:

@@ -1,0 +1,193 @@
+"""The choice between slices and whole trials: slices wherever they are sound, by what a try shows."""
+
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+from harness.errors import HarnessError
+from harness.generator.process import Generator, GeneratorError
+from harness.load.cpus import Placement
+from harness.machine.cgroup import read_memory_limit_bytes
+from harness.machine.host import Host
+from harness.monitor.family import FamilyReading, read_family
+from harness.record import Interleaving
+from harness.scenario import Scenario, ScenarioError, Topology
+from harness.server.launch import Server
+from harness.server.readiness import wait_until_ready
+from harness.server.supervised import ServerError
+from harness.units import MS_PER_S, duration_text, size_text
+
+WARMUP_S: Final = 0.2
+LOADED_S: Final = 0.3  # for which each server is loaded, to see how long its answers take
+SLICES_S: Final = (0.25, 0.5, 1.0, 2.0)  # of which the shortest that is long enough is taken
+ANSWERS_IN_SLICE: Final = 8  # one after the other, on a connection: so many make it long enough
+IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
+MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
+MAX_ANSWER_SHARE: Final = 0.2  # of a slice
+TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is ready
+
+
+def choose_interleaving(scenario: Scenario, placement: Placement) -> Interleaving:
+    """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in slices where
+    they are sound. To see that, the topologies that would take turns are launched together, and loaded for a moment."""
+    is_free = scenario.interleave == "auto"
+    why = find_objection(scenario) if is_free else None
+    if why or scenario.interleave == "trials":
+        return Interleaving(why=why)
+    kind: Literal["slices", "both"] = "both" if scenario.interleave == "both" else "slices"
+    if not is_free and scenario.slice_s:
+        return Interleaving(kind=kind, slice_s=scenario.slice_s)
+    tried = _try(scenario, _select_together(scenario), placement)
+    if is_free and tried.objection:
+        return Interleaving(why=tried.objection)
+    return Interleaving(kind=kind, slice_s=scenario.slice_s or choose_slice_s(tried.answer_s))
+
+
+def choose_slice_s(answer_s: float) -> float:
+    """Return how long slices have to be (seconds), if an answer under load takes so long."""
+    return next((each for each in SLICES_S if each >= ANSWERS_IN_SLICE * answer_s), SLICES_S[-1])
+
+
+def check_interleaving(scenario: Scenario) -> None:
+    """Raise ScenarioError when the scenario asks for slices that can't be made."""
+    if scenario.interleave in ("slices", "both") and (why := find_objection(scenario)):
+        raise ScenarioError(f"interleave: expected 'auto' or 'trials', got '{scenario.interleave}', but {why}")
+
+
+def find_objection(scenario: Scenario) -> str | None:
+    """Return the reason, as far as the scenario shows it, for which slices can't be made; None if there is none."""
+    if scenario.load.arrivals is not None:
+        return "an offered rate needs whole trials, in which its queue can build up"
+    if len(scenario.topologies) < 2:
+        return "one topology alone has none to take turns with"
+    places = Counter(place for topology in _select_together(scenario) if (place := _fixed_place(topology)))
+    return next(
+        (
+            f"{place} is fixed, and can't be used by several topologies at once"
+            for place, times in places.items()
+            if times > 1
+        ),
+        None,
+    )
+
+
+def _select_together(scenario: Scenario) -> Sequence[Topology]:
+    """Return the topologies that would be up at the same time: all, or the first pair."""
+    return scenario.pairs[0] if scenario.is_of_pairs else scenario.topologies
+
+
+def _fixed_place(topology: Topology) -> str | None:
+    if topology.unix_socket is not None:
+        return None if topology.side else f"the Unix socket {topology.unix_socket}"
+    return f"port {topology.port}" if topology.port is not None else None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long the slowest
+    server's answers take under load (seconds)."""
+
+    objection: str | None
+    answer_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _UpServer:
+    """A server that was launched for the try, and how long its answers take under load (seconds)."""
+
+    name: str
+    server: Server
+    answer_s: float
+
+    def read_family(self) -> FamilyReading:
+        """Return the counters of its processes."""
+        return read_family(self.server.guardian_pid)
+
+
+def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placement) -> _Tried:
+    """Launch the topologies, all at once, load one after the other, and return what was found.
+
+    A topology that can't be launched even alone is no reason against slices: its trials fail in either way.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder, ExitStack() as stack:
+        up: list[_UpServer] = []
+        for topology in topologies:
+            try:
+                up.append(_launch(scenario, topology, placement, Path(folder, f"{len(up)}.log"), stack))
+            except (ServerError, GeneratorError) as error:
+                stack.close()
+                return _try_without(scenario, topologies, topology, placement, error)
+            if short := _describe_short_memory(up):
+                return _Tried(short)
+        tried = _Tried(next(_iter_objections(scenario, up), None), max(each.answer_s for each in up))
+        with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
+            list(threads.map(lambda each: each.server.stop(), up))
+        return tried
+
+
+def _try_without(
+    scenario: Scenario, topologies: Sequence[Topology], failed: Topology, placement: Placement, error: HarnessError
+) -> _Tried:
+    """Return the objection where the topology that failed beside the others can be launched alone; try the others
+    otherwise."""
+    others = [topology for topology in topologies if topology is not failed]
+    try:
+        with tempfile.TemporaryDirectory(prefix="harness-") as folder, ExitStack() as stack:
+            _launch(scenario, failed, placement, Path(folder, "0.log"), stack)
+    except (ServerError, GeneratorError):
+        return _try(scenario, others, placement) if others else _Tried(None)
+    beside = ", ".join(topology.name for topology in others)
+    return _Tried(f"{failed.name} can't be up at the same time as {beside}: {error}")
+
+
+def _launch(scenario: Scenario, topology: Topology, placement: Placement, log: Path, stack: ExitStack) -> _UpServer:
+    """Launch a topology, to be stopped with the stack, and load it for a moment. Raises ServerError and
+    GeneratorError."""
+    with Generator(placement.processes, placement.generator) as generator:
+        server = stack.enter_context(Server(topology, log, placement.server))
+        load = scenario.load.at(server.target, TRY_SEED)
+        load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
+        wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
+        deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
+        answer_ms = generator.run_slice(LOADED_S).row.p50_ms or 0.0
+    return _UpServer(topology.name, server, answer_ms / MS_PER_S)
+
+
+def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:
+    """Return that the memory is short, if less is free than the servers that are up use: under load they may need twice
+    of it, and more are to come."""
+    used_bytes = sum(reading.rss_bytes for each in up for reading in each.read_family().processes.values())
+    limit_bytes = read_memory_limit_bytes(Host.here())
+    available_bytes = psutil.virtual_memory().available
+    free_bytes = available_bytes if limit_bytes is None else min(available_bytes, limit_bytes - used_bytes)
+    if free_bytes >= used_bytes:
+        return None
+    return (
+        f"there is not enough memory for all topologies at once: {', '.join(each.name for each in up)} use"
+        f" {size_text(used_bytes)}, and {size_text(max(0, free_bytes))} are free"
+    )
+
+
+def _iter_objections(scenario: Scenario, up: Sequence[_UpServer]) -> Iterator[str]:
+    """Yield each reason, by what the servers do, for which slices would not be sound."""
+    for each in up:
+        slice_s = scenario.slice_s or choose_slice_s(each.answer_s)
+        if each.answer_s > MAX_ANSWER_SHARE * slice_s:
+            yield (
+                f"an answer of {each.name} takes {duration_text(each.answer_s)} under load, which is long for slices of"
+                f" {duration_text(slice_s)} (slice)"
+            )
+    before = [each.read_family() for each in up]
+    time.sleep(IDLE_S)
+    for each, first in zip(up, before, strict=True):
+        cores = (each.read_family().account.cpu_s - first.account.cpu_s) / IDLE_S
+        if cores > MAX_IDLE_CORES:
+            yield f"{each.name} kept {cores:.2f} cores busy while nobody asked it"

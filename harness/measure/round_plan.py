@@ -1,0 +1,81 @@
+"""The plan for the rounds to come: how many rotations each of them has, and after which of them the data are judged.
+
+The first rounds, until the first look, are a pilot. They show what a round costs and how it scatters, and from both
+follows how the rest of the time is spent best (:mod:`harness.stats.pilot`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from harness.analysis.slices import cpu_of, rate_of, rotation_logs
+from harness.analysis.trials import Trials, trials_of
+from harness.measure.schedule import count_rotations, pilot_rotations, slice_s
+from harness.record import Interleaving, RunInfo, TrialRecord
+from harness.scenario import Scenario
+from harness.stats.pilot import plan_rotations, replan_looks
+from harness.stats.sequential import SINGLE_LOOK, InterimLooks
+from harness.stats.variance import RoundCosts
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """The looks of a run, the number of rotations in a sliced round, and how long a round takes (seconds): None until
+    that is known."""
+
+    looks: InterimLooks
+    rotations: int
+    round_s: float | None = None
+
+    @classmethod
+    def first(cls, scenario: Scenario, interleaving: Interleaving, looks: InterimLooks = SINGLE_LOOK) -> Self:
+        """Return the plan for the first rounds of a run with these looks."""
+        has_slices = interleaving.kind == "slices"
+        return cls(looks, pilot_rotations(scenario) if has_slices else count_rotations(scenario))
+
+    def apply(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with windows of so many rotations."""
+        if self.rotations == count_rotations(scenario):
+            return scenario
+        return scenario.with_window(self.rotations * slice_s(scenario))
+
+    def is_out_of_time(self, scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
+        """Return whether one more round would exceed the scenario's time, or the looks are over."""
+        if rounds == 0:
+            return False
+        each_s = elapsed_s / rounds if self.round_s is None else self.round_s
+        return elapsed_s + each_s > scenario.max_time_s or rounds >= self.looks.after[-1]
+
+    def after_pilot(self, scenario: Scenario, records: Sequence[TrialRecord], rounds: int, elapsed_s: float) -> Self:
+        """Return the plan for the rest of the time, after so many rounds in that time."""
+        trials = trials_of(records, [topology.name for topology in scenario.topologies])
+        rotation_s, rotations = _measure_rotation_s(trials), self.rotations
+        if rotation_s:
+            costs = RoundCosts(max(rotation_s, elapsed_s / rounds - rotations * rotation_s), rotation_s)
+            rotations = plan_rotations(_collect_logs(scenario, trials), costs, self.rotations)
+            round_s = costs.of_round_s(rotations)
+        else:
+            round_s = elapsed_s / rounds
+        most = rounds + max(1, int((scenario.max_time_s - elapsed_s) / round_s))
+        return replace(self, looks=replan_looks(rounds, most), rotations=rotations, round_s=round_s)
+
+    def resume(self, info: RunInfo, scenario: Scenario, records: Sequence[TrialRecord]) -> Self:
+        """Return the plan of a run that has these records: that of :meth:`after_pilot`, if the pilot is over."""
+        pilot = self.looks.after[0]
+        later = [record.started_at for record in records if record.block > pilot]
+        if scenario.rounds is not None or not later:
+            return self
+        took_s = (min(later) - info.started_at).total_seconds()
+        return self.after_pilot(scenario, [record for record in records if record.block <= pilot], pilot, took_s)
+
+
+def _measure_rotation_s(trials: Trials) -> float:
+    """Return how long a rotation takes: one slice of each topology; 0 for whole trials."""
+    slices = [[part for trial in each for part in trial.slices] for each in trials.values()]
+    return sum(sum(part.lead_in_s + part.duration_s for part in each) / len(each) for each in slices if each)
+
+
+def _collect_logs(scenario: Scenario, trials: Trials) -> list[list[list[float]]]:
+    """Return the log-ratios of each comparison, by requests/s and by CPU per request, round by round."""
+    pairs = [(trials[baseline.name], trials[other.name]) for baseline, other in scenario.pairs]
+    return [rotation_logs(before, after, figure) for before, after in pairs for figure in (rate_of, cpu_of)]

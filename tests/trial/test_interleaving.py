@@ -1,0 +1,136 @@
+"""Slices are chosen where they are sound; where they are not, the reason is said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.load.cpus import Placement
+from harness.load.spec import Arrivals
+from harness.measure.interleaving import _Tried, check_interleaving, choose_interleaving, choose_slice_s
+from harness.scenario import Scenario, ScenarioError, Topology
+from harness.server.launch import find_free_port
+from tests.server.family import Family
+from tests.server.topologies import prefork, small
+from tests.trial.trials import scenario
+
+
+def named(name: str, topology: Topology) -> Topology:
+    return topology.model_copy(update={"name": name})
+
+
+def why_not(*topologies: Topology, **changes: object) -> str | None:
+    made = scenario(*topologies, start_timeout_s=3.0).model_copy(update=changes)
+    found = choose_interleaving(made, Placement())
+    assert (found.kind == "slices") is (found.why is None)
+    return found.why
+
+
+ONE, TWO = named("one", small("page")), named("two", prefork(2))
+
+
+def test_servers_that_can_be_up_at_once_take_turns(family: Family) -> None:
+    assert why_not(ONE, TWO) is None
+    assert family.alive() == []
+
+
+@pytest.mark.parametrize("kind", ["trials", "slices", "both"])
+def test_what_the_scenario_asks_for_is_done(kind: str) -> None:
+    made = scenario(ONE, TWO).model_copy(update={"interleave": kind, "slice_s": 0.7})
+    found = choose_interleaving(made, Placement())
+    assert (found.kind, found.why, found.slice_s) == (kind, None, None if kind == "trials" else 0.7)
+
+
+@pytest.mark.parametrize(("answer_s", "slice_s"), [(0.001, 0.25), (0.04, 0.5), (0.1, 1.0), (0.2, 2.0), (9.0, 2.0)])
+def test_slices_are_as_short_as_eight_answers_allow(answer_s: float, slice_s: float) -> None:
+    """Or half of the time would go into waiting for the first and the last ones."""
+    assert choose_slice_s(answer_s) == slice_s
+
+
+@pytest.mark.parametrize("kind", ["auto", "slices", "both"])
+def test_the_length_of_slices_is_found_by_a_try(kind: str) -> None:
+    slow = named("slow", small("beside", "slow"))
+    made = scenario(ONE, slow).model_copy(update={"interleave": kind})
+    assert choose_interleaving(made, Placement()).slice_s == 1.0
+
+
+def test_one_topology_has_none_to_take_turns_with() -> None:
+    assert why_not(ONE) == "one topology alone has none to take turns with"
+
+
+def open_loop(made: Scenario) -> Scenario:
+    return made.model_copy(update={"load": made.load.model_copy(update={"arrivals": Arrivals(rate_per_s=10.0)})})
+
+
+def test_an_offered_rate_needs_whole_trials() -> None:
+    found = choose_interleaving(open_loop(scenario(ONE, TWO)), Placement())
+    assert found.kind == "trials"
+    assert found.why == "an offered rate needs whole trials, in which its queue can build up"
+
+
+@pytest.mark.parametrize("kind", ["slices", "both"])
+def test_slices_that_cannot_be_made_are_refused(kind: str) -> None:
+    made = open_loop(scenario(ONE, TWO)).model_copy(update={"interleave": kind})
+    with pytest.raises(ScenarioError, match=f"expected 'auto' or 'trials', got '{kind}', but an offered rate needs"):
+        check_interleaving(made)
+    check_interleaving(made.model_copy(update={"interleave": "trials"}))
+
+
+def test_a_port_of_several_topologies_is_named() -> None:
+    port = find_free_port()
+    fixed = [each.model_copy(update={"port": port}) for each in (ONE, TWO)]
+    assert why_not(*fixed) == f"port {port} is fixed, and can't be used by several topologies at once"
+    assert why_not(fixed[0], TWO) is None
+
+
+def test_servers_that_take_what_only_one_can_have_are_named(family: Family) -> None:
+    taking = small("beside", "takes", "--number", str(find_free_port()))
+    found = why_not(named("one", taking), named("two", taking))
+    assert found is not None
+    assert found.startswith("two can't be up at the same time as one: ")
+    assert family.alive() == []
+
+
+def test_a_server_that_starts_in_no_way_is_no_reason() -> None:
+    assert why_not(ONE, named("broken", small("exits_at_once")), TWO) is None
+
+
+def test_a_server_that_is_busy_while_nobody_asks_is_named() -> None:
+    found = why_not(ONE, named("busy", small("beside", "spins")))
+    assert found is not None
+    assert found.startswith("busy kept ")
+    assert found.endswith(" cores busy while nobody asked it")
+
+
+def test_slow_answers_are_long_for_slices() -> None:
+    slow = named("slow", small("beside", "slow"))
+    found = why_not(ONE, slow, slice_s=0.4)
+    assert found is not None
+    assert found.startswith("an answer of slow takes 10")
+    assert found.endswith("ms under load, which is long for slices of 400ms (slice)")
+    assert why_not(ONE, slow, slice_s=5.0) is None
+
+
+def test_short_memory_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short:
+        available = 1 << 20
+
+    monkeypatch.setattr(psutil, "virtual_memory", Short)
+    found = why_not(ONE, TWO)
+    assert found is not None
+    assert found.startswith("there is not enough memory for all topologies at once: one use")
+    assert found.endswith("1.0 MiB are free")
+
+
+def test_of_pairs_the_first_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[str] = []
+
+    def refuse(made: Scenario, topologies: Sequence[Topology], placement: Placement) -> _Tried:
+        launched.extend(topology.name for topology in topologies)
+        return _Tried("for a reason")
+
+    monkeypatch.setattr("harness.measure.interleaving._try", refuse)
+    made = scenario(ONE, TWO).on_two_commits(Path("base"), Path("head"))
+    assert choose_interleaving(made, Placement()).why == "for a reason"
+    assert launched == ["one-base", "one-head"]
