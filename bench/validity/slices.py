@@ -19,16 +19,21 @@ import typer
 
 from bench.checking import Row, run_checks
 from bench.validity.commits import Said, git, said_of
-from harness.analysis.slices import rate_of, rotation_logs
+from harness.analysis.metrics import THROUGHPUT
+from harness.analysis.rotations import rotation_logs
+from harness.analysis.slices import find_agreement
 from harness.analysis.trials import Trial, trials_of
 from harness.record import read_run
+from harness.report.figures import ratio_text
 from harness.report.run_report import RunReport
 from harness.stats.variance import estimate_variances
+from harness.stats.verdict import FAMILY_LEVEL
 
 ROOT: Final = Path(__file__).parents[2]
 HANDLER: Final = "    body = render_cart("
 UNRELATED: Final = "\n\ndef nobody_calls_this(number: int) -> int:\n    return sum(range(number)) % 7\n"
 CALIBRATING: Final = 20_000  # steps of work for each request
+COMPARED: Final = ("aiohttp", "aiohttp-gunicorn-1", "aiohttp-gunicorn-2", "aiohttp-gunicorn-4", "node")
 SMALL_PAGE: Final = '    return web.Response(text="a page")\n'
 SCENARIO: Final = """
 name = "{subject}"
@@ -111,7 +116,7 @@ def same(subject: Subject, malloc: str, rounds: int, folder: Path) -> Iterator[R
         }
         said = f"slices {scatter[True]:.2%}, whole trials {scatter[False]:.2%}: {scatter[True] / scatter[False]:.2f}"
         yield Row(f"{subject.name}, malloc {malloc}, {name}", said, "≤ 0.40", scatter[True] <= 0.4 * scatter[False])
-    parts = estimate_variances(rotation_logs(trials["raw-base"], trials["raw-head"], rate_of))
+    parts = estimate_variances(rotation_logs(trials["raw-base"], trials["raw-head"], THROUGHPUT))
     if parts is not None:
         said = f"within {parts.within**0.5:.2%} a rotation, launches {parts.between**0.5:.2%}"
         yield Row(f"{subject.name}, malloc {malloc}, parts", said, "–", is_met=True)
@@ -132,13 +137,32 @@ def _figure(trial: Trial, name: str) -> float:
     return trial.good_per_s if name == "requests/s" else trial.cpu_ms_per_request
 
 
+def agree(rounds: int, folder: Path) -> Iterator[Row]:
+    """Compare real servers by slices and by whole trials in turn, and hold the ratios against each other."""
+    place = folder / "agree"
+    if not place.exists():
+        words = ["compare", "scenarios/frameworks.toml", "--only", ",".join(COMPARED), "--interleave", "both"]
+        options = ["--rounds", str(2 * rounds), "--out", str(place)]
+        subprocess.run([sys.executable, "-m", "harness", *words, *options], cwd=ROOT, check=False, capture_output=True)
+    run = read_run(place / "latest")
+    trials = trials_of(run.records, [topology.name for topology in run.scenario.topologies])
+    level = FAMILY_LEVEL / len(run.scenario.pairs)
+    for baseline, other in run.scenario.pairs:
+        found = find_agreement(trials[baseline.name], trials[other.name])
+        assert found is not None, f"{other.name} was not measured in both ways"
+        ways = f"slices {ratio_text(found.by_slices)}, whole trials {ratio_text(found.by_trials)}"
+        said = f"{ways}, p = {found.p_value:.3f}"
+        yield Row(f"{other.name} beside {baseline.name}", said, f"p > {level:.3f}", found.p_value > level)
+
+
 def slower(subject: Subject, malloc: str, share: float, max_time: str, times: int, folder: Path) -> Iterator[Row]:
     """Compare commits of which the second is slower by this share, so many times."""
     steps, found = steps_of(share, subject, folder / f"calibration-{subject.name}"), 0
     name = f"{subject.name}-{malloc}-{share:.0%}"
     for number in range(1, times + 1):
         place = folder / f"{name}-{number}"
-        said = compare_commits(subject, place, 0, steps, "--malloc", malloc, "--max-time", max_time)
+        options = ["--malloc", malloc, "--max-time", max_time, "--margin", f"{share / 2:.2%}"]
+        said = compare_commits(subject, place, 0, steps, *options)
         found += "throughput" in said.worse
         invented = (said.worse | said.better) - {"throughput", "cpu_per_request", "p50", "p99"}
         yield Row(f"{name}, {max_time}, {number}", said.text, "–", not invented and "throughput" not in said.better)
@@ -157,6 +181,7 @@ def main(
     checks = {
         "same-default": partial(same, CART, "default", rounds, folder),
         "same-keep": partial(same, CART, "keep", rounds, folder),
+        "agree": partial(agree, rounds, folder),
         "small-5": partial(slower, SMALL, "default", 0.05, "30s", times, folder),
         "small-2": partial(slower, SMALL, "default", 0.02, "60s", times, folder),
         "small-1": partial(slower, SMALL, "default", 0.01, "3m", times, folder),

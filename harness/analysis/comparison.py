@@ -7,8 +7,9 @@ from math import inf, log
 from typing import Final
 
 from harness.analysis.metrics import ERRORS, Metric, Scale, decisive_metrics, metrics_of
+from harness.analysis.rotations import core_speed_slope
 from harness.analysis.slices import drifts_beyond
-from harness.analysis.trials import Trial, Trials, median_workers, trials_of
+from harness.analysis.trials import Trial, Trials, have_equal_workers, trials_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
 from harness.stats.estimate import Estimate, bootstrap_interval, difference_of, mean_over_trials, share_over_trials
@@ -169,15 +170,6 @@ def judge_pair(
     return judge({metric.name: found.evidence}, looks)[metric.name] if found else None
 
 
-def have_equal_workers(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
-    """Return True if two topologies had equally many workers in their trials, and so keep as many cores busy.
-
-    Then the speed of the cores does not depend on which of them runs. Where a core is a hyperthread, more workers slow
-    each other down, and that belongs to the comparison.
-    """
-    return bool(one) and bool(other) and median_workers(one) == median_workers(other)
-
-
 def pair_up(
     baseline: Sequence[Trial], trials: Sequence[Trial], metric: Metric, margin: float, at_equal_core_speed: bool
 ) -> Pairs | None:
@@ -204,8 +196,13 @@ def pair_up(
     before, after = (tuple(each) for each in zip(*figures, strict=True))
     kept = margin_of(metric, [trial for trial, *_ in rounds], margin)
     if metric.scale is Scale.RATIO:
-        speeds = _core_speed_ratios([(one, other) for one, _, other, _ in rounds]) if at_equal_core_speed else None
-        return Pairs(metric, before, after, Ratios(Paired(_gains(metric, before, after, _log_ratio), speeds), kept))
+        gains = _gains(metric, before, after, _log_ratio)
+        pairs = (
+            _at_equal_core_speed(metric, gains, [(one, other) for one, _, other, _ in rounds])
+            if at_equal_core_speed
+            else Paired(gains)
+        )
+        return Pairs(metric, before, after, Ratios(pairs, kept))
     if metric.scale is Scale.SHARE:
         good_before, good_after = (tuple(1 - share for share in shares) for shares in (before, after))
         return Pairs(metric, before, after, Shares(good_before, good_after, kept))
@@ -297,8 +294,10 @@ def _difference(was: float, now: float) -> float:
     return now - was
 
 
-def _core_speed_ratios(rounds: Sequence[tuple[Trial, Trial]]) -> tuple[float, ...] | None:
-    """Return the logarithm of how much faster the cores were in the second trial of each round; None where one is
-    unknown."""
+def _at_equal_core_speed(metric: Metric, gains: tuple[float, ...], rounds: Sequence[tuple[Trial, Trial]]) -> Paired:
+    """Return the paired figures with how much faster the cores were in the second trial of each round; without, where
+    one is unknown."""
     known = [log(one.pace_us / other.pace_us) for one, other in rounds if one.pace_us and other.pace_us]
-    return tuple(known) if len(known) == len(rounds) else None
+    if len(known) < len(rounds):
+        return Paired(gains)
+    return Paired(gains, tuple(known), core_speed_slope(metric, rounds))

@@ -1,12 +1,13 @@
 """The slices of the trials of a run: what weakens what they say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, log1p
 from typing import Final
 
+from harness.analysis.metrics import THROUGHPUT
+from harness.analysis.rotations import rotation_logs
 from harness.analysis.trials import Trial
-from harness.record import Slice
 from harness.stats.estimate import Estimate, ratio_of
 from harness.stats.paired import Paired
 from harness.stats.trend import LEVEL, Trend, find_trend
@@ -41,37 +42,10 @@ class SlicedUse:
         )
 
 
-def rate_of(part: Slice) -> float:
-    """Return the complete responses per second of a slice."""
-    return part.requests_per_s
-
-
-def cpu_of(part: Slice) -> float:
-    """Return the CPU time for a request of a slice (seconds); 0 where none was answered."""
-    return part.cpu_s / part.answered if part.answered else 0.0
-
-
-def rotation_logs(
-    baseline: Sequence[Trial], trials: Sequence[Trial], figure: Callable[[Slice], float]
-) -> list[list[float]]:
-    """Return, round by round, the log-ratios of a topology's figure to the baseline's in each rotation, in order of
-    time. Rounds of whole trials are left out."""
-    of_baseline = {trial.block: trial for trial in baseline if trial.slices}
-    both = [(of_baseline[trial.block], trial) for trial in trials if trial.slices and trial.block in of_baseline]
-    return [
-        [
-            log(now / was)
-            for was, now in zip(map(figure, before.slices), map(figure, after.slices), strict=False)
-            if was > 0 and now > 0
-        ]
-        for before, after in both
-    ]
-
-
 def trend_between(baseline: Sequence[Trial], trials: Sequence[Trial]) -> Trend | None:
     """Return the trend of the topology's rate, as a log-ratio to the baseline's, within the rounds of both; None where
     they are not in slices, or too few."""
-    return find_trend(rotation_logs(baseline, trials, rate_of))
+    return find_trend(rotation_logs(baseline, trials, THROUGHPUT))
 
 
 @dataclass(frozen=True)

@@ -295,6 +295,15 @@ def median_workers(trials: Sequence[Trial]) -> int:
     return median_high(trial.number_of_workers for trial in trials)
 
 
+def have_equal_workers(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
+    """Return True if two topologies had equally many workers in their trials, and so keep as many cores busy.
+
+    Then the speed of the cores does not depend on which of them runs. Where a core is a hyperthread, more workers slow
+    each other down, and that belongs to the comparison.
+    """
+    return bool(one) and bool(other) and median_workers(one) == median_workers(other)
+
+
 def are_oversubscribed(trials: Sequence[Trial]) -> bool:
     """Return True if more of the server's cores was demanded than there are, on the average of the trials (at least
     one).

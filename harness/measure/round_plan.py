@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from harness.analysis.slices import cpu_of, rate_of, rotation_logs
+from harness.analysis.metrics import CPU, THROUGHPUT
+from harness.analysis.rotations import rotation_logs
 from harness.analysis.trials import Trials, trials_of
 from harness.measure.schedule import count_rotations, pilot_rotations, slice_s
 from harness.record import Interleaving, RunInfo, TrialRecord
@@ -78,4 +79,4 @@ def _measure_rotation_s(trials: Trials) -> float:
 def _collect_logs(scenario: Scenario, trials: Trials) -> list[list[list[float]]]:
     """Return the log-ratios of each comparison, by requests/s and by CPU per request, round by round."""
     pairs = [(trials[baseline.name], trials[other.name]) for baseline, other in scenario.pairs]
-    return [rotation_logs(before, after, figure) for before, after in pairs for figure in (rate_of, cpu_of)]
+    return [rotation_logs(before, after, metric) for before, after in pairs for metric in (THROUGHPUT, CPU)]

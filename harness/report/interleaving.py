@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
+from harness.analysis.metrics import THROUGHPUT
+from harness.analysis.rotations import rotation_logs
 from harness.analysis.run import RunAnalysis
-from harness.analysis.slices import rate_of, rotation_logs
 from harness.record import Run
 from harness.report.figures import percent_text
 from harness.report.markup import plain
@@ -39,7 +40,9 @@ def scatter_texts(analysis: RunAnalysis) -> Iterator[str]:
     """Yield, for each topology that was measured in slices beside its baseline, what the scatter of the ratio of their
     requests/s is made of, and what would narrow its interval. One sentence in Markdown."""
     for baseline, other in analysis.run.scenario.pairs:
-        parts = estimate_variances(rotation_logs(analysis.trials[baseline.name], analysis.trials[other.name], rate_of))
+        parts = estimate_variances(
+            rotation_logs(analysis.trials[baseline.name], analysis.trials[other.name], THROUGHPUT)
+        )
         if parts is not None:
             scatter = parts.of_round(parts.rotations) ** 0.5
             yield (

@@ -115,11 +115,15 @@ def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
     fewer than two rounds, or when all are equal."""
     if len(pairs) < 2 or len(set(pairs.logs)) == 1:
         return None
-    paces = pairs.paces if pairs.paces is not None and pairs.is_adjusted else (0.0,) * len(pairs)
+    logs, paces = pairs.logs, (0.0,) * len(pairs)
+    if pairs.given_slope is not None:
+        logs = pairs.at_equal_pace
+    elif pairs.paces is not None and pairs.is_adjusted:
+        paces = pairs.paces
     from scipy.stats import bootstrap  # the import takes a second, for which a run need not wait
 
     found = bootstrap(
-        (pairs.logs, paces),
+        (logs, paces),
         effect_of,
         paired=True,
         vectorized=True,

@@ -4,8 +4,14 @@ Where the core speed ("pace") was measured beside both trials of a round, the lo
 difference c of the logarithms of both speeds: d = δ + βc + noise. The effect at equal speed is δ, with its t interval
 of n − 2 degrees of freedom: the analysis of covariance (Fisher, Statistical Methods for Research Workers, 1932), which
 experiments on web sites know as control variates. It is valid where what is compared does not influence the core speed.
+
+Trials in slices tell more. Within a round, each rotation has a log-ratio and a core speed of its own, and the slope β
+follows from all of them, whatever the rounds differ by. It is then known so well that it counts as given: the effect is
+the mean of d − βc, with the t interval of n − 1 degrees of freedom, from the first rounds on. An error of β costs
+precision and makes no bias, since the order of the slices, and with it the sign of c, is drawn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
@@ -14,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 MIN_ADJUSTED: Final = 5  # rounds: with fewer, the adjustment adds more noise than it removes
+MIN_ROTATIONS: Final = 8  # beyond one for each round, for a slope that counts as given
 MIN_SPREAD: Final = 1e-9  # sum of squares of the core speeds, below which they count as equal
 
 Floats = npt.NDArray[np.float64]
@@ -23,10 +30,12 @@ Floats = npt.NDArray[np.float64]
 class Paired:
     """The paired figures of a comparison. ``logs`` are the log-ratios, one for each round, greater where the topology
     is better than the baseline. ``paces`` are the differences of the core speeds in the same rounds, as logarithms,
-    greater where the topology had the faster cores; None where they are unknown or must not be used."""
+    greater where the topology had the faster cores; None where they are unknown or must not be used. ``given_slope`` is
+    the slope that the rotations within rounds show; None where they don't."""
 
     logs: tuple[float, ...]
     paces: tuple[float, ...] | None = None
+    given_slope: float | None = None
 
     def __len__(self) -> int:
         return len(self.logs)
@@ -39,7 +48,7 @@ class Paired:
     @property
     def is_adjusted(self) -> bool:
         """True if the effect is the one at equal core speed."""
-        return self.paces is not None and len(self) >= MIN_ADJUSTED
+        return self.paces is not None and (self.given_slope is not None or len(self) >= MIN_ADJUSTED)
 
     @cached_property
     def at_equal_pace(self) -> tuple[float, ...]:
@@ -62,6 +71,9 @@ class Running:
         """Return the running estimates of all rounds, computed in one pass."""
         d = np.asarray(pairs.logs, dtype=np.float64)
         c = np.zeros_like(d) if pairs.paces is None else np.asarray(pairs.paces, dtype=np.float64)
+        if pairs.given_slope is not None:
+            plain = cls.of(Paired(tuple((d - pairs.given_slope * c).tolist())))
+            return cls(plain.effects, plain.errors, plain.freedom, np.full_like(d, pairs.given_slope))
         n = np.arange(1, len(d) + 1, dtype=np.float64)
         mean_d, mean_c = np.cumsum(d) / n, np.cumsum(c) / n
         spread_d, spread_c, common = _spread(d, d, n), _spread(c, c, n), _spread(d, c, n)
@@ -83,6 +95,18 @@ def effect_of(logs: Floats, paces: Floats, axis: int = -1) -> Floats:
     common = np.sum((paces - mean_c) * (logs - mean_d), axis=axis)
     slopes = np.where(spread > MIN_SPREAD, common / np.maximum(spread, MIN_SPREAD), 0.0)
     return np.asarray(mean_d.squeeze(axis) - slopes * mean_c.squeeze(axis))
+
+
+def slope_within(logs: Sequence[Sequence[float]], paces: Sequence[Sequence[float]]) -> float | None:
+    """Return the effect of the core speed on the log-ratios of rotations, within rounds; None where there are too few
+    of them, or the speed did not change."""
+    centred = [
+        (np.asarray(d) - np.mean(d), np.asarray(c) - np.mean(c)) for d, c in zip(logs, paces, strict=True) if len(d)
+    ]
+    spread = sum(float(np.sum(c**2)) for _, c in centred)
+    if sum(len(d) - 1 for d, _ in centred) < MIN_ROTATIONS or spread <= MIN_SPREAD:
+        return None
+    return sum(float(np.sum(c * d)) for d, c in centred) / spread
 
 
 def _spread(one: Floats, other: Floats, n: Floats) -> Floats:

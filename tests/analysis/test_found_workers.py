@@ -5,10 +5,10 @@ from typing import Final
 
 import pytest
 
-from harness.analysis.comparison import compare_trials, have_equal_workers
+from harness.analysis.comparison import compare_trials
 from harness.analysis.imbalance import imbalance_of
 from harness.analysis.scaling import scaling_of
-from harness.analysis.trials import Trial, median_workers, trials_of, valid_trials
+from harness.analysis.trials import Trial, have_equal_workers, median_workers, trials_of, valid_trials
 from harness.record import TrialRecord, WorkerCounts
 from harness.scenario import Topology
 from harness.stats.sequential import SINGLE_LOOK

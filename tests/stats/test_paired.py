@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.regression.linear_model import OLS
 
 from harness.stats.estimate import bootstrap_interval, ratio_of, ratio_of_logs
-from harness.stats.paired import MIN_ADJUSTED, Paired, Running
+from harness.stats.paired import MIN_ADJUSTED, Paired, Running, slope_within
 
 SIZES = st.integers(MIN_ADJUSTED, 30)
 
@@ -82,3 +82,46 @@ def test_the_bootstrap_agrees() -> None:
     pairs = made(60)
     ratio, ends = ratio_of(pairs), bootstrap_interval(pairs)
     assert ends == pytest.approx((ratio.low, ratio.high), abs=0.004)
+
+
+def cut_up(dice: np.random.Generator, rounds: int, slope: float = 1.0, effect: float = 0.0) -> Paired:
+    """Rounds of six rotations on cores of two speeds, which change all the time; launches differ by 1 %."""
+    speeds = dice.choice([-0.3, 0.3], (rounds, 6)) * dice.choice([0, 1], (rounds, 6))
+    logs = effect + dice.normal(0, 0.01, (rounds, 1)) + slope * speeds + dice.normal(0, 0.03, (rounds, 6))
+    given = slope_within(logs.tolist(), speeds.tolist())
+    return Paired(tuple(logs.mean(1).tolist()), tuple(speeds.mean(1).tolist()), given)
+
+
+@pytest.mark.parametrize("rounds", [3, 5, 12])
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_a_slope_that_rotations_show_keeps_the_level_from_the_first_rounds_on(rounds: int, slope: float) -> None:
+    dice = np.random.default_rng(rounds)
+    found = [ratio_of(cut_up(dice, rounds, slope, effect=0.02)) for _ in range(3000)]
+    covered = np.mean([each.low < np.exp(0.02) < each.high for each in found if each.low and each.high])
+    assert covered == pytest.approx(0.95, abs=0.015)
+    assert np.mean([np.log(each.value) for each in found]) == pytest.approx(0.02, abs=0.002)
+
+
+def test_it_takes_out_what_the_cores_do() -> None:
+    dice = np.random.default_rng(1)
+    pairs = [cut_up(dice, 5) for _ in range(300)]
+    assert all(each.is_adjusted for each in pairs)
+    assert np.mean([each.slope for each in pairs]) == pytest.approx(1.0, abs=0.02)
+    adjusted, plain = (
+        np.median([np.log(each.high / each.low) for each in found if each.low and each.high])
+        for found in ([ratio_of(pair) for pair in pairs], [ratio_of_logs(pair.logs) for pair in pairs])
+    )
+    assert adjusted < 0.3 * plain
+    ends = bootstrap_interval(pairs[0])
+    estimate = ratio_of(pairs[0])
+    assert ends is not None
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.low < ends[0] < estimate.value < ends[1] < estimate.high
+
+
+def test_too_few_rotations_or_an_even_speed_show_no_slope() -> None:
+    assert slope_within([[0.1, 0.2, 0.3]] * 3, [[0.0, 0.1, 0.2]] * 3) is None
+    assert slope_within([[0.1, 0.2, 0.3]] * 5, [[0.1, 0.1, 0.1]] * 5) is None
+    assert slope_within([], []) is None
+    assert slope_within([[0.1, 0.2, 0.3]] * 5, [[0.0, 0.1, 0.2]] * 5) == pytest.approx(1.0)
