@@ -41,6 +41,7 @@ name = "{subject}"
 [load]
 path = "/cart"
 connections = 16
+warmup = "300ms"
 
 [[topology]]
 name = "raw"

@@ -1,5 +1,6 @@
 """The choice between slices and whole trials: slices wherever they are sound, by what a try shows."""
 
+import os
 import tempfile
 import time
 from collections import Counter, deque
@@ -86,7 +87,8 @@ def _select_together(scenario: Scenario) -> Sequence[Topology]:
 
 def _fixed_place(topology: Topology) -> str | None:
     if topology.unix_socket is not None:
-        return None if topology.side else f"the Unix socket {topology.unix_socket}"
+        is_shared = topology.side is None or os.path.isabs(topology.unix_socket)
+        return f"the Unix socket {topology.unix_socket}" if is_shared else None
     return f"port {topology.port}" if topology.port is not None else None
 
 
@@ -151,13 +153,13 @@ def _try_without(
 def _launch(scenario: Scenario, topology: Topology, placement: Placement, log: Path, stack: ExitStack) -> _UpServer:
     """Launch a topology, to be stopped with the stack, and load it for a moment. Raises ServerError and
     GeneratorError."""
-    with Generator(placement.processes, placement.generator) as generator:
-        server = stack.enter_context(Server(topology, log, placement.server))
-        load = scenario.load.at(server.target, TRY_SEED)
-        load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
-        wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
-        deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
-        answer_ms = generator.run_slice(LOADED_S).row.p50_ms or 0.0
+    generator = stack.enter_context(Generator(placement.processes, placement.generator))
+    server = stack.enter_context(Server(topology, log, placement.server))
+    load = scenario.load.at(server.target, TRY_SEED)
+    load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
+    wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
+    deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
+    answer_ms = generator.run_slice(LOADED_S).row.p50_ms or 0.0
     return _UpServer(topology.name, server, answer_ms / MS_PER_S)
 
 

@@ -8,7 +8,13 @@ import pytest
 
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
-from harness.measure.interleaving import _Tried, check_interleaving, choose_interleaving, choose_slice_s
+from harness.measure.interleaving import (
+    _Tried,
+    check_interleaving,
+    choose_interleaving,
+    choose_slice_s,
+    find_objection,
+)
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import find_free_port
 from tests.server.family import Family
@@ -134,3 +140,10 @@ def test_of_pairs_the_first_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     made = scenario(ONE, TWO).on_two_commits(Path("base"), Path("head"))
     assert choose_interleaving(made, Placement()).why == "for a reason"
     assert launched == ["one-base", "one-head"]
+
+
+@pytest.mark.parametrize(("path", "is_shared"), [("/run/service.sock", True), ("service.sock", False)])
+def test_of_two_commits_only_a_socket_outside_of_their_folders_is_the_same(path: str, is_shared: bool) -> None:
+    made = scenario(ONE.model_copy(update={"unix_socket": path})).on_two_commits(Path("/base"), Path("/head"))
+    found = find_objection(made)
+    assert (found is not None) is is_shared
