@@ -43,5 +43,4 @@ def find_trend(rounds: Sequence[Sequence[float]]) -> Trend | None:
 
 def _fit_change(logs: Sequence[float]) -> float:
     """Return by how much the line through these values rises from the first to the last."""
-    slope = np.polynomial.Polynomial.fit(np.linspace(0, 1, len(logs)), logs, 1).convert().coef
-    return float(slope[1]) if len(slope) > 1 else 0.0
+    return float(np.polyfit(np.linspace(0, 1, len(logs)), logs, 1)[0])

@@ -158,7 +158,7 @@ def test_an_interrupt_keeps_the_records_of_the_trials_that_ended(tmp_path: Path,
 
     observer = Silent(interrupt_second)
     compared = scenario(named("one", small("leaves_daemon")), named("two", prefork(2)), rounds=2)
-    made = read_run(run(compared, tmp_path, observer))
+    made = read_run(run(compared.model_copy(update={"interleave": "trials"}), tmp_path, observer))
     assert made.records == observer.ended
     assert len(made.records) == 1
     assert len(made.info.trials) == 4

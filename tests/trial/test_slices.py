@@ -101,9 +101,10 @@ def test_a_topology_that_does_not_start_fails_and_the_others_count(tmp_path: Pat
 
 
 def test_one_that_answers_badly_does_not_count_and_the_others_do(tmp_path: Path) -> None:
-    stalled = named(HIT, small("stalls"))
-    records = make_round(tmp_path, [stalled, named(WELL, small("page"))])
-    assert records[HIT].status != "ok"
+    bad = named(HIT, small("exhausted"))
+    records = make_round(tmp_path, [bad, named(WELL, small("page"))])
+    assert records[HIT].status == "invalid"
+    assert "no request got a good response" in str(records[HIT].reason)
     assert records[WELL].status == "ok"
 
 
