@@ -27,13 +27,20 @@ def interleaving_text(run: Run) -> str:
     match taking.kind:
         case "slices":
             return (
-                f"The topologies of {of} were up together, and load alternated between them in slices of {slice_text}."
+                f"The topologies of {of} were up together, and load alternated between them in slices of"
+                f" {slice_text}, {_slices_text(run)} for each in a round."
             )
         case "both":
             return f"Rounds in slices of {slice_text} and rounds of whole trials took turns."
         case "trials" if taking.why:
             return f"Trials were measured whole, one after the other, and not in slices: {plain(taking.why)}."
     return ""
+
+
+def _slices_text(run: Run) -> str:
+    """Return how many slices each topology had in a round: ``6``, or ``2 to 6`` where that was planned anew."""
+    numbers = sorted({len(record.slices) for record in run.records if record.slices}) or [0]
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def scatter_texts(analysis: RunAnalysis) -> Iterator[str]:

@@ -15,7 +15,7 @@ from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import rejected_records
 from harness.machine.environment import Environment
-from harness.record import Program, Revision, Role, TrialRecord
+from harness.record import Interleaving, Program, Revision, Role, TrialRecord
 from harness.report.figures import gate_result_text
 from harness.report.tables import safe_frame
 from harness.scenario import Scenario
@@ -81,8 +81,8 @@ class LaunchFigures(BaseModel):
 
 class RunDocument(BaseModel):
     """A run, for programs. ``verdict`` is the outcome of all gates together; ``passed`` where there are none.
-    ``malloc`` is what that of each topology does with memory that is freed. ``launches`` are all trials
-    that came to a result, in their order."""
+    ``interleaving`` is how the trials of a round took turns, ``malloc`` what that of each topology does with memory
+    that is freed. ``launches`` are all trials that came to a result, in their order."""
 
     format_version: int = FORMAT_VERSION
     scenario: str
@@ -98,6 +98,7 @@ class RunDocument(BaseModel):
     changes: list[Change]
     environment: Environment
     programs: list[Program]
+    interleaving: Interleaving
     malloc: dict[str, Malloc]
     launches: list[LaunchFigures]
 
@@ -119,6 +120,7 @@ def render_json(analysis: RunAnalysis) -> str:
         changes=[_change(row) for row in (*analysis.rows, *analysis.request_rows)],
         environment=run.environment,
         programs=run.info.programs,
+        interleaving=run.info.interleaving,
         malloc={topology.name: topology.malloc for topology in run.scenario.topologies},
         launches=list(_launches(run.records)),
     )

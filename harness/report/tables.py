@@ -55,6 +55,7 @@ def _trial_row(record: TrialRecord) -> dict[str, object]:
         "status": record.status,
         "reason": record.reason,
         "ready_s": record.ready_s,
+        "slices": len(record.slices),
     }
     load, usage, counts = record.load, record.usage, record.worker_counts
     if counts is not None:
