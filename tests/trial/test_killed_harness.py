@@ -188,8 +188,18 @@ def lives(process: psutil.Process) -> bool:
 
 def test_an_interrupt_before_the_first_record_ends_well(tmp_path: Path, family: Family) -> None:
     with comparing(tmp_path) as comparison:
+        wait_until(comparison.folder.exists, "the run folder")
         wait_until(comparison.measuring, "the first trial")
         assert comparison.end_with(signal.SIGINT) == 130, comparison.said
     assert family.alive() == []
     assert read_run(comparison.folder).records == []
+    assert "Traceback" not in comparison.said
+
+
+def test_an_interrupt_while_slices_are_tried_leaves_nothing(tmp_path: Path, family: Family) -> None:
+    with comparing(tmp_path) as comparison:
+        wait_until(comparison.measuring, "the try")
+        assert comparison.end_with(signal.SIGINT) == 130, comparison.said
+    assert family.alive() == []
+    assert not comparison.folder.exists()
     assert "Traceback" not in comparison.said
