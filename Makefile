@@ -44,7 +44,7 @@ test-others: $(READY)
 faults: $(READY) ## kill and stop whoever takes part, fill disks and spoil run folders (five minutes)
 	$(BIN)/pytest -m faults $(call marked,faults)
 
-servers: $(READY) ## measure the servers that people run, and write docs/servers.md (ten minutes)
+servers: $(READY) ## measure the servers that people run, and write docs/servers.md (a quarter of an hour)
 	tests/real_servers/install
 	$(BIN)/python -m tests.real_servers
 
