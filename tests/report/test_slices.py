@@ -207,3 +207,33 @@ def test_of_whole_trials_nothing_is_said(tmp_path: Path) -> None:
     run = run_of(tmp_path, [record(1, RAW, 1000), record(1, TWO, 1000)], Interleaving())
     for render in (render_markdown, render_html, render_comment):
         assert "one after the other" not in render(RunReport(run))
+
+
+def test_the_core_speed_of_each_slice_is_taken_out_of_the_change(tmp_path: Path) -> None:
+    """The cores change their speed from slice to slice, and the other topology is 5 % slower at equal speed."""
+    dice, records = np.random.default_rng(1), []
+    for block in range(1, 5):
+        for each, level in ((RAW, 1000.0), (TWO, 950.0)):
+            speeds = np.exp(dice.choice([-0.2, 0.2], ROTATIONS))
+            made = sliced(block, each, [level * float(speed) for speed in speeds])
+            slices = [
+                part.model_copy(update={"pace_us": 200 / speed})
+                for part, speed in zip(made.slices, speeds, strict=True)
+            ]
+            assert made.usage
+            usage = made.usage.model_copy(update={"pace_us": 200 * float(np.mean(1 / speeds**-1)) ** -1})
+            records.append(made.model_copy(update={"slices": slices, "usage": usage}))
+    comparison = RunReport(run_of(tmp_path, records)).comparisons["other", "throughput"]
+    assert comparison.logs is not None
+    assert comparison.logs.given_slope == pytest.approx(1.0, abs=0.01)
+    assert comparison.is_at_equal_core_speed
+    assert comparison.change.value == pytest.approx(0.95, abs=0.005)
+    assert comparison.change.low is not None
+    assert comparison.change.low > 0.93
+
+
+def test_both_ways_take_turns_round_by_round() -> None:
+    both = Interleaving(kind="both", slice_s=0.5)
+    assert [both.has_slices(block) for block in (1, 2, 3, 4)] == [True, False, True, False]
+    assert Interleaving(kind="slices", slice_s=0.5).has_slices(2)
+    assert not Interleaving().has_slices(1)
