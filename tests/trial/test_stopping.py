@@ -173,3 +173,10 @@ def test_where_the_time_is_short_the_first_rounds_are_shorter(
     run = measured(tmp_path, steady(1.0, 0.3), max_time_s=max_time_s)
     assert len(run.records[0].slices) == slices
     assert run.info.looks[-1] == rounds
+
+
+def test_when_the_time_is_out_before_the_first_look_there_is_one_then(tmp_path: Path) -> None:
+    """All of the level is left for it, since the time does not depend on what was measured."""
+    run = measured(tmp_path, steady(2.0, 0.004, trial_s=10.0), max_time_s=60.0)
+    assert (reason(run), run.info.looks, run.looks) == ("out of time", (6,), (3,))
+    assert first_sentence(run) == "Run `cluster-2`"
