@@ -8,7 +8,7 @@ from typing import Final
 from tests.server.servers.serving import listen, options, response, serve
 
 SPUN_S: Final = 0.04
-SLOW_S: Final = 0.1
+SLOW_S: Final = 0.08
 
 
 def spin() -> None:
