@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.analysis.metrics import ERRORS, Metric, Scale, decisive_metrics, metrics_of
 from harness.analysis.rotations import core_speed_slope
-from harness.analysis.slices import drifts_beyond
+from harness.analysis.slices import find_drift
 from harness.analysis.trials import Trial, Trials, have_equal_workers, trials_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario
@@ -147,7 +147,7 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
     unsettled = {
         topology.name
         for baseline, topology in scenario.pairs
-        if drifts_beyond(scenario.margin, trials[baseline.name], trials[topology.name])
+        if find_drift(scenario.margin, trials[baseline.name], trials[topology.name])
     }
     return {
         (topology, name): _compare(topology, pairs[topology, name], judgement, is_settled=topology not in unsettled)

@@ -34,6 +34,13 @@ def per_request(load: LoadResult, usage: Usage) -> PerRequest | None:
     return _per_request(usage.processes, usage.requests_of(load), *faults)
 
 
+def count_minor_faults(usage: Usage) -> int | None:
+    """Return the minor page faults of all processes, those that ended included; None where the kernel does not report
+    them."""
+    known = _sum_known(usage.processes, lambda process: process.minor_faults)
+    return None if known is None else known + usage.reaped_minor_faults
+
+
 def lasting_faults_per_request(load: LoadResult, usage: Usage) -> float | None:
     """Return the minor page faults for each complete response of the processes that were there from the first reading
     to the last: those of a process that begins or ends within the window are of its start, too. None where there were

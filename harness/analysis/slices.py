@@ -42,12 +42,6 @@ class SlicedUse:
         )
 
 
-def trend_between(baseline: Sequence[Trial], trials: Sequence[Trial]) -> Trend | None:
-    """Return the trend of the topology's rate, as a log-ratio to the baseline's, within the rounds of both; None where
-    they are not in slices, or too few."""
-    return find_trend(rotation_logs(baseline, trials, THROUGHPUT))
-
-
 @dataclass(frozen=True)
 class Agreement:
     """The ratio of a topology's good responses per second to its baseline's by both ways of measuring, in a run that
@@ -79,11 +73,11 @@ def find_agreement(baseline: Sequence[Trial], trials: Sequence[Trial]) -> Agreem
     return Agreement(by_slices, by_trials, p_value)
 
 
-def drifts_beyond(margin: float, baseline: Sequence[Trial], trials: Sequence[Trial]) -> bool:
-    """Check whether a topology became faster or slower beside its baseline while both were measured, by more than the
-    margin."""
-    trend = trend_between(baseline, trials)
-    return trend is not None and trend.is_shown and abs(trend.change) > log1p(margin)
+def find_drift(margin: float, baseline: Sequence[Trial], trials: Sequence[Trial]) -> Trend | None:
+    """Return the trend of the topology's rate, as a log-ratio to the baseline's, within the rounds of both; None unless
+    it is shown to be there, and greater than the margin."""
+    trend = find_trend(rotation_logs(baseline, trials, THROUGHPUT))
+    return trend if trend and trend.is_shown and abs(trend.change) > log1p(margin) else None
 
 
 def _cores(cpu_s: Sequence[float], elapsed_s: Sequence[float]) -> float:

@@ -31,7 +31,7 @@ class Drain:
 
     def give_up(self) -> int:
         """Close the connections whose response has not come; return how many there are."""
-        waiting = [connection for connection in self.connections if connection.state not in (CLOSED, IDLE)]
+        waiting = [connection for connection in self.connections if _is_waiting(connection)]
         for connection in waiting:
             self._exchange.close(connection)
         return len(waiting)
@@ -64,14 +64,19 @@ class Drain:
 
     def select_overdue(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
         """Return the connections whose request has waited too long."""
-        return [each for each in connections if each.state not in (CLOSED, IDLE) and self.is_overdue(each, now_ns)]
+        return [each for each in connections if _is_waiting(each) and self.is_overdue(each, now_ns)]
 
     def maintain(self, connection: Connection, now_ns: int) -> None:
         """Give up a request that has waited too long."""
-        if connection.state not in (CLOSED, IDLE) and self.is_overdue(connection, now_ns):
+        if _is_waiting(connection) and self.is_overdue(connection, now_ns):
             self._exchange.time_out(connection, now_ns)
 
     @property
     def in_flight(self) -> int:
         """The number of requests whose response is still to come."""
-        return sum(connection.state not in (CLOSED, IDLE) for connection in self.connections)
+        return sum(map(_is_waiting, self.connections))
+
+
+def _is_waiting(connection: Connection) -> bool:
+    """Check whether a response is still to come on the connection."""
+    return connection.state not in (CLOSED, IDLE)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from harness.analysis.launch import count_minor_faults
 from harness.generator.process import GeneratorError
 from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import Placement, list_usable_cpus
@@ -95,7 +96,7 @@ class _SlicedTrial:
         self._outcome: tuple[Examination, LoadResult, Usage]
 
     def start(self) -> None:
-        """LaunchedTopology the topology, wait until it is ready, and warm it up."""
+        """Launch the topology, wait until it is ready, and warm it up."""
         self._attempt(self._start)
 
     def run_slice(self, duration_s: float, began_s: float) -> None:
@@ -160,7 +161,7 @@ class _SlicedTrial:
                 requests_per_s=measured.requests_per_s,
                 answered=measured.answered,
                 cpu_s=usage.cpu_s,
-                minor_faults=_count_minor_faults(usage),
+                minor_faults=count_minor_faults(usage),
                 undrained=measured.undrained,
                 stalled_s=measured.stalled_s,
                 idle_s=since_s - self._paused_s,
@@ -182,9 +183,3 @@ class _SlicedTrial:
 
     def _report(self, phase: Phase, second: Second | None = None) -> None:
         self._watch(Progress(phase, second, self.planned.topology.name))
-
-
-def _count_minor_faults(usage: Usage) -> int | None:
-    """Return the minor page faults of all processes; None where the kernel does not report them."""
-    known = [process.minor_faults for process in usage.processes if process.minor_faults is not None]
-    return sum(known) + usage.reaped_minor_faults if len(known) == len(usage.processes) else None

@@ -10,6 +10,7 @@ from harness.load.spec import SAFE_METHODS
 from harness.record import Run
 from harness.report.figures import percent_text
 from harness.report.finding import Finding
+from harness.report.malloc import allocators_of
 from harness.report.markup import plain
 from harness.report.page_faults import fault_cost_text, mode_texts
 from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option
@@ -343,7 +344,7 @@ def _malloc(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield the topologies whose malloc was told to keep its memory and serves nothing."""
     run = analysis.run
     for topology in run.scenario.topologies:
-        found = {each.allocator for each in run.records if each.topology == topology.name and each.allocator}
+        found = allocators_of(run, topology.name)
         if topology.malloc == "keep" and found and "glibc" not in found:
             yield Finding(
                 f'`malloc = "keep"` has no effect on `{topology.name}`: its memory is from'

@@ -8,11 +8,10 @@ from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
 from harness.record import Run
 from harness.report.figures import percent_text
-from harness.scenario.malloc import KEEPING_VARIABLES
+from harness.report.malloc import KEEPING, allocators_of
 from harness.stats.modes import Modes
 from harness.units import NS_PER_US
 
-KEEPING: Final = " ".join(f"{name}={value}" for name, value in KEEPING_VARIABLES.items())
 TO_KEEP: Final = f'`malloc = "keep"` ({KEEPING}, only both of them together)'
 MIN_TIMES_FEWER: Final = 1.5  # rounds
 
@@ -83,7 +82,7 @@ def _scatter_text(modes: Modes) -> str:
 
 def _is_from_glibc(run: Run, topology: str) -> bool:
     """Return True unless it is known that the memory of a topology is from another allocator."""
-    found = {record.allocator for record in run.records if record.topology == topology} - {None}
+    found = allocators_of(run, topology)
     return not found or "glibc" in found
 
 

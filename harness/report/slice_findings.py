@@ -5,7 +5,7 @@ from math import expm1
 from typing import Final
 
 from harness.analysis.run import RunAnalysis
-from harness.analysis.slices import SlicedUse, drifts_beyond, find_agreement, trend_between
+from harness.analysis.slices import SlicedUse, find_agreement, find_drift
 from harness.report.figures import percent_text, ratio_text
 from harness.report.finding import Finding
 from harness.units import duration_text
@@ -50,11 +50,9 @@ def _find_in_topology(name: str, used: SlicedUse, analysis: RunAnalysis) -> Iter
 
 def _find_trends(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield the topologies that got faster or slower, beside their baseline, while they were measured."""
-    by_name = {summary.name: summary.trials for summary in analysis.summaries}
-    for baseline, other in analysis.run.scenario.pairs:
-        before, after = by_name.get(baseline.name, ()), by_name.get(other.name, ())
-        trend = trend_between(before, after)
-        if trend is not None and drifts_beyond(analysis.run.scenario.margin, before, after):
+    scenario, trials = analysis.run.scenario, analysis.trials
+    for baseline, other in scenario.pairs:
+        if trend := find_drift(scenario.margin, trials[baseline.name], trials[other.name]):
             became = f"{percent_text(expm1(abs(trend.change)))} {'faster' if trend.change > 0 else 'slower'}"
             yield Finding(
                 f"`{other.name}` became {became} beside `{baseline.name}` from the first slice of a round to the last.",
@@ -65,9 +63,8 @@ def _find_trends(analysis: RunAnalysis) -> Iterator[Finding]:
 
 def _find_agreement(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield, for each topology, whether slices and whole trials say the same."""
-    by_name = {summary.name: summary.trials for summary in analysis.summaries}
     for baseline, other in analysis.run.scenario.pairs:
-        found = find_agreement(by_name.get(baseline.name, ()), by_name.get(other.name, ()))
+        found = find_agreement(analysis.trials[baseline.name], analysis.trials[other.name])
         if found is None:
             continue
         said = (
