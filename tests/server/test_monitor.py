@@ -385,6 +385,23 @@ def test_nanoseconds_are_shared_out_as_the_account_shares_ticks() -> None:
     assert (short.user_s, short.system_s) == (0.004, 0.0)
 
 
+def use_while(code: str) -> tuple[Usage, bytes]:
+    """What a process used from when it got a line until it told one, and what it told."""
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    monitor = watch(listed(process))
+    monitor.begin()
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    told = process.stdout.readline()
+    monitor.sample()
+    usage = monitor.usage()
+    process.kill()
+    process.communicate()
+    return usage, told
+
+
 def test_cpu_time_of_threads_that_come_and_go_is_counted() -> None:
     """Between two readings, each for as long as some clock ticks."""
     code = (
@@ -394,17 +411,8 @@ def test_cpu_time_of_threads_that_come_and_go_is_counted() -> None:
         "for _ in range(15):\n    thread = threading.Thread(target=burn); thread.start(); thread.join()\n"
         "print(time.process_time_ns() - first_ns, flush=True)\ninput()"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        monitor = watch(listed(process))
-        monitor.begin()
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        told_s = int(process.stdout.readline()) / NS_PER_S
-        monitor.sample()
-        used_s = monitor.usage().cpu_s
-        process.kill()
+    usage, told = use_while(code)
+    told_s, used_s = int(told) / NS_PER_S, usage.cpu_s
     assert told_s >= 0.3
     assert told_s - 2 * TICK_S <= used_s  # it used more than that while it was started
 
@@ -417,20 +425,7 @@ TOUCH: Final = f"memory = mmap.mmap(-1, {PAGES} * mmap.PAGESIZE); memory[:: mmap
 
 def use_of(*lines: str) -> Usage:
     """What a process used while it did this."""
-    code = "\n".join(["import mmap, os", "input()", *lines, "print('over', flush=True)", "input()"])
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    monitor = watch(listed(process))
-    monitor.begin()
-    process.stdin.write(b"\n")
-    process.stdin.flush()
-    process.stdout.readline()
-    monitor.sample()
-    usage = monitor.usage()
-    process.kill()
-    process.communicate()
-    return usage
+    return use_while("\n".join(["import mmap, os", "input()", *lines, "print('over', flush=True)", "input()"]))[0]
 
 
 def test_page_faults_are_counted() -> None:
