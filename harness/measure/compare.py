@@ -8,6 +8,7 @@ from harness.analysis.comparison import Comparisons, compare_topologies, has_con
 from harness.analysis.gates import have_open_gates
 from harness.analysis.noise import find_noise_floor
 from harness.analysis.trials import valid_trials
+from harness.measure.interleaving import choose_interleaving
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.round_plan import RoundPlan
@@ -39,7 +40,7 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
     scenario = prepared.scenario
     environment, checks = testbed.describe_environment(), testbed.run_checkup(scenario)
     observer.on_checks(checks)
-    interleaving = testbed.choose_interleaving(scenario, prepared.placement)
+    interleaving = choose_interleaving(scenario, lambda: testbed.try_slices(scenario, prepared.placement))
     sliced = scenario.with_slice(interleaving.slice_s)
     expected = expected_rounds(RoundPlan.first(sliced, interleaving).apply(sliced))
     looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(expected)

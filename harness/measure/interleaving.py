@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,9 +36,18 @@ MAX_ANSWER_SHARE: Final = 0.2  # of a slice
 TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is ready
 
 
-def choose_interleaving(scenario: Scenario, placement: Placement) -> Interleaving:
+@dataclass(frozen=True)
+class Tried:
+    """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long the slowest
+    server's answers take under load (seconds)."""
+
+    objection: str | None
+    answer_s: float = 0.0
+
+
+def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Interleaving:
     """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in slices where
-    they are sound. To see that, the topologies that would take turns are launched together, and loaded for a moment."""
+    they are sound. Where that, or the length of slices, does not follow from the scenario, an ``attempt`` tells."""
     is_free = scenario.interleave == "auto"
     why = find_objection(scenario) if is_free else None
     if why or scenario.interleave == "trials":
@@ -46,7 +55,7 @@ def choose_interleaving(scenario: Scenario, placement: Placement) -> Interleavin
     kind: Literal["slices", "both"] = "both" if scenario.interleave == "both" else "slices"
     if not is_free and scenario.slice_s:
         return Interleaving(kind=kind, slice_s=scenario.slice_s)
-    tried = _try(scenario, _select_together(scenario), placement)
+    tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
     return Interleaving(kind=kind, slice_s=scenario.slice_s or choose_slice_s(tried.answer_s))
@@ -93,15 +102,6 @@ def _fixed_place(topology: Topology) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Tried:
-    """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long the slowest
-    server's answers take under load (seconds)."""
-
-    objection: str | None
-    answer_s: float = 0.0
-
-
-@dataclass(frozen=True)
 class _UpServer:
     """A server that was launched for the try, and how long its answers take under load (seconds)."""
 
@@ -114,7 +114,12 @@ class _UpServer:
         return read_family(self.server.guardian_pid)
 
 
-def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placement) -> _Tried:
+def try_slices(scenario: Scenario, placement: Placement) -> Tried:
+    """Launch the topologies that would take turns together, load each for a moment, and return what was found."""
+    return _try(scenario, _select_together(scenario), placement)
+
+
+def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placement) -> Tried:
     """Launch the topologies, all at once, load one after the other, and return what was found.
 
     A topology that can't be launched even alone is no reason against slices: its trials fail in either way.
@@ -128,8 +133,8 @@ def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placemen
                 stack.close()
                 return _try_without(scenario, topologies, topology, placement, error)
             if short := _describe_short_memory(up):
-                return _Tried(short)
-        tried = _Tried(next(_iter_objections(scenario, up), None), max(each.answer_s for each in up))
+                return Tried(short)
+        tried = Tried(next(_iter_objections(scenario, up), None), max(each.answer_s for each in up))
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
             list(threads.map(lambda each: each.server.stop(), up))
         return tried
@@ -137,7 +142,7 @@ def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placemen
 
 def _try_without(
     scenario: Scenario, topologies: Sequence[Topology], failed: Topology, placement: Placement, error: HarnessError
-) -> _Tried:
+) -> Tried:
     """Return the objection where the topology that failed beside the others can be launched alone; try the others
     otherwise."""
     others = [topology for topology in topologies if topology is not failed]
@@ -145,9 +150,9 @@ def _try_without(
         with tempfile.TemporaryDirectory(prefix="harness-") as folder, ExitStack() as stack:
             _launch(scenario, failed, placement, Path(folder, "0.log"), stack)
     except (ServerError, GeneratorError):
-        return _try(scenario, others, placement) if others else _Tried(None)
+        return _try(scenario, others, placement) if others else Tried(None)
     beside = ", ".join(topology.name for topology in others)
-    return _Tried(f"{failed.name} can't be up at the same time as {beside}: {error}")
+    return Tried(f"{failed.name} can't be up at the same time as {beside}: {error}")
 
 
 def _launch(scenario: Scenario, topology: Topology, placement: Placement, log: Path, stack: ExitStack) -> _UpServer:

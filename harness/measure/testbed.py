@@ -15,11 +15,11 @@ from harness.load.cpus import Placement
 from harness.machine.environment import Environment, describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
-from harness.measure.interleaving import choose_interleaving
+from harness.measure.interleaving import Tried, try_slices
 from harness.measure.progress import Watch
 from harness.measure.slices import run_sliced_trials
 from harness.measure.trial import run_trial
-from harness.record import Interleaving, PlannedTrial, Program, TrialRecord
+from harness.record import PlannedTrial, Program, TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.server.programs import describe_programs
 
@@ -56,9 +56,9 @@ class Testbed:
         """Return the programs that the topologies run, with their versions."""
         return describe_programs(topologies)
 
-    def choose_interleaving(self, scenario: Scenario, placement: Placement) -> Interleaving:
-        """Return how the trials of a round are interleaved, after a try."""
-        return choose_interleaving(scenario, placement)
+    def try_slices(self, scenario: Scenario, placement: Placement) -> Tried:
+        """Return what a try of slices finds."""
+        return try_slices(scenario, placement)
 
     def run_trial(
         self,

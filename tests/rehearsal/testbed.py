@@ -17,13 +17,12 @@ from harness.load.failures import describe_failures
 from harness.load.result import LoadResult, Second
 from harness.load.spec import Load, Target
 from harness.machine.environment import Environment
-from harness.measure.interleaving import find_objection
+from harness.measure.interleaving import Tried
 from harness.measure.progress import Phase, Progress, Watch
-from harness.measure.schedule import USUAL_SLICE_S, count_rotations
+from harness.measure.schedule import count_rotations
 from harness.measure.testbed import Testbed
 from harness.record import (
     CoreUsage,
-    Interleaving,
     MachineUsage,
     PlannedTrial,
     ProcessUsage,
@@ -96,14 +95,9 @@ class VirtualTestbed(Testbed):
         """Return the programs that the topologies run."""
         return [Program(name="shop", path="/srv/shop/bin/shop", version="2.1.0")]
 
-    def choose_interleaving(self, scenario: Scenario, placement: Placement) -> Interleaving:
-        """Return how the trials of a round are interleaved: nothing is found against slices but by the scenario."""
-        why = find_objection(scenario) if scenario.interleave == "auto" else None
-        if why or scenario.interleave == "trials":
-            return Interleaving(why=why)
-        return Interleaving(
-            kind="both" if scenario.interleave == "both" else "slices", slice_s=scenario.slice_s or USUAL_SLICE_S
-        )
+    def try_slices(self, scenario: Scenario, placement: Placement) -> Tried:
+        """Return that nothing is found against slices, of half a second."""
+        return Tried(None, answer_s=0.05)
 
     def run_sliced_trials(
         self,

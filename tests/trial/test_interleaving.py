@@ -10,12 +10,14 @@ import pytest
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
 from harness.measure.interleaving import (
-    _Tried,
+    Tried,
     check_interleaving,
     choose_interleaving,
     choose_slice_s,
     find_objection,
+    try_slices,
 )
+from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import find_free_port
 from tests.server.family import Family
@@ -27,9 +29,13 @@ def named(name: str, topology: Topology) -> Topology:
     return topology.model_copy(update={"name": name})
 
 
+def choose(made: Scenario) -> Interleaving:
+    return choose_interleaving(made, lambda: try_slices(made, Placement()))
+
+
 def why_not(*topologies: Topology, **changes: object) -> str | None:
     made = scenario(*topologies, start_timeout_s=3.0).model_copy(update=changes)
-    found = choose_interleaving(made, Placement())
+    found = choose(made)
     assert (found.kind == "slices") is (found.why is None)
     return found.why
 
@@ -45,7 +51,7 @@ def test_servers_that_can_be_up_at_once_take_turns(family: Family) -> None:
 @pytest.mark.parametrize("kind", ["trials", "slices", "both"])
 def test_what_the_scenario_asks_for_is_done(kind: str) -> None:
     made = scenario(ONE, TWO).model_copy(update={"interleave": kind, "slice_s": 0.7})
-    found = choose_interleaving(made, Placement())
+    found = choose(made)
     assert (found.kind, found.why, found.slice_s) == (kind, None, None if kind == "trials" else 0.7)
 
 
@@ -59,7 +65,7 @@ def test_slices_are_as_short_as_eight_answers_allow(answer_s: float, slice_s: fl
 def test_the_length_of_slices_is_found_by_a_try(kind: str) -> None:
     slow = named("slow", small("beside", "slow"))
     made = scenario(ONE, slow).model_copy(update={"interleave": kind})
-    assert choose_interleaving(made, Placement()).slice_s == 1.0
+    assert choose(made).slice_s == 1.0
 
 
 def test_one_topology_has_none_to_take_turns_with() -> None:
@@ -71,7 +77,7 @@ def open_loop(made: Scenario) -> Scenario:
 
 
 def test_an_offered_rate_needs_whole_trials() -> None:
-    found = choose_interleaving(open_loop(scenario(ONE, TWO)), Placement())
+    found = choose(open_loop(scenario(ONE, TWO)))
     assert found.kind == "trials"
     assert found.why == "an offered rate needs whole trials, in which its queue can build up"
 
@@ -132,13 +138,13 @@ def test_short_memory_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_pairs_the_first_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[str] = []
 
-    def refuse(made: Scenario, topologies: Sequence[Topology], placement: Placement) -> _Tried:
+    def refuse(made: Scenario, topologies: Sequence[Topology], placement: Placement) -> Tried:
         launched.extend(topology.name for topology in topologies)
-        return _Tried("for a reason")
+        return Tried("for a reason")
 
     monkeypatch.setattr("harness.measure.interleaving._try", refuse)
     made = scenario(ONE, TWO).on_two_commits(Path("base"), Path("head"))
-    assert choose_interleaving(made, Placement()).why == "for a reason"
+    assert choose(made).why == "for a reason"
     assert launched == ["one-base", "one-head"]
 
 
