@@ -9,6 +9,11 @@ Trials in slices tell more. Within a round, each rotation has a log-ratio and a 
 follows from all of them, whatever the rounds differ by. It is then known so well that it counts as given: the effect is
 the mean of d − βc, with the t interval of n − 1 degrees of freedom, from the first rounds on. An error of β costs
 precision and makes no bias, since the order of the slices, and with it the sign of c, is drawn.
+
+For the same reason the c of a round, the mean over its rotations, is zero but for what the rotations scatter by. What
+it has beyond that is an error of the measure that lasts as long as a launch: it must not be taken for a speed of the
+cores. Where chance does not explain it, β is multiplied by the reliability of c: the part of its mean square that the
+rotations explain (Fuller, Measurement Error Models, 1987). Both follow from the core speeds alone.
 """
 
 from collections.abc import Sequence
@@ -18,9 +23,11 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import f
 
 MIN_ADJUSTED: Final = 5  # rounds: with fewer, the adjustment adds more noise than it removes
 MIN_ROTATIONS: Final = 8  # beyond one for each round, for a slope that counts as given
+LEVEL: Final = 0.95  # of the test whether rounds differ in core speed by more than their rotations explain
 MIN_SPREAD: Final = 1e-9  # sum of squares of the core speeds, below which they count as equal
 
 Floats = npt.NDArray[np.float64]
@@ -98,15 +105,24 @@ def effect_of(logs: Floats, paces: Floats, axis: int = -1) -> Floats:
 
 
 def slope_within(logs: Sequence[Sequence[float]], paces: Sequence[Sequence[float]]) -> float | None:
-    """Return the effect of the core speed on the log-ratios of rotations, within rounds; None where there are too few
-    of them, or the speed did not change."""
-    centred = [
-        (np.asarray(d) - np.mean(d), np.asarray(c) - np.mean(c)) for d, c in zip(logs, paces, strict=True) if len(d)
-    ]
-    spread = sum(float(np.sum(c**2)) for _, c in centred)
-    if sum(len(d) - 1 for d, _ in centred) < MIN_ROTATIONS or spread <= MIN_SPREAD:
+    """Return the effect of the core speed on the log-ratios of rounds, from the rotations within them: the slope that
+    the rotations show, times the reliability of a round's core speed. None where there are too few rotations, or the
+    speed did not change."""
+    rounds = [(np.asarray(d), np.asarray(c)) for d, c in zip(logs, paces, strict=True) if len(d)]
+    centred = [(d - d.mean(), c - c.mean()) for d, c in rounds]
+    spread, freedom = sum(float(np.sum(c**2)) for _, c in centred), sum(len(d) - 1 for d, _ in rounds)
+    if freedom < MIN_ROTATIONS or spread <= MIN_SPREAD:
         return None
-    return sum(float(np.sum(c * d)) for d, c in centred) / spread
+    slope = sum(float(np.sum(c * d)) for d, c in centred) / spread
+    return slope * _reliability([c for _, c in rounds], spread / freedom)
+
+
+def _reliability(paces: Sequence[Floats], variance: float) -> float:
+    """Return the part of the mean square of the rounds' core speeds that rotations of this variance explain; 1 where
+    chance explains the rest."""
+    freedom = sum(len(c) - 1 for c in paces)
+    excess = float(np.mean([c.mean() ** 2 * len(c) for c in paces])) / variance  # F-distributed
+    return 1.0 if excess <= f.ppf(LEVEL, len(paces), freedom) else 1 / excess
 
 
 def _spread(one: Floats, other: Floats, n: Floats) -> Floats:

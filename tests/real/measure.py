@@ -9,6 +9,7 @@ import contextlib
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -20,13 +21,15 @@ from harness.analysis.trials import valid_trials
 from harness.cli.progress import PlainDisplay
 from harness.measure.compare import compare
 from harness.measure.preparation import prepare
-from harness.monitor import core_speed_probe
 from harness.record import Run, read_run
 from harness.scenario import Scenario, load_scenario
 from harness.stats.sequential import InterimLooks
+from harness.units import NS_PER_MS
+from tests.real.slower_cart import work
 
 HERE: Final = Path(__file__).parent
 SLOWDOWN: Final = 0.05
+CALIBRATING: Final = 10_000  # rounds of work
 
 
 def main(kind: str, comparisons: int, max_time: str) -> None:
@@ -69,11 +72,17 @@ def _rounded(logs: tuple[float, ...]) -> list[float]:
 
 
 def extra_rounds(scenario: Scenario) -> int:
-    """How many rounds of work are 5 % of the CPU time of a request: by the pace, since a probe of it is such work too,
-    and was done on the same core at the same time."""
+    """How many rounds of work are 5 % of the CPU time of a request."""
     trials = valid_trials(made(scenario.model_copy(update={"rounds": 5}), seed=0).records, scenario.baseline.name)
-    probes = median(trial.cpu_ms_per_request * 1000 / trial.pace_us for trial in trials if trial.pace_us)
-    return round(SLOWDOWN * probes * core_speed_probe.ROUNDS)
+    request_ns = median(trial.cpu_ms_per_request for trial in trials) * NS_PER_MS
+    return round(SLOWDOWN * request_ns / median(round_ns() for _ in range(101)))
+
+
+def round_ns() -> float:
+    """How much CPU time a round of the work takes here and now."""
+    begin_ns = time.thread_time_ns()
+    work(CALIBRATING)
+    return (time.thread_time_ns() - begin_ns) / CALIBRATING
 
 
 def slowed(scenario: Scenario, rounds: int) -> Scenario:
