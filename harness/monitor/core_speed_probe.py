@@ -11,10 +11,10 @@ import sys
 import time
 from itertools import cycle
 
-PERIOD_S = 0.02
-POWERS = 6  # in a piece of work: some 80 µs
+PERIOD_S = 0.005
+POWERS = 2  # in a piece of work: some 25 µs
 BASE, EXPONENT, MODULUS = 3**320, 65537, 2**521 - 1
-LOOK_AFTER = 50  # pieces of work between two looks at the parent
+LOOK_AFTER = 200  # pieces of work between two looks at the parent
 MAX_STOPPED = 5  # successive looks
 
 
