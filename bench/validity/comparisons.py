@@ -13,7 +13,6 @@ from harness.analysis.comparison import PRECISE_ENOUGH
 from harness.analysis.metrics import METRICS as JUDGED
 from harness.analysis.metrics import decisive_metrics
 from harness.stats.evidence import Ratios
-from harness.stats.paired import Paired
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 from harness.stats.verdict import MARGIN, Judgement, Verdict, judge
 
@@ -97,10 +96,8 @@ def _simulated_once(world: World, effect: float, seed: int, judging: Judging, nu
 
 
 def _judged(differences: Differences, blocks: int, effect: float, looks: InterimLooks) -> list[Judgement]:
-    logs = differences.metrics[:blocks] + effect
-    paces = None if differences.paces is None else tuple(differences.paces[:blocks].tolist())
     evidence = {
-        metric: Ratios(Paired(tuple(logs[:, column].tolist()), paces), MARGINS.get(metric, MARGIN))
+        metric: Ratios(differences.pairs(column, blocks, effect), MARGINS.get(metric, MARGIN))
         for column, metric in enumerate(METRICS)
     }
     return list(judge(evidence, looks).values())

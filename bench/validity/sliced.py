@@ -27,9 +27,11 @@ REST: Final = 0.006  # and of a launch, where memory is kept
 
 @dataclass(frozen=True)
 class Rotations:
-    """The figures of a run's slices, as logarithms, (rounds, rotations, servers, metrics)."""
+    """The figures of a run's slices, as logarithms, (rounds, rotations, servers, metrics), and the core speeds, as the
+    probe has them, (rounds, rotations, servers), where there is one."""
 
     logs: Floats
+    speeds: Floats | None = None
 
     @property
     def ratios(self) -> Floats:
@@ -41,7 +43,15 @@ class Rotations:
         """Return those of whole rounds, of which each has so many rotations: the requests of a server's slices add up,
         their logarithms don't."""
         totals = [np.log(np.exp(logs[:count]).mean(axis=0)) for logs, count in zip(self.logs, counts, strict=True)]
-        return Differences(np.array([total[1] - total[0] for total in totals]))
+        metrics = np.array([total[1] - total[0] for total in totals])
+        if self.speeds is None:
+            return Differences(metrics)
+        gains = [each[:, 1] - each[:, 0] for each in self.speeds]
+        return Differences(
+            metrics,
+            np.array([gain[:count].mean() for gain, count in zip(gains, counts, strict=True)]),
+            [(ratios[:count], gain[:count]) for ratios, gain, count in zip(self.ratios, gains, counts, strict=True)],
+        )
 
 
 Launches = Callable[[Dice, tuple[int, ...]], Floats]
@@ -105,18 +115,30 @@ def make(dice: Dice, rounds: int, rotations: int, launches: Launches, machine: M
     noise = dice.permuted(slices.reshape(rounds, rotations, 2), axis=2)  # which of the two is first
     if own:
         noise = noise + own * _autoregressive(dice, (rounds, 2, rotations), 0.7).swapaxes(1, 2)
-    launch = launches(dice, (rounds, 1, 2))
+    return Rotations(_metrics(dice, launches(dice, (rounds, 1, 2)), noise))
+
+
+def make_probed(dice: Dice, rounds: int, rotations: int, losing: float, misled: float) -> Rotations:
+    """Return a run beside a probe of the core speed. Of the slices, the part ``losing`` meet a neighbour, who takes up
+    to a third of the speed, which the probe tells; of the launches, the part ``misled`` slow the probe alone down."""
+    shape = (rounds, rotations, 2)
+    lost = 0.4 * dice.random(shape) * (dice.random(shape) < losing)
+    noise = dice.normal(0, QUIET, shape) - lost
+    launch = normal(dice, (rounds, 1, 2))
+    speeds = dice.normal(0, 0.02, shape) - lost - 0.25 * (dice.random((rounds, 1, 2)) < misled)
+    return Rotations(_metrics(dice, launch, noise), speeds)
+
+
+def _metrics(dice: Dice, launch: Floats, noise: Floats) -> Floats:
     speed, other = launch + noise, dice.standard_normal((*noise.shape, 3))  # what each metric has of its own
-    return Rotations(
-        np.stack(
-            [
-                speed,
-                0.95 * speed + 0.01 * other[..., 0],
-                0.6 * speed + 0.08 * other[..., 1],
-                launch + 0.3 * noise + 0.01 * other[..., 2],
-            ],
-            axis=3,
-        )
+    return np.stack(
+        [
+            speed,
+            0.95 * speed + 0.01 * other[..., 0],
+            0.6 * speed + 0.08 * other[..., 1],
+            launch + 0.3 * noise + 0.01 * other[..., 2],
+        ],
+        axis=3,
     )
 
 
@@ -140,6 +162,9 @@ SLICED: Final[dict[str, SlicedWorld]] = {
         f"{name}, one slow in ten": partial(make, launches=LAUNCHED["one slow in ten"], machine=MACHINES[name], own=0.0)
         for name in ("seconds", "spiky")
     },
+    "neighbours, probed": partial(make_probed, losing=0.3, misled=0.0),
+    "neighbours, probe misled": partial(make_probed, losing=0.3, misled=0.15),
+    "quiet, probe misled": partial(make_probed, losing=0.0, misled=0.15),
 }
 
 

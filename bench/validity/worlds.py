@@ -4,7 +4,7 @@ The trials of a block follow each other in a random order, as in a plan.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
+
+from harness.stats.paired import Paired, slope_within
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,13 +26,24 @@ RECORDED: Final = Path(__file__).parents[2] / "tests" / "real" / "same.jsonl"
 @dataclass(frozen=True)
 class Differences:
     """Within blocks, of logarithms: those of the metrics, (blocks, metrics), and those of the pace, (blocks,), where it
-    was measured."""
+    was measured. ``rotations`` are both of the rotations of each block that was sliced, (rotations, metrics) and
+    (rotations,)."""
 
     metrics: Floats
     paces: Floats | None = None
+    rotations: Sequence[tuple[Floats, Floats]] = ()
 
     def __len__(self) -> int:
         return len(self.metrics)
+
+    def pairs(self, column: int, blocks: int, effect: float) -> Paired:
+        """Return what the first blocks say of a metric, shifted by ``effect`` (a logarithm)."""
+        logs = tuple((self.metrics[:blocks, column] + effect).tolist())
+        if self.paces is None:
+            return Paired(logs)
+        seen = self.rotations[:blocks]
+        slope = slope_within([one[:, column].tolist() for one, _ in seen], [speed.tolist() for _, speed in seen])
+        return Paired(logs, tuple(self.paces[:blocks].tolist()), slope)
 
 
 World = Callable[[np.random.Generator, int], Differences]
