@@ -8,7 +8,12 @@ import typer
 from bench.capacity import checks
 from bench.checking import Checks, run_checks
 
-CHECKS: Final[Checks] = {"one-line": checks.one_line, "foretold": checks.foretold, "again": checks.again}
+CHECKS: Final[Checks] = {
+    "one-line": checks.one_line,
+    "foretold": checks.foretold,
+    "again": checks.again,
+    "expected": checks.expected,
+}
 
 
 def main(

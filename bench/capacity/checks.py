@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
+from bench.capacity.one_line import SERVICES
 from bench.checking import Row
 from harness.analysis.capacity import Capacity, Probe, capacities
 from harness.analysis.trials import valid_trials
@@ -20,6 +21,7 @@ from harness.measure.preparation import prepare, seed_or_random
 from harness.measure.trial import run_trial
 from harness.planning.evidence import evidence_of
 from harness.planning.prediction import predict
+from harness.planning.response_times import expected_at, matching_models
 from harness.record import PlannedTrial, Run, read_run
 from harness.report.figures import rate_interval_text
 from harness.scenario import Objective, Scenario, Topology, load_scenario
@@ -32,6 +34,8 @@ ASKED: Final = 9  # of them
 SERVED_PER_S, LIMIT_MS = 1000.0, 30.7  # M/M/1: 850/s keep p99 < 30.7 ms
 MOST_OFF: Final = 0.05
 MOST_OFF_FORETOLD: Final = 0.1
+MOST_OFF_EXPECTED: Final = 0.25
+EXPECTED_AT: Final = (0.5, 0.7, 0.9)  # of the capacity
 SEARCH_S: Final = 175.0  # three minutes less what starting and reporting take
 FORETOLD: Final = 8  # workers
 AGAIN_S: Final = 60.0
@@ -85,13 +89,39 @@ def again() -> Iterator[Row]:
             yield Row(f"{name}: {rate_text(offered)}/s for 60 s", _said(probe), asked, is_kept is is_to_be_kept)
 
 
+def expected() -> Iterator[Row]:
+    """The p99 that a plan would print for servers of known law, beside what is then measured for a minute at that
+    rate."""
+    objectives = [Objective.parse("p99 < 150ms")]
+    for service in SERVICES:
+        scenario = _one_line_scenario(service)
+        with tempfile.TemporaryDirectory() as folder, SearchDisplay(CONSOLE) as observer:
+            prepared = prepare(for_search(scenario), seed_or_random())
+            evidence = evidence_of(read_run(search(prepared, objectives, Path(folder), "bench", observer)))
+        carried = evidence.carried[0]
+        for part in EXPECTED_AT:
+            times = expected_at(carried, matching_models(carried), part * SERVED_PER_S)
+            probe = _offered(scenario, scenario.topologies[0], objectives, part * SERVED_PER_S)
+            assert probe is not None
+            assert probe.load.latency_ms is not None
+            measured_ms = probe.load.latency_ms.p99
+            what = f"{service} service, at {part:.0%} of its capacity: p99"
+            asked = f"measured {measured_ms:.1f} ms ± 25 %, or not printed"
+            if times is None:
+                yield Row(what, "not printed", asked, is_met=True)
+                continue
+            ends_ms = (times.least.p99_ms, times.most.p99_ms)
+            said = f"{ends_ms[0]:.1f}–{ends_ms[1]:.1f} ms ({times.source.value})"
+            yield Row(what, said, asked, all(abs(each / measured_ms - 1) <= MOST_OFF_EXPECTED for each in ends_ms))
+
+
 def _searched(scenario: Scenario, objectives: list[Objective]) -> list[Capacity]:
     with tempfile.TemporaryDirectory() as folder, SearchDisplay(CONSOLE) as observer:
         prepared = prepare(for_search(scenario), seed_or_random())
         return capacities(read_run(search(prepared, objectives, Path(folder), "bench", observer)))
 
 
-def _one_line_scenario() -> Scenario:
+def _one_line_scenario(service: str = "exponential") -> Scenario:
     scenario = load_scenario(ROOT / "scenarios" / "cart.toml", {"load.path": "/", "max_time": SEARCH_S})
     words = (
         "{harness_python}",
@@ -101,6 +131,8 @@ def _one_line_scenario() -> Scenario:
         "{port}",
         "--mean-ms",
         f"{1000 / SERVED_PER_S:g}",
+        "--service",
+        service,
     )
     topology = Topology(name="one-line", family="one-line", command=words, baseline=True)
     load = scenario.load.model_copy(update={"duration_s": 6.0, "warmup_s": 2.0})
