@@ -10,6 +10,7 @@ from harness.stats.estimate import Estimate
 from harness.units import decimals_apart, ms_text, rate_text, size_text
 
 NOT_MEASURED: Final = "not measured"
+MOST_TOLD: Final = 100.0  # of an interval's end over the other: the interval of a ratio that spans more tells nothing
 
 
 def share_text(part: float) -> str:
@@ -46,13 +47,18 @@ def rate_interval_text(rate: Estimate, unit: str = "") -> str:
 
 
 def ratio_text(ratio: Estimate) -> str:
-    """Return ``1.74× (1.69–1.79)``: without the interval when there is none."""
+    """Return ``1.74× (1.69–1.79)``: without the interval when there is none, with a dash for one that tells nothing."""
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}×"
+    if is_uninformative(ratio.low, ratio.high):
+        return f"{ratio.value:.2f}× (–)"
     decimals = decimals_apart(ratio.low, ratio.high, 2)
-    low = f"{ratio.low:.{decimals}f}" if ratio.low >= 0.01 else "<0.01"
-    high = f"{ratio.high:.{decimals}f}" if ratio.high < 100 else ">100"
-    return f"{ratio.value:.{decimals}f}× ({low}–{high})"
+    return f"{ratio.value:.{decimals}f}× ({ratio.low:.{decimals}f}–{ratio.high:.{decimals}f})"
+
+
+def is_uninformative(low: float, high: float) -> bool:
+    """Check whether the interval of a ratio is so wide that it would be mere digits, as after two rounds."""
+    return high > MOST_TOLD * low
 
 
 def _error_share_text(part: float) -> str:
@@ -89,7 +95,9 @@ def change_text(metric: Metric, change: Estimate | None) -> str:
     if change is None:
         return NOT_MEASURED
     between, (_, unit) = change_interval_text(metric, change), _signed_text(metric)
-    return f"{change_value_text(metric, change)}{f' ({between}{unit})' if between else ''}"
+    if between in ("", "–"):
+        return f"{change_value_text(metric, change)}{between and ' (–)'}"
+    return f"{change_value_text(metric, change)} ({between}{unit})"
 
 
 def change_value_text(metric: Metric, change: Estimate) -> str:
@@ -99,9 +107,12 @@ def change_value_text(metric: Metric, change: Estimate) -> str:
 
 
 def change_interval_text(metric: Metric, change: Estimate) -> str:
-    """Return the ends of the change's interval without the unit, ``−22.1 to −16.6``; empty where there is none."""
+    """Return the ends of the change's interval without the unit, ``−22.1 to −16.6``; empty where there is none, a dash
+    for one that tells nothing."""
     if change.low is None or change.high is None or change.low == change.high:
         return ""
+    if metric.scale is Scale.RATIO and is_uninformative(change.low, change.high):
+        return "–"
     text, _ = _signed_text(metric)
     return f"{text(change.low)} to {text(change.high)}"
 
