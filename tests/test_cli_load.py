@@ -107,13 +107,13 @@ def load(url: str, *arguments: str | Path) -> dict[str, Any]:
     return result
 
 
-def loaded_with(served: Served, result: dict[str, Any]) -> list[Got]:
-    """What was sent less the one request before the load; the server may come to the last of it after the end."""
+def loaded_with(served: Served, result: dict[str, Any], before: int = 1) -> list[Got]:
+    """What was sent less the requests before the load; the server may come to the last of it after the end."""
     deadline_s = time.monotonic() + 10
-    while len(served.requests) <= result["started"] and time.monotonic() < deadline_s:
+    while len(served.requests) < before + result["started"] and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    assert len(served.requests) == 1 + result["started"]
-    return served.requests[1:]
+    assert len(served.requests) == before + result["started"]
+    return served.requests[before:]
 
 
 # How it is offered ------------------------------------------------------------------------------------------
@@ -175,12 +175,23 @@ def test_requests_are_taken_from_a_file_by_weight(served: Served, tmp_path: Path
         '[[request]]\npath = "/rarely"\nmethod = "POST"\nbody_file = "body.bin"\nheaders = { X-Kind = "b" }\n'
     )
     result = load(served.url, "--requests", file, "-R", "400", "-d", "300ms")
-    got = Counter((request.method, request.path) for request in loaded_with(served, result))
+    got = Counter((request.method, request.path) for request in loaded_with(served, result, before=2))
     assert set(got) == {("GET", "/often?x=1"), ("POST", "/rarely")}
     assert got["GET", "/often?x=1"] > got["POST", "/rarely"]
     assert set(result["statuses"]) == {"200", "201"}
     posted = next(request for request in served.requests if request.method == "POST")
     assert (posted.body, posted.headers["X-Kind"]) == (bytes(range(256)), "b")
+
+
+def test_a_request_of_a_mix_that_is_answered_badly_is_named_before_the_load(served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "requests.toml"
+    file.write_text('[[request]]\npath = "/there"\n[[request]]\npath = "/missing/1"\n')
+    done = CliRunner().invoke(app, ["load", served.url, "--requests", str(file), "-d", "300ms"])
+    assert done.exit_code == 2
+    assert "before the load, GET /missing/1 is answered with status 404" in done.stderr
+    assert [request.path for request in served.requests] == ["/there", "/missing/1"]
+    result = load(served.url, "--requests", file, "-d", "300ms", "--expect-status", "200,404")
+    assert result["errors"]["status"] == 0
 
 
 def test_data_fills_path_header_and_body_row_by_row(served: Served, tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def load_command(
         )
         number, pinned = load_options.place_generator(processes, cpus, offered.connections)
         offered = load_options.with_same_body(offered, probe(offered))
+        load_options.check_mix(offered)
         if target.tls is not None and not (target.tls.verify or insecure):
             typer.echo(
                 "The certificate is not checked, as it is this machine's own: --cacert FILE has it checked.", err=True

@@ -1,6 +1,7 @@
 """The options of ``harness load`` as a Load, or every reason why they are none."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from harness.load.spec import (
     parse_url,
 )
 from harness.machine.cores import UsableCores
+from harness.server.mix import find_objections
+from harness.server.question import Question
 from harness.text.problems import describe_expected, key_of
 
 THREADS: Final = 2  # as wrk's
@@ -139,6 +142,15 @@ def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
         raise UsageError(f"--expect-body same: expected a good answer before the load, got {came}")
     assert before.body_sha256 is not None, "it is asked for with its digest"
     return offered.with_expectation(offered.expect.with_body(before.body_sha256, every=True))
+
+
+def check_mix(offered: Load) -> None:
+    """Send each request of a mix once, but for the first, which was sent before. Raises UsageError that names all
+    without a good answer."""
+    deadline_s = time.monotonic() + offered.timeout_s * len(offered.requests)
+    if reasons := find_objections(Question.of_mix(offered)[1:], deadline_s):
+        options = "--expect-status, --expect-length and --expect-body"
+        raise UsageError(f"before the load, {'; '.join(reasons)}; what is good is said by {options}")
 
 
 def place_generator(processes: str, cpus: str | None, connections: int) -> tuple[int, tuple[int, ...]]:

@@ -1,23 +1,15 @@
 """A check before the load: every request of a mix must get a good answer."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from harness.generator.asking import ForeignProtocolError, ask, describe_error
 from harness.server.question import Question
-from harness.server.supervised import ServerError
-
-ADVICE: Final = "what is good is said by expect_status, expect_length and expect_body in [load]"
 
 
-def ask_each(questions: Sequence[Question], deadline_s: float) -> None:
-    """Send each request once; all of them share one deadline.
-
-    Raises ServerError that names every request without an answer, or whose answer would be an error under load.
-    """
-    reasons = [reason for question in questions if (reason := _find_objection(question, deadline_s))]
-    if reasons:
-        raise ServerError(f"before the load, {'; '.join(reasons)}; {ADVICE}")
+def find_objections(questions: Sequence[Question], deadline_s: float) -> list[str]:
+    """Send each request once; return which got no answer, or one that would be an error under load. All of them share
+    one deadline (monotonic clock)."""
+    return [reason for question in questions if (reason := _find_objection(question, deadline_s))]
 
 
 def _find_objection(question: Question, deadline_s: float) -> str:

@@ -19,7 +19,7 @@ from harness.generator.asking import (
 from harness.load.spec import Load
 from harness.record import ServerProcess
 from harness.server.launch import PortTakenError, Server
-from harness.server.mix import ask_each
+from harness.server.mix import find_objections
 from harness.server.probing import ask_again
 from harness.server.process_tree import find_listening_processes, list_processes, workers_of
 from harness.server.question import Question
@@ -27,6 +27,7 @@ from harness.server.supervised import ServerError
 from harness.units import MS_PER_S
 
 POLL_S: Final = 0.05
+ADVICE: Final = "what is good is said by expect_status, expect_length and expect_body in [load]"
 ANSWER_S: Final = 5.0  # the shortest wait for one answer, if so much time is left
 QUIET_S: Final = 0.1
 QUIET_CPU_S: Final = 0.02  # less than this in QUIET_S: it no longer imports or compiles anything
@@ -83,7 +84,8 @@ def wait_until_ready(
         expected = max(len(workers_of(processes)), workers or 1)
         answers += ask_again(page, answers, answered_s, expected, known_body)
     others = Question.of_others(load) if ready_path is None else Question.of_mix(load)
-    ask_each(others, max(began_s + timeout_s, time.monotonic() + ANSWER_S))
+    if reasons := find_objections(others, max(began_s + timeout_s, time.monotonic() + ANSWER_S)):
+        raise ServerError(f"before the load, {'; '.join(reasons)}; {ADVICE}")
     digests = {each.body_sha256 for each in answers}
     return ReadyServer(
         ready_s=complete_s - began_s,
