@@ -33,6 +33,7 @@ class Bottleneck(enum.Enum):
     SERVER = "server-bound"
     CONNECTIONS = "connection-bound"
     PROCESS = "process-bound"
+    SERVICE = "service-bound"
     ACKS = "ACK-bound"
     DISK = "disk-bound"
     LOCKS = "lock-bound"
@@ -158,7 +159,9 @@ def _other_load(load: LoadResult, usage: Usage) -> str | None:
     server."""
     cores, quota = usage.machine.cores, usage.machine.quota_cores
     missed = 1.0 if quota is None else _share(quota, len(cores))
-    others = _share(_other_share(cores, usage.cpu_s + load.generator_cpu_s) - (1 - missed), missed)
+    others = _share(
+        _other_share(cores, usage.cpu_s + usage.services_cpu_s + load.generator_cpu_s) - (1 - missed), missed
+    )
     if others <= MAX_OTHERS:
         return None
     named = _other_processes_text(usage, [core.cpu for core in cores])
@@ -243,6 +246,7 @@ RULES: Final[Sequence[tuple[Bottleneck, Rule]]] = (
     (Bottleneck.MACHINE, _other_load),
     (Bottleneck.MACHINE, _core_shortage),
     (Bottleneck.PROCESS, _require_time_left(waiting.other_process)),
+    (Bottleneck.SERVICE, _require_time_left(waiting.service)),
     (Bottleneck.ACKS, _require_time_left(waiting.delayed_acks)),
     (Bottleneck.CONNECTIONS, _connection_shortage),
     (Bottleneck.SERVER, _workers_at_limit),

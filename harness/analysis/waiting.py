@@ -30,6 +30,14 @@ def other_process(load: LoadResult, usage: Usage) -> str | None:
     return f"the {busiest.role} {busiest.pid}{name} used {_busy_share(busiest, usage):.0%} of one core"
 
 
+def service(load: LoadResult, usage: Usage) -> str | None:
+    """Return that a process of a service beside the server has no time left on its core."""
+    busiest = max(usage.services, key=lambda used: used.busiest_s, default=None)
+    if busiest is None or busiest.busiest_s < MIN_BUSY_OTHER * usage.window_s:
+        return None
+    return f"a process of the service {busiest.name} used {busiest.busiest_s / usage.window_s:.0%} of one core"
+
+
 def delayed_acks(load: LoadResult, usage: Usage) -> str | None:
     """Return that most answers took as long as a delayed ACK.
 

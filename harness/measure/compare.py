@@ -14,10 +14,12 @@ from harness.measure.preparation import PreparedRun
 from harness.measure.round_plan import RoundPlan
 from harness.measure.rounds import make_round
 from harness.measure.schedule import expected_rounds
+from harness.measure.services import open_run
 from harness.measure.testbed import Testbed
-from harness.record import EndReason, Run, RunFolder, RunInfo, TrialRecord
+from harness.record import EndReason, Run, RunFolder, RunFolderError, RunInfo, TrialRecord
 from harness.scenario import Scenario
 from harness.server.fingerprint import take_fingerprint
+from harness.server.supervised import ServerError
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
@@ -96,13 +98,19 @@ def _run_to_end(
 ) -> Path:
     prepared = replace(prepared, scenario=prepared.scenario.with_slice(info.interleaving.slice_s))
     plan = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
+    reason: EndReason = "interrupted"  # reports show which of the scheduled trials have no record
+    failure: ServerError | None = None
     try:
-        reason, plan = _measure(
-            prepared, info, plan.resume(info, prepared.scenario, made.records), folder, made, observer, testbed
-        )
+        with open_run(prepared, folder) as up:
+            first = plan.resume(info, prepared.scenario, made.records)
+            reason, plan = _measure(up, info, first, folder, made, observer, testbed)
     except KeyboardInterrupt:
-        reason = "interrupted"  # reports show which of the scheduled trials have no record
+        pass
+    except ServerError as error:
+        failure = error
     folder.end(reason, None if plan.looks.after == info.looks else plan.looks.after)
+    if failure is not None:
+        raise RunFolderError(f"{failure}; what was measured is in {folder.path}") from failure
     return folder.path
 
 

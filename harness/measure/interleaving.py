@@ -49,7 +49,7 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in slices where
     they are sound. Where that, or the length of slices, does not follow from the scenario, an ``attempt`` tells."""
     is_free = scenario.interleave == "auto"
-    why = find_objection(scenario) if is_free else None
+    why = (find_objection(scenario) or find_shared_service(scenario)) if is_free else None
     if why or scenario.interleave == "trials":
         return Interleaving(why=why)
     kind: Literal["slices", "both"] = "both" if scenario.interleave == "both" else "slices"
@@ -78,6 +78,10 @@ def find_objection(scenario: Scenario) -> str | None:
         return "an offered rate needs whole trials, in which its queue can build up"
     if len(scenario.topologies) < 2:
         return "one topology alone has none to take turns with"
+    if around := [name for name in ("before_trial", "after_trial") if name in scenario.hooks.by_name]:
+        return f"{' and '.join(around)} stand around each trial, which slices have none of"
+    if own := [service.name for service in scenario.services if service.scope == "trial"]:
+        return f"each trial has {' and '.join(own)} of its own"
     places = Counter(place for topology in _select_together(scenario) if (place := _fixed_place(topology)))
     return next(
         (
@@ -87,6 +91,13 @@ def find_objection(scenario: Scenario) -> str | None:
         ),
         None,
     )
+
+
+def find_shared_service(scenario: Scenario) -> str | None:
+    """Return that topologies share services; None where there are none. What one of them leaves there to be done, in
+    the slice of another, would count against that."""
+    shared = " and ".join(service.name for service in scenario.services)
+    return f"all topologies use {shared}, which may still be busy for one while another is asked" if shared else None
 
 
 def _select_together(scenario: Scenario) -> Sequence[Topology]:

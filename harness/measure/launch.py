@@ -22,6 +22,7 @@ from harness.server.allocator import read_allocator
 from harness.server.launch import PortTakenError, Server, read_log_tail
 from harness.server.process_tree import ProcessTree, find_listening_processes
 from harness.server.readiness import ReadyServer, wait_until_ready
+from harness.server.service import UpService, values_of
 from harness.server.staffing import objections
 
 MAX_PORTS: Final = 3  # tried one after the other, where other programs take them first
@@ -95,18 +96,20 @@ def launch_topology(
     log: Path,
     known_body: str | None,
     core_speed: CoreSpeedProbe,
+    services: Sequence[UpService],
     started_at: datetime,
 ) -> Iterator[LaunchedTopology]:
     """Launch a topology and wait until it is ready; stop it on leaving. Raises ServerError and GeneratorError."""
     topology = planned.topology
     with (
         Generator(placement.processes, placement.generator) as generator,
-        Server(topology, log, placement.server) as server,
+        Server(topology, log, placement.server, values_of(services)) as server,
     ):
         offer = scenario.load if planned.rate_per_s is None else scenario.load.as_open_loop(planned.rate_per_s)
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         timeout_s, ready_path = scenario.start_timeout_s, scenario.load.ready_path
         ready = wait_until_ready(server, load, topology.workers, timeout_s, ready_path, known_body)
+        roots = {each.name: each.root_pid for each in services if each.root_pid is not None}
         with ProcessTree(server, topology.workers, ready.processes) as process_tree:
             yield LaunchedTopology(
                 planned,
@@ -117,7 +120,7 @@ def launch_topology(
                 generator,
                 server,
                 process_tree,
-                Monitor(process_tree.list_alive, server.guardian_pid, core_speed),
+                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots),
                 ready,
                 read_allocator(ready.processes),
                 _with_expected_body(load, ready, scenario),

@@ -26,16 +26,18 @@ from harness.record import (
 from harness.record.fingerprint import WRITTEN_BY_SERVERS
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.scenario.secrets import (
+    commands_of,
     redactor_of,
+    variables_of_command,
     variables_of_load,
-    variables_of_topology,
     withheld_of,
     withheld_of_load,
 )
 from harness.scenario.topology import LOOPBACK
 from harness.server.fingerprint import take_fingerprint
-from harness.server.launch import create_socket, explain_missing_programs
+from harness.server.launch import create_socket, explain_missing_programs, folder_of
 from harness.server.programs import describe_programs
+from harness.server.service import UpService
 from harness.text.redaction import Redactor
 
 MAX_NAMED: Final = 6  # files, packages or variables in one message
@@ -43,7 +45,8 @@ MAX_NAMED: Final = 6  # files, packages or variables in one message
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that can begin. ``scenario`` has the topologies that can run here, without those that are ``skipped``."""
+    """A run that can begin. ``scenario`` has the topologies that can run here, without those that are ``skipped``;
+    ``services`` are those that are up."""
 
     scenario: Scenario
     skipped: list[SkippedTopology]
@@ -51,6 +54,7 @@ class PreparedRun:
     schedule: tuple[PlannedTrial, ...]
     placement: Placement
     revisions: tuple[Revision, ...] = ()  # base and head, where two commits are compared
+    services: tuple[UpService, ...] = ()
     doubts: tuple[str, ...] = ()  # a sentence for each thing that may make the figures less than they seem
 
 
@@ -107,7 +111,7 @@ def prepare_again(run: Run, now: Environment) -> PreparedRun:
 
 def _find_withheld(scenario: Scenario) -> list[str]:
     """Return the parts of the scenario that were not written down, by the place where each belongs."""
-    of = {topology.name: withheld_of(topology) for topology in scenario.topologies}
+    of = {where: withheld_of(command) for where, command in commands_of(scenario).items()}
     return [
         f"{', '.join(what)} of {where}"
         for where, what in {**of, "the load": withheld_of_load(scenario.load)}.items()
@@ -192,7 +196,7 @@ def choose_placement(scenario: Scenario) -> Placement:
 def _check_variables(scenario: Scenario) -> None:
     """Raise ScenarioError where the environment lacks a variable that {env:NAME} stands for, or its value can't be sent
     in the place where it stands."""
-    named = {topology.name: variables_of_topology(topology) for topology in scenario.topologies}
+    named = {where: variables_of_command(command) for where, command in commands_of(scenario).items()}
     for where, names in {**named, "load": variables_of_load(scenario.load)}.items():
         if missing := sorted({name for name in names if name not in os.environ}):
             listed = ", ".join(f"{{env:{name}}}" for name in missing)
@@ -218,13 +222,17 @@ def _check_names(scenario: Scenario) -> None:
 def _check_can_start(scenario: Scenario) -> None:
     for topology in scenario.topologies:
         _check_fixed_port(topology)
-        _check_environment(topology)
+    for where, command in commands_of(scenario).items():
+        _check_environment(where, command.pass_env)
+        folder = folder_of(command) if isinstance(command, Topology) else command.cwd
+        if not os.path.isdir(folder):
+            raise ScenarioError(f"{where}: cwd: {folder}: there is no such folder")
 
 
-def _check_environment(topology: Topology) -> None:
-    if missing := [name for name in topology.pass_env if name not in os.environ]:
+def _check_environment(where: str, names: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in os.environ]:
         raise ScenarioError(
-            f"{topology.name}: pass_env names {', '.join(missing)}, which the environment does not have: export it, or"
+            f"{where}: pass_env names {', '.join(missing)}, which the environment does not have: export it, or"
             " say it in env"
         )
 

@@ -5,9 +5,11 @@ from itertools import groupby
 
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
+from harness.measure.services import call_hook, open_services
 from harness.measure.testbed import Testbed
 from harness.record import Interleaving, PlannedTrial, RunFolder, TrialRecord
 from harness.scenario import Scenario
+from harness.server.supervised import ServerError
 
 
 def make_round(
@@ -18,8 +20,29 @@ def make_round(
     observer: Observer,
     testbed: Testbed,
 ) -> Iterator[TrialRecord]:
-    """Make the trials of one round and yield the record of each as it was written. Raises RunFolderError when a record
-    can't be written."""
+    """Make the trials of one round, beside the services of the round, and yield the record of each as it was written.
+    Raises RunFolderError when a record can't be written."""
+    made = set[str]()
+    try:
+        with open_services("round", prepared, folder) as up:
+            for record in _make_round(trials, interleaving, up, folder, observer, testbed):
+                made.add(record.trial)
+                yield record
+    except ServerError as error:
+        for planned in trials:
+            if planned.id not in made:
+                failed = TrialRecord.of_failure(planned, testbed.now(), str(error), [])
+                yield _write(failed, folder, observer)
+
+
+def _make_round(
+    trials: Sequence[PlannedTrial],
+    interleaving: Interleaving,
+    prepared: PreparedRun,
+    folder: RunFolder,
+    observer: Observer,
+    testbed: Testbed,
+) -> Iterator[TrialRecord]:
     if not interleaving.has_slices(trials[0].block):
         yield from make_trials(trials, prepared, folder, observer, testbed)
         return
@@ -30,16 +53,39 @@ def make_round(
 def make_trials(
     trials: Iterable[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
 ) -> Iterator[TrialRecord]:
-    """Make the trials one after the other and yield the record of each as it was written, which is on disk before the
-    next begins. Raises RunFolderError when a record can't be written."""
+    """Make the trials one after the other, each beside its services and between its hooks, and yield the record of each
+    as it was written, which is on disk before the next begins. Raises RunFolderError when a record can't be written."""
     for planned in trials:
         observer.on_trial(planned)
-        log = folder.make_log(planned.id)
-        known = folder.body_sha256(planned.topology.name)
-        record = testbed.run_trial(planned, prepared.scenario, prepared.placement, log, observer.on_progress, known)
-        written = folder.append(record)
-        observer.on_record(written)
-        yield written
+        yield _write(_make_trial(planned, prepared, folder, observer, testbed), folder, observer)
+
+
+def _make_trial(
+    planned: PlannedTrial, prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+) -> TrialRecord:
+    """Make a trial. Where a service or a hook before it fails, its record is a failed one, and where the hook after it
+    does, an invalid one."""
+    name, began_at = planned.topology.name, testbed.now()
+    log, known = folder.make_log(planned.id), folder.body_sha256(name)
+    record = None
+    try:
+        with open_services("trial", prepared, folder) as up:
+            call_hook("before_trial", up, folder, name)
+            record = testbed.run_trial(
+                planned, up.scenario, up.placement, log, observer.on_progress, known, up.services
+            )
+            call_hook("after_trial", up, folder, name)
+    except ServerError as error:
+        if record is None:
+            return TrialRecord.of_failure(planned, began_at, str(error), [])
+        return record.with_objection(str(error))
+    return record
+
+
+def _write(record: TrialRecord, folder: RunFolder, observer: Observer) -> TrialRecord:
+    written = folder.append(record)
+    observer.on_record(written)
+    return written
 
 
 def split_round(trials: Iterable[PlannedTrial], scenario: Scenario) -> list[list[PlannedTrial]]:
@@ -59,8 +105,6 @@ def _make_sliced_trials(
     names = [planned.topology.name for planned in trials]
     known = {name: body for name in names if (body := folder.body_sha256(name)) is not None}
     for record in testbed.run_sliced_trials(
-        trials, prepared.scenario, prepared.placement, logs, observer.on_progress, known
+        trials, prepared.scenario, prepared.placement, logs, observer.on_progress, known, prepared.services
     ):
-        written = folder.append(record)
-        observer.on_record(written)
-        yield written
+        yield _write(record, folder, observer)

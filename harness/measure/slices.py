@@ -28,6 +28,7 @@ from harness.monitor.join import join_usages
 from harness.record import PlannedTrial, Slice, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.launch import read_failure
+from harness.server.service import UpService
 from harness.server.supervised import ServerError
 
 
@@ -38,18 +39,20 @@ def run_sliced_trials(
     logs: Mapping[str, Path],
     watch: Watch,
     known_bodies: Mapping[str, str],
+    services: Sequence[UpService] = (),
 ) -> list[TrialRecord]:
     """Make the trials of one round together and return their records. Where a server or a generator fails, its record
     is a failed or an invalid one, and the others go on.
 
     ``logs`` are the servers' logs, by the ids of the trials, ``known_bodies`` the digests of the bodies that earlier
-    trials found to be always the same, by topology. ``watch`` is called with the state of a trial whenever it changes.
+    trials found to be always the same, by topology, and ``services`` those that are up beside the servers. ``watch`` is
+    called with the state of a trial whenever it changes.
     """
     with CoreSpeedProbe(placement.server or list_usable_cpus()) as core_speed, ExitStack() as stack:
         made = []
         for planned in trials:
             log, known_body = logs[planned.id], known_bodies.get(planned.topology.name)
-            start = partial(launch_topology, planned, scenario, placement, log, known_body, core_speed)
+            start = partial(launch_topology, planned, scenario, placement, log, known_body, core_speed, services)
             made.append(_SlicedTrial(planned, log, watch, stack.enter_context(ExitStack()), start))
         for trial in made:
             trial.start()

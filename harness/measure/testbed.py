@@ -22,6 +22,7 @@ from harness.measure.trial import run_trial
 from harness.record import PlannedTrial, Program, TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.server.programs import describe_programs
+from harness.server.service import UpService
 
 
 class Testbed:
@@ -68,9 +69,10 @@ class Testbed:
         log: Path,
         watch: Watch,
         known_body: str | None = None,
+        services: Sequence[UpService] = (),
     ) -> TrialRecord:
         """Make one trial and return its record; the parameters are those of :func:`harness.measure.trial.run_trial`."""
-        return run_trial(planned, scenario, placement, log, watch, known_body)
+        return run_trial(planned, scenario, placement, log, watch, known_body, services)
 
     def run_sliced_trials(
         self,
@@ -80,7 +82,8 @@ class Testbed:
         logs: Mapping[str, Path],
         watch: Watch,
         known_bodies: Mapping[str, str],
+        services: Sequence[UpService] = (),
     ) -> list[TrialRecord]:
         """Make the trials of one round together and return their records; the parameters are those of
         :func:`harness.measure.slices.run_sliced_trials`."""
-        return run_sliced_trials(trials, scenario, placement, logs, watch, known_bodies)
+        return run_sliced_trials(trials, scenario, placement, logs, watch, known_bodies, services)

@@ -1,5 +1,6 @@
 """One whole trial: launch, wait until ready, warm up, measure, stop. It always ends in a record."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +15,7 @@ from harness.monitor import CoreSpeedProbe
 from harness.record import PlannedTrial, TrialRecord, Usage
 from harness.scenario import Scenario
 from harness.server.launch import read_failure
+from harness.server.service import UpService
 from harness.server.supervised import ServerError
 
 
@@ -24,18 +26,21 @@ def run_trial(
     log: Path,
     watch: Watch,
     known_body: str | None = None,
+    services: Sequence[UpService] = (),
 ) -> TrialRecord:
     """Make one trial and return its record. Where the server or the generator fails, the record is a failed or an
     invalid one.
 
     ``watch`` is called with the state of the trial whenever it changes. ``known_body`` is the digest of the body that
-    an earlier trial of the topology found to be always the same.
+    an earlier trial of the topology found to be always the same, ``services`` are up beside it.
     """
     started_at = datetime.now(UTC)
     watch(Progress(Phase.STARTING))
     try:
         with CoreSpeedProbe(placement.server or list_usable_cpus()) as core_speed, ExitStack() as stack:
-            start = partial(launch_topology, planned, scenario, placement, log, known_body, core_speed, started_at)
+            start = partial(
+                launch_topology, planned, scenario, placement, log, known_body, core_speed, services, started_at
+            )
             launch = enter_on_free_port(stack, planned, start)
             result, usage = _measure(launch, watch)
             examined = launch.examine(result)

@@ -6,6 +6,7 @@ from itertools import accumulate
 from statistics import harmonic_mean
 from typing import Final, TypeVar
 
+from harness.monitor.service_usage import add_services
 from harness.record import CoreUsage, MachineUsage, OtherProcess, ProcessUsage, Usage, UsageSecond
 
 # Of each field, the figure is added up over the slices; None where it is unknown in one of them.
@@ -50,6 +51,7 @@ def join_usages(usages: Sequence[Usage], answered: Sequence[int]) -> Usage:
         requests=sum(answered),
         is_cpu_lost=any(usage.is_cpu_lost for usage in usages),
         others=_join_others(usages),
+        services=add_services(service for usage in usages for service in usage.services),
     )
 
 

@@ -3,9 +3,10 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import harmonic_mean
+from types import MappingProxyType
 from typing import Final
 
 import psutil
@@ -15,12 +16,13 @@ from harness.monitor.core_speed import CoreSpeedProbe
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.machine import machine_usage_between, read_machine
 from harness.monitor.others import find_busiest_others
-from harness.monitor.processes import ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
+from harness.monitor.processes import NEWBORN, ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
+from harness.monitor.service_usage import service_usage_between
 from harness.monitor.stat_file import NOTHING, Account
 from harness.record import ProcessUsage, ServerProcess, Usage, UsageSecond
 from harness.units import NS_PER_US
 
-NEWBORN: Final = ProcessReading(cpu_ns=0)
+NO_SERVICES: Final[Mapping[str, int]] = MappingProxyType({})
 MIN_OTHER_CORES: Final = 0.05  # a process of others that used less is not listed
 
 
@@ -53,15 +55,22 @@ class Monitor:
     before is watched from its birth. One that ends keeps its last reading; what it used after that is in the CPU times
     of the process that waited for it.
 
-    ``core_speed`` measures the speed of the server's cores, if that is wanted.
+    ``core_speed`` measures the speed of the server's cores, if that is wanted. ``services``, by name and by the process
+    from which all of theirs descend, are measured apart.
     """
 
     def __init__(
-        self, list_processes: Callable[[], list[ServerProcess]], root_pid: int, core_speed: CoreSpeedProbe | None = None
+        self,
+        list_processes: Callable[[], list[ServerProcess]],
+        root_pid: int,
+        core_speed: CoreSpeedProbe | None = None,
+        services: Mapping[str, int] = NO_SERVICES,
     ) -> None:
         self._list_processes = list_processes
         self._root_pid = root_pid
         self._core_speed = core_speed
+        self._services = services
+        self._first_services = self._last_services = dict[str, FamilyReading]()
         self._probe_ns: list[int] = []
         self._host = Host.here()  # generator and server run on its cores too
         self._first = self._last = FamilyReading()
@@ -77,6 +86,7 @@ class Monitor:
         self._watched, self._series, self._reaped, self._is_cpu_lost = {}, [], NOTHING, False
         self._first = self._last = read_family(self._root_pid)
         self._first_machine = self._last_machine = read_machine(self._host)
+        self._first_services = self._last_services = self._read_services()
         self._begin_s = self._end_s = _now_boot_s()
         self._read_probe_ns()  # of the warm-up
         self._probe_ns = []
@@ -91,6 +101,7 @@ class Monitor:
         unwatched, before = self._unwatched_account(), self._last
         self._last = read_family(self._root_pid)
         self._last_machine = read_machine(self._host)
+        self._last_services = self._read_services()
         self._end_s = _now_boot_s()
         self._probe_ns += self._read_probe_ns()
         self._is_cpu_lost |= is_account_lost(before, self._last)
@@ -119,6 +130,10 @@ class Monitor:
             pace_us=harmonic_mean(self._probe_ns) / NS_PER_US if self._probe_ns else None,
             series=self._series,
             others=others,
+            services=[
+                service_usage_between(name, self._first_services[name], last)
+                for name, last in self._last_services.items()
+            ],
         )
 
     def add_memory(self, usage: Usage) -> Usage:
@@ -182,6 +197,9 @@ class Monitor:
     def _unwatched_account(self) -> Account:
         """Return the account of all descendants, as far as it is in no reading of a watched process."""
         return self._last.account - sum((watched.account for watched in self._watched.values()), NOTHING)
+
+    def _read_services(self) -> dict[str, FamilyReading]:
+        return {name: read_family(root_pid) for name, root_pid in self._services.items()}
 
     def _read_probe_ns(self) -> list[int]:
         return self._core_speed.readings_ns() if self._core_speed else []

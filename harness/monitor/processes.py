@@ -89,6 +89,9 @@ class ProcessReading:
         return replace(self, threads=before.threads | self.threads, thread_count=most)
 
 
+NEWBORN: Final = ProcessReading(cpu_ns=0)
+
+
 def read_process(process: psutil.Process) -> ProcessReading | None:
     """Return the counters of a process so far; None when it is gone."""
     threads, stat = _read_threads(process.pid), read_stat(process.pid)

@@ -16,7 +16,7 @@ from harness.record import Run
 from harness.scenario import Topology
 from harness.stats.crossing import BadShare
 from harness.stats.estimate import Estimate, mean_over_trials
-from harness.stats.queueing import Service
+from harness.stats.queueing import ServiceTime
 from harness.units import MS_PER_S
 
 FLOORS: Final = {
@@ -24,6 +24,7 @@ FLOORS: Final = {
     **dict.fromkeys(
         (
             Bottleneck.PROCESS,
+            Bottleneck.SERVICE,
             Bottleneck.ACKS,
             Bottleneck.DISK,
             Bottleneck.LOCKS,
@@ -71,7 +72,7 @@ class TopologyCapacity:
     memory_bytes: Estimate
     demanded_cores: float
     objective: str | None = None
-    service: Service | None = None
+    service: ServiceTime | None = None
     observed: tuple[Observed, ...] = ()
     predicted_from: tuple[int, ...] = ()
     like: "TopologyCapacity | None" = None
@@ -133,7 +134,7 @@ def _capacity_with_objectives(capacity: Capacity) -> TopologyCapacity | Excluded
         found,
         rate=capacity.rate,
         objective=objective,
-        service=Service(lowest.mean / MS_PER_S, (lowest.stdev / lowest.mean) ** 2) if lowest else None,
+        service=ServiceTime(lowest.mean / MS_PER_S, (lowest.stdev / lowest.mean) ** 2) if lowest else None,
         observed=capacity.probes,
     )
 

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from harness.planning.curve import response_ms
 from harness.planning.evidence import Observed, TopologyCapacity
-from harness.stats.queueing import SaturatedError, Service, Waiting, queue_per_worker, shared_queue
+from harness.stats.queueing import SaturatedError, ServiceTime, Waiting, queue_per_worker, shared_queue
 from harness.units import MS_PER_S
 
 EXPONENTIAL: Final = 1.0  # squared coefficient of variation, where that of the service times was not measured
@@ -124,10 +124,10 @@ def _p99_ms(times: ResponseTimes) -> float:
     return times.p99_ms
 
 
-def service_of(carried: TopologyCapacity) -> Service | None:
+def service_of(carried: TopologyCapacity) -> ServiceTime | None:
     """Return the service times: their mean is the one at which the workers saturate at the measured throughput, or else
     the mean at low load."""
     if carried.saturation is None:
         return carried.service
     variation = carried.service.variation if carried.service else EXPONENTIAL
-    return Service(carried.workers / carried.saturation.value, variation)
+    return ServiceTime(carried.workers / carried.saturation.value, variation)

@@ -201,6 +201,16 @@ class UsageSecond(RecordPart):
         return sum(self.cpu_s.values()) + self.reaped_cpu_s
 
 
+class ServiceUsage(RecordPart):
+    """The use of the machine by a service beside the server within the measured window. ``busiest_s`` is the CPU time
+    of the process that used most."""
+
+    name: Printable
+    cpu_s: Difference
+    busiest_s: Difference
+    rss_bytes: Count
+
+
 class Usage(RecordPart):
     """The server's use of the machine between the two readings that enclose the measured window.
 
@@ -214,6 +224,7 @@ class Usage(RecordPart):
     less is faster. It is the harmonic mean, since requests add up as speeds do; None where the work was not done.
     ``unloaded_ms`` is the least response time before there was any load; None where the load has several requests, of
     which a single one says little. ``others`` are the busiest of all other processes, as far as they used much.
+    ``services`` are those of the scenario that the harness started; none of their CPU time is the server's.
     """
 
     window_s: Amount
@@ -228,11 +239,17 @@ class Usage(RecordPart):
     is_cpu_lost: bool = False
     unloaded_ms: PositiveAmount | None = None
     others: list[OtherProcess] = []
+    services: list[ServiceUsage] = []
 
     @property
     def cpu_s(self) -> float:
         """The CPU time of all processes: user and system."""
         return sum(process.cpu_s for process in self.processes) + self.reaped_cpu_s
+
+    @property
+    def services_cpu_s(self) -> float:
+        """The CPU time of all services beside the server."""
+        return sum(service.cpu_s for service in self.services)
 
     @property
     def rss_bytes(self) -> int:
@@ -392,6 +409,12 @@ class TrialRecord(RecordPart):
             slices=list(slices),
         )
         return record._with_texts("; ".join(reasons) or None, log_tail)
+
+    def with_objection(self, reason: str) -> Self:
+        """Return the record with one more reason for which the trial does not count."""
+        status = "invalid" if self.status == "ok" else self.status
+        told = "; ".join(filter(None, (self.reason, reason)))
+        return self.model_copy(update={"status": status})._with_texts(told, self.log_tail)
 
     def _with_texts(self, reason: str | None, log_tail: Sequence[str]) -> Self:
         """Return the record with these texts as they are.

@@ -14,6 +14,7 @@ from harness.report.malloc import allocators_of
 from harness.report.markup import plain
 from harness.report.page_faults import fault_cost_text, mode_texts
 from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option
+from harness.report.services import services_text
 from harness.report.slice_findings import find_slice_findings
 from harness.stats.verdict import Verdict
 from harness.units import duration_text
@@ -23,6 +24,8 @@ NOT_THE_SERVER: Final = {
     Bottleneck.MACHINE: "Their figures are those of the machine as much as of the server.",
     Bottleneck.CONNECTIONS: "The server had time left, and could have served more at a time: offer more connections.",
     Bottleneck.PROCESS: "That process is full, not the workers: have more of it, or give it less to do.",
+    Bottleneck.SERVICE: "The service is full, not the server, and more workers would wait for it too: ask less of it,"
+    " or give it more.",
     Bottleneck.ACKS: "That is the time of a delayed ACK, until which Nagle's algorithm keeps the second of two"
     " small writes back: set TCP_NODELAY on the server's connections, or have it write head and body at once"
     " (buffered writes).",
@@ -325,6 +328,16 @@ def _connections(analysis: RunAnalysis) -> Iterator[Finding]:
         )
 
 
+def _services(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield what the services beside the servers used."""
+    used = [text for summary in analysis.summaries if (text := services_text(summary.name, summary.trials))]
+    if used:
+        yield Finding(
+            f"Services beside the servers used CPU of their own: {'; '.join(used)}.",
+            "It is in no figure of a topology, and has to be planned for too.",
+        )
+
+
 def _hash_seed(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield the topologies whose hash seed is the same in every launch."""
     fixed = [
@@ -373,6 +386,7 @@ _CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the 
     _latency,
     _connections,
     _certificates,
+    _services,
     _hash_seed,
     _malloc,
 )

@@ -6,17 +6,27 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from harness.load.sources import RequestTable
+from harness.scenario.command import PassedNames
 from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
-from harness.scenario.placeholders import check_placeholders
+from harness.scenario.placeholders import check_placeholders, services_of
+from harness.scenario.service import Hook, Hooks, Service, check_hooks, check_services
 from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
-from harness.scenario.topology import PassedNames, Side, Topology, TopologyTable
+from harness.scenario.topology import Side, Topology, TopologyTable, placeholders_of
 from harness.text import Printable, read_utf8
 from harness.text.problems import describe_expected, format_value, key_of, reason
 from harness.units import size_text
@@ -38,10 +48,13 @@ def _parse_rounds(value: object) -> object:
     return value
 
 
-Rounds = Annotated[Annotated[int, Field(ge=1, le=MAX_ROUNDS)] | None, BeforeValidator(_parse_rounds)]
+NumberOfRounds = Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
+Rounds = Annotated[
+    NumberOfRounds | None, BeforeValidator(_parse_rounds, json_schema_input_type=NumberOfRounds | Literal["auto"])
+]
 SliceS = Annotated[
     Annotated[DurationS, Field(gt=0, le=MAX_SLICE_S)] | None,
-    BeforeValidator(lambda value: None if value == "auto" else value),
+    BeforeValidator(lambda value: None if value == "auto" else value, json_schema_input_type=str | float),
 ]
 Interleave = Literal["auto", "slices", "trials", "both"]
 
@@ -79,6 +92,8 @@ class _Settings(TomlTable):
     takes slices wherever they are sound. Topologies that share something that one of them changes for another, such as
     a database, need "trials".
 
+    ``services`` run beside the servers, and ``hooks`` are run at certain moments; neither is measured.
+
     Some servers replace workers within the window, by their settings, as they do in production too. Unless
     ``workers_may_change``, such a trial does not count.
     """
@@ -96,6 +111,10 @@ class _Settings(TomlTable):
     prepare: Words = ()
     prepare_pass_env: PassedNames = ()
     gate: GateTable = GateTable()
+    services: Annotated[tuple[Service, ...], Field(strict=False), AfterValidator(check_services)] = Field(
+        default=(), alias="service"
+    )
+    hooks: Hooks = Hooks()
     documented: Annotated[tuple[PublishedRun, ...], Field(strict=False)] = ()
 
     @field_validator("prepare")
@@ -243,6 +262,15 @@ class ScenarioFile(_Settings):
             raise ValueError("expected at most one baseline = true")
         return tables
 
+    @model_validator(mode="after")
+    def _check_services(self) -> Self:
+        known = {service.name for service in self.services}
+        for table in self.topology:
+            if unknown := sorted(services_of(placeholders_of(table)) - known):
+                raise ValueError(f"topology {table.name}: expected a [[service]] called {' and '.join(unknown)}")
+        check_hooks(self.hooks, self.services)
+        return self
+
     def resolve(self, folder: Path) -> Scenario:
         """Return the scenario with one topology for each number of workers. The first is the baseline where none is
         named.
@@ -331,7 +359,7 @@ def _keys_for(location: tuple[int | str, ...]) -> dict[str, str]:
 def _describe_place(table: tuple[str, ...]) -> str:
     if not table:
         return "at the top of the file, before the first table"
-    is_list = table in (("topology",), ("load", "request"), ("documented",))
+    is_list = table in (("topology",), ("load", "request"), ("documented",), ("service",))
     return f"in [[{'.'.join(table)}]]" if is_list else f"in [{'.'.join(table)}]"
 
 
@@ -344,6 +372,9 @@ TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("load",): _keys_of(LoadTable),
     ("topology",): _keys_of(TopologyTable),
     ("gate",): _keys_of(GateTable),
+    ("service",): _keys_of(Service),
+    ("hooks",): _keys_of(Hooks),
+    **{("hooks", name): _keys_of(Hook) for name in Hooks.model_fields},
     ("load", "request"): _keys_of(RequestTable),
     ("documented",): _keys_of(PublishedRun),
 }

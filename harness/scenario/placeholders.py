@@ -1,6 +1,7 @@
 """Placeholders: names in braces that are filled when a scenario is run.
 
-``{port}`` is filled with a value of the harness, ``{env:NAME}`` with a variable of the caller. No other feature of
+``{port}`` is filled with a value of the harness, ``{env:NAME}`` with a variable of the caller,
+``{service.NAME.port}`` with the port of a service that runs beside the server. No other feature of
 Python's formats is available: a format, a conversion, an attribute or a position is refused when a scenario is read,
 and is not filled either. A literal brace is written twice.
 """
@@ -13,14 +14,17 @@ from harness.errors import HarnessError
 
 PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
 ENV: Final = "env:NAME"  # stands for {env:NAME} in lists of allowed names
-KNOWN_IN_ENV: Final = (*PLACEHOLDERS, ENV)
+SERVICE: Final = "service.NAME.port"  # and this for {service.NAME.port} and its kin
+KNOWN_IN_COMMANDS: Final = (*PLACEHOLDERS, SERVICE)
+KNOWN_IN_ENV: Final = (*KNOWN_IN_COMMANDS, ENV)
 MAX_SHOWN: Final = 80  # characters of what somebody wrote
 
 _VARIABLE: Final = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _OF_ENVIRONMENT: Final = re.compile(rf"\{{({_VARIABLE})\}}")
+_SERVICE: Final = r"service\.[A-Za-z0-9][A-Za-z0-9_-]*\.(?:host|port|folder)"
 _LIKE_ONE: Final = re.compile(r"\{env:[^{}]*\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE})\}})")
+_OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE}|{_SERVICE})\}})")
 
 
 class PlaceholderError(HarnessError, ValueError):
@@ -72,6 +76,11 @@ def variables_of(names: Iterable[str]) -> list[str]:
     return [name.removeprefix("env:") for name in names if name.startswith("env:")]
 
 
+def services_of(names: Iterable[str]) -> set[str]:
+    """Return the names of the services, of those in braces, whose host, port or folder is wanted."""
+    return {name.split(".")[1] for name in names if re.fullmatch(_SERVICE, name)}
+
+
 def variables_in(text: str) -> list[str]:
     """Return the variables that the {env:NAME} in a text stand for. All other braces are literal.
 
@@ -96,6 +105,12 @@ def look_up(variables: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
     return {f"env:{name}": environ[name] for name in wanted}
 
 
+def _is_of_kind(name: str, known: Sequence[str]) -> bool:
+    """Return whether the name is one of a variable or a service, where these are known."""
+    is_variable = ENV in known and re.fullmatch(_VARIABLE, name) is not None
+    return is_variable or (SERVICE in known and re.fullmatch(_SERVICE, name) is not None)
+
+
 def _split_placeholders(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each literal text with the name of the placeholder after it, which is empty after a doubled brace and after
     the last text. Raises PlaceholderError."""
@@ -104,7 +119,7 @@ def _split_placeholders(text: str, known: Sequence[str]) -> Iterator[tuple[str, 
         name = braces[1]
         if braces[0] in ("{{", "}}"):
             yield text[begin : braces.start() + 1], ""
-        elif name in known or (ENV in known and _OF_ENVIRONMENT.fullmatch(braces[0])):
+        elif name in known or _is_of_kind(name or "", known):
             yield text[begin : braces.start()], name
         else:
             raise PlaceholderError(text, braces.start(), known)

@@ -14,15 +14,19 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from harness.load.requests import decode_body
 from harness.load.spec import DataTable, Expectation, Request
 from harness.scenario.file import PublishedRun, Scenario
 from harness.scenario.load import ScenarioLoad, variables_in_request
 from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, literals_of, variables_in, variables_of
+from harness.scenario.service import Hook, Service
 from harness.scenario.topology import Topology, placeholders_of
 from harness.text.redaction import REDACTED, Redactor, is_harmless, secret_of_word, secrets_in, sounds_secret
+
+WithCommand = Topology | Service | Hook
+Commanded = TypeVar("Commanded", Topology, Service, Hook)
 
 # Programs read from these where to listen, how many processes to run, where their code is and how to run it: no keys.
 HARMLESS_VARIABLES: Final = re.compile(
@@ -63,16 +67,27 @@ def as_written(scenario: Scenario, redactor: Redactor) -> Scenario:
         update={
             "topologies": tuple(_redact_topology(topology, redactor) for topology in scenario.topologies),
             "load": _redact_load(scenario.load, redactor),
+            "services": tuple(_redact_service(service, redactor) for service in scenario.services),
+            "hooks": scenario.hooks.model_copy(
+                update={name: _redact_command(hook, redactor) for name, hook in scenario.hooks.by_name.items()}
+            ),
             "prepare": _redact_words(scenario.prepare, redactor),
             "documented": tuple(_redact_published_run(figures, redactor) for figures in scenario.documented),
         }
     )
 
 
-def withheld_of(topology: Topology) -> list[str]:
-    """Return the parts of a topology that were not written down: ``API_TOKEN in env``."""
-    found = [f"{name} in env" for name, value in topology.env.items() if REDACTED in value]
-    return [*found, *(["a word of its command"] if any(REDACTED in word for word in topology.command) else [])]
+def withheld_of(command: WithCommand) -> list[str]:
+    """Return the parts of a topology, a service or a hook that were not written down: ``API_TOKEN in env``."""
+    found = [f"{name} in env" for name, value in command.env.items() if REDACTED in value]
+    return [*found, *(["a word of its command"] if any(REDACTED in word for word in command.command) else [])]
+
+
+def commands_of(scenario: Scenario) -> dict[str, WithCommand]:
+    """Return all that the scenario has run, by the name of its place: topologies, services and hooks."""
+    services = {f"service {service.name}": service for service in scenario.services}
+    hooks = {f"hooks.{name}": hook for name, hook in scenario.hooks.by_name.items()}
+    return {**{topology.name: topology for topology in scenario.topologies}, **services, **hooks}
 
 
 def withheld_of_load(load: ScenarioLoad) -> list[str]:
@@ -88,9 +103,9 @@ def withheld_of_load(load: ScenarioLoad) -> list[str]:
     return [*found, *(["what is asked or expected"] if any(REDACTED in text for text in others if text) else [])]
 
 
-def variables_of_topology(topology: Topology) -> list[str]:
-    """Return the names of the caller's variables that {env:NAME} in the topology stand for."""
-    return variables_of(placeholders_of(topology))
+def variables_of_command(command: WithCommand) -> list[str]:
+    """Return the names of the caller's variables that {env:NAME} in the command's environment stand for."""
+    return variables_of(placeholders_of(command) if isinstance(command, Topology) else command.placeholders)
 
 
 def variables_of_load(load: ScenarioLoad) -> list[str]:
@@ -122,8 +137,8 @@ def is_public_header(name: str, value: str, columns: Sequence[str] = ()) -> bool
 def _secrets(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield all texts that must not be written."""
     names = [scenario.name, *(topology.name for topology in scenario.topologies)]
-    for topology in scenario.topologies:
-        yield from _secrets_of(topology, environ, names)
+    for command in commands_of(scenario).values():
+        yield from _secrets_of(command, environ, names)
     load = scenario.load
     columns = load.data.columns if load.data else ()
     for name in variables_of_load(load):
@@ -138,18 +153,18 @@ def _secrets(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[str]:
             yield from (cell for name, cell in zip(load.data.columns, row, strict=True) if sounds_secret(name))
 
 
-def _secrets_of(topology: Topology, environ: Mapping[str, str], names: Sequence[str]) -> Iterator[str]:
-    for name in variables_of_topology(topology):
+def _secrets_of(command: WithCommand, environ: Mapping[str, str], names: Sequence[str]) -> Iterator[str]:
+    for name in variables_of_command(command):
         yield environ.get(name, "")
-    for name, value in topology.env.items():
+    for name, value in command.env.items():
         yield from secrets_in(value)
-        if not is_public_variable(name, value, topology.public_env) and not _is_public_name(name, value, names):
+        if not is_public_variable(name, value, command.public_env) and not _is_public_name(name, value, names):
             yield from literals_of(value)
-    for name in topology.pass_env:
+    for name in command.pass_env:
         value = environ.get(name, "")
         if not HARMLESS_VARIABLES.fullmatch(name) and (sounds_secret(name) or not is_harmless(value)):
             yield value
-    for before, word in zip(("", *topology.command), topology.command, strict=False):
+    for before, word in zip(("", *command.command), command.command, strict=False):
         yield secret_of_word(word, before)
         yield from secrets_in(word)
 
@@ -169,15 +184,25 @@ def _parts_of(header: str) -> Iterator[str]:
 
 
 def _redact_topology(topology: Topology, redactor: Redactor) -> Topology:
-    env = {
-        name: redactor.redact(value) if is_public_variable(name, value, topology.public_env) else REDACTED
-        for name, value in topology.env.items()
-    }
     files = {"unix_socket": topology.unix_socket, "ca_file": topology.ca_file}
     paths = {key: path and redactor.redact(path) for key, path in files.items()}
     side = topology.side and topology.side.model_copy(update={"root": redactor.redact(topology.side.root)})
-    words = {name: _redact_words(getattr(topology, name), redactor) for name in ("command", "requires")}
-    return topology.model_copy(update={"env": env, "side": side, **words, **paths})
+    words = {"requires": _redact_words(topology.requires, redactor)}
+    return _redact_command(topology, redactor).model_copy(update={"side": side, **words, **paths})
+
+
+def _redact_service(service: Service, redactor: Redactor) -> Service:
+    words = {name: _redact_words(getattr(service, name), redactor) for name in ("prepare", "ready_command")}
+    return _redact_command(service, redactor).model_copy(update=words)
+
+
+def _redact_command(command: Commanded, redactor: Redactor) -> Commanded:
+    env = {
+        name: redactor.redact(value) if is_public_variable(name, value, command.public_env) else REDACTED
+        for name, value in command.env.items()
+    }
+    words, cwd = _redact_words(command.command, redactor), redactor.redact(command.cwd)
+    return command.model_copy(update={"env": env, "command": words, "cwd": cwd})
 
 
 def _redact_words(words: Sequence[str], redactor: Redactor) -> tuple[str, ...]:

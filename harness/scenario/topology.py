@@ -1,6 +1,5 @@
 """Topologies, ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
 
-import contextlib
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -16,58 +15,14 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from harness.scenario.command import Command, Cwd, PassedNames, VariableNames, Variables, check_public_names
 from harness.scenario.malloc import Malloc, malloc_variables
-from harness.scenario.placeholders import KNOWN_IN_ENV, PlaceholderError, check_placeholders, fill, variables_of
+from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, fill
 from harness.scenario.table import NAME, Name, TomlTable, Words
-from harness.text import pattern_validator
 
 LOOPBACK: Final = "127.0.0.1"
 MAX_WORKERS: Final = 1024
 
-
-def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words. Raises ValueError for braces that nothing fills."""
-    with contextlib.suppress(PlaceholderError):
-        if variables_of(check_placeholders(words, KNOWN_IN_ENV)):
-            raise ValueError(
-                "expected no {env:NAME}, since everybody on a machine may read the commands that run on it: the server"
-                " can get it in env"
-            )
-    check_placeholders(words)
-    return words
-
-
-def _check_variables(variables: dict[str, str]) -> dict[str, str]:
-    """Return the variables. Raises ValueError for braces that nothing fills, without the values, which may be
-    secrets."""
-    for name, value in variables.items():
-        try:
-            check_placeholders([value], KNOWN_IN_ENV)
-        except PlaceholderError as error:
-            raise ValueError(f"{name}: {error.where}") from error
-        if "\0" in value:
-            raise ValueError(f"{name}: expected no NUL, which no variable can hold")
-    return variables
-
-
-Command = Annotated[tuple[str, ...], Field(strict=False, min_length=1), AfterValidator(_check_command)]
-PassedName = Annotated[
-    str,
-    pattern_validator(
-        r"[A-Za-z_][A-Za-z0-9_]*",
-        "expected the name of a variable: letters, digits and _, and no digit at its beginning",
-    ),
-]
-PassedNames = Annotated[tuple[PassedName, ...], Field(strict=False)]
-VariableName = Annotated[
-    str,
-    pattern_validator(
-        r"[^=\x00-\x1f\x7f]+",
-        "expected the name of a variable, which is not empty and has no = and no control characters",
-    ),
-]
-VariableNames = Annotated[tuple[VariableName, ...], Field(strict=False)]
-Variables = Annotated[dict[VariableName, str], AfterValidator(_check_variables)]
 
 AsFound = Literal["as found"]
 NumberOfWorkers = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
@@ -87,7 +42,9 @@ Workers = Annotated[
     WorkerNumbers | AsFound | None,
     GetPydanticSchema(
         lambda _, schema_of: core_schema.no_info_wrap_validator_function(
-            _check_workers, schema_of.generate_schema(WorkerNumbers)
+            _check_workers,
+            schema_of.generate_schema(WorkerNumbers),
+            json_schema_input_schema=schema_of.generate_schema(WorkerNumbers | AsFound),
         )
     ),
 ]
@@ -147,8 +104,8 @@ class Topology(Listening):
     are counted in the run. Clusters that differ in that number alone are of one ``family``.
 
     ``command`` and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
-    {harness_python}, that of the harness; {host}, {port}, {unix_socket} and {workers}; and {root}, the folder in which
-    the command runs, which is the one where the harness was called or, on one ``side``, that of the commit. The values
+    {harness_python}, that of the harness; {host}, {port}, {unix_socket} and {workers}; and {root}, the folder where the
+    harness was called or, on one ``side``, that of the commit. The command runs in the folder ``cwd`` of it. The values
     of ``env`` may hold {env:NAME} too, a variable of the caller. The server's environment is ``env``, the caller's
     variables that ``pass_env`` names, and a few that every program needs. ``public_env`` names the variables in ``env``
     whose values may be written down. With ``malloc`` "keep", glibc's malloc keeps the memory that the server frees
@@ -159,6 +116,7 @@ class Topology(Listening):
     name: Name
     family: str = Field(pattern=NAME)
     command: Command
+    cwd: Cwd = "."
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
@@ -220,6 +178,7 @@ class TopologyTable(Listening):
 
     name: str
     command: Command
+    cwd: Cwd = "."
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
@@ -237,8 +196,7 @@ class TopologyTable(Listening):
 
     @model_validator(mode="after")
     def _check_public_env(self) -> Self:
-        if missing := [name for name in self.public_env if name not in self.env]:
-            raise ValueError(f"public_env names {', '.join(missing)}, which env does not have")
+        check_public_names(self.public_env, self.env)
         return self
 
     @model_validator(mode="after")

@@ -60,7 +60,7 @@ def take_fingerprint(topologies: Sequence[Topology], programs: Sequence[Program]
     for path in [*(Path(program.path) for program in programs), *named]:
         scan.add_file(path)
     imported = list(_iter_import_folders([command for _, command in commands], programs))
-    trees = [command.root for _, command in commands] + [str(path) for path in named if not _is_shared_folder(path)]
+    trees = [command.folder for _, command in commands] + [str(path) for path in named if not _is_shared_folder(path)]
     for folder in dict.fromkeys(trees + [each for each in imported if not _has_packages(each)]):
         scan.add_tree(Path(folder))
     for folder in dict.fromkeys(filter(_has_packages, imported)):
@@ -79,7 +79,7 @@ def _find_named_paths(topology: Topology, command: ServerCommand) -> list[Path]:
     parts = [
         part for text in texts for word in (text, *_split_words(text)) for part in (word, *_SEPARATORS.split(word))
     ]
-    paths = [Path(command.root, part) for part in dict.fromkeys(parts) if part]
+    paths = [Path(command.folder, part) for part in dict.fromkeys(parts) if part]
     if topology.ca_file is not None:
         paths.append(Path(topology.ca_file))
     return [path for path in paths if _exists(path)]
@@ -109,11 +109,11 @@ def _iter_import_folders(commands: Sequence[ServerCommand], programs: Sequence[P
     """Yield the folders from which the Pythons among the programs import, without their own libraries."""
     pythons = dict.fromkeys(program.path for program in programs if PYTHON.fullmatch(program.name))
     asked = {
-        (python, command.root, command.env.get("PYTHONPATH")): command for command in commands for python in pythons
+        (python, command.folder, command.env.get("PYTHONPATH")): command for command in commands for python in pythons
     }
     for (python, _, _), command in asked.items():
         with contextlib.suppress(OSError, ValueError):
-            answer = run_tool([python, "-c", _PYTHON_CODE], ANSWER_S, command.env, command.root)
+            answer = run_tool([python, "-c", _PYTHON_CODE], ANSWER_S, command.env, command.folder)
             yield from json.loads(answer.output)
 
 

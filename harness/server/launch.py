@@ -5,9 +5,10 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
 from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
@@ -24,6 +25,7 @@ MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of unix(7)
 LOG_HEAD_BYTES: Final = 64 * 1024
 LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
+NO_SERVICES: Final[Mapping[str, str]] = MappingProxyType({})
 PYTHONS: Final = ("python3", "python")
 BASE_VARIABLES: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "TMPDIR", "TZ", "USER")
 
@@ -34,18 +36,22 @@ class PortTakenError(ServerError):
 
 @dataclass(frozen=True)
 class ServerCommand:
-    """The command that starts the server of a topology: words, environment and folder, with all placeholders filled."""
+    """The command that starts the server of a topology: words, environment and the folder in which it runs, with all
+    placeholders filled."""
 
     words: tuple[str, ...]
     env: dict[str, str]
-    root: str
+    folder: str
 
     @classmethod
-    def of(cls, topology: Topology, port: int, unix_socket: str | None = None) -> Self:
-        """Return the command of a server that is to listen on this port or Unix socket."""
+    def of(
+        cls, topology: Topology, port: int, unix_socket: str | None = None, services: Mapping[str, str] = NO_SERVICES
+    ) -> Self:
+        """Return the command of a server that is to listen on this port or Unix socket. ``services`` fill the
+        placeholders that refer to services; those that it does not have stay as they are."""
         root = root_of(topology)
         python, own = find_python(), sys.executable
-        values = {
+        values: dict[str, object] = {
             "python": python,
             "harness_python": own,
             "host": topology.host,
@@ -54,10 +60,13 @@ class ServerCommand:
             "workers": topology.workers,
             "root": root,
         }
-        variables = look_up(variables_of(placeholders_of(topology)), os.environ)
+        used = placeholders_of(topology)
+        values |= {name: f"{{{name}}}" for name in used if name.startswith("service.")} | dict(services)
+        variables = look_up(variables_of(used), os.environ)
         declared = {name: fill(text, values | variables) for name, text in topology.env.items()}
         words = tuple(fill(word, values) for word in topology.command)
-        return cls(words, build_environment(topology.pass_env) | malloc_variables(topology.malloc) | declared, root)
+        env = build_environment(topology.pass_env) | malloc_variables(topology.malloc) | declared
+        return cls(words, env, folder_of(topology))
 
     def find(self, program: str) -> str | None:
         """Return the file that the system runs as ``program``; None if there is none that may be executed.
@@ -65,9 +74,9 @@ class ServerCommand:
         A path is relative to the folder of the command. A bare name is searched for on the server's PATH.
         """
         if os.sep in program:
-            return shutil.which(os.path.join(self.root, program))
+            return shutil.which(os.path.join(self.folder, program))
         folders = self.env["PATH"].split(os.pathsep)
-        return shutil.which(program, path=os.pathsep.join(os.path.join(self.root, folder) for folder in folders))
+        return shutil.which(program, path=os.pathsep.join(os.path.join(self.folder, folder) for folder in folders))
 
 
 def find_python() -> str:
@@ -91,12 +100,12 @@ def find_missing_programs(topology: Topology) -> list[str]:
 
 def explain_missing_programs(topology: Topology) -> str | None:
     """Return which programs are missing here and what to do about it, in words; None when none is missing."""
-    return "; ".join(_explain_missing(name, root_of(topology)) for name in find_missing_programs(topology)) or None
+    return "; ".join(_explain_missing(name, folder_of(topology)) for name in find_missing_programs(topology)) or None
 
 
-def _explain_missing(program: str, root: str) -> str:
+def _explain_missing(program: str, folder: str) -> str:
     if os.sep in program:
-        return _explain_not_runnable(Path(root, program))
+        return _explain_not_runnable(Path(folder, program))
     own = Path(sys.executable).parent / program
     beside = f", or write {{harness_python}} -m {program} for the harness's own" if own.exists() else ""
     return f"{program} not found on PATH; install {program}, or activate the environment that has it{beside}"
@@ -111,8 +120,13 @@ def _explain_not_runnable(file: Path) -> str:
 
 
 def root_of(topology: Topology) -> str:
-    """Return the folder in which the topology's command runs."""
+    """Return the folder where the harness was called or, on one side of two, that of the commit."""
     return topology.side.root if topology.side else os.getcwd()
+
+
+def folder_of(topology: Topology) -> str:
+    """Return the folder in which the topology's command runs."""
+    return os.path.normpath(os.path.join(root_of(topology), topology.cwd))
 
 
 def read_log_tail(log: Path) -> list[str]:
@@ -159,25 +173,32 @@ def create_socket(host: str) -> socket.socket:
 
 
 class Server(SupervisedProcess):
-    """One launched server, on the given cores if any. Leaving the context stops it and all its descendants.
+    """One launched server, on the given cores if any. ``services`` fill the placeholders that refer to services.
+    Leaving the context stops it and all its descendants.
 
     ``target`` is the place to which the load is sent: a Unix socket if the topology has one, or else ``port``.
 
     Raises ServerError when it can't be started.
     """
 
-    def __init__(self, topology: Topology, log: Path, cpus: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        log: Path,
+        cpus: Sequence[int] = (),
+        services: Mapping[str, str] = NO_SERVICES,
+    ) -> None:
         try:
             self.port = topology.port or find_free_port(topology.host)
         except OSError as error:
             raise ServerError(f"nothing can listen on {topology.host}: {error.strerror}") from error
         self._folder = tempfile.mkdtemp(prefix="harness-") if _needs_fresh_socket(topology) else None
-        unix_socket = f"{self._folder}/socket" if self._folder else _fixed_socket_path(topology, root_of(topology))
-        command = ServerCommand.of(topology, self.port, unix_socket)
+        unix_socket = f"{self._folder}/socket" if self._folder else _fixed_socket_path(topology, folder_of(topology))
+        command = ServerCommand.of(topology, self.port, unix_socket, services)
         self._command, self._log = command.words, log
         try:
             self.target = _build_target(topology, self.port, unix_socket)
-            super().__init__(command.words, command.env, command.root, log, cpus, self._folder)
+            super().__init__(command.words, command.env, command.folder, log, cpus, self._folder)
         except BaseException:
             self._remove_folder()
             raise
@@ -210,10 +231,10 @@ def _needs_fresh_socket(topology: Topology) -> bool:
     return topology.listens_on_unix_socket and topology.unix_socket is None
 
 
-def _fixed_socket_path(topology: Topology, root: str) -> str | None:
+def _fixed_socket_path(topology: Topology, folder: str) -> str | None:
     if topology.unix_socket is None:
         return None
-    return os.path.normpath(os.path.join(root, topology.unix_socket))
+    return os.path.normpath(os.path.join(folder, topology.unix_socket))
 
 
 def _build_target(topology: Topology, port: int, unix_socket: str | None) -> Target:

@@ -88,7 +88,7 @@ class _Questions:
 
 def _run_question(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
     """Run the words and return what they print; empty when that takes too long. All that was started is stopped."""
-    with contextlib.suppress(ServerError), SupervisedProcess(words, command.env, command.root, log) as asked:
+    with contextlib.suppress(ServerError), SupervisedProcess(words, command.env, command.folder, log) as asked:
         deadline_s = time.monotonic() + ANSWER_S
         while asked.returncode() is None and time.monotonic() < deadline_s:
             time.sleep(POLL_S)

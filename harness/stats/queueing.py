@@ -34,7 +34,7 @@ class SaturatedError(HarnessError, ValueError):
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceTime:
     """The service times of a worker. ``variation`` is their squared coefficient of variation: 0 when all are equal, 1
     for an exponential distribution."""
 
@@ -59,7 +59,7 @@ class Waiting:
 
     waits: float
     mean_s: float
-    service: Service
+    service: ServiceTime
 
     def response_s(self, part: float) -> float:
         """Return the response time (wait and service, in seconds) that this part of the requests stays within: 0.99
@@ -92,7 +92,7 @@ def erlang_c(workers: int, load: float) -> float:
     return blocked / (1 - load / workers * (1 - blocked))
 
 
-def shared_queue(workers: int, rate_per_s: float, service: Service, arrivals: float = POISSON) -> Waiting:
+def shared_queue(workers: int, rate_per_s: float, service: ServiceTime, arrivals: float = POISSON) -> Waiting:
     """Return the waiting in one queue for all workers, each of which takes the next request as soon as it is free.
     ``arrivals`` is the squared coefficient of variation of the times between arrivals.
 
@@ -104,7 +104,7 @@ def shared_queue(workers: int, rate_per_s: float, service: Service, arrivals: fl
     return Waiting(waits, exponential_s * (arrivals + service.variation) / 2, service)
 
 
-def queue_per_worker(workers: int, rate_per_s: float, service: Service) -> Waiting:
+def queue_per_worker(workers: int, rate_per_s: float, service: ServiceTime) -> Waiting:
     """Return the waiting with a queue for each worker, to which requests that arrive at random are assigned at random,
     no matter which worker is idle: c × M/G/1. Raises SaturatedError where the queues grow without bound."""
     return shared_queue(1, rate_per_s / workers, service)

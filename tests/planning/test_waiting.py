@@ -22,7 +22,7 @@ from harness.planning.response_times import (
     modelled_at,
     service_of,
 )
-from harness.stats.queueing import Service, queue_per_worker, shared_queue
+from harness.stats.queueing import ServiceTime, queue_per_worker, shared_queue
 from tests.made_runs import topology
 from tests.planning.evidence import cluster, exactly
 from tests.planning.searches import searched_run
@@ -45,7 +45,9 @@ class Law:
     def p99_ms(self, rate_per_s: float) -> float:
         """By its closed form, or that of Erlang for the waits of M/D/1 (Crommelin, 1932)."""
         if not self.is_constant:
-            return 1000 * shared_queue(self.workers, rate_per_s, Service(self.workers / PER_S, 1.0)).response_s(0.99)
+            return 1000 * shared_queue(self.workers, rate_per_s, ServiceTime(self.workers / PER_S, 1.0)).response_s(
+                0.99
+            )
         service_s = 1 / PER_S
         wait_s = brentq(lambda time_s: _waited(rate_per_s, service_s, time_s) - 0.99, 0.0, 30 * service_s)
         return 1000 * (float(wait_s) + service_s)
@@ -149,7 +151,7 @@ def test_what_is_foretold_has_the_models_of_the_one_that_it_is_foretold_from() -
 
 
 def test_the_models_are_those_of_the_two_queues() -> None:
-    service = Service(0.01, 1.0)
+    service = ServiceTime(0.01, 1.0)
     together, apart = (modelled_at(FOUR, lines, 300) for lines in QueueModel)
     assert together
     assert apart
@@ -158,10 +160,10 @@ def test_the_models_are_those_of_the_two_queues() -> None:
 
 
 def test_workers_are_saturated_where_they_were_seen_to_be() -> None:
-    assert service_of(FOUR) == Service(0.01, 1.0)
-    measured = replace(FOUR, service=Service(0.007, 0.2))
-    assert service_of(measured) == Service(0.01, 0.2)
-    assert service_of(replace(measured, saturation=None)) == Service(0.007, 0.2)
+    assert service_of(FOUR) == ServiceTime(0.01, 1.0)
+    measured = replace(FOUR, service=ServiceTime(0.007, 0.2))
+    assert service_of(measured) == ServiceTime(0.01, 0.2)
+    assert service_of(replace(measured, saturation=None)) == ServiceTime(0.007, 0.2)
     assert service_of(replace(FOUR, saturation=None)) is None
 
 

@@ -36,6 +36,7 @@ from harness.record import (
     WorkerCounts,
 )
 from harness.scenario import Scenario, Topology
+from harness.server.service import UpService
 from tests.made_runs import BEGAN, environment
 from tests.rehearsal.generator import BODY_BYTES, Worker, generate_load, measure_load
 from tests.rehearsal.service import MIB, Service, Window
@@ -107,6 +108,7 @@ class VirtualTestbed(Testbed):
         logs: Mapping[str, Path],
         watch: Watch,
         known_bodies: Mapping[str, str],
+        services: Sequence[UpService] = (),
     ) -> list[TrialRecord]:
         """Simulate the trials, as :func:`harness.measure.slices.run_sliced_trials` makes them. The machine does not
         change within a round, so that each is simulated as a whole and cut into slices."""
@@ -125,6 +127,7 @@ class VirtualTestbed(Testbed):
         log: Path,
         watch: Watch,
         known_body: str | None = None,
+        services: Sequence[UpService] = (),
     ) -> TrialRecord:
         """Simulate the trial, as :func:`harness.measure.trial.run_trial` makes it."""
         service, started_at = self._find_service(planned.topology), self.now()

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.stats.queueing import SaturatedError, Service, erlang_c, queue_per_worker, shared_queue
+from harness.stats.queueing import SaturatedError, ServiceTime, erlang_c, queue_per_worker, shared_queue
 
 Floats = npt.NDArray[np.float64]
 REQUESTS = 200_000
-EXPONENTIAL = Service(0.1, 1.0)
+EXPONENTIAL = ServiceTime(0.1, 1.0)
 
 
 def responses_s(workers: int, gaps_s: Floats, service_s: Floats, apart: bool, dice: np.random.Generator) -> Floats:
@@ -38,10 +38,10 @@ def test_erlangs_formula(workers: int, load: float, waits: float) -> None:
 
 def test_one_worker_waits_as_pollaczek_and_khinchine_have_it() -> None:
     """λE[S²] / (2(1 − ρ)); constant service halves the wait of the exponential one."""
-    rate_per_s, service = 8.0, Service(0.1, 0.4)
+    rate_per_s, service = 8.0, ServiceTime(0.1, 0.4)
     mean_square = service.mean_s**2 * (1 + service.variation)
     assert shared_queue(1, rate_per_s, service).mean_s == pytest.approx(rate_per_s * mean_square / (2 * (1 - 0.8)))
-    assert shared_queue(1, rate_per_s, Service(0.1, 0)).mean_s == pytest.approx(
+    assert shared_queue(1, rate_per_s, ServiceTime(0.1, 0)).mean_s == pytest.approx(
         shared_queue(1, rate_per_s, EXPONENTIAL).mean_s / 2
     )
 
@@ -63,7 +63,7 @@ def test_the_responses_of_many_workers_are_a_mixture_of_exponentials(part: float
 
 
 def test_what_never_waits_takes_its_service_and_what_is_constant_takes_that() -> None:
-    assert shared_queue(4, 0.0, Service(0.1, 0.0)).response_s(0.99) == pytest.approx(0.1, rel=1e-6)
+    assert shared_queue(4, 0.0, ServiceTime(0.1, 0.0)).response_s(0.99) == pytest.approx(0.1, rel=1e-6)
     assert shared_queue(4, 0.0, EXPONENTIAL).response_s(0.99) == pytest.approx(-0.1 * np.log(0.01), rel=2e-3)
 
 
@@ -80,7 +80,7 @@ def test_waits_and_percentiles_are_those_of_queues_gone_through(
     shape = 1 / variation if variation else 0.0
     service_s = dice.gamma(shape, 0.1 / shape, REQUESTS) if variation else np.full(REQUESTS, 0.1)
     found = responses_s(workers, dice.exponential(1 / rate_per_s, REQUESTS), service_s, apart, dice)
-    waiting = (queue_per_worker if apart else shared_queue)(workers, rate_per_s, Service(0.1, variation))
+    waiting = (queue_per_worker if apart else shared_queue)(workers, rate_per_s, ServiceTime(0.1, variation))
     assert waiting.mean_s + 0.1 == pytest.approx(found.mean(), rel=off)
     assert waiting.response_s(0.99) == pytest.approx(np.quantile(found, 0.99), rel=off)
     assert waiting.response_s(0.5) == pytest.approx(np.quantile(found, 0.5), rel=2 * off)

@@ -1,0 +1,42 @@
+"""The surroundings of the servers: the services of a run, of a round or of a trial, and the hooks of a run."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+from harness.load.cpus import list_usable_cpus
+from harness.measure.preparation import PreparedRun
+from harness.record import RunFolder
+from harness.scenario.service import Scope
+from harness.server.service import launch_service, run_hook
+
+
+@contextlib.contextmanager
+def open_services(scope: Scope, prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
+    """Launch the services of this scope one after the other, and stop them on leaving. Raises ServerError."""
+    cpus = [cpu for cpu in list_usable_cpus() if cpu not in prepared.placement.generator]
+    with contextlib.ExitStack() as stack:
+        for service in prepared.scenario.services:
+            if service.scope == scope:
+                log = folder.make_log(f"service-{service.name}")
+                up = stack.enter_context(launch_service(service, log, cpus, prepared.services))
+                prepared = replace(prepared, services=(*prepared.services, up))
+        yield prepared
+
+
+@contextlib.contextmanager
+def open_run(prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
+    """Launch the services of the run, run ``setup`` before all trials, and ``cleanup`` after them, however they end.
+    Raises ServerError."""
+    with open_services("run", prepared, folder) as up:
+        call_hook("setup", up, folder)
+        try:
+            yield up
+        finally:
+            call_hook("cleanup", up, folder)
+
+
+def call_hook(name: str, prepared: PreparedRun, folder: RunFolder, topology: str = "") -> None:
+    """Run the hook of this name, if there is one. Raises ServerError where it fails."""
+    if hook := prepared.scenario.hooks.by_name.get(name):
+        run_hook(name, hook, topology, prepared.services, folder.make_log(f"hook-{name}"))

@@ -1,0 +1,169 @@
+"""A service beside the server: launched as its users launch it, waited for, and stopped with all its descendants."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.scenario.placeholders import fill, look_up, variables_of
+from harness.scenario.service import Hook, Service
+from harness.server.launch import build_environment, create_socket, find_free_port, find_python, read_log_tail
+from harness.server.supervised import ServerError, SupervisedProcess
+
+POLL_S: Final = 0.05
+CONNECT_S: Final = 1.0  # for one attempt to reach the service
+PREPARE_S: Final = 120.0
+
+
+@dataclass(frozen=True)
+class UpService:
+    """A service that is ready. ``values`` fill the placeholders that refer to it. All its processes descend from
+    ``root_pid``, which is None for one that the harness did not start."""
+
+    name: str
+    values: Mapping[str, str]
+    root_pid: int | None
+
+
+@contextlib.contextmanager
+def launch_service(
+    service: Service, log: Path, cpus: Sequence[int], others: Sequence[UpService]
+) -> Iterator[UpService]:
+    """Launch a service, or look for it at its address, and wait until it is ready; stop it on leaving. ``others`` are
+    those to which it may refer. Raises ServerError."""
+    host, port = service.place or (service.host, find_free_port(service.host))
+    if service.address is not None:
+        _wait(service, host, port, log, 0, None, {})
+        yield UpService(service.name, _values_of(service, host, port, ""), None)
+        return
+    _check_free(service, host, port)
+    folder = tempfile.mkdtemp(prefix="harness-")
+    try:
+        own = {"host": host, "port": str(port), "folder": folder}
+        values = common_values() | own | values_of(others)
+        env = _environment_of(service, values)
+        if service.prepare:
+            run_command(f"{service.name}: prepare", fill_all(service.prepare, values), env, log, PREPARE_S, service.cwd)
+        begin = log.stat().st_size if log.exists() else 0
+        with SupervisedProcess(fill_all(service.command, values), env, service.cwd, log, cpus, folder) as process:
+            _wait(service, host, port, log, begin, process, values)
+            yield UpService(service.name, _values_of(service, host, port, folder), process.guardian_pid)
+    except ServerError as error:
+        raise ServerError(f"service {service.name}: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def values_of(services: Sequence[UpService]) -> dict[str, str]:
+    """Return the values by the placeholders that refer to these services."""
+    return {name: value for each in services for name, value in each.values.items()}
+
+
+def run_hook(name: str, hook: Hook, topology: str, services: Sequence[UpService], log: Path) -> None:
+    """Run a hook to its end. Raises ServerError, with what it wrote, where it fails or takes too long."""
+    values = common_values() | {"topology": topology} | values_of(services)
+    words, env = fill_all(hook.command, values), _environment_of(hook, values)
+    run_command(f"hook {name}", words, env, log, hook.timeout_s, hook.cwd)
+
+
+def run_command(what: str, words: Sequence[str], env: Mapping[str, str], log: Path, limit_s: float, cwd: str) -> None:
+    """Run a command to its end, with all that it starts. Raises ServerError, with the last that it wrote, where it
+    fails or takes too long."""
+    try:
+        with SupervisedProcess(words, env, cwd, log) as process:
+            code = process.wait(limit_s)
+    except ServerError as error:
+        raise ServerError(f"{what}: {words[0]} {error}") from error
+    if code:
+        said = "; ".join(read_log_tail(log)[-3:])
+        raise ServerError(f"{what}: {words[0]} ended with exit code {code}{f': {said}' if said else ''}")
+
+
+def common_values() -> dict[str, str]:
+    """Return the values that every command may have."""
+    return {"python": find_python(), "harness_python": sys.executable, "root": os.getcwd(), "topology": ""}
+
+
+def fill_all(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """Return the words with their placeholders filled."""
+    return [fill(word, values) for word in words]
+
+
+def _environment_of(command: Service | Hook, values: Mapping[str, str]) -> dict[str, str]:
+    variables = look_up(variables_of(command.placeholders), os.environ)
+    declared = {name: fill(text, {**values, **variables}) for name, text in command.env.items()}
+    return build_environment(command.pass_env) | declared
+
+
+def _values_of(service: Service, host: str, port: int, folder: str) -> dict[str, str]:
+    own = {"host": host, "port": str(port), "folder": folder}
+    return {f"service.{service.name}.{key}": value for key, value in own.items()}
+
+
+def _check_free(service: Service, host: str, port: int) -> None:
+    with create_socket(host) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            raise ServerError(f"service {service.name}: port {port} of {host}: {error.strerror}") from error
+
+
+def _wait(
+    service: Service,
+    host: str,
+    port: int,
+    log: Path,
+    begin: int,
+    process: SupervisedProcess | None,
+    values: Mapping[str, str],
+) -> None:
+    """Wait until the service is ready, whose output is the log from ``begin`` on. Raises ServerError when it is not in
+    time, or has ended."""
+    deadline_s = time.monotonic() + service.start_timeout_s
+    while not _is_ready(service, host, port, log, begin, values):
+        if process is not None and (code := process.returncode()) is not None:
+            said = "; ".join(read_log_tail(log)[-3:])
+            raise ServerError(f"{service.command[0]} ended with exit code {code}{f': {said}' if said else ''}")
+        if time.monotonic() > deadline_s:
+            where = service.address or f"port {port}"
+            raise ServerError(
+                f"was not ready after {service.start_timeout_s:g} s ({where}, {_describe_readiness(service)})"
+            )
+        time.sleep(POLL_S)
+
+
+def _describe_readiness(service: Service) -> str:
+    if service.ready_path is not None:
+        return f"GET {service.ready_path}"
+    if service.ready_log is not None:
+        return f"{service.ready_log!r} in its output"
+    return " ".join(service.ready_command) or "a listener"
+
+
+def _is_ready(service: Service, host: str, port: int, log: Path, begin: int, values: Mapping[str, str]) -> bool:
+    if service.ready_log is not None:
+        return service.ready_log.encode() in log.read_bytes()[begin:]
+    if service.ready_command:
+        words = fill_all(service.ready_command, values)
+        with contextlib.suppress(ServerError):
+            env = _environment_of(service, values)
+            run_command("ready_command", words, env, log, service.start_timeout_s, service.cwd)
+            return True
+        return False
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        if service.ready_path is None:
+            socket.create_connection((host, port), CONNECT_S).close()
+            return True
+        with contextlib.closing(http.client.HTTPConnection(host, port, timeout=CONNECT_S)) as connection:
+            connection.request("GET", service.ready_path)
+            return connection.getresponse().status < http.HTTPStatus.BAD_REQUEST
+    return False

@@ -1,0 +1,204 @@
+"""A comparison beside services: each lives as long as its scope, hooks stand around trials, and failures are named."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from harness.analysis.run import RunAnalysis
+from harness.measure.compare import compare
+from harness.measure.observer import Observer
+from harness.measure.preparation import prepare
+from harness.record import Run, RunFolderError, read_run
+from harness.report.findings import collect_findings
+from harness.scenario import Scenario, Topology, load_scenario
+from harness.scenario.service import Hook, Hooks, Service
+from tests.server.topologies import small
+from tests.trial.trials import scenario
+
+pytestmark = pytest.mark.compares
+
+ROOT: Final = Path(__file__).parents[2]
+PYTHON: Final = ("{harness_python}", "-c")
+LISTENS: Final = """
+import socket, sys, time
+print("began", sys.argv[1], flush=True)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
+time.sleep(600)
+"""
+SAYS: Final = "import sys; print(*sys.argv[1:])"
+
+
+def service(name: str, **settings: Any) -> Service:
+    """One that listens and says that it began."""
+    return Service(name=name, command=(*PYTHON, LISTENS, name, "{port}"), **settings)
+
+
+def hook(*words: str, code: str = SAYS) -> Hook:
+    """One that says these words."""
+    return Hook(command=(*PYTHON, code, *words))
+
+
+def named(name: str) -> Topology:
+    return small("page").model_copy(update={"name": name})
+
+
+NO_HOOKS: Final = Hooks()
+
+
+def beside(services: tuple[Service, ...], hooks: Hooks = NO_HOOKS, rounds: int = 2) -> Scenario:
+    """Two topologies beside the services."""
+    around = scenario(named("one"), named("two"), rounds=rounds)
+    return around.model_copy(update={"services": services, "hooks": hooks})
+
+
+def made(around: Scenario, folder: Path) -> Run:
+    return read_run(compare(prepare(around, 1), folder, "test", Observer()))
+
+
+def used_in(run: Run) -> list[str]:
+    """The services that were measured beside the first trial."""
+    usage = run.records[0].usage
+    assert usage is not None
+    return [each.name for each in usage.services]
+
+
+def log_of(run: Run, name: str) -> list[str]:
+    return (run.path / "logs" / f"{name}.log").read_text().splitlines()
+
+
+def test_each_service_lives_as_long_as_its_scope_and_hooks_stand_where_they_belong(tmp_path: Path) -> None:
+    hooks = Hooks(
+        setup=hook("setup", "{service.db.port}"),
+        cleanup=hook("cleanup", "{service.db.port}"),
+        before_trial=hook("before", "{topology}", "{service.cache.port}"),
+        after_trial=hook("after", "{topology}", "{service.cache.port}"),
+    )
+    services = (service("db"), service("queue", scope="round"), service("cache", scope="trial"))
+    run = made(beside(services, hooks), tmp_path)
+    assert [record.status for record in run.records] == ["ok"] * 4
+    began = {name: len(log_of(run, f"service-{name}")) for name in ("db", "queue", "cache")}
+    assert began == {"db": 1, "queue": 2, "cache": 4}
+    before, after = (log_of(run, f"hook-{name}_trial") for name in ("before", "after"))
+    assert [line.split()[1] for line in before] == [record.topology for record in run.records]
+    assert [line.split()[1:] for line in before] == [line.split()[1:] for line in after]
+    assert log_of(run, "hook-setup")[0].split()[1] == log_of(run, "hook-cleanup")[0].split()[1]
+    assert used_in(run) == ["db", "queue", "cache"]
+
+
+def test_where_topologies_share_a_service_they_do_not_take_turns_unless_they_are_told_to(tmp_path: Path) -> None:
+    run = made(beside((service("db"),), rounds=1), tmp_path)
+    assert run.info.interleaving.why == "all topologies use db, which may still be busy for one while another is asked"
+    told = beside((service("db"), service("queue", scope="round")), rounds=1)
+    told = told.model_copy(update={"interleave": "slices", "slice_s": 0.1})
+    run = made(told, tmp_path)
+    assert all(record.slices for record in run.records)
+    assert used_in(run) == ["db", "queue"]
+
+
+@pytest.mark.parametrize(
+    ("services", "hooks", "reason"),
+    [
+        ((service("db", scope="trial", ready_log="never", start_timeout=0.2),), NO_HOOKS, "service db: was not"),
+        ((service("db", scope="round", ready_log="never", start_timeout=0.2),), NO_HOOKS, "service db: was not"),
+        ((), Hooks(before_trial=hook(code="exit('no rows')")), "hook before_trial: .* exit code 1: no rows"),
+    ],
+)
+def test_a_trial_whose_service_or_hook_fails_has_failed_with_that_reason(
+    tmp_path: Path, services: tuple[Service, ...], hooks: Hooks, reason: str
+) -> None:
+    run = made(beside(services, hooks, rounds=1), tmp_path)
+    assert [record.status for record in run.records] == ["failed"] * 2
+    for record in run.records:
+        assert record.reason is not None
+        assert re.search(reason, record.reason)
+
+
+def test_a_trial_whose_hook_fails_afterwards_is_kept_and_does_not_count(tmp_path: Path) -> None:
+    run = made(beside((), Hooks(after_trial=hook(code="exit(5)")), rounds=1), tmp_path)
+    assert [record.status for record in run.records] == ["invalid"] * 2
+    assert all("hook after_trial" in (record.reason or "") and record.load for record in run.records)
+
+
+@pytest.mark.parametrize("name", ["setup", "cleanup"])
+def test_a_run_whose_setup_or_cleanup_fails_says_so_and_keeps_what_was_measured(tmp_path: Path, name: str) -> None:
+    hooks = Hooks.model_validate({name: hook(code="exit('no schema')")})
+    with pytest.raises(RunFolderError, match=f"hook {name}: .* exit code 1: no schema; what was measured is in "):
+        made(beside((), hooks, rounds=1), tmp_path)
+    run = read_run(tmp_path / "latest")
+    assert run.ending is not None
+    assert len(run.records) == (0 if name == "setup" else 2)
+
+
+SHOP: Final = """
+name = "visits"
+rounds = 1
+
+[load]
+path = "/"
+connections = 16
+warmup = "200ms"
+duration = "1s"
+expect_body = "contains:It costs 42."
+
+[[service]]
+name = "redis"
+command = ["redis-server", "--port", "{{port}}", "--bind", "{{host}}", "--save", "", "--dir", "{{folder}}"]
+ready_log = "Ready to accept connections"
+
+[[service]]
+name = "postgres"
+prepare = ["sh", "-c", "{owned}{as_user} initdb --pgdata {{folder}}/data --username shop --auth trust"]
+command = ["sh", "-c", "exec {as_user} postgres -D {{folder}}/data -h {{host}} -p {{port}} -k {{folder}}"]
+ready_command = ["pg_isready", "--host", "{{host}}", "--port", "{{port}}"]
+env = {{ LC_ALL = "C" }}
+
+[hooks.setup]
+command = ["psql", "{url}", "--command", "CREATE TABLE stock AS SELECT 1 AS id, 42 AS price"]
+
+[hooks.before_trial]
+command = ["redis-cli", "-p", "{{service.redis.port}}", "SET", "visits", "0"]
+
+[hooks.after_trial]
+command = ["redis-cli", "-p", "{{service.redis.port}}", "GET", "visits"]
+
+[[topology]]
+name = "raw"
+command = [
+    "{{harness_python}}", "-m", "servers.visits", "--port", "{{port}}",
+    "--redis", "{{service.redis.host}}:{{service.redis.port}}", "--postgres", "{url}",
+]
+"""
+
+
+def test_a_page_with_redis_and_postgresql_is_measured_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [str(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin")]  # where Debian keeps them
+    monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], *folders]))
+    monkeypatch.chdir(ROOT)
+    assert shutil.which("postgres"), "apt install postgresql"
+    assert shutil.which("redis-server"), "apt install redis-server"
+    is_root = os.geteuid() == 0  # whom PostgreSQL refuses
+    text = SHOP.format(
+        owned="chown postgres {folder} && " if is_root else "exec ",
+        as_user="setpriv --reuid postgres --regid postgres --clear-groups" if is_root else "",
+        url="postgresql://shop@127.0.0.1:{service.postgres.port}/postgres",
+    )
+    (tmp_path / "scenario.toml").write_text(text)
+    run = made(load_scenario(tmp_path / "scenario.toml"), tmp_path / "results")
+    (record,) = run.records
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.load is not None
+    assert record.usage is not None
+    assert record.load.errors.total == 0
+    visits = int(log_of(run, "hook-after_trial")[-1])
+    assert record.load.started <= visits  # and those of the warm-up, and before the load
+    used = {each.name: each for each in record.usage.services}
+    assert used["redis"].cpu_s > 0.01
+    assert used["postgres"].cpu_s > 0.01
+    (finding,) = (each for each in collect_findings(RunAnalysis(run)) if "Services beside" in each.what)
+    assert re.search(r"redis 0\.\d\d cores and .+, postgres 0\.\d\d cores and .+ beside `raw`", finding.what)
