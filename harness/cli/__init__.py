@@ -22,6 +22,7 @@ from harness.cli.options import EXIT_CODES
 from harness.cli.plan import plan_command
 from harness.cli.report import report_command
 from harness.cli.resume import resume_command
+from harness.cli.schema import schema_command
 from harness.cli.usage import ARGUMENTS
 
 
@@ -73,3 +74,4 @@ app.command(name="history")(history_command)
 app.command(name="plan")(plan_command)
 app.command(name="load")(load_command)
 app.command(name="doctor")(doctor_command)
+app.command(name="schema")(schema_command)

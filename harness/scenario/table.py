@@ -45,8 +45,9 @@ Name = Annotated[
     ),
     Field(max_length=MAX_NAME_LENGTH),
 ]
-DurationS = Annotated[float, BeforeValidator(_parse_duration_s)]
-Percent = Annotated[float, BeforeValidator(_parse_share)]  # 0.03 for "3%"
+# In files, and so in their schema, both are texts or numbers: "2s" and "3%", or 2.0 and 0.03.
+DurationS = Annotated[float, BeforeValidator(_parse_duration_s, json_schema_input_type=str | float)]
+Percent = Annotated[float, BeforeValidator(_parse_share, json_schema_input_type=str | float)]
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
 
