@@ -199,7 +199,7 @@ def load_command(
             None if most_connections is None else int(most_connections),
         )
         number, pinned = load_options.place_generator(processes, cpus, offered.connections)
-        offered = load_options.with_same_body(offered, probe(offered))
+        offered = load_options.with_same_body(offered, probe(load_options.first_alone(offered)))
         load_options.check_mix(offered)
         if target.tls is not None and not (target.tls.verify or insecure):
             typer.echo(

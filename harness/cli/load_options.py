@@ -144,6 +144,12 @@ def with_same_body(offered: Load, before: ProbeResponse | None) -> Load:
     return offered.with_expectation(offered.expect.with_body(before.body_sha256, every=True))
 
 
+def first_alone(offered: Load) -> Load:
+    """Return the load of a mix as that of its first request alone; any other as it is."""
+    mix = Question.of_mix(offered)
+    return mix[0].load if mix else offered
+
+
 def check_mix(offered: Load) -> None:
     """Send each request of a mix once, but for the first, which was sent before. Raises UsageError that names all
     without a good answer."""

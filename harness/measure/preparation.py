@@ -225,7 +225,7 @@ def _check_can_start(scenario: Scenario) -> None:
     for where, command in commands_of(scenario).items():
         _check_environment(where, command.pass_env)
         folder = folder_of(command) if isinstance(command, Topology) else command.cwd
-        if not os.path.isdir(folder):
+        if command.cwd != "." and not os.path.isdir(folder):
             raise ScenarioError(f"{where}: cwd: {folder}: there is no such folder")
 
 

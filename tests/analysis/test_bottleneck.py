@@ -16,7 +16,7 @@ from harness.analysis.bottleneck import (
 from harness.analysis.bottleneck import Bottleneck as By
 from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, HealthWarning, LoadResult, Offered
-from harness.record import CoreUsage, MachineUsage, ProcessUsage, Usage
+from harness.record import CoreUsage, MachineUsage, ProcessUsage, ServiceUsage, Usage
 from tests.made_runs import load_result, offered
 
 BUSY_LOOP = HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
@@ -129,6 +129,14 @@ def waiting(
     found = usage([worker(0.4, **of_worker), *others])
     machine = found.machine.model_copy(update={"io_pressure_s": io_pressure_s})
     return found.model_copy(update={"unloaded_ms": unloaded_ms, "machine": machine})
+
+
+SERVICE = ServiceUsage(name="redis", cpu_s=0.95, busiest_s=0.95, rss_bytes=1)
+
+
+def beside(service: ServiceUsage, busy_s: list[float] | None = None) -> Usage:
+    """A lazy worker beside a service."""
+    return usage(LAZY, busy_s).model_copy(update={"unloaded_ms": 1.2, "services": [service]})
 
 
 KIB = 2**10
@@ -291,6 +299,15 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
     "a front whose threads take turns": (
         load(), usage([worker(0.4), worker(0.97, busiest_thread_s=0.1, role="front", program="python3.11")]),
         By.PROCESS, "97% of one core",
+    ),
+    "a busy service": (
+        load(), beside(SERVICE), By.SERVICE, "a process of the service redis used 95% of one core"
+    ),
+    "a service with time left": (
+        load(), beside(SERVICE.model_copy(update={"busiest_s": 0.8})), By.CONNECTIONS, "1.20 ms"
+    ),
+    "services are not others": (
+        load(), beside(SERVICE, [0.4, 0.95, 0.0, GENERATOR_S]), By.SERVICE, "95%"
     ),
     "a busy front, kept up": (open_load(OFFER), waiting(role="front"), By.NOTHING, "offered and served"),
 }  # fmt: skip
