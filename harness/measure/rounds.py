@@ -5,7 +5,7 @@ from itertools import groupby
 
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
-from harness.measure.services import call_hook, open_services
+from harness.measure.services import call_hook, find_ended_service, open_services
 from harness.measure.testbed import Testbed
 from harness.record import Interleaving, PlannedTrial, RunFolder, TrialRecord
 from harness.scenario import Scenario
@@ -74,6 +74,8 @@ def _make_trial(
             record = testbed.run_trial(
                 planned, up.scenario, up.placement, log, observer.on_progress, known, up.services
             )
+            if ended := find_ended_service(up):
+                record = record.with_objection(ended)
             call_hook("after_trial", up, folder, name)
     except ServerError as error:
         if record is None:
@@ -104,7 +106,9 @@ def _make_sliced_trials(
     logs = {planned.id: folder.make_log(planned.id) for planned in trials}
     names = [planned.topology.name for planned in trials]
     known = {name: body for name in names if (body := folder.body_sha256(name)) is not None}
-    for record in testbed.run_sliced_trials(
+    records = testbed.run_sliced_trials(
         trials, prepared.scenario, prepared.placement, logs, observer.on_progress, known, prepared.services
-    ):
-        yield _write(record, folder, observer)
+    )
+    ended = find_ended_service(prepared)
+    for record in records:
+        yield _write(record.with_objection(ended) if ended else record, folder, observer)

@@ -9,6 +9,7 @@ from harness.measure.preparation import PreparedRun
 from harness.record import RunFolder
 from harness.scenario.service import Scope
 from harness.server.service import launch_service, run_hook
+from harness.server.supervised import ServerError
 
 
 @contextlib.contextmanager
@@ -34,6 +35,16 @@ def open_run(prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
             yield up
         finally:
             call_hook("cleanup", up, folder)
+
+
+def find_ended_service(prepared: PreparedRun) -> str | None:
+    """Return which service has ended, and how; None while all are up."""
+    try:
+        for service in prepared.services:
+            service.check_alive()
+    except ServerError as error:
+        return str(error)
+    return None
 
 
 def call_hook(name: str, prepared: PreparedRun, folder: RunFolder, topology: str = "") -> None:

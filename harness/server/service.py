@@ -25,12 +25,22 @@ PREPARE_S: Final = 120.0
 
 @dataclass(frozen=True)
 class UpService:
-    """A service that is ready. ``values`` fill the placeholders that refer to it. All its processes descend from
-    ``root_pid``, which is None for one that the harness did not start."""
+    """A service that was ready. ``values`` fill the placeholders that refer to it. ``process`` is None for one that the
+    harness did not start."""
 
     name: str
     values: Mapping[str, str]
-    root_pid: int | None
+    process: SupervisedProcess | None
+
+    @property
+    def root_pid(self) -> int | None:
+        """The process from which all of its own descend."""
+        return self.process.guardian_pid if self.process else None
+
+    def check_alive(self) -> None:
+        """Raise ServerError when it has ended."""
+        if self.process is not None and (code := self.process.returncode()) is not None:
+            raise ServerError(f"service {self.name}: has ended, with exit code {code}")
 
 
 @contextlib.contextmanager
@@ -55,7 +65,7 @@ def launch_service(
         begin = log.stat().st_size if log.exists() else 0
         with SupervisedProcess(fill_all(service.command, values), env, service.cwd, log, cpus, folder) as process:
             _wait(service, host, port, log, begin, process, values)
-            yield UpService(service.name, _values_of(service, host, port, folder), process.guardian_pid)
+            yield UpService(service.name, _values_of(service, host, port, folder), process)
     except ServerError as error:
         raise ServerError(f"service {service.name}: {error}") from error
     finally:

@@ -45,6 +45,18 @@ command = ["{{harness_python}}", "-m", "{SERVERS}.prefork", "--port", "{{port}}"
 pass_env = ["{MARK}"]
 """
 PLANNED: Final = 6
+SERVICE: Final = f"""
+[[service]]
+name = "beside"
+command = ["{{harness_python}}", "-m", "{SERVERS}.page", "--port", "{{port}}"]
+pass_env = ["{MARK}"]
+"""
+NEVER_READY: Final = 'ready_log = "never"\n'
+HOOK: Final = f"""
+[hooks.before_trial]
+command = ["{{harness_python}}", "-c", "import time; time.sleep(60)", "under-way"]
+pass_env = ["{MARK}"]
+"""
 
 
 class Comparison:
@@ -94,10 +106,10 @@ def is_socket(fd: Path) -> bool:
 
 
 @contextmanager
-def comparing(tmp_path: Path) -> Iterator[Comparison]:
-    """A comparison under way."""
+def comparing(tmp_path: Path, beside: str = "") -> Iterator[Comparison]:
+    """A comparison under way, and what else stands in its scenario."""
     file, results, said = tmp_path / "killed.toml", tmp_path / "results", tmp_path / "said"
-    file.write_text(SCENARIO)
+    file.write_text(SCENARIO + beside)
     with (
         said.open("wb") as output,
         heeding_interrupts(),
@@ -140,6 +152,22 @@ def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
     assert {record.status for record in made.records} == {"ok"}
     assert made.left_out == []
     assert (comparison.folder / "report.md").exists() == (signum == signal.SIGINT)
+    assert "Traceback" not in comparison.said
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("beside", "word"),
+    [(SERVICE + NEVER_READY, f"{SERVERS}.page"), (SERVICE + HOOK, "under-way"), (SERVICE, f"{SERVERS}.prefork")],
+    ids=["service starting", "hook", "trial"],
+)
+def test_services_and_hooks_end_with_the_harness(
+    beside: str, word: str, signum: int, tmp_path: Path, family: Family
+) -> None:
+    with comparing(tmp_path, beside) as comparison:
+        wait_until(lambda: family.alive(word), "what is to be there when it ends")
+        comparison.end_with(signum)
+    wait_until(lambda: not family.alive(), "its processes to be gone")
     assert "Traceback" not in comparison.said
 
 

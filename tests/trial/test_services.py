@@ -29,6 +29,12 @@ print("began", sys.argv[1], flush=True)
 listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
 time.sleep(600)
 """
+DIES: Final = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+listener.accept()
+sys.exit(7)
+"""
 SAYS: Final = "import sys; print(*sys.argv[1:])"
 
 
@@ -121,6 +127,17 @@ def test_a_trial_whose_hook_fails_afterwards_is_kept_and_does_not_count(tmp_path
     run = made(beside((), Hooks(after_trial=hook(code="exit(5)")), rounds=1), tmp_path)
     assert [record.status for record in run.records] == ["invalid"] * 2
     assert all("hook after_trial" in (record.reason or "") and record.load for record in run.records)
+
+
+@pytest.mark.parametrize("interleave", ["trials", "slices"])
+def test_where_a_service_ends_no_trial_counts_from_then_on_and_the_reason_names_it(
+    tmp_path: Path, interleave: str
+) -> None:
+    dies = Service(name="db", command=(*PYTHON, DIES, "{port}"))
+    around = beside((dies,), rounds=2).model_copy(update={"interleave": interleave, "slice_s": 0.1})
+    run = made(around, tmp_path)
+    assert {record.status for record in run.records} == {"invalid"}
+    assert {record.reason for record in run.records} == {"service db: has ended, with exit code 7"}
 
 
 @pytest.mark.parametrize("name", ["setup", "cleanup"])
