@@ -45,10 +45,11 @@ class ResponseTimes:
         """Return the response times of requests in this queue."""
         return cls(waiting.response_s(P50) * MS_PER_S, waiting.response_s(P99) * MS_PER_S)
 
-    def is_near(self, other: "ResponseTimes") -> bool:
-        """Return whether both percentiles agree, within the accepted ratio of a model to a measurement."""
+    def is_near(self, other: "ResponseTimes", most: float = MAX_MODEL_RATIO) -> bool:
+        """Return whether both percentiles agree within this ratio, by default the accepted one of a model to a
+        measurement."""
         pairs = (self.p50_ms, other.p50_ms), (self.p99_ms, other.p99_ms)
-        return all(abs(log(one / another)) <= log(MAX_MODEL_RATIO) for one, another in pairs)
+        return all(abs(log(one / another)) <= log(most) for one, another in pairs)
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,21 @@ class ExpectedTimes:
 
 def expected_at(carried: TopologyCapacity, models: Sequence[QueueModel], rate_per_s: float) -> ExpectedTimes | None:
     """Return the response times at a rate to one host (requests/s), with the models that agree with the measurements;
-    None where neither a measurement nor a model gives them."""
-    seen = measured_at(carried.observed, rate_per_s)
-    if seen is not None:
-        return ExpectedTimes(seen, seen, Source.MEASURED)
-    if carried.observed and rate_per_s > carried.observed[0].rate_per_s:
-        return None
+    None where neither a measurement nor a model gives them.
+
+    Between two rates that were offered, times that differ much may be anywhere. Those on the line between the two count
+    as measured where both are near to it, or a model is.
+    """
+    seen, observed = measured_at(carried.observed, rate_per_s), carried.observed
     found = [times for model in models if (times := modelled_at(carried, model, rate_per_s))]
+    if seen is not None and (_are_near(observed, rate_per_s) or any(map(seen.is_near, found))):
+        return ExpectedTimes(seen, seen, Source.MEASURED)
+    if seen is None and observed and rate_per_s > observed[0].rate_per_s:
+        return None
     if found:
         return ExpectedTimes(min(found, key=_p99_ms), max(found, key=_p99_ms), Source.MODELLED)
+    if seen is not None:
+        return None
     lowest = measured_at(carried.observed, carried.observed[0].rate_per_s) if carried.observed else None
     return ExpectedTimes(lowest, lowest, Source.AT_MOST) if lowest else None
 
@@ -79,6 +86,15 @@ def measured_at(observed: tuple[Observed, ...], rate_per_s: float) -> ResponseTi
     """Return the measured response times at a rate; None at a rate outside those that were offered."""
     p50_ms, p99_ms = (response_ms(observed, rate_per_s, part) for part in (P50, P99))
     return None if p50_ms is None or p99_ms is None else ResponseTimes(p50_ms, p99_ms)
+
+
+def _are_near(observed: Sequence[Observed], rate_per_s: float) -> bool:
+    """Return whether the response times at the next lower and the next higher rate are so near to each other that those
+    between them are near to both."""
+    rates = [seen.rate_per_s for seen in observed]
+    lower = measured_at(tuple(observed), max(rate for rate in rates if rate <= rate_per_s))
+    upper = measured_at(tuple(observed), min(rate for rate in rates if rate >= rate_per_s))
+    return lower is not None and upper is not None and lower.is_near(upper, MAX_MODEL_RATIO**2)
 
 
 def modelled_at(carried: TopologyCapacity, model: QueueModel, rate_per_s: float) -> ResponseTimes | None:

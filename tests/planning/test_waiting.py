@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import numpy as np
 import pytest
 from scipy.optimize import brentq
 
@@ -22,6 +23,7 @@ from harness.planning.response_times import (
     modelled_at,
     service_of,
 )
+from harness.stats.crossing import BadShare
 from harness.stats.queueing import ServiceTime, queue_per_worker, shared_queue
 from tests.made_runs import topology
 from tests.planning.evidence import cluster, exactly
@@ -31,6 +33,7 @@ from tests.rehearsal.testbed import VirtualTestbed
 
 FOUR: Final = cluster(4, exactly(380), exactly(400))
 PER_S: Final = 200.0  # served
+REQUESTS: Final = 100_000  # at each rate
 
 
 @dataclass(frozen=True)
@@ -87,16 +90,43 @@ def at(law: Law, part: float) -> tuple[ExpectedTimes | None, float]:
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
-@pytest.mark.parametrize("part", [0.3, 0.5, 0.7, 0.9])
-def test_p99_is_within_a_quarter_of_what_it_is_or_not_told(law: Law, part: float) -> None:
-    expected, rate_per_s = at(law, part)
-    truth_ms = law.p99_ms(rate_per_s)
-    assert expected
-    if expected.source is Source.AT_MOST:
-        assert truth_ms < expected.most.p99_ms
-        return
-    for times in (expected.least, expected.most):
-        assert truth_ms / MAX_MODEL_RATIO < times.p99_ms < truth_ms * MAX_MODEL_RATIO
+def test_p99_is_within_a_quarter_of_what_it_is_or_not_told(law: Law) -> None:
+    parts = np.linspace(0.3, 1.0, 29)
+    told = [(rate_per_s, times) for times, rate_per_s in (at(law, float(part)) for part in parts) if times]
+    assert len(told) > len(parts) / 2
+    for rate_per_s, expected in told:
+        truth_ms = law.p99_ms(rate_per_s)
+        if expected.source is Source.AT_MOST:
+            assert truth_ms < expected.most.p99_ms
+            continue
+        for times in (expected.least, expected.most):
+            assert truth_ms / MAX_MODEL_RATIO < times.p99_ms < truth_ms * MAX_MODEL_RATIO
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was measured at one rate: exponential response times of this mean."""
+
+    rate_per_s: float
+    mean_ms: float
+
+    def count_slower(self, limit_ms: float) -> BadShare:
+        """The share of requests that took longer than this."""
+        return BadShare(self.rate_per_s, REQUESTS, round(REQUESTS * exp(-limit_ms / self.mean_ms)))
+
+
+@pytest.mark.parametrize("top_ms", [9.0, 60.0])
+def test_between_rates_whose_times_are_far_apart_a_model_tells_or_nobody_does(top_ms: float) -> None:
+    """As between the last rate that is kept and one beyond saturation, where the line between them says nothing."""
+    probes = (Probe(100, 5.0), Probe(150, 7.0), Probe(190, top_ms))
+    seen = replace(FOUR, observed=probes, rate=exactly(190), saturation=exactly(200))
+    expected = expected_at(seen, (), 170)
+    assert (expected is not None) == (top_ms == 9.0)
+    modelled = modelled_at(seen, QueueModel.SHARED_QUEUE, 170)
+    told = expected_at(seen, (QueueModel.SHARED_QUEUE,), 170)
+    assert told
+    assert modelled
+    assert (told.source, told.most) == (Source.MODELLED, modelled) or told.source is Source.MEASURED
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
