@@ -37,7 +37,7 @@ from harness.scenario.topology import LOOPBACK
 from harness.server.fingerprint import take_fingerprint
 from harness.server.launch import create_socket, explain_missing_programs, folder_of
 from harness.server.programs import describe_programs
-from harness.server.service import UpService
+from harness.server.service import UpService, find_missing_program
 from harness.text.redaction import Redactor
 
 MAX_NAMED: Final = 6  # files, packages or variables in one message
@@ -227,6 +227,10 @@ def _check_can_start(scenario: Scenario) -> None:
         folder = folder_of(command) if isinstance(command, Topology) else command.cwd
         if command.cwd != "." and not os.path.isdir(folder):
             raise ScenarioError(f"{where}: cwd: {folder}: there is no such folder")
+
+    for service in scenario.services:
+        if program := find_missing_program(service):
+            raise ScenarioError(f"service {service.name}: {program} not found on PATH; install {program}")
 
 
 def _check_environment(where: str, names: Sequence[str]) -> None:

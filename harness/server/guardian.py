@@ -55,7 +55,7 @@ def main(fd: int) -> None:
     guard = Guard(harness, lease, server, log, order["max_log_bytes"])
     why = guard.run()
     killed = guard.end(order["grace_s"])
-    if order["folder"] is not None:
+    if order["folder"] is not None and (guard.is_abandoned or not order["keeps_folder"]):
         shutil.rmtree(order["folder"], ignore_errors=True)
     _send(harness, why=why, killed=killed, exited=server.returncode)
 
@@ -78,7 +78,8 @@ def _send(harness: Connection, **event: object) -> None:
 
 
 class Guard:
-    """The guard of one started server and of all its descendants, until they have ended."""
+    """The guard of one started server and of all its descendants, until they have ended. It ``is_abandoned`` once the
+    harness has ended, or was stopped for too long."""
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class Guard:
     ) -> None:
         self._harness, self._lease, self._server = harness, lease, server
         self._log, self._max_log_bytes = log, max_log_bytes
+        self.is_abandoned = False
         self._watch: Watch | None = None
         self._ended, ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # readable when a child has ended
         signal.set_wakeup_fd(ends, warn_on_full_buffer=False)
@@ -109,6 +111,7 @@ class Guard:
                 if self._watch:
                     self._watch.look_if_due()
             if self._lease.has_run_out():
+                self.is_abandoned = True
                 return f"ended, since the harness had been stopped for {STOPPED_S:g} s (Ctrl-Z, SIGSTOP)"
             if self._harness in ready and not self._handle_order():
                 return None
@@ -146,6 +149,7 @@ class Guard:
         try:
             word = self._harness.recv_bytes()
         except (EOFError, ConnectionResetError):
+            self.is_abandoned = True
             return False
         if word == b"watch":
             self._watch = Watch(self._lease)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harness.scenario.placeholders import fill, look_up, variables_of
-from harness.scenario.service import Hook, Service
+from harness.scenario.placeholders import check_placeholders, fill, look_up, variables_of
+from harness.scenario.service import KNOWN_TO_SERVICES, Hook, Service
 from harness.server.launch import build_environment, create_socket, find_free_port, find_python, read_log_tail
 from harness.server.supervised import ServerError, SupervisedProcess
 
@@ -49,27 +49,42 @@ def launch_service(
 ) -> Iterator[UpService]:
     """Launch a service, or look for it at its address, and wait until it is ready; stop it on leaving. ``others`` are
     those to which it may refer. Raises ServerError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            up = _launch(service, log, cpus, others, stack)
+        except ServerError as error:
+            raise ServerError(f"service {service.name}: {error}") from error
+        yield up
+
+
+def _launch(
+    service: Service, log: Path, cpus: Sequence[int], others: Sequence[UpService], stack: contextlib.ExitStack
+) -> UpService:
+    """Launch a service, to be stopped with the stack, and wait until it is ready. Raises ServerError."""
     host, port = service.place or (service.host, find_free_port(service.host))
     if service.address is not None:
         _wait(service, host, port, log, 0, None, {})
-        yield UpService(service.name, _values_of(service, host, port, ""), None)
-        return
-    _check_free(service, host, port)
+        return UpService(service.name, _values_of(service, host, port, ""), None)
+    _check_free(host, port)
     folder = tempfile.mkdtemp(prefix="harness-")
-    try:
-        own = {"host": host, "port": str(port), "folder": folder}
-        values = common_values() | own | values_of(others)
-        env = _environment_of(service, values)
-        if service.prepare:
-            run_command(f"{service.name}: prepare", fill_all(service.prepare, values), env, log, PREPARE_S, service.cwd)
-        begin = log.stat().st_size if log.exists() else 0
-        with SupervisedProcess(fill_all(service.command, values), env, service.cwd, log, cpus, folder) as process:
-            _wait(service, host, port, log, begin, process, values)
-            yield UpService(service.name, _values_of(service, host, port, folder), process)
-    except ServerError as error:
-        raise ServerError(f"service {service.name}: {error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    values = common_values() | {"host": host, "port": str(port), "folder": folder} | values_of(others)
+    env = _environment_of(service, values)
+    if service.prepare:
+        run_command("prepare", fill_all(service.prepare, values), env, service.cwd, log, PREPARE_S, folder)
+    begin, words = log.stat().st_size if log.exists() else 0, fill_all(service.command, values)
+    process = stack.enter_context(SupervisedProcess(words, env, service.cwd, log, cpus, folder))
+    _wait(service, host, port, log, begin, process, values)
+    return UpService(service.name, _values_of(service, host, port, folder), process)
+
+
+def find_missing_program(service: Service) -> str | None:
+    """Return the program of the service that this machine does not have; None where it has them. One in a folder that
+    is not there yet may come to be."""
+    values, path = common_values(), service.env.get("PATH", os.environ.get("PATH", os.defpath))
+    words = [words[0] for words in (service.prepare, service.command) if words]
+    known = [fill(word, values) for word in words if check_placeholders([word], KNOWN_TO_SERVICES) <= values.keys()]
+    return next((name for name in known if shutil.which(name, path=path) is None), None)
 
 
 def values_of(services: Sequence[UpService]) -> dict[str, str]:
@@ -81,14 +96,22 @@ def run_hook(name: str, hook: Hook, topology: str, services: Sequence[UpService]
     """Run a hook to its end. Raises ServerError, with what it wrote, where it fails or takes too long."""
     values = common_values() | {"topology": topology} | values_of(services)
     words, env = fill_all(hook.command, values), _environment_of(hook, values)
-    run_command(f"hook {name}", words, env, log, hook.timeout_s, hook.cwd)
+    run_command(f"hook {name}", words, env, hook.cwd, log, hook.timeout_s)
 
 
-def run_command(what: str, words: Sequence[str], env: Mapping[str, str], log: Path, limit_s: float, cwd: str) -> None:
-    """Run a command to its end, with all that it starts. Raises ServerError, with the last that it wrote, where it
-    fails or takes too long."""
+def run_command(
+    what: str,
+    words: Sequence[str],
+    env: Mapping[str, str],
+    cwd: str,
+    log: Path,
+    limit_s: float,
+    folder: str | None = None,
+) -> None:
+    """Run a command to its end, with all that it starts; ``folder`` goes where the harness ends before it. Raises
+    ServerError, with the last that it wrote, where it fails or takes too long."""
     try:
-        with SupervisedProcess(words, env, cwd, log) as process:
+        with SupervisedProcess(words, env, cwd, log, (), folder, keeps_folder=True) as process:
             code = process.wait(limit_s)
     except ServerError as error:
         raise ServerError(f"{what}: {words[0]} {error}") from error
@@ -118,13 +141,14 @@ def _values_of(service: Service, host: str, port: int, folder: str) -> dict[str,
     return {f"service.{service.name}.{key}": value for key, value in own.items()}
 
 
-def _check_free(service: Service, host: str, port: int) -> None:
+def _check_free(host: str, port: int) -> None:
+    """Raise ServerError where somebody listens on the port."""
     with create_socket(host) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
         except OSError as error:
-            raise ServerError(f"service {service.name}: port {port} of {host}: {error.strerror}") from error
+            raise ServerError(f"port {port} of {host}: {error.strerror}") from error
 
 
 def _wait(
@@ -166,7 +190,7 @@ def _is_ready(service: Service, host: str, port: int, log: Path, begin: int, val
         words = fill_all(service.ready_command, values)
         with contextlib.suppress(ServerError):
             env = _environment_of(service, values)
-            run_command("ready_command", words, env, log, service.start_timeout_s, service.cwd)
+            run_command("ready_command", words, env, service.cwd, log, service.start_timeout_s)
             return True
         return False
     with contextlib.suppress(OSError, http.client.HTTPException):

@@ -34,7 +34,7 @@ class SupervisedProcess:
     """A command that a guardian starts in ``root``, on the given cores if any; its output is appended to the log.
 
     See :mod:`harness.server.guardian`. Leaving the context stops the command and all its descendants, and removes its
-    ``folder`` if it has one.
+    ``folder`` if it has one. With ``keeps_folder``, that is removed only where this process ends before the command.
 
     Every wait for the guardian has a limit. A guardian that was stopped gets a SIGCONT. One that hangs is killed, and
     the processes that it guarded are found by their mark, see :mod:`harness.server.mark`.
@@ -50,6 +50,7 @@ class SupervisedProcess:
         log: Path,
         cpus: Sequence[int] = (),
         folder: str | None = None,
+        keeps_folder: bool = False,
     ) -> None:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.killed = 0
@@ -68,7 +69,7 @@ class SupervisedProcess:
             self._mark.put_on(self._guardian.pid)  # inherited, as the cores are, by all that it will start
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)
-            self._launch(command, env, root, log, folder)
+            self._launch(command, env, root, log, folder, keeps_folder)
         except (BrokenPipeError, ProcessLookupError) as error:  # it was killed before it got a message
             self.stop()
             raise ServerError(ENDED) from error
@@ -125,7 +126,15 @@ class SupervisedProcess:
         end_process(self._guardian, patience_s)
         self.killed += self._mark.kill_all()
 
-    def _launch(self, command: Sequence[str], env: Mapping[str, str], root: str, log: Path, folder: str | None) -> None:
+    def _launch(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        root: str,
+        log: Path,
+        folder: str | None,
+        keeps_folder: bool,
+    ) -> None:
         order = {
             "command": list(command),
             "env": dict(env),
@@ -134,6 +143,7 @@ class SupervisedProcess:
             "max_log_bytes": MAX_LOG_BYTES,
             "grace_s": GRACE_S,
             "folder": folder,
+            "keeps_folder": keeps_folder,
         }
         self._send(json.dumps(order).encode())
         answer = self._receive(time.monotonic() + EXCHANGE_S)

@@ -91,7 +91,7 @@ def test_one_that_is_there_already_is_waited_for_and_left_alone(tmp_path: Path) 
         (Service(name="db", command=("/nowhere/postgres", "{port}")), "service db: can't be started"),
         (
             Service(name="db", command=(*PYTHON, LISTENS, "{port}"), prepare=(*PYTHON, "exit(4)")),
-            "service db: db: prepare: .* ended with exit code 4",
+            "service db: prepare: .* ended with exit code 4",
         ),
         (
             Service(name="db", command=(*PYTHON, LISTENS, "{port}"), ready_path="/", start_timeout=1.0),
@@ -101,6 +101,17 @@ def test_one_that_is_there_already_is_waited_for_and_left_alone(tmp_path: Path) 
 )
 def test_one_that_fails_is_named_with_the_reason(tmp_path: Path, service: Service, said: str) -> None:
     with pytest.raises(ServerError, match=said), launch_service(service, tmp_path / "log", (), ()):
+        pass
+
+
+def test_the_failure_of_another_is_not_said_of_it(tmp_path: Path) -> None:
+    one = Service(name="db", command=(*PYTHON, LISTENS, "{port}"))
+    other = Service(name="queue", command=(*PYTHON, "exit(3)"))
+    with (
+        pytest.raises(ServerError, match=r"^service queue: "),
+        launch_service(one, tmp_path / "log", (), ()),
+        launch_service(other, tmp_path / "log", (), ()),
+    ):
         pass
 
 

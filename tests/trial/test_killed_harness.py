@@ -52,6 +52,9 @@ command = ["{{harness_python}}", "-m", "{SERVERS}.page", "--port", "{{port}}"]
 pass_env = ["{MARK}"]
 """
 NEVER_READY: Final = 'ready_log = "never"\n'
+PREPARES: Final = """
+prepare = ["{harness_python}", "-c", "import time; time.sleep(60)", "under-way", "{folder}"]
+"""
 HOOK: Final = f"""
 [hooks.before_trial]
 command = ["{{harness_python}}", "-c", "import time; time.sleep(60)", "under-way"]
@@ -158,16 +161,23 @@ def test_a_signal_in_the_middle_keeps_what_was_measured_and_ends_every_process(
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     ("beside", "word"),
-    [(SERVICE + NEVER_READY, f"{SERVERS}.page"), (SERVICE + HOOK, "under-way"), (SERVICE, f"{SERVERS}.prefork")],
-    ids=["service starting", "hook", "trial"],
+    [
+        (SERVICE + PREPARES, "under-way"),
+        (SERVICE + NEVER_READY, f"{SERVERS}.page"),
+        (SERVICE + HOOK, "under-way"),
+        (SERVICE, f"{SERVERS}.prefork"),
+    ],
+    ids=["service prepared", "service starting", "hook", "trial"],
 )
 def test_services_and_hooks_end_with_the_harness(
     beside: str, word: str, signum: int, tmp_path: Path, family: Family
 ) -> None:
     with comparing(tmp_path, beside) as comparison:
-        wait_until(lambda: family.alive(word), "what is to be there when it ends")
+        (first, *_) = wait_until(lambda: family.alive(word), "what is to be there when it ends")
+        folder = Path(first.cmdline()[-1])
         comparison.end_with(signum)
     wait_until(lambda: not family.alive(), "its processes to be gone")
+    wait_until(lambda: not folder.is_dir(), "its folder to be gone")
     assert "Traceback" not in comparison.said
 
 

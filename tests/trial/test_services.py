@@ -14,7 +14,7 @@ from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
 from harness.record import Run, RunFolderError, read_run
 from harness.report.findings import collect_findings
-from harness.scenario import Scenario, Topology, load_scenario
+from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.service import Hook, Hooks, Service
 from tests.server.topologies import small
 from tests.trial.trials import scenario
@@ -127,6 +127,12 @@ def test_a_trial_whose_hook_fails_afterwards_is_kept_and_does_not_count(tmp_path
     run = made(beside((), Hooks(after_trial=hook(code="exit(5)")), rounds=1), tmp_path)
     assert [record.status for record in run.records] == ["invalid"] * 2
     assert all("hook after_trial" in (record.reason or "") and record.load for record in run.records)
+
+
+@pytest.mark.parametrize("words", [{"command": ("no-such-db", "{port}")}, {"prepare": ("no-such-db",)}])
+def test_a_service_that_is_not_installed_is_told_before_anything_is_measured(words: dict[str, Any]) -> None:
+    with pytest.raises(ScenarioError, match="service db: no-such-db not found on PATH; install no-such-db"):
+        prepare(beside((service("db").model_copy(update=words),)), 1)
 
 
 @pytest.mark.parametrize("interleave", ["trials", "slices"])
