@@ -204,8 +204,8 @@ def unknown_times_text(proposal: Proposal) -> str | None:
         )
     names = ", ".join(code(each.topology) for each in untold)
     return (
-        f"Response times of {names} are not told: no rates near enough were offered, and no model comes near to what was"
-        " measured."
+        f"Response times of {names} are not told: no rates near enough were offered, and no model comes near to what"
+        " was measured."
     )
 
 
