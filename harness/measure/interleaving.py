@@ -79,7 +79,7 @@ def find_objection(scenario: Scenario) -> str | None:
     if len(scenario.topologies) < 2:
         return "one topology alone has none to take turns with"
     if around := [name for name in ("before_trial", "after_trial") if name in scenario.hooks.by_name]:
-        return f"{' and '.join(around)} stand around each trial, which slices have none of"
+        return f"hooks are run around each trial ({', '.join(around)}), and between slices there is no moment for them"
     if own := [service.name for service in scenario.services if service.scope == "trial"]:
         return f"each trial has {' and '.join(own)} of its own"
     places = Counter(place for topology in _select_together(scenario) if (place := _fixed_place(topology)))
