@@ -50,7 +50,9 @@ def test_services_and_hooks_are_read(tmp_path: Path) -> None:
 
 def test_their_secrets_are_not_written(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, SERVICES + TOPOLOGY)
-    assert "a-very-secret-word" not in as_written(scenario, redactor_of(scenario)).model_dump_json()
+    redactor = redactor_of(scenario)
+    assert "a-very-secret-word" not in as_written(scenario, redactor).model_dump_json()
+    assert "a-very-secret-word" not in redactor.redact("initdb: no a-very-secret-word here")
 
 
 @pytest.mark.parametrize(

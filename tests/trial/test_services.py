@@ -106,6 +106,21 @@ def test_where_topologies_share_a_service_they_do_not_take_turns_unless_they_are
 
 
 @pytest.mark.parametrize(
+    ("services", "hooks", "why"),
+    [
+        ((service("db", scope="trial"),), NO_HOOKS, "each trial has db of its own"),
+        ((), Hooks(before_trial=hook("before")), "hooks are run around each trial (before_trial)"),
+    ],
+)
+def test_slices_are_refused_where_there_is_something_of_each_trial(
+    services: tuple[Service, ...], hooks: Hooks, why: str
+) -> None:
+    told = beside(services, hooks).model_copy(update={"interleave": "slices"})
+    with pytest.raises(ScenarioError, match=re.escape(why)):
+        prepare(told, 1)
+
+
+@pytest.mark.parametrize(
     ("services", "hooks", "reason"),
     [
         ((service("db", scope="trial", ready_log="never", start_timeout=0.2),), NO_HOOKS, "service db: was not"),
