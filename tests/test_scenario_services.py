@@ -74,7 +74,7 @@ def test_their_secrets_are_not_written(tmp_path: Path) -> None:
         ),
         (
             SERVICES.replace('address = "127.0.0.1:25"', 'address = "127.0.0.1:25"\nscope = "trial"') + TOPOLOGY,
-            "expected no prepare, ready_log, scope or port with an address: it is there already",
+            "expected no scope with an address: it is there already",
         ),
         (
             SERVICES.replace('start_timeout = "5s"', 'ready_path = "/"\nready_log = "up"') + TOPOLOGY,
@@ -93,6 +93,16 @@ def test_their_secrets_are_not_written(tmp_path: Path) -> None:
             "hooks.setup: expected a [[service]] called cache",
         ),
         (SERVICES.replace('"migrate",', '"migrate", "{port}",') + TOPOLOGY, "placeholders are {python}"),
+        (SERVICES.replace("127.0.0.1:25", "127.0.0.1:99999") + TOPOLOGY, "expected HOST:PORT"),
+        (
+            SERVICES.replace('scope = "round"', 'host = "nosuch.invalid"') + TOPOLOGY,
+            "expected an address of this machine",
+        ),
+        (SERVICES.replace('scope = "round"', 'ready_path = "/é"') + TOPOLOGY, "ready_path"),
+        (
+            SERVICES.replace('"migrate", "{service.db.port}"', '"migrate", "{service.mail.folder}"') + TOPOLOGY,
+            "hooks.setup: expected no {service.mail.folder}: it is there already",
+        ),
         (SERVICES.replace('scope = "round"', 'scope = "day"') + TOPOLOGY, "'run', 'round' or 'trial'"),
         (SERVICES.replace("after_trial", "after_all") + TOPOLOGY, "after_all"),
     ],

@@ -110,7 +110,8 @@ def _run_to_end(
         failure = error
     folder.end(reason, None if plan.looks.after == info.looks else plan.looks.after)
     if failure is not None:
-        raise RunFolderError(f"{failure}; what was measured is in {folder.path}") from failure
+        kept = f"; what was measured is shown by harness report {folder.path}"
+        raise RunFolderError(f"{failure}{kept if (folder.path / 'trials.jsonl').exists() else ''}") from failure
     return folder.path
 
 

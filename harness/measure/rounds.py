@@ -1,6 +1,6 @@
 """A round of trials, each recorded on disk: one after the other, or all together with their load in slices."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from harness.measure.observer import Observer
@@ -22,10 +22,34 @@ def make_round(
 ) -> Iterator[TrialRecord]:
     """Make the trials of one round, beside the services of the round, and yield the record of each as it was written.
     Raises RunFolderError when a record can't be written."""
+    if interleaving.has_slices(trials[0].block):
+        yield from _beside_services(_make_slices, trials, prepared, folder, observer, testbed)
+    else:
+        yield from make_trials(trials, prepared, folder, observer, testbed)
+
+
+def make_trials(
+    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+) -> Iterator[TrialRecord]:
+    """Make the trials of a round one after the other, each beside its services and between its hooks, and yield the
+    record of each as it was written, which is on disk before the next begins. Raises RunFolderError when a record can't
+    be written."""
+    return _beside_services(_make_trials, trials, prepared, folder, observer, testbed)
+
+
+def _beside_services(
+    make: Callable[..., Iterator[TrialRecord]],
+    trials: Sequence[PlannedTrial],
+    prepared: PreparedRun,
+    folder: RunFolder,
+    observer: Observer,
+    testbed: Testbed,
+) -> Iterator[TrialRecord]:
+    """Make the trials of a round beside its services. Where one of these fails, so do the trials."""
     made = set[str]()
     try:
         with open_services("round", prepared, folder) as up:
-            for record in _make_round(trials, interleaving, up, folder, observer, testbed):
+            for record in make(trials, up, folder, observer, testbed):
                 made.add(record.trial)
                 yield record
     except ServerError as error:
@@ -35,29 +59,19 @@ def make_round(
                 yield _write(failed, folder, observer)
 
 
-def _make_round(
-    trials: Sequence[PlannedTrial],
-    interleaving: Interleaving,
-    prepared: PreparedRun,
-    folder: RunFolder,
-    observer: Observer,
-    testbed: Testbed,
+def _make_trials(
+    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
 ) -> Iterator[TrialRecord]:
-    if not interleaving.has_slices(trials[0].block):
-        yield from make_trials(trials, prepared, folder, observer, testbed)
-        return
-    for group in split_round(trials, prepared.scenario):
-        yield from _make_sliced_trials(group, prepared, folder, observer, testbed)
-
-
-def make_trials(
-    trials: Iterable[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
-) -> Iterator[TrialRecord]:
-    """Make the trials one after the other, each beside its services and between its hooks, and yield the record of each
-    as it was written, which is on disk before the next begins. Raises RunFolderError when a record can't be written."""
     for planned in trials:
         observer.on_trial(planned)
         yield _write(_make_trial(planned, prepared, folder, observer, testbed), folder, observer)
+
+
+def _make_slices(
+    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+) -> Iterator[TrialRecord]:
+    for group in split_round(trials, prepared.scenario):
+        yield from _make_sliced_trials(group, prepared, folder, observer, testbed)
 
 
 def _make_trial(

@@ -27,14 +27,17 @@ def open_services(scope: Scope, prepared: PreparedRun, folder: RunFolder) -> Ite
 
 @contextlib.contextmanager
 def open_run(prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
-    """Launch the services of the run, run ``setup`` before all trials, and ``cleanup`` after them, however they end.
-    Raises ServerError."""
-    with open_services("run", prepared, folder) as up:
-        call_hook("setup", up, folder)
-        try:
-            yield up
-        finally:
-            call_hook("cleanup", up, folder)
+    """Launch the services of the run, run ``setup`` before all trials, and ``cleanup`` after them, however these end.
+    Raises ServerError, without the secrets of the scenario."""
+    try:
+        with open_services("run", prepared, folder) as up:
+            try:
+                call_hook("setup", up, folder)
+                yield up
+            finally:
+                call_hook("cleanup", up, folder)
+    except ServerError as error:
+        raise ServerError(folder.redactor.redact(str(error))) from error
 
 
 def find_ended_service(prepared: PreparedRun) -> str | None:

@@ -23,8 +23,8 @@ from harness.scenario.gate import GateTable
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
-from harness.scenario.placeholders import check_placeholders, services_of
-from harness.scenario.service import Hook, Hooks, Service, check_hooks, check_services
+from harness.scenario.placeholders import check_placeholders
+from harness.scenario.service import Hook, Hooks, Service, check_hooks, check_references, check_services
 from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import Side, Topology, TopologyTable, placeholders_of
 from harness.text import Printable, read_utf8
@@ -264,10 +264,11 @@ class ScenarioFile(_Settings):
 
     @model_validator(mode="after")
     def _check_services(self) -> Self:
-        known = {service.name for service in self.services}
         for table in self.topology:
-            if unknown := sorted(services_of(placeholders_of(table)) - known):
-                raise ValueError(f"topology {table.name}: expected a [[service]] called {' and '.join(unknown)}")
+            try:
+                check_references(placeholders_of(table), self.services)
+            except ValueError as error:
+                raise ValueError(f"topology {table.name}: {error}") from error
         check_hooks(self.hooks, self.services)
         return self
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from harness.load.spec import RequestPath
 from harness.scenario.command import (
     Cwd,
     PassedNames,
@@ -17,12 +18,16 @@ from harness.scenario.command import (
 )
 from harness.scenario.placeholders import ENV, SERVICE, check_placeholders, services_of
 from harness.scenario.table import DurationS, Name, TomlTable
+from harness.scenario.topology import LOOPBACK, Host
 
+MAX_PORT: Final = 65535
+ALLOWED_WITH_ADDRESS: Final = {"name", "address", "ready_path", "start_timeout_s"}
 Scope = Literal["run", "round", "trial"]
 SCOPES: Final[tuple[Scope, ...]] = ("run", "round", "trial")  # from the longest to the shortest
 KNOWN_TO_SERVICES: Final = ("python", "harness_python", "host", "port", "folder", "root", SERVICE)
 KNOWN_TO_HOOKS: Final = ("python", "harness_python", "root", "topology", SERVICE)
-_ADDRESS: Final = re.compile(r"(?:[^\s/:]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+_ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:]+\]):(\d{1,5})", re.ASCII)
+_LABEL: Final = 63  # bytes of a part of a host's name (RFC 1035)
 
 _Words = Annotated[
     tuple[str, ...], Field(strict=False), AfterValidator(partial(check_command, known=KNOWN_TO_SERVICES))
@@ -50,13 +55,13 @@ class Service(TomlTable):
     command: _Words = ()
     cwd: Cwd = "."
     address: str | None = None
-    host: str = "127.0.0.1"
+    host: Host = LOOPBACK
     port: int | None = Field(default=None, ge=1, le=65535)
     env: _Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
     prepare: _Words = ()
-    ready_path: str | None = None
+    ready_path: RequestPath | None = None
     ready_log: str | None = Field(default=None, min_length=1)
     ready_command: _Words = ()
     start_timeout_s: DurationS = Field(default=30.0, alias="start_timeout", gt=0)
@@ -67,12 +72,14 @@ class Service(TomlTable):
         check_public_names(self.public_env, self.env)
         if bool(self.command) == (self.address is not None):
             raise ValueError("expected either command, to start it, or address = 'HOST:PORT' of one that is there")
-        if self.address is not None and not _ADDRESS.fullmatch(self.address):
+        if self.address is not None and not _is_address(self.address):
             raise ValueError(f"address: expected HOST:PORT, such as '127.0.0.1:5432', got {self.address!r:.60}")
         if sum(map(bool, (self.ready_path, self.ready_log, self.ready_command))) > 1:
             raise ValueError("expected one of ready_path, ready_log and ready_command")
-        if self.address is not None and (self.prepare or self.ready_log or self.scope != "run" or self.port):
-            raise ValueError("expected no prepare, ready_log, scope or port with an address: it is there already")
+        fields = type(self).model_fields.items()
+        said = {name for name, field in fields if getattr(self, name) != field.get_default(call_default_factory=True)}
+        if self.address is not None and (unfit := sorted(said - ALLOWED_WITH_ADDRESS)):
+            raise ValueError(f"expected no {', '.join(unfit)} with an address: it is there already")
         return self
 
     @property
@@ -129,6 +136,12 @@ class Hooks(TomlTable):
         return {name: hook for name, hook in found.items() if hook is not None}
 
 
+def _is_address(text: str) -> bool:
+    found = _ADDRESS.fullmatch(text)
+    labels = text.rpartition(":")[0].split(".")
+    return found is not None and 0 < int(found[1]) <= MAX_PORT and all(0 < len(label) <= _LABEL for label in labels)
+
+
 def check_services(services: tuple[Service, ...]) -> tuple[Service, ...]:
     """Return the services. Raises ValueError where two have one name, or one refers to another that does not begin
     before it or ends before it."""
@@ -138,10 +151,24 @@ def check_services(services: tuple[Service, ...]) -> tuple[Service, ...]:
             raise ValueError(f"expected different names, got {service.name} more than once")
         if unknown := sorted(services_of(service.placeholders) - before.keys()):
             raise ValueError(f"{service.name}: expected services that stand before it, got {', '.join(unknown)}")
+        check_references(service.placeholders, services[:number])
         for other in map(before.__getitem__, sorted(services_of(service.placeholders))):
             if SCOPES.index(other.scope) > SCOPES.index(service.scope):
                 raise ValueError(f"{service.name}: {other.name} ends before it: scope = '{other.scope}'")
     return services
+
+
+def check_references(placeholders: set[str], services: tuple[Service, ...]) -> None:
+    """Raise ValueError where one of the placeholders refers to a service that is not there, or to the folder of one
+    that has none."""
+    known = {service.name: service for service in services}
+    if unknown := sorted(services_of(placeholders) - known.keys()):
+        raise ValueError(f"expected a [[service]] called {' and '.join(unknown)}")
+    for name in sorted(services_of(placeholders)):
+        if known[name].address is not None and f"service.{name}.folder" in placeholders:
+            raise ValueError(
+                f"expected no {{service.{name}.folder}}: it is there already, and has no folder of the run"
+            )
 
 
 def check_hooks(hooks: Hooks, services: tuple[Service, ...]) -> None:
@@ -149,7 +176,9 @@ def check_hooks(hooks: Hooks, services: tuple[Service, ...]) -> None:
     scopes = {service.name: service.scope for service in services}
     for name, hook in hooks.by_name.items():
         needed = services_of(hook.placeholders)
-        if unknown := sorted(needed - scopes.keys()):
-            raise ValueError(f"hooks.{name}: expected a [[service]] called {' and '.join(unknown)}")
+        try:
+            check_references(hook.placeholders, services)
+        except ValueError as error:
+            raise ValueError(f"hooks.{name}: {error}") from error
         if name in ("setup", "cleanup") and (short := sorted(each for each in needed if scopes[each] != "run")):
             raise ValueError(f"hooks.{name}: {' and '.join(short)} is there for a {scopes[short[0]]} alone")

@@ -64,6 +64,9 @@ def _check_host(host: str) -> str:
     return host
 
 
+Host = Annotated[str, AfterValidator(_check_host)]
+
+
 class Listening(TomlTable):
     """The address and the scheme of a topology's server.
 
@@ -73,7 +76,7 @@ class Listening(TomlTable):
     verified.
     """
 
-    host: Annotated[str, AfterValidator(_check_host)] = LOOPBACK
+    host: Host = LOOPBACK
     port: int | None = Field(default=None, ge=1, le=65535)
     unix_socket: str | None = Field(default=None, min_length=1)
     scheme: Literal["http", "https"] = "http"

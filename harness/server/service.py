@@ -38,9 +38,17 @@ class UpService:
         return self.process.guardian_pid if self.process else None
 
     def check_alive(self) -> None:
-        """Raise ServerError when it has ended."""
+        """Raise ServerError when it has ended or, where the harness did not start it, when nobody listens any more."""
         if self.process is not None and (code := self.process.returncode()) is not None:
             raise ServerError(f"service {self.name}: has ended, with exit code {code}")
+        if self.process is None:
+            host, port = (self.values[f"service.{self.name}.{key}"] for key in ("host", "port"))
+            try:
+                socket.create_connection((host, int(port)), CONNECT_S).close()
+            except OSError as error:
+                raise ServerError(
+                    f"service {self.name}: {host}:{port} is not there any more: {error.strerror}"
+                ) from error
 
 
 @contextlib.contextmanager
@@ -166,7 +174,9 @@ def _wait(
     while not _is_ready(service, host, port, log, begin, values):
         if process is not None and (code := process.returncode()) is not None:
             said = "; ".join(read_log_tail(log)[-3:])
-            raise ServerError(f"{service.command[0]} ended with exit code {code}{f': {said}' if said else ''}")
+            advice = " (exit code 0: it went into the background; have it stay in the foreground)" if code == 0 else ""
+            program = fill(service.command[0], values)
+            raise ServerError(f"{program} ended with exit code {code}{advice}{f': {said}' if said else ''}")
         if time.monotonic() > deadline_s:
             where = service.address or f"port {port}"
             raise ServerError(

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from harness.analysis.run import RunAnalysis
 from harness.measure.compare import compare
 from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
-from harness.record import Run, RunFolderError, read_run
+from harness.record import PlannedTrial, Run, RunFolderError, read_run
 from harness.report.findings import collect_findings
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.service import Hook, Hooks, Service
@@ -161,10 +162,36 @@ def test_where_a_service_ends_no_trial_counts_from_then_on_and_the_reason_names_
     assert {record.reason for record in run.records} == {"service db: has ended, with exit code 7"}
 
 
+def test_what_a_failed_setup_left_is_cleaned_up_and_its_secret_is_not_shown(tmp_path: Path) -> None:
+    fails = "import os; exit(os.environ['DB_PASSWORD'])"
+    setup = Hook(command=(*PYTHON, fails), env={"DB_PASSWORD": "a-very-secret-word"})
+    with pytest.raises(RunFolderError, match="hook setup") as caught:
+        made(beside((), Hooks(setup=setup, cleanup=hook("cleaned"))), tmp_path)
+    assert "a-very-secret-word" not in str(caught.value)
+    assert (tmp_path / "latest" / "logs" / "hook-cleanup.log").read_text() == "cleaned\n"
+
+
+def test_a_service_that_was_there_and_is_gone_makes_the_trial_invalid(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+        around = beside((Service(name="db", address=f"127.0.0.1:{port}"),), rounds=1)
+        prepared = prepare(around, 1)
+
+        class Closing(Observer):
+            def on_trial(self, planned: PlannedTrial) -> None:
+                """Close it before the first trial."""
+                there.close()
+
+        run = read_run(compare(prepared, tmp_path, "test", Closing()))
+    assert {record.status for record in run.records} == {"invalid"}
+    assert all(f"service db: 127.0.0.1:{port} is not there any more" in (each.reason or "") for each in run.records)
+
+
 @pytest.mark.parametrize("name", ["setup", "cleanup"])
 def test_a_run_whose_setup_or_cleanup_fails_says_so_and_keeps_what_was_measured(tmp_path: Path, name: str) -> None:
     hooks = Hooks.model_validate({name: hook(code="exit('no schema')")})
-    with pytest.raises(RunFolderError, match=f"hook {name}: .* exit code 1: no schema; what was measured is in "):
+    told = "; what was measured is shown by harness report " if name == "cleanup" else "$"
+    with pytest.raises(RunFolderError, match=f"hook {name}: .* exit code 1: no schema{told}"):
         made(beside((), hooks, rounds=1), tmp_path)
     run = read_run(tmp_path / "latest")
     assert run.ending is not None
