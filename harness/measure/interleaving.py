@@ -29,6 +29,7 @@ from harness.units import MS_PER_S, duration_text, size_text
 WARMUP_S: Final = 0.2
 LOADED_S: Final = 0.3  # for which each server is loaded, to see how long its answers take
 SLICES_S: Final = (0.25, 0.5, 1.0, 2.0)  # of which the shortest that is long enough is taken
+UNTRIED_SLICE_S: Final = 0.5
 ANSWERS_IN_SLICE: Final = 8  # one after the other, on a connection: so many make it long enough
 IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
 MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
@@ -49,12 +50,13 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in slices where
     they are sound. Where that, or the length of slices, does not follow from the scenario, an ``attempt`` tells."""
     is_free = scenario.interleave == "auto"
-    why = (find_objection(scenario) or find_shared_service(scenario)) if is_free else None
+    around = find_surroundings(scenario)
+    why = (find_objection(scenario) or around) if is_free else None
     if why or scenario.interleave == "trials":
         return Interleaving(why=why)
     kind: Literal["slices", "both"] = "both" if scenario.interleave == "both" else "slices"
-    if not is_free and scenario.slice_s:
-        return Interleaving(kind=kind, slice_s=scenario.slice_s)
+    if not is_free and (scenario.slice_s or around):
+        return Interleaving(kind=kind, slice_s=scenario.slice_s or UNTRIED_SLICE_S)
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
@@ -93,11 +95,12 @@ def find_objection(scenario: Scenario) -> str | None:
     )
 
 
-def find_shared_service(scenario: Scenario) -> str | None:
-    """Return that topologies share services; None where there are none. What one of them leaves there to be done, in
-    the slice of another, would count against that."""
-    shared = " and ".join(service.name for service in scenario.services)
-    return f"all topologies use {shared}, which may still be busy for one while another is asked" if shared else None
+def find_surroundings(scenario: Scenario) -> str | None:
+    """Return the reason for which slices can't be tried before the run: topologies need services, or what ``setup``
+    does; None where they don't. What a topology leaves a service to do would also count against the next one."""
+    if shared := " and ".join(service.name for service in scenario.services):
+        return f"all topologies use {shared}, which may still be busy for one while another is asked"
+    return "servers may need what setup does, and slices are tried before it" if scenario.hooks.setup else None
 
 
 def _select_together(scenario: Scenario) -> Sequence[Topology]:

@@ -11,6 +11,7 @@ import pytest
 
 from harness.analysis.run import RunAnalysis
 from harness.measure.compare import compare
+from harness.measure.interleaving import Tried, choose_interleaving
 from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
 from harness.record import PlannedTrial, Run, RunFolderError, read_run
@@ -104,6 +105,20 @@ def test_where_topologies_share_a_service_they_do_not_take_turns_unless_they_are
     run = made(told, tmp_path)
     assert all(record.slices for record in run.records)
     assert used_in(run) == ["db", "queue"]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [beside((service("db"),)), beside((), Hooks(setup=hook("setup")))],
+    ids=["service", "setup"],
+)
+def test_no_server_is_tried_before_what_it_needs_is_there(around: Scenario) -> None:
+    def attempt() -> Tried:
+        pytest.fail("tried without it")
+
+    assert choose_interleaving(around, attempt).why is not None
+    found = choose_interleaving(around.model_copy(update={"interleave": "slices"}), attempt)
+    assert (found.kind, found.slice_s) == ("slices", 0.5)
 
 
 @pytest.mark.parametrize(
