@@ -2,7 +2,6 @@
 
 import os
 import random
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,7 +34,7 @@ from harness.scenario.secrets import (
 )
 from harness.scenario.topology import LOOPBACK
 from harness.server.fingerprint import take_fingerprint
-from harness.server.launch import create_socket, explain_missing_programs, folder_of
+from harness.server.launch import check_port_is_free, explain_missing_programs, folder_of
 from harness.server.programs import describe_programs
 from harness.server.service import UpService, find_missing_program
 from harness.text.redaction import Redactor
@@ -244,13 +243,11 @@ def _check_environment(where: str, names: Sequence[str]) -> None:
 def _check_fixed_port(topology: Topology) -> None:
     if topology.port is None:
         return
-    with create_socket(topology.host) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((topology.host, topology.port))
-        except OSError as error:
-            where = f"port {topology.port} of {topology.host}"
-            raise ScenarioError(
-                f"{topology.name}: {where}: {error.strerror}; end who has it, or leave the port open: {{port}} in"
-                " command or env, and no port = N"
-            ) from error
+    try:
+        check_port_is_free(topology.host, topology.port)
+    except OSError as error:
+        where = f"port {topology.port} of {topology.host}"
+        raise ScenarioError(
+            f"{topology.name}: {where}: {error.strerror}; end who has it, or leave the port open: {{port}} in"
+            " command or env, and no port = N"
+        ) from error

@@ -88,12 +88,12 @@ def measured_at(observed: tuple[Observed, ...], rate_per_s: float) -> ResponseTi
     return None if p50_ms is None or p99_ms is None else ResponseTimes(p50_ms, p99_ms)
 
 
-def _are_near(observed: Sequence[Observed], rate_per_s: float) -> bool:
+def _are_near(observed: tuple[Observed, ...], rate_per_s: float) -> bool:
     """Return whether the response times at the next lower and the next higher rate are so near to each other that those
     between them are near to both."""
     rates = [seen.rate_per_s for seen in observed]
-    lower = measured_at(tuple(observed), max(rate for rate in rates if rate <= rate_per_s))
-    upper = measured_at(tuple(observed), min(rate for rate in rates if rate >= rate_per_s))
+    lower = measured_at(observed, max(rate for rate in rates if rate <= rate_per_s))
+    upper = measured_at(observed, min(rate for rate in rates if rate >= rate_per_s))
     return lower is not None and upper is not None and lower.is_near(upper, MAX_MODEL_RATIO**2)
 
 

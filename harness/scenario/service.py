@@ -151,7 +151,7 @@ def check_services(services: tuple[Service, ...]) -> tuple[Service, ...]:
             raise ValueError(f"expected different names, got {service.name} more than once")
         if unknown := sorted(services_of(service.placeholders) - before.keys()):
             raise ValueError(f"{service.name}: expected services that stand before it, got {', '.join(unknown)}")
-        check_references(service.placeholders, services[:number])
+        _check_folders(service.placeholders, before)
         for other in map(before.__getitem__, sorted(services_of(service.placeholders))):
             if SCOPES.index(other.scope) > SCOPES.index(service.scope):
                 raise ValueError(f"{service.name}: {other.name} ends before it: scope = '{other.scope}'")
@@ -164,6 +164,10 @@ def check_references(placeholders: set[str], services: tuple[Service, ...]) -> N
     known = {service.name: service for service in services}
     if unknown := sorted(services_of(placeholders) - known.keys()):
         raise ValueError(f"expected a [[service]] called {' and '.join(unknown)}")
+    _check_folders(placeholders, known)
+
+
+def _check_folders(placeholders: set[str], known: dict[str, Service]) -> None:
     for name in sorted(services_of(placeholders)):
         if known[name].address is not None and f"service.{name}.folder" in placeholders:
             raise ValueError(

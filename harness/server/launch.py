@@ -167,6 +167,13 @@ def find_free_port(host: str = LOOPBACK) -> int:
         return int(sock.getsockname()[1])
 
 
+def check_port_is_free(host: str, port: int) -> None:
+    """Raise OSError where nothing else can listen on the port."""
+    with create_socket(host) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+
+
 def create_socket(host: str) -> socket.socket:
     """Return a socket that can be bound to the host."""
     return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)

@@ -15,7 +15,7 @@ from typing import Final
 
 from harness.scenario.placeholders import check_placeholders, fill, look_up, variables_of
 from harness.scenario.service import KNOWN_TO_SERVICES, Hook, Service
-from harness.server.launch import build_environment, create_socket, find_free_port, find_python, read_log_tail
+from harness.server.launch import build_environment, check_port_is_free, find_free_port, find_python, read_log_tail
 from harness.server.supervised import ServerError, SupervisedProcess
 
 POLL_S: Final = 0.05
@@ -70,20 +70,24 @@ def _launch(
 ) -> UpService:
     """Launch a service, to be stopped with the stack, and wait until it is ready. Raises ServerError."""
     host, port = service.place or (service.host, find_free_port(service.host))
+    own = {"host": host, "port": str(port)}
     if service.address is not None:
-        _wait(service, host, port, log, 0, None, {})
-        return UpService(service.name, _values_of(service, host, port, ""), None)
-    _check_free(host, port)
-    folder = tempfile.mkdtemp(prefix="harness-")
+        _wait(service, own, log, 0, None)
+        return UpService(service.name, _values_of(service, own), None)
+    try:
+        check_port_is_free(host, port)
+    except OSError as error:
+        raise ServerError(f"port {port} of {host}: {error.strerror}") from error
+    own["folder"] = folder = tempfile.mkdtemp(prefix="harness-")
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    values = common_values() | {"host": host, "port": str(port), "folder": folder} | values_of(others)
+    values = common_values() | own | values_of(others)
     env = _environment_of(service, values)
     if service.prepare:
         run_command("prepare", fill_all(service.prepare, values), env, service.cwd, log, PREPARE_S, folder)
     begin, words = log.stat().st_size if log.exists() else 0, fill_all(service.command, values)
     process = stack.enter_context(SupervisedProcess(words, env, service.cwd, log, cpus, folder))
-    _wait(service, host, port, log, begin, process, values)
-    return UpService(service.name, _values_of(service, host, port, folder), process)
+    _wait(service, values, log, begin, process)
+    return UpService(service.name, _values_of(service, own), process)
 
 
 def find_missing_program(service: Service) -> str | None:
@@ -124,13 +128,12 @@ def run_command(
     except ServerError as error:
         raise ServerError(f"{what}: {words[0]} {error}") from error
     if code:
-        said = "; ".join(read_log_tail(log)[-3:])
-        raise ServerError(f"{what}: {words[0]} ended with exit code {code}{f': {said}' if said else ''}")
+        raise ServerError(f"{what}: {_describe_exit(words[0], code, log)}")
 
 
 def common_values() -> dict[str, str]:
     """Return the values that every command may have."""
-    return {"python": find_python(), "harness_python": sys.executable, "root": os.getcwd(), "topology": ""}
+    return {"python": find_python(), "harness_python": sys.executable, "root": os.getcwd()}
 
 
 def fill_all(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
@@ -144,41 +147,27 @@ def _environment_of(command: Service | Hook, values: Mapping[str, str]) -> dict[
     return build_environment(command.pass_env) | declared
 
 
-def _values_of(service: Service, host: str, port: int, folder: str) -> dict[str, str]:
-    own = {"host": host, "port": str(port), "folder": folder}
+def _values_of(service: Service, own: Mapping[str, str]) -> dict[str, str]:
     return {f"service.{service.name}.{key}": value for key, value in own.items()}
 
 
-def _check_free(host: str, port: int) -> None:
-    """Raise ServerError where somebody listens on the port."""
-    with create_socket(host) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as error:
-            raise ServerError(f"port {port} of {host}: {error.strerror}") from error
+def _describe_exit(program: str, code: int, log: Path, advice: str = "") -> str:
+    said = "; ".join(read_log_tail(log)[-3:])
+    return f"{program} ended with exit code {code}{advice}{f': {said}' if said else ''}"
 
 
 def _wait(
-    service: Service,
-    host: str,
-    port: int,
-    log: Path,
-    begin: int,
-    process: SupervisedProcess | None,
-    values: Mapping[str, str],
+    service: Service, values: Mapping[str, str], log: Path, begin: int, process: SupervisedProcess | None
 ) -> None:
     """Wait until the service is ready, whose output is the log from ``begin`` on. Raises ServerError when it is not in
     time, or has ended."""
     deadline_s = time.monotonic() + service.start_timeout_s
-    while not _is_ready(service, host, port, log, begin, values):
+    while not _is_ready(service, values, log, begin):
         if process is not None and (code := process.returncode()) is not None:
-            said = "; ".join(read_log_tail(log)[-3:])
             advice = " (exit code 0: it went into the background; have it stay in the foreground)" if code == 0 else ""
-            program = fill(service.command[0], values)
-            raise ServerError(f"{program} ended with exit code {code}{advice}{f': {said}' if said else ''}")
+            raise ServerError(_describe_exit(fill(service.command[0], values), code, log, advice))
         if time.monotonic() > deadline_s:
-            where = service.address or f"port {port}"
+            where = service.address or f"port {values['port']}"
             raise ServerError(
                 f"was not ready after {service.start_timeout_s:g} s ({where}, {_describe_readiness(service)})"
             )
@@ -193,7 +182,7 @@ def _describe_readiness(service: Service) -> str:
     return " ".join(service.ready_command) or "a listener"
 
 
-def _is_ready(service: Service, host: str, port: int, log: Path, begin: int, values: Mapping[str, str]) -> bool:
+def _is_ready(service: Service, values: Mapping[str, str], log: Path, begin: int) -> bool:
     if service.ready_log is not None:
         return service.ready_log.encode() in log.read_bytes()[begin:]
     if service.ready_command:
@@ -203,6 +192,7 @@ def _is_ready(service: Service, host: str, port: int, log: Path, begin: int, val
             run_command("ready_command", words, env, service.cwd, log, service.start_timeout_s)
             return True
         return False
+    host, port = values["host"], int(values["port"])
     with contextlib.suppress(OSError, http.client.HTTPException):
         if service.ready_path is None:
             socket.create_connection((host, port), CONNECT_S).close()
