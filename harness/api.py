@@ -21,7 +21,7 @@ from harness.report.run_report import RunReport
 from harness.report.tables import summary_frame, trials_frame
 from harness.report.write import write_reports
 from harness.scenario import GateTable, Scenario, load_scenario
-from harness.scenario.file import Interleave
+from harness.scenario.file import Interleave, Race
 from harness.scenario.malloc import Malloc, MallocChoice
 
 
@@ -88,6 +88,7 @@ def compare(
     rounds: int | None = None,
     interleave: Interleave | None = None,
     slice_s: float | None = None,
+    race: Race | None = None,
     malloc: MallocChoice | None = None,
     seed: int | None = None,
     out: str | os.PathLike[str] = "results",
@@ -95,13 +96,14 @@ def compare(
     """Measure the topologies of a scenario file, or ``only`` the named ones, as ``harness compare`` does; write the
     reports and return the result.
 
-    Without ``rounds``, ``interleave``, ``slice_s`` (seconds) and ``malloc``, these are the scenario's; without
+    Without ``rounds``, ``interleave``, ``slice_s`` (seconds), ``race`` and ``malloc``, these are the scenario's; without
     ``seed``, a random one is taken. The run folder is made below ``out``. Raises ScenarioError, RunFolderError and
     BusyError, each with what is wrong.
     """
-    keys = {"rounds": rounds, "interleave": interleave, "slice": slice_s}
+    keys = {"rounds": rounds, "interleave": interleave, "slice": slice_s, "race": race}
     compared, used_seed = _load_selected(scenario, only, keys, malloc), seed_or_random(seed)
     words = ["harness", "compare", os.fspath(scenario), *_options(interleave, slice_s, malloc)]
+    words += ["--race", race] if race else []
     command = shlex.join([*words, "--seed", str(used_seed)])
     return read(_compare(prepare(compared, used_seed), Path(out), command, Observer()))
 

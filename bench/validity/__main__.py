@@ -16,6 +16,7 @@ CHECKS: Final[Checks] = {
     "sliced-same": checks.sliced_same,
     "sliced-slower": checks.sliced_slower,
     "planned": checks.planned,
+    "racing": checks.racing,
     "scaling": checks.scaling,
     "foretelling": checks.foretelling,
 }

@@ -11,6 +11,7 @@ import numpy as np
 from bench.checking import Row
 from bench.validity.comparisons import MOST_BLOCKS, Outcome, all_rounds, coverage, share, simulated
 from bench.validity.planned import simulated_planned
+from bench.validity.racing import MARGIN, NOISES, TRUTHS, run_races
 from bench.validity.scaling import coverage_at, foretold_at, speedup
 from bench.validity.sliced import SLICED, whole_rounds
 from bench.validity.worlds import METRICS, SCATTER, WORLDS, recorded
@@ -19,6 +20,7 @@ from servers.machine_repairman import throughput_per_s
 
 DIFFERENT: Final = (Verdict.BETTER, Verdict.WORSE)
 RUNS_SAME, RUNS_SLOWER, RUNS_MUCH_SLOWER, RUNS_SCALING = 6000, 2000, 2000, 500
+RUNS_RACING: Final = 500
 RUNS_SLICED, RUNS_SLICED_SLOWER, RUNS_PLANNED = 4000, 500, 4000
 SLOWER_BY_5: Final = float(np.log(0.95))
 SLOWER_BY_20: Final = float(np.log(0.80))
@@ -67,6 +69,30 @@ def much_slower() -> Iterator[Row]:
         seen = share(outcomes, "throughput", Verdict.WORSE)
         yield Row(f"{name}, 20 % slower: seen in throughput", f"{seen:.1%}", "≥ 90 %", seen >= 0.9)
         yield _coverage(f"{name}, 20 % slower", outcomes, "throughput")
+
+
+def racing() -> Iterator[Row]:
+    """Races of twelve cells: how often the best is dropped, where as good cells may lack nothing, and what is spared."""
+    for name, noise in NOISES.items():
+        for number, (truth, speeds) in enumerate(TRUTHS.items()):
+            strict = list(run_races(speeds, noise, 0.0, RUNS_RACING, seed=20 + number))
+            wrong = sum(each.dropped_best for each in strict) / len(strict)
+            yield Row(f"race, {name}, {truth}: best cell dropped", f"{wrong:.1%}", "≤ 2 %", wrong <= 0.02)
+            usual = list(run_races(speeds, noise, MARGIN, RUNS_RACING, seed=40 + number))
+            right, in_full = (
+                sum(each) / len(usual)
+                for each in ([one.is_right for one in usual], [one.would_be_right for one in usual])
+            )
+            yield Row(
+                f"race, {name}, {truth}: a cell within the margin of the best found",
+                f"{right:.1%}",
+                f"{in_full:.1%} with all cells in all rounds",
+                right >= in_full - 0.01,
+            )
+            spared = statistics.mean(each.spared for each in usual)
+            is_asked = name == "normal" and truth in ("two cores", "threads first")
+            asked = "≥ 50 %" if is_asked else "–"
+            yield Row(f"race, {name}, {truth}: trials spared", f"{spared:.0%}", asked, spared >= 0.5 or not is_asked)
 
 
 def sliced_same() -> Iterator[Row]:

@@ -1,16 +1,19 @@
 """One analysed run: everything that follows from its records, each part computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from harness.analysis.capacity import Capacity, capacities
 from harness.analysis.comparison import Comparisons, compare_trials
 from harness.analysis.gates import GateResult, evaluate_gates
+from harness.analysis.grid import GridAnalysis, grids_of
 from harness.analysis.metric_rows import MetricComparison, request_rows_of, rows_of
+from harness.analysis.race import find_dropped
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.analysis.summary import TopologySummary, summarise
 from harness.analysis.trials import Trials, trials_of
 from harness.record import Run
+from harness.stats.race import Standing
 from harness.stats.sequential import InterimLooks
 
 
@@ -54,6 +57,18 @@ class RunAnalysis:
     def measured_summaries(self) -> list[TopologySummary]:
         """The summaries of the topologies with at least one trial that counts."""
         return [summary for summary in self.summaries if summary.trials]
+
+    @cached_property
+    def grids(self) -> Sequence[GridAnalysis]:
+        """The grids of the scenario with more than one axis."""
+        return list(grids_of(self.run.scenario, self.trials, self.summaries))
+
+    @cached_property
+    def dropped(self) -> Mapping[str, Standing]:
+        """The topologies that got no more rounds, by name, with where they stood when they were dropped."""
+        if self.run.is_search:
+            return {}
+        return {each.candidate: each for each in find_dropped(self.run.scenario, self.run.records)}
 
     @cached_property
     def capacities(self) -> list[Capacity]:

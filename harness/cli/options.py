@@ -73,6 +73,12 @@ Interleaving = Annotated[
     ),
 ]
 Slice = Annotated[float | None, typer.Option("--slice", parser=duration, metavar="500ms", help="Length of a slice.")]
+Racing = Annotated[
+    Literal["auto", "on", "off"] | None,
+    typer.Option(
+        "--race", help="No more rounds for topologies that are shown to be behind the best; auto: in large grids."
+    ),
+]
 Malloc = Annotated[
     Literal["default", "keep"] | None,
     typer.Option("--malloc", help="keep: glibc's malloc keeps what the servers free, so that launches differ less."),

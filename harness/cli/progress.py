@@ -23,6 +23,7 @@ from harness.record import PlannedTrial, TrialRecord
 from harness.report.figures import ratio_text
 from harness.report.verdicts import verdict_table
 from harness.scenario import Scenario
+from harness.stats.race import Standing
 from harness.units import duration_text, ms_text, rate_text
 
 LAST_LINES: Final = 5  # of a log, beside a trial that failed
@@ -37,11 +38,16 @@ class Clock:
     """An estimate of the time left, from the trials already made."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.trials = expected_rounds(scenario) * len(scenario.topologies)
+        self._rounds = expected_rounds(scenario)
+        self.trials = self._rounds * len(scenario.topologies)
         self._guess_s = trial_s(scenario.load)
         self._most_s = scenario.max_time_s if scenario.rounds is None else float("inf")
         self._done = 0
         self._began_s = time.monotonic()
+
+    def drop(self, dropped: Sequence[Standing]) -> None:
+        """Expect no more trials of these topologies."""
+        self.trials -= sum(max(0, self._rounds - each.after_round) for each in dropped)
 
     def trial_ended(self) -> None:
         """Count one more trial."""
@@ -112,6 +118,11 @@ class PlainDisplay(Observer):
             line = f"after {rounds} rounds: {', '.join(said)}"
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def on_dropped(self, dropped: Sequence[Standing]) -> None:
+        """Print a line for each topology that gets no more rounds."""
+        self._clock.drop(dropped)
+        print_dropped(self._console, dropped)
+
     def __enter__(self) -> Self:
         return self
 
@@ -171,6 +182,12 @@ class LiveDisplay(Observer):
         """Show the intervals of all rounds so far."""
         self._verdicts = verdict_table(comparisons.values()) if rounds > 1 else None
 
+    def on_dropped(self, dropped: Sequence[Standing]) -> None:
+        """Leave a line behind for each topology that gets no more rounds."""
+        self._clock.drop(dropped)
+        self._bar.update(self._task, total=self._clock.trials)
+        print_dropped(self._console, dropped)
+
     def _time_left(self) -> str:
         return left_text(self._prepared, self._clock)
 
@@ -190,6 +207,13 @@ def print_warnings(console: Console, checks: Sequence[Check]) -> None:
         if check.status == "warn":
             line = f"{check.name}: {check.what}. {check.advice or ''}"
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_dropped(console: Console, dropped: Sequence[Standing]) -> None:
+    """Print which topologies get no more rounds, and why."""
+    for each in dropped:
+        line = f"no more rounds for {each.candidate}: {ratio_text(each.ratio)} of {each.leader}"
+        console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def left_text(prepared: PreparedRun, clock: Clock) -> str:

@@ -7,7 +7,8 @@ from harness.discovery.placeholders import with_port, with_unix_socket, with_wor
 from harness.load.spec import Target
 from harness.scenario import Topology
 from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, escape_braces
-from harness.scenario.topology import LOOPBACK, MAX_WORKERS, AsFound, TopologyTable
+from harness.scenario.table import MAX_WORKERS
+from harness.scenario.topology import LOOPBACK, AsFound, TopologyTable
 
 RAW: Final = "raw"
 CLUSTER: Final = "cluster-{workers}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.analysis.comparison import Comparisons, compare_topologies, has_converged
 from harness.analysis.gates import have_open_gates
 from harness.analysis.noise import find_noise_floor
+from harness.analysis.race import find_dropped, is_race_over
 from harness.analysis.trials import valid_trials
 from harness.measure.interleaving import choose_interleaving
 from harness.measure.observer import Observer
@@ -128,16 +129,21 @@ def _measure(
     scenario, records, began_s = prepared.scenario, list(made.records), testbed.monotonic_s() - made.elapsed_s
     recorded = {record.trial for record in records}
     for block, planned in groupby(prepared.schedule, key=lambda planned: planned.block):
-        trials = [trial for trial in planned if trial.id not in recorded]
+        dropped = find_dropped(scenario, [record for record in records if record.block < block])
+        out = {each.candidate for each in dropped}
+        trials = [trial for trial in planned if trial.id not in recorded and trial.topology.name not in out]
         if not trials:
             continue
+        if len(out) == len(scenario.topologies) - 1:
+            return "sure", plan  # nothing but the baseline is left
         if scenario.rounds is None and plan.is_out_of_time(scenario, block - 1, testbed.monotonic_s() - began_s):
             return "out of time", replace(plan, looks=plan.looks.ended_after(block - 1))
         records += make_round(
             trials, info.interleaving, replace(prepared, scenario=plan.apply(scenario)), folder, observer, testbed
         )
         comparisons = compare_topologies(scenario, plan.looks, records)
-        observer.on_comparisons(block, comparisons)
+        observer.on_comparisons(block, {key: each for key, each in comparisons.items() if each.topology not in out})
+        observer.on_dropped(find_dropped(scenario, records)[len(dropped) :])
         if scenario.rounds is None and block in plan.looks.after:
             if _is_decided(scenario, records, comparisons):
                 return "sure", plan
@@ -148,8 +154,12 @@ def _measure(
 
 def _is_decided(scenario: Scenario, records: list[TrialRecord], comparisons: Comparisons) -> bool:
     """Return whether further rounds would change nothing that the run is made for."""
-    expected = _comparable_topologies(scenario, records)
-    return has_converged(comparisons, scenario, expected) and not have_open_gates(scenario.gate.gates, comparisons)
+    if scenario.is_race and not is_race_over(scenario, records):
+        return False
+    dropped = {each.candidate for each in find_dropped(scenario, records)}
+    running = {key: each for key, each in comparisons.items() if each.topology not in dropped}
+    expected = [name for name in _comparable_topologies(scenario, records) if name not in dropped]
+    return has_converged(running, scenario, expected) and not have_open_gates(scenario.gate.gates, running)
 
 
 def _comparable_topologies(scenario: Scenario, records: list[TrialRecord]) -> list[str]:

@@ -7,6 +7,7 @@ from harness.analysis.comparison import Comparisons
 from harness.doctor.check import Check
 from harness.measure.progress import Progress
 from harness.record import PlannedTrial, TrialRecord
+from harness.stats.race import Standing
 
 
 class Observer:
@@ -26,6 +27,9 @@ class Observer:
 
     def on_comparisons(self, rounds: int, comparisons: Comparisons) -> None:
         """Receive the comparisons over all rounds so far, after each round."""
+
+    def on_dropped(self, dropped: Sequence[Standing]) -> None:
+        """Receive the topologies that get no more rounds from now on, after each round; mostly none."""
 
     def on_capacities(self, rounds: int, capacities: Sequence[Capacity]) -> None:
         """Receive the capacities over all rounds so far, after each round of a search."""

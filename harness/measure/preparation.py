@@ -169,7 +169,8 @@ def without_skipped(scenario: Scenario, skipped: list[SkippedTopology]) -> Scena
         names = {each.name for pair in scenario.pairs if names & {each.name for each in pair} for each in pair}
     left = [topology.name for topology in scenario.topologies if topology.name not in names]
     if len(left) < min(2, len(scenario.topologies)):
-        reasons = "; ".join(f"{topology.name}: {topology.reason}" for topology in skipped)
+        by_reason = {each.reason: [one.name for one in skipped if one.reason == each.reason] for each in skipped}
+        reasons = "; ".join(f"{', '.join(those)}: {reason}" for reason, those in by_reason.items())
         raise ScenarioError(f"{scenario.name}: nothing left to compare ({reasons})")
     scenario = scenario.only(left)
     _check_can_start(scenario)

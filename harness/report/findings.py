@@ -230,7 +230,8 @@ def _single_round(analysis: RunAnalysis) -> Iterator[Finding]:
 
 def _open_verdicts(analysis: RunAnalysis) -> Iterator[Finding]:
     run = analysis.run
-    compared = [each for summary in analysis.summaries for each in summary.comparisons if len(each.pairs) > 1]
+    running = [summary for summary in analysis.summaries if summary.name not in analysis.dropped]
+    compared = [each for summary in running for each in summary.comparisons if len(each.pairs) > 1]
     unsettled = [each for each in compared if not each.is_settled]
     if not unsettled:
         return

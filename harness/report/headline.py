@@ -17,6 +17,7 @@ from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import Judgement, Verdict
 from harness.units import ms_text, rate_text
 
+MAX_LISTED: Final = 6  # topologies in a sentence
 IN_A_CLOSED_LOOP: Final = {
     Verdict.WORSE: "serves less",
     Verdict.EQUIVALENT: "serves as much",
@@ -137,9 +138,13 @@ def _cost_text(analysis: RunAnalysis, choice: TopologySummary) -> str:
 def _no_gain(
     analysis: RunAnalysis, baseline: TopologySummary, others: list[TopologySummary], faster: list[TopologySummary]
 ) -> str:
-    parts = "; ".join(f"`{s.name}` {_times_text(s.ratio)}, {s.verdict_text}" for s in others if s.verdict)
-    if not faster and any(summary.verdict is Verdict.INCONCLUSIVE for summary in others):
-        more = _rounds_left_text(others)
+    decided = [summary for summary in others if summary.verdict]
+    best_first = sorted(decided, key=_ratio_value, reverse=True) if len(decided) > MAX_LISTED else decided
+    parts = "; ".join(f"`{s.name}` {_times_text(s.ratio)}, {s.verdict_text}" for s in best_first[:MAX_LISTED])
+    parts += f"; and {len(decided) - MAX_LISTED} that are slower" if len(decided) > MAX_LISTED else ""
+    running = [summary for summary in others if summary.name not in analysis.dropped]
+    if not faster and any(summary.verdict is Verdict.INCONCLUSIVE for summary in running):
+        more = _rounds_left_text(running)
         return f"**No answer yet**: against the {_speed_text(baseline)} of `{baseline.name}`, {parts}. {more}"
     if faster:
         return (
@@ -186,8 +191,11 @@ def _smallest_as_good(analysis: RunAnalysis, best: TopologySummary, worthy: list
 
 
 def _larger_clusters(analysis: RunAnalysis, choice: TopologySummary, others: list[TopologySummary]) -> Iterator[str]:
-    """Yield what more workers than the chosen ones would bring."""
+    """Yield what more workers than the chosen ones would bring; of cells of a grid, those of the same values."""
+    of_cell = choice.topology.cell is not None
     for other in others:
+        if of_cell and other.topology.family != choice.topology.family:
+            continue
         found = _judge(analysis, choice, other)
         if found is not None and (other.workers or 1) > (choice.workers or 1):
             gain = (IN_AN_OPEN_LOOP if other.offers else IN_A_CLOSED_LOOP)[found.verdict]

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from harness.analysis.difference import RunDifference
 from harness.analysis.gates import GateResult, Outcome, overall_outcome
+from harness.analysis.grid import GridAnalysis
 from harness.analysis.launch import PerRequest, per_request, per_request_by_role
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.run import RunAnalysis
@@ -21,6 +22,7 @@ from harness.report.tables import safe_frame
 from harness.scenario import Scenario
 from harness.scenario.malloc import Malloc
 from harness.stats.estimate import Estimate
+from harness.stats.race import Standing
 
 FORMAT_VERSION: Final = 1
 
@@ -36,8 +38,11 @@ class Figure(BaseModel):
     @classmethod
     def of(cls, estimate: Estimate | None) -> "Figure | None":
         """Return the figure of an estimate; None for what was not measured."""
-        if estimate is None:
-            return None
+        return None if estimate is None else cls.of_estimate(estimate)
+
+    @classmethod
+    def of_estimate(cls, estimate: Estimate) -> "Figure":
+        """Return the figure of what was measured."""
         return cls(value=estimate.value, low=estimate.low, high=estimate.high, n=estimate.n)
 
 
@@ -79,10 +84,74 @@ class LaunchFigures(BaseModel):
     by_role: dict[Role, PerRequest]
 
 
+class BesideBest(BaseModel):
+    """A topology beside the best: its figure as a multiple of that one's, better where it is greater, and the p-value
+    of its not being behind, after so many rounds."""
+
+    topology: str
+    best: str
+    after_round: int
+    ratio: Figure
+    p_value: float
+
+    @classmethod
+    def of(cls, standing: Standing) -> "BesideBest":
+        """Return the standing of a race."""
+        ratio = Figure.of_estimate(standing.ratio)
+        return cls(
+            topology=standing.candidate,
+            best=standing.leader,
+            after_round=standing.after_round,
+            ratio=ratio,
+            p_value=standing.p_value,
+        )
+
+
+class AxisEffect(BaseModel):
+    """What a value of an axis brings beside the axis's first value, on average over the rest of the grid."""
+
+    axis: str
+    value: int | float | str
+    beside: int | float | str
+    ratio: Figure
+
+
+class GridDocument(BaseModel):
+    """A grid, by the deciding metric: its best cell, those that are not shown to be behind it, what each axis brings,
+    and the p-value of these effects adding up."""
+
+    grid: str
+    axes: dict[str, list[int | float | str]]
+    metric: str
+    best: str | None
+    near_best: list[BesideBest]
+    effects: list[AxisEffect]
+    p_interaction: float | None
+
+    @classmethod
+    def of(cls, grid: GridAnalysis) -> "GridDocument":
+        """Return the grid for programs."""
+        per_axis = grid.effects.effects if grid.effects else ()
+        return cls(
+            grid=grid.name,
+            axes={axis: list(values) for axis, values in grid.axes.items()},
+            metric=grid.metric.name,
+            best=grid.race.leader,
+            near_best=[BesideBest.of(each) for each in grid.race.others],
+            effects=[
+                AxisEffect(axis=axis, value=value, beside=values[0], ratio=Figure.of_estimate(effect))
+                for (axis, values), effects in zip(grid.axes.items(), per_axis, strict=False)
+                for value, effect in zip(values[1:], effects, strict=True)
+            ],
+            p_interaction=grid.effects.p_interaction if grid.effects else None,
+        )
+
+
 class RunDocument(BaseModel):
     """A run, for programs. ``verdict`` is the outcome of all gates together; ``passed`` where there are none.
     ``interleaving`` is how the trials of a round took turns, ``malloc`` what that of each topology does with memory
-    that is freed. ``launches`` are all trials that came to a result, in their order."""
+    that is freed. ``dropped`` are the topologies that got no more rounds, the first to go first. ``launches`` are all
+    trials that came to a result, in their order."""
 
     format_version: int = FORMAT_VERSION
     scenario: str
@@ -100,6 +169,8 @@ class RunDocument(BaseModel):
     programs: list[Program]
     interleaving: Interleaving
     malloc: dict[str, Malloc]
+    grids: list[GridDocument]
+    dropped: list[BesideBest]
     launches: list[LaunchFigures]
 
 
@@ -122,6 +193,8 @@ def render_json(analysis: RunAnalysis) -> str:
         programs=run.info.programs,
         interleaving=run.info.interleaving,
         malloc={topology.name: topology.malloc for topology in run.scenario.topologies},
+        grids=[GridDocument.of(grid) for grid in analysis.grids],
+        dropped=[BesideBest.of(each) for each in analysis.dropped.values()],
         launches=list(_launches(run.records)),
     )
     return document.model_dump_json(indent=2) + "\n"

@@ -10,6 +10,7 @@ from harness.analysis.metrics import Scale, metrics_of
 from harness.analysis.summary import is_proportional, rejected_records
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.charts import chart_names
+from harness.report.charts.heat_map import grid_maps
 from harness.report.environment import environment_rows
 from harness.report.figures import (
     change_text,
@@ -21,6 +22,7 @@ from harness.report.figures import (
     ratio_text,
     share_text,
 )
+from harness.report.grid import dropped_texts, grid_texts
 from harness.report.interleaving import interleaving_text, scatter_texts
 from harness.report.kernel_work import kernel_work_rows
 from harness.report.limits import limit_rows, limit_text, steady_text
@@ -72,6 +74,8 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "margins": margins_text(run),
         "is_proportional": is_proportional(summaries),
         "at_equal_core_speed": [summary.name for summary in summaries if summary.is_at_equal_core_speed],
+        "grids": [(maps, grid_texts(report, grid)) for maps, grid in zip(grid_maps(report), report.grids, strict=True)],
+        "dropped": dropped_texts(report),
         "scaling": report.scaling,
         "requests": list(request_rows(summaries)),
         "workers": list(worker_rows(summaries)),

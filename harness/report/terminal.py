@@ -10,30 +10,55 @@ from rich.text import Text
 
 from harness.analysis.gates import GateResult
 from harness.analysis.summary import TopologySummary
+from harness.report.charts.heat_map import GridMaps, HeatCell, grid_maps
 from harness.report.figures import gate_result_text
+from harness.report.grid import dropped_text, grid_texts
 from harness.report.interleaving import interleaving_text
 from harness.report.limits import usual_limit
 from harness.report.malloc import malloc_text
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
-from harness.report.verdicts import verdict_table
+from harness.report.verdicts import VERDICT_STYLES, verdict_table
 from harness.units import rate_text, size_text
 
 
 def render_terminal(report: RunReport) -> Group:
     """Return what is printed when a comparison has ended."""
     lines = [report.headline, "", *gate_lines(report.gate_results)]
+    lines += [f"- {text}" for grid in report.grids for text in grid_texts(report, grid)]
+    lines += [f"- {text}"] if (text := dropped_text(report)) else []
     lines += [f"- {finding.what}" for finding in report.findings]
     lines += [f"- {text}"] if (text := malloc_text(report.run.scenario)) else []
     lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
-    comparisons = [each for summary in report.summaries for each in summary.comparisons]
+    left_out = {name for grid in report.grids for name in grid.behind}
+    comparisons = [each for summary in report.summaries for each in summary.comparisons if summary.name not in left_out]
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
-    return Group(summary_table(report.summaries), *verdicts, Markdown("\n".join(lines)))
+    maps = [part for grid in grid_maps(report) for part in (grid_table(grid), Text())]
+    return Group(summary_table(report.summaries), *verdicts, *maps, Markdown("\n".join(lines)))
 
 
 def gate_lines(results: Sequence[GateResult]) -> list[str]:
     """Return a line for each gate on each topology, as items of a Markdown list."""
     return [f"- {code(each.gate.text)} {plain(each.topology)} {gate_result_text(each)}" for each in results]
+
+
+def grid_table(grid: GridMaps) -> Table:
+    """Return the map of the deciding figure: the best cell in bold, with a star those as good."""
+    heat = grid.maps[0]
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
+    table.title = Text(f"{heat.title}, {grid.name}", style="bold")
+    table.add_column(f"{grid.down} ↓ {grid.across} →")
+    for column in grid.columns:
+        table.add_column(column, justify="right")
+    for row, cells in zip(grid.rows, heat.cells, strict=True):
+        table.add_row(row, *map(_heat_text, cells))
+    return table
+
+
+def _heat_text(cell: HeatCell) -> Text:
+    style = VERDICT_STYLES[cell.verdict] if cell.verdict else ""
+    text = Text(f"{cell.text}{'*' if cell.is_near_best else ''}", style="bold" if cell.is_best else "")
+    return text.append(f" {cell.mark or ' '}", style=style)
 
 
 def summary_table(summaries: list[TopologySummary]) -> Table:

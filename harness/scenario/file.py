@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
 from harness.scenario.gate import GateTable
+from harness.scenario.grid import Grid
 from harness.scenario.key_lines import KeyLines
 from harness.scenario.load import LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
@@ -57,6 +58,8 @@ SliceS = Annotated[
     BeforeValidator(lambda value: None if value == "auto" else value, json_schema_input_type=str | float),
 ]
 Interleave = Literal["auto", "slices", "trials", "both"]
+Race = Literal["auto", "on", "off"]
+FEW_CELLS: Final = 6  # of a grid: a comparison of no more is small enough to be made in full
 
 
 class PublishedRun(TomlTable):
@@ -92,6 +95,9 @@ class _Settings(TomlTable):
     takes slices wherever they are sound. Topologies that share something that one of them changes for another, such as
     a database, need "trials".
 
+    With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on"
+    for a grid of more than six cells, with automatic rounds and without gates, which ask for a verdict on each.
+
     ``services`` run beside the servers, and ``hooks`` are run at certain moments; neither is measured.
 
     Some servers replace workers within the window, by their settings, as they do in production too. Unless
@@ -105,6 +111,7 @@ class _Settings(TomlTable):
     worth: Percent = 0.1
     max_time_s: DurationS = Field(default=600.0, alias="max_time", gt=0)
     interleave: Interleave = "auto"
+    race: Race = "auto"
     slice_s: SliceS = Field(default=None, alias="slice")
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
     workers_may_change: bool = True
@@ -164,6 +171,15 @@ class Scenario(_Settings):
         if self.is_of_pairs:
             return tuple(zip(self.topologies[::2], self.topologies[1::2], strict=True))
         return tuple((self.baseline, topology) for topology in self.topologies if not topology.baseline)
+
+    @property
+    def is_race(self) -> bool:
+        """True if topologies that are shown to be behind get no more rounds. Pairs never race: each is asked for."""
+        if self.race == "auto":
+            cells = Counter(topology.cell.grid for topology in self.topologies if topology.cell)
+            is_large = max(cells.values(), default=0) > FEW_CELLS
+            return is_large and self.rounds is None and not self.is_of_pairs and not self.gate.fail_on
+        return self.race == "on" and not self.is_of_pairs
 
     @property
     def passed_to_prepare(self) -> tuple[str, ...]:
@@ -372,6 +388,7 @@ TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     (): _keys_of(ScenarioFile),
     ("load",): _keys_of(LoadTable),
     ("topology",): _keys_of(TopologyTable),
+    ("topology", "grid"): _keys_of(Grid),
     ("gate",): _keys_of(GateTable),
     ("service",): _keys_of(Service),
     ("hooks",): _keys_of(Hooks),

@@ -55,6 +55,17 @@ def fill(text: str, values: Mapping[str, object]) -> str:
     return "".join(literal + (str(values[name]) if name else "") for literal, name in parts)
 
 
+def fill_some(text: str, values: Mapping[str, object]) -> str:
+    """Return the text with the placeholders that ``values`` has filled, and all others left to be filled later."""
+
+    def fill_one(braces: re.Match[str]) -> str:
+        if braces[1] not in values:
+            return braces[0]
+        return str(values[braces[1]]).replace("{", "{{").replace("}", "}}")
+
+    return _BRACES.sub(fill_one, text)
+
+
 def literals_of(text: str) -> list[str]:
     """Return the texts before, between and after the placeholders. Raises PlaceholderError."""
     parts = [""]

@@ -12,6 +12,7 @@ from harness.units import parse_duration_s, parse_percent
 MAX_DURATION_S: Final = 7 * 24 * 3600.0
 MIN_SHARE: Final = 1e-6  # no measurement could distinguish less from 0
 MAX_NAME_LENGTH: Final = 80
+MAX_WORKERS: Final = 1024
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # files are named after it
 
 

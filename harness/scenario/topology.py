@@ -1,27 +1,38 @@
-"""Topologies, ways to run the server: ``[[topology]]`` as written, and one topology for each number of workers."""
+"""Topologies, ways to run the server: ``[[topology]]`` as written, and one topology for each cell of its grid."""
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
     Field,
     GetPydanticSchema,
     TypeAdapter,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
 from pydantic_core import core_schema
 
-from harness.scenario.command import Command, Cwd, PassedNames, VariableNames, Variables, check_public_names
+from harness.scenario.command import (
+    Command,
+    Cwd,
+    PassedNames,
+    VariableName,
+    VariableNames,
+    Variables,
+    check_command,
+    check_public_names,
+    check_variables,
+)
+from harness.scenario.grid import WORKERS, Cell, CellValue, CellValues, Grid, name_cell
 from harness.scenario.malloc import Malloc, malloc_variables
-from harness.scenario.placeholders import KNOWN_IN_ENV, check_placeholders, fill
-from harness.scenario.table import NAME, Name, TomlTable, Words
+from harness.scenario.placeholders import KNOWN_IN_COMMANDS, KNOWN_IN_ENV, check_placeholders, fill_some
+from harness.scenario.table import MAX_WORKERS, NAME, Name, TomlTable, Words
 
 LOOPBACK: Final = "127.0.0.1"
-MAX_WORKERS: Final = 1024
 
 
 AsFound = Literal["as found"]
@@ -104,7 +115,8 @@ class Topology(Listening):
     """One way to run the server.
 
     ``workers`` is the declared number of workers, None for a single process and with ``workers_as_found``, where they
-    are counted in the run. Clusters that differ in that number alone are of one ``family``.
+    are counted in the run. Clusters that differ in that number alone are of one ``family``. ``cell`` is its place in a
+    grid, where it is of one.
 
     ``command`` and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
     {harness_python}, that of the harness; {host}, {port}, {unix_socket} and {workers}; and {root}, the folder where the
@@ -118,6 +130,7 @@ class Topology(Listening):
 
     name: Name
     family: str = Field(pattern=NAME)
+    cell: Cell | None = None
     command: Command
     cwd: Cwd = "."
     env: Variables = Field(default_factory=dict)
@@ -176,13 +189,15 @@ class Topology(Listening):
 
 
 class TopologyTable(Listening):
-    """The table ``[[topology]]`` as written. ``workers`` is a list of numbers, each of which makes a topology of its
-    own, or "as found". ``malloc`` is the whole run's where it is None."""
+    """The table ``[[topology]]`` as written. Each cell of its ``grid`` makes a topology of its own. ``workers`` is a
+    list of numbers, the axis of a grid that has no other, or one axis of the ``grid``, or "as found". ``malloc`` is the
+    whole run's where it is None."""
 
+    grid: Grid | None = None  # before the fields that may name its axes
     name: str
-    command: Command
+    command: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     cwd: Cwd = "."
-    env: Variables = Field(default_factory=dict)
+    env: dict[VariableName, str] = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
     malloc: Malloc | None = None
@@ -192,10 +207,22 @@ class TopologyTable(Listening):
 
     @field_validator("name")
     @classmethod
-    def _check_name(cls, name: str) -> str:
-        check_placeholders([name], ("workers",))
-        _NAMES.validate_python(fill(name, {"workers": MAX_WORKERS}))
+    def _check_name(cls, name: str, others: ValidationInfo) -> str:
+        if (axes := _axes_before(others)) is not None:
+            check_placeholders([name], (WORKERS, *(axis for axis in axes if axis != WORKERS)))
         return name
+
+    @field_validator("command")
+    @classmethod
+    def _check_command(cls, words: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        axes = _axes_before(others)
+        return words if axes is None else check_command(words, (*KNOWN_IN_COMMANDS, *axes))
+
+    @field_validator("env")
+    @classmethod
+    def _check_env(cls, variables: dict[str, str], others: ValidationInfo) -> dict[str, str]:
+        axes = _axes_before(others)
+        return variables if axes is None else check_variables(variables, (*KNOWN_IN_COMMANDS, *axes))
 
     @model_validator(mode="after")
     def _check_public_env(self) -> Self:
@@ -210,41 +237,73 @@ class TopologyTable(Listening):
                 "expected {port} in command or env, or a fixed port = N; for a Unix socket {unix_socket}, or a fixed"
                 " unix_socket = PATH"
             )
-        if "workers" in used | check_placeholders([self.name]) and not any(self._numbers):
+        if self.grid and WORKERS in self.grid.axes and self.workers is not None:
+            raise ValueError("expected workers in [topology.grid] or in [[topology]], not in both")
+        if WORKERS in used | check_placeholders([self.name], tuple(self._known)) and WORKERS not in self._axes:
             raise ValueError("expected workers = [N, ...], since {workers} is used")
-        if len(self._numbers) > 1 and "workers" not in check_placeholders([self.name]):
-            raise ValueError("expected {workers} in name, so that each number of workers has a name of its own")
-        if self.baseline and len(self._numbers) > 1:
-            raise ValueError("expected one topology as the baseline, got one for each number of workers")
+        if unused := [axis for axis in self._axes if axis != WORKERS and axis not in used]:
+            raise ValueError(f"expected {{{unused[0]}}} in command or env, since grid has {unused[0]}")
+        if self.baseline and len(self._cells) > 1:
+            raise ValueError(f"expected one topology as the baseline, got one for each of {len(self._cells)} cells")
+        return self
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for cell in self._cells:
+            _NAMES.validate_python(name_cell(self.name, cell, self._axes))
         return self
 
     @property
-    def _numbers(self) -> tuple[int | None, ...]:
-        return (None,) if self.workers is None or self.workers == "as found" else self.workers
+    def _axes(self) -> dict[str, tuple[CellValue, ...]]:
+        axes = self.grid.axes if self.grid else {}
+        return axes if self.workers is None or self.workers == "as found" else {**axes, WORKERS: self.workers}
+
+    @property
+    def _known(self) -> tuple[str, ...]:
+        return tuple({WORKERS, *self._axes})
+
+    @property
+    def _cells(self) -> list[dict[str, CellValue]]:
+        cells = self.grid.cells if self.grid else [{}]
+        if WORKERS not in self._axes or (self.grid and WORKERS in self.grid.axes):
+            return cells
+        return [{**cell, WORKERS: workers} for cell in cells for workers in self._axes[WORKERS]]
 
     def expand(self, folder: Path = Path()) -> list[Topology]:
         """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``; ``malloc`` is left
         to the whole run, which may have one for those without."""
-        rest = self.model_dump(exclude={"name", "workers", "malloc"})
-        if self.ca_file is not None:
-            rest["ca_file"] = str((folder / self.ca_file).absolute())
-        family = fill(self.name, {"workers": "N"})
-        as_found = self.workers == "as found"
-        return [
-            Topology(
-                name=fill(self.name, {"workers": workers}),
-                family=family,
-                workers=workers,
-                workers_as_found=as_found,
-                **rest,
-            )
-            for workers in self._numbers
-        ]
+        ca_file = None if self.ca_file is None else str((folder / self.ca_file).absolute())
+        rest = self.model_dump(exclude={"grid", "name", "command", "env", "malloc", "workers", "ca_file"})
+        return [self._make_topology(cell, rest | {"ca_file": ca_file}) for cell in self._cells]
+
+    def _make_topology(self, cell: CellValues, rest: dict[str, Any]) -> Topology:
+        own = {axis: value for axis, value in cell.items() if axis != WORKERS}  # {workers} is filled in a trial
+        of_family = {axis: "N" if axis == WORKERS else value for axis, value in cell.items()}
+        return Topology(
+            name=name_cell(self.name, cell, self._axes),
+            family=name_cell(self.name, of_family, self._axes),
+            cell=Cell(grid=self.name, values=dict(cell)) if cell else None,
+            command=tuple(fill_some(word, own) for word in self.command),
+            env={name: fill_some(value, own) for name, value in self.env.items()},
+            workers=cell.get(WORKERS),
+            workers_as_found=self.workers == "as found",
+            **rest,
+        )
+
+
+def _axes_before(others: ValidationInfo) -> tuple[str, ...] | None:
+    """Return the axes of the grid, which is read before what names them; None where there is no telling, since the grid
+    is not as it should be."""
+    if "grid" not in others.data:
+        return None
+    grid: Grid | None = others.data["grid"]
+    return tuple(grid.axes) if grid else ()
 
 
 def placeholders_of(topology: Topology | TopologyTable) -> set[str]:
     """Return the names in braces in the topology's command and in the values of its env."""
-    return check_placeholders([*topology.command, *topology.env.values()], KNOWN_IN_ENV)
+    axes = topology.grid.axes if isinstance(topology, TopologyTable) and topology.grid else ()
+    return check_placeholders([*topology.command, *topology.env.values()], (*KNOWN_IN_ENV, *axes))
 
 
 _NAMES: Final = TypeAdapter(Name)

@@ -9,9 +9,12 @@ from typing import Final
 from harness.analysis.run import RunAnalysis
 from harness.report.charts.speedup import has_speedup
 
-NAMES: Final = ("throughput", "speedup", "latency", "timeline", "workers")
+NAMES: Final = ("grid", "throughput", "speedup", "latency", "timeline", "workers")
 
 
 def chart_names(analysis: RunAnalysis) -> list[str]:
     """Return the names of the charts that there are; none without a trial that counts."""
-    return [name for name in NAMES if analysis.measured_summaries and (name != "speedup" or has_speedup(analysis))]
+    if not analysis.measured_summaries:
+        return []
+    left_out = {name for name, is_drawn in (("speedup", has_speedup(analysis)), ("grid", analysis.grids)) if not is_drawn}
+    return [name for name in NAMES if name not in left_out]

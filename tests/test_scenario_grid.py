@@ -1,0 +1,137 @@
+"""Grids in a scenario: the topologies that they make, and what is said of everything else."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.test_scenario import loaded, refusal
+
+NAME = 'name = "grid"\n'
+TOPOLOGY = """
+[[topology]]
+name = "shop"
+command = ["serve", "--threads={threads}", "-k", "{worker_class}", "{{literal}}", "{port}"]
+env = { THREADS = "{threads} of {workers}", DATABASE = "{env:DATABASE}" }
+[topology.grid]
+"""
+GRID = NAME + TOPOLOGY + 'workers = [1, 4]\nthreads = [1, 8]\nworker_class = ["sync", "a thread/each"]\n'
+
+
+def test_each_combination_is_a_topology_with_its_values_in_command_and_environment(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, GRID)
+    assert [each.name for each in scenario.topologies][:3] == [
+        "shop-1workers-1threads-sync",
+        "shop-1workers-1threads-a-thread-each",
+        "shop-1workers-8threads-sync",
+    ]
+    last = scenario.topologies[-1]
+    assert last.command == ("serve", "--threads=8", "-k", "a thread/each", "{{literal}}", "{port}")
+    assert last.env == {"THREADS": "8 of {workers}", "DATABASE": "{env:DATABASE}"}
+    assert (last.workers, last.family) == (4, "shop-Nworkers-8threads-a-thread-each")
+    assert last.cell is not None
+    assert last.cell.values == {"workers": 4, "threads": 8, "worker_class": "a thread/each"}
+    assert len(scenario.topologies) == 8
+    assert scenario.baseline.name == "shop-1workers-1threads-sync"
+    assert type(scenario).model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
+
+
+def test_a_name_that_has_an_axis_does_not_get_it_twice(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, GRID.replace('"shop"', '"{worker_class}-{threads}"'))
+    assert scenario.topologies[-1].name == "a-thread-each-8-4workers"
+
+
+def test_an_axis_of_one_value_is_in_no_name(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, GRID.replace("[1, 8]", "[8]").replace('["sync", "a thread/each"]', '["sync"]'))
+    assert [each.name for each in scenario.topologies] == ["shop-1workers", "shop-4workers"]
+
+
+def test_braces_in_a_value_are_no_placeholder(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, GRID.replace('"sync"', '"{port}"'))
+    assert scenario.topologies[0].command[2:4] == ("-k", "{{port}}")
+
+
+def test_cells_are_left_out_by_any_of_their_values(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, GRID + 'except = [{ workers = 4, threads = [1] }, { worker_class = "sync" }]\n')
+    assert [each.name for each in scenario.topologies] == [
+        "shop-1workers-1threads-a-thread-each",
+        "shop-1workers-8threads-a-thread-each",
+        "shop-4workers-8threads-a-thread-each",
+    ]
+
+
+def test_workers_may_stand_beside_the_grid_and_may_be_as_found(tmp_path: Path) -> None:
+    plain = TOPOLOGY.replace("[topology.grid]", "workers = [2, 3]\n[topology.grid]").replace(" {worker_class}", "")
+    plain = plain.replace('"{worker_class}", ', "")
+    assert [each.workers for each in loaded(tmp_path, NAME + plain + "threads = [1, 8]\n").topologies] == [2, 3, 2, 3]
+    found = plain.replace("[2, 3]", '"as found"').replace(" of {workers}", "")
+    assert all(each.workers_as_found for each in loaded(tmp_path, NAME + found + "threads = [1, 8]\n").topologies)
+
+
+def test_large_grids_race_unless_every_cell_is_asked_for(tmp_path: Path) -> None:
+    assert loaded(tmp_path, GRID).is_race
+    assert not loaded(tmp_path, GRID, race="off").is_race
+    assert not loaded(tmp_path, GRID, rounds=5).is_race
+    assert loaded(tmp_path, GRID, rounds=5, race="on").is_race
+    assert not loaded(tmp_path, 'gate = { fail_on = ["p99 < 1s"] }\n' + GRID).is_race
+    assert not loaded(tmp_path, GRID.replace("[1, 8]", "[8]")).is_race
+    assert not loaded(tmp_path, GRID, race="on").with_malloc("both").is_race
+
+
+AXES = 'threads = [1, 8]\nworker_class = ["sync"]\n'
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        ("", "topology[0].grid: expected at least one axis, such as workers = [1, 2, 4]"),
+        (AXES + "port = [1]\n", "topology[0].grid: expected axes that the harness does not fill by itself, got port"),
+        (
+            AXES + "Big = [1]\n",
+            "topology[0].grid: expected names of axes in small letters, digits and _, got 'Big'",
+        ),
+        (AXES + "workers = [0]\n", "topology[0].grid: expected workers from 1 to 1024, got [0]"),
+        (AXES + "unused = [1]\n", "topology[0]: expected {unused} in command or env, since grid has unused"),
+        (
+            AXES.replace("[1, 8]", "8"),
+            "topology[0].grid.threads: expected a list of at least one and at most 100 values, such as [1, 8], got 8",
+        ),
+        (AXES.replace("[1, 8]", '[1, "1"]'), "topology[0].grid.threads: expected different values, got [1, '1']"),
+        (AXES.replace("[1, 8]", "[1, true]"), "topology[0].grid.threads: expected numbers or texts, got true"),
+        (
+            AXES + "except = [{ thread = 1 }, { threads = 9 }, {}]\n",
+            "topology[0].grid: except[0]: expected an axis of the grid (threads, worker_class), got 'thread';"
+            " except[1]: expected values that threads has, got 9; except[2]: expected the values of at least one axis",
+        ),
+        (
+            AXES + "except = [{ threads = [1, 8] }]\n",
+            "topology[0].grid: expected at least one cell that except does not leave out",
+        ),
+        (
+            "".join(f"{name} = {list(range(30))}\n" for name in ("threads", "worker_class", "third")),
+            "topology[0].grid: expected at most 10,000 combinations of values, got 27,000",
+        ),
+        (
+            AXES.replace("[1, 8]", f"{list(range(99))}").replace('["sync"]', '["a", "b"]'),
+            "topology: expected at most 100 topologies, got 198",
+        ),
+        (
+            AXES.replace('["sync"]', '["a/b", "a?b"]'),
+            "topology: expected different names, got shop-1threads-a-b, shop-8threads-a-b more than once",
+        ),
+    ],
+)
+def test_what_is_no_grid_is_told(tmp_path: Path, axes: str, said: str) -> None:
+    text = NAME + TOPOLOGY.replace(" of {workers}", "") + axes
+    assert refusal(tmp_path, text) == [said]
+
+
+def test_workers_in_two_places_and_a_baseline_of_many_cells_are_told(tmp_path: Path) -> None:
+    twice = GRID.replace("[topology.grid]", "workers = [2]\n[topology.grid]")
+    assert refusal(tmp_path, twice) == ["topology[0]: expected workers in [topology.grid] or in [[topology]], not in both"]
+    many = GRID.replace("[topology.grid]", "baseline = true\n[topology.grid]")
+    assert refusal(tmp_path, many) == ["topology[0]: expected one topology as the baseline, got one for each of 8 cells"]
+
+
+def test_except_in_another_table_is_told_its_place(tmp_path: Path) -> None:
+    text = GRID.replace("[topology.grid]", "except = []\n[topology.grid]")
+    assert refusal(tmp_path, text) == ["topology[0].except: unknown key here; it belongs in [topology.grid]"]
