@@ -135,3 +135,61 @@ def test_workers_in_two_places_and_a_baseline_of_many_cells_are_told(tmp_path: P
 def test_except_in_another_table_is_told_its_place(tmp_path: Path) -> None:
     text = GRID.replace("[topology.grid]", "except = []\n[topology.grid]")
     assert refusal(tmp_path, text) == ["topology[0].except: unknown key here; it belongs in [topology.grid]"]
+
+
+SWEPT = (
+    NAME
+    + '[load.grid]\nconnections = [8, 1]\n'
+    + '[[topology]]\nname = "raw"\ncommand = ["x", "{port}"]\n'
+    + '[[topology]]\nname = "c-{workers}"\nworkers = [2]\ncommand = ["x", "{workers}", "{port}"]\n'
+)
+
+
+def test_a_sweep_loads_each_topology_over_each_number_of_connections(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, SWEPT)
+    assert [(each.name, each.family, each.series, each.connections) for each in scenario.topologies] == [
+        ("raw-c8", "raw-c8", "raw", 8),
+        ("c-2-c8", "c-N-c8", "c-2", 8),
+        ("raw-c1", "raw-c1", "raw", 1),
+        ("c-2-c1", "c-N-c1", "c-2", 1),
+    ]
+    assert [(one.name, other.name) for one, other in scenario.pairs] == [
+        ("raw-c8", "c-2-c8"),
+        ("raw-c1", "c-2-c1"),
+    ]
+    loads = [scenario.load_of(each) for each in scenario.topologies]
+    assert [(each.connections, each.threads) for each in loads] == [(8, 8), (8, 8), (1, 1), (1, 1)]
+    assert [len(group) for group in scenario.groups] == [2, 2]
+    assert scenario.reference == "raw"
+
+
+def test_a_series_can_be_chosen_and_then_has_baselines(tmp_path: Path) -> None:
+    alone = loaded(tmp_path, SWEPT).only(["c-2"])
+    assert [(each.name, each.baseline) for each in alone.topologies] == [
+        ("c-2-c8", True),
+        ("c-2-c1", True),
+    ]
+    assert not alone.pairs
+
+
+def test_a_named_baseline_is_one_over_each_number_of_connections(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, SWEPT.replace("workers = [2]", "workers = [2]\nbaseline = true"))
+    assert [other.name for _, other in scenario.pairs] == ["raw-c8", "raw-c1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("[8, 1]", "[1, 1]"), "load.grid.connections: expected different numbers, such as [1, 8, 64], got [1, 1]"),
+        (("[8, 1]", "[]"), "load.grid.connections: expected different numbers, such as [1, 8, 64], got []"),
+        (("[8, 1]", "[0]"), "load.grid.connections[0]: expected greater than or equal to 1, got 0"),
+        (("[load.grid]", "[load]\nrate = 5\n[load.grid]"), "load: expected no rate and no stages, since grid is for a closed loop"),
+        (("[load.grid]", "[load]\nprocesses = 2\n[load.grid]"), "load: expected processes <= connections, got 2 > 1"),
+        (
+            ("[8, 1]", f"{list(range(1, 52))}"),
+            "load.grid.connections: expected at most 100 topologies, got 2 of 51 numbers of connections each, 102",
+        ),
+    ],
+)
+def test_what_is_no_sweep_is_told(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    assert refusal(tmp_path, SWEPT.replace(*change)) == [said]

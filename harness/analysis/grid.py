@@ -105,7 +105,9 @@ def _find_axes(members: Sequence[TopologySummary]) -> dict[str, tuple[CellValue,
 
 
 def _grid_name(summary: TopologySummary) -> str:
-    return summary.topology.cell.grid if summary.topology.cell else ""
+    topology = summary.topology
+    grid = topology.cell.grid if topology.cell else ""
+    return grid if topology.connections is None else f"{grid} over {topology.connections:,} connections"
 
 
 def _values_of(summary: TopologySummary) -> Mapping[str, CellValue]:

@@ -7,7 +7,7 @@ from harness.analysis.comparison import margin_of
 from harness.analysis.metrics import ERRORS, Metric, metrics_of
 from harness.analysis.trials import Trials, trials_of
 from harness.record import TrialRecord
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Topology
 from harness.stats.race import MIN_ROUNDS, Race, Standing, race
 
 
@@ -30,21 +30,24 @@ def find_dropped(scenario: Scenario, records: Sequence[TrialRecord]) -> tuple[St
     does, since the others are compared with it."""
     if not scenario.is_race:
         return ()
-    trials = _trials(scenario, records)
-    dropped = race_topologies(scenario, trials, list(trials)).dropped
-    return tuple(each for each in dropped if each.candidate != scenario.baseline.name)
+    trials = trials_of(records, [topology.name for topology in scenario.topologies])
+    baselines = {topology.name for topology in scenario.topologies if topology.baseline}
+    dropped = [each for group in scenario.groups for each in _race_group(scenario, trials, group).dropped]
+    return tuple(
+        sorted((each for each in dropped if each.candidate not in baselines), key=lambda each: each.after_round)
+    )
 
 
 def is_race_over(scenario: Scenario, records: Sequence[TrialRecord]) -> bool:
     """Check whether more rounds would not tell the topologies apart that lead."""
-    trials = _trials(scenario, records)
+    trials = trials_of(records, [topology.name for topology in scenario.topologies])
     baseline = trials[scenario.baseline.name]
     margin = margin_of(metrics_of(scenario)[0], baseline, scenario.margin) if baseline else scenario.margin
-    return race_topologies(scenario, trials, list(trials)).is_over(margin)
+    return all(_race_group(scenario, trials, group).is_over(margin) for group in scenario.groups)
 
 
-def _trials(scenario: Scenario, records: Sequence[TrialRecord]) -> Trials:
-    return trials_of(records, [topology.name for topology in scenario.topologies])
+def _race_group(scenario: Scenario, trials: Trials, group: Sequence[Topology]) -> Race:
+    return race_topologies(scenario, trials, [topology.name for topology in group])
 
 
 def _logs(metric: Metric, trials: Trials, name: str) -> dict[int, float]:
@@ -66,9 +69,11 @@ def _allow(scenario: Scenario, metric: Metric, trials: Trials) -> Callable[[str,
 
 
 def _may_lead(scenario: Scenario, trials: Trials) -> Callable[[str, int], bool]:
+    baseline_of = {each.name: baseline.name for baseline, each in scenario.pairs}
+
     def failed(name: str, until: int) -> float:
         shares = [trial.error_share for trial in trials[name] if trial.block <= until]
         return sum(shares) / len(shares) if shares else 0.0
 
     margin = ERRORS.margin if isinstance(ERRORS.margin, float) else 0.0
-    return lambda name, until: failed(name, until) - failed(scenario.baseline.name, until) <= margin
+    return lambda name, until: failed(name, until) - failed(baseline_of.get(name, name), until) <= margin

@@ -149,7 +149,7 @@ def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comp
         errors=_sum_errors([trial.load.errors for trial in trials]),
         reconnected=sum(trial.load.reconnected for trial in trials),
         unfinished=sum(trial.load.unfinished for trial in trials),
-        imbalance=imbalance_of(trials, run.scenario.load),
+        imbalance=imbalance_of(trials, run.scenario.load_of(topology)),
         demanded_cores=_mean([trial.demanded_cores for trial in trials]),
         is_oversubscribed=are_oversubscribed(trials),
     )

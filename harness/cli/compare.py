@@ -10,6 +10,7 @@ from harness.cli.options import (
     Form,
     Format,
     Interleaving,
+    LoadGrid,
     MallocOrBoth,
     Margin,
     MaxTime,
@@ -23,6 +24,7 @@ from harness.cli.options import (
     Strict,
     Warmup,
     Window,
+    load_grid,
     rounds,
 )
 from harness.cli.usage import usage_errors
@@ -43,6 +45,7 @@ def compare_command(
     connections: Annotated[
         int | None, typer.Option(min=1, help="Connections; the groups of them are never more than these.")
     ] = None,
+    grid: LoadGrid = None,
     rate: Annotated[float | None, typer.Option("-R", "--rate", min=0.0, help="Open loop: requests/s.")] = None,
     expect_body: Annotated[
         str | None,
@@ -82,6 +85,7 @@ def compare_command(
         "load.duration": window,
         "load.warmup": warmup,
         "load.connections": connections,
+        "load.grid.connections": None if grid is None else load_grid(grid),
         "load.rate": rate,
         "load.expect_body": expect_body,
     }

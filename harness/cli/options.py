@@ -31,6 +31,14 @@ def duration(text: str | float) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def load_grid(text: str) -> list[int | str]:
+    """Return the numbers of connections of a sweep; what is no number as it stands, for the scenario to refuse."""
+    name, _, values = text.partition("=")
+    if name.strip() != "connections" or not values:
+        raise typer.BadParameter(f"expected connections=N,N such as 'connections=1,8,64', got {text!r:.60}")
+    return [rounds(value.strip()) for value in values.split(",")]
+
+
 def rounds(text: str) -> int | str:
     """Return an option's number of rounds, or the text, such as ``auto``."""
     if re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
@@ -73,6 +81,10 @@ Interleaving = Annotated[
     ),
 ]
 Slice = Annotated[float | None, typer.Option("--slice", parser=duration, metavar="500ms", help="Length of a slice.")]
+LoadGrid = Annotated[
+    str | None,
+    typer.Option("--grid", metavar="connections=N,N", help="Sweep the load: each topology over each of these."),
+]
 Racing = Annotated[
     Literal["auto", "on", "off"] | None,
     typer.Option(

@@ -134,8 +134,8 @@ def _measure(
         trials = [trial for trial in planned if trial.id not in recorded and trial.topology.name not in out]
         if not trials:
             continue
-        if len(out) == len(scenario.topologies) - 1:
-            return "sure", plan  # nothing but the baseline is left
+        if len(out) == len(scenario.pairs) > 0:
+            return "sure", plan  # nothing but baselines is left
         if scenario.rounds is None and plan.is_out_of_time(scenario, block - 1, testbed.monotonic_s() - began_s):
             return "out of time", replace(plan, looks=plan.looks.ended_after(block - 1))
         records += make_round(

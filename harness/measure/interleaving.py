@@ -78,7 +78,7 @@ def find_objection(scenario: Scenario) -> str | None:
     """Return the reason, as far as the scenario shows it, for which slices can't be made; None if there is none."""
     if scenario.load.arrivals is not None:
         return "an offered rate needs whole trials, in which its queue can build up"
-    if len(scenario.topologies) < 2:
+    if len(scenario.groups[0]) < 2:
         return "one topology alone has none to take turns with"
     if around := [name for name in ("before_trial", "after_trial") if name in scenario.hooks.by_name]:
         return f"hooks are run around each trial ({', '.join(around)}), and between slices there is no moment for them"
@@ -104,8 +104,8 @@ def find_surroundings(scenario: Scenario) -> str | None:
 
 
 def _select_together(scenario: Scenario) -> Sequence[Topology]:
-    """Return the topologies that would be up at the same time: all, or the first pair."""
-    return scenario.pairs[0] if scenario.is_of_pairs else scenario.topologies
+    """Return the topologies that would be up at the same time: those of one group, over the most connections."""
+    return max(scenario.groups, key=lambda group: group[0].connections or 0)
 
 
 def _fixed_place(topology: Topology) -> str | None:
@@ -174,7 +174,7 @@ def _launch(scenario: Scenario, topology: Topology, placement: Placement, log: P
     GeneratorError."""
     generator = stack.enter_context(Generator(placement.processes, placement.generator))
     server = stack.enter_context(Server(topology, log, placement.server))
-    load = scenario.load.at(server.target, TRY_SEED)
+    load = scenario.load_of(topology).at(server.target, TRY_SEED)
     load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
     wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
     deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)

@@ -105,7 +105,8 @@ def launch_topology(
         Generator(placement.processes, placement.generator) as generator,
         Server(topology, log, placement.server, values_of(services)) as server,
     ):
-        offer = scenario.load if planned.rate_per_s is None else scenario.load.as_open_loop(planned.rate_per_s)
+        own = scenario.load_of(topology)
+        offer = own if planned.rate_per_s is None else own.as_open_loop(planned.rate_per_s)
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         timeout_s, ready_path = scenario.start_timeout_s, scenario.load.ready_path
         ready = wait_until_ready(server, load, topology.workers, timeout_s, ready_path, known_body)

@@ -166,7 +166,7 @@ def without_skipped(scenario: Scenario, skipped: list[SkippedTopology]) -> Scena
     compare."""
     names = {topology.name for topology in skipped}
     if scenario.is_of_pairs:  # of one alone there is nothing to say
-        names = {each.name for pair in scenario.pairs if names & {each.name for each in pair} for each in pair}
+        names = {each.name for pair in scenario.groups if names & {each.name for each in pair} for each in pair}
     left = [topology.name for topology in scenario.topologies if topology.name not in names]
     if len(left) < min(2, len(scenario.topologies)):
         by_reason = {each.reason: [one.name for one in skipped if one.reason == each.reason] for each in skipped}
@@ -186,7 +186,8 @@ def choose_placement(scenario: Scenario) -> Placement:
     shared.
     """
     cores, workers = UsableCores.here(), max(topology.workers or 1 for topology in scenario.topologies)
-    asked, most = scenario.load.processes, min(cores.count - workers, scenario.load.connections)
+    least = min(scenario.load_of(topology).connections for topology in scenario.topologies)
+    asked, most = scenario.load.processes, min(cores.count - workers, least)
     processes = max(1, most) if asked == "auto" else asked
     if any(topology.workers_as_found for topology in scenario.topologies):
         return Placement(processes=processes)

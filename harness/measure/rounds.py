@@ -106,10 +106,8 @@ def _write(record: TrialRecord, folder: RunFolder, observer: Observer) -> TrialR
 
 def split_round(trials: Iterable[PlannedTrial], scenario: Scenario) -> list[list[PlannedTrial]]:
     """Return the trials of a round that take turns: those that are compared with each other."""
-    if not scenario.is_of_pairs:
-        return [list(trials)]
-    pair_of = {topology.name: number for number, pair in enumerate(scenario.pairs) for topology in pair}
-    return [list(pair) for _, pair in groupby(trials, key=lambda planned: pair_of[planned.topology.name])]
+    group_of = {topology.name: number for number, group in enumerate(scenario.groups) for topology in group}
+    return [list(group) for _, group in groupby(trials, key=lambda planned: group_of[planned.topology.name])]
 
 
 def _make_sliced_trials(

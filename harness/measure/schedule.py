@@ -62,8 +62,8 @@ def make_schedule(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     seed determines.
 
     The schedule holds all rounds that there may be, although a run may end before the last of them. Interleaving keeps
-    a drift of the machine from being taken for a difference between topologies. Of pairs, both trials of one follow
-    each other.
+    a drift of the machine from being taken for a difference between topologies. Those that are compared with each
+    other follow each other.
     """
     dice, load_dice = random.Random(seed), random.Random(f"load {seed}")
     trials: list[PlannedTrial] = []
@@ -79,7 +79,7 @@ def make_schedule(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
 
 
 def _order(scenario: Scenario, dice: random.Random) -> list[Topology]:
-    if not scenario.is_of_pairs:
-        return dice.sample(scenario.topologies, k=len(scenario.topologies))
-    pairs = dice.sample(scenario.pairs, k=len(scenario.pairs))
-    return [topology for pair in pairs for topology in dice.sample(pair, k=2)]
+    groups = scenario.groups
+    if len(groups) > 1 or scenario.is_of_pairs:
+        groups = tuple(dice.sample(groups, k=len(groups)))
+    return [topology for group in groups for topology in dice.sample(group, k=len(group))]

@@ -262,12 +262,14 @@ def _read_if_there(path: Path, model: type[Model]) -> tuple[Model, bytes] | tupl
 
 def _check_fits(path: Path, info: RunInfo, scenario: Scenario) -> None:
     """Raise RunFolderError where run and scenario do not fit each other."""
-    baselines = [topology.baseline for topology in scenario.topologies]
-    is_paired = scenario.is_of_pairs and baselines == [True, False] * (len(baselines) // 2)
-    if not is_paired and sum(baselines) != 1:
+    topologies = scenario.topologies
+    is_whole = len(topologies) % 2 == 0 or not scenario.is_of_pairs
+    if not is_whole or any(sum(each.baseline for each in group) != 1 for group in scenario.groups):
         raise RunFolderError(f"{path / 'scenario.json'}: not of a run: it has not exactly one baseline")
-    known = {topology.name for topology in scenario.topologies}
-    if len(known) < len(baselines) or len({topology.side is None for topology in scenario.topologies}) > 1:
+    if scenario.is_of_pairs and not all(pair[0].baseline for pair in scenario.groups):
+        raise RunFolderError(f"{path / 'scenario.json'}: not of a run: a baseline does not come first")
+    known = {topology.name for topology in topologies}
+    if len(known) < len(topologies) or len({topology.side is None for topology in topologies}) > 1:
         raise RunFolderError(f"{path / 'scenario.json'}: not of a run: two topologies of one name, or one side only")
     if unknown := {planned.topology.name for planned in info.trials} - known:
         raise RunFolderError(f"{path / 'run.json'}: plans {sorted(unknown)[0]}, which scenario.json does not have")

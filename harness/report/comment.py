@@ -68,7 +68,7 @@ def _render(
             findings=findings,
             details=details,
             revisions=list(zip(("base", "head"), run.info.revisions, strict=False)),
-            offer=offer_text(scenario.load),
+            offer=offer_text(scenario),
             placement=placement_text(run.info.placement, scenario, run.environment),
             malloc=malloc_text(scenario),
             interleaving=interleaving_text(run),

@@ -41,7 +41,7 @@ def render_headline(analysis: RunAnalysis) -> str:
     has_baseline = any(summary.topology.baseline for summary in analysis.measured_summaries)
     if disturbed and has_baseline and not any(summary.ratio for summary in analysis.summaries):
         return " ".join([*disturbed, *errors])
-    return " ".join([*disturbed, *errors, _recommendation(analysis)])
+    return " ".join([*disturbed, *errors, *_recommendations(analysis)])
 
 
 def _disturbance(analysis: RunAnalysis) -> Iterator[str]:
@@ -67,8 +67,15 @@ def _errors(analysis: RunAnalysis) -> Iterator[str]:
         yield f"**Errors**: {shares}."
 
 
-def _recommendation(analysis: RunAnalysis) -> str:
-    measured = analysis.measured_summaries
+def _recommendations(analysis: RunAnalysis) -> Iterator[str]:
+    """Yield what to run; of a sweep, over each number of connections."""
+    for group in analysis.run.scenario.groups:
+        names = {topology.name for topology in group}
+        text = _recommendation(analysis, [each for each in analysis.measured_summaries if each.name in names])
+        yield text if group[0].connections is None else f"Over {_connections_text(group[0].connections)}: {text}"
+
+
+def _recommendation(analysis: RunAnalysis, measured: list[TopologySummary]) -> str:
     baseline = next((summary for summary in measured if summary.topology.baseline), None)
     others = [summary for summary in measured if summary.ratio is not None]
     if baseline is None:
@@ -238,3 +245,7 @@ def _times_text(ratio: Estimate | None) -> str:
 
 def _rate_text(summary: TopologySummary) -> str:
     return f"{rate_text(summary.requests_per_s.value)}/s" if summary.requests_per_s else "not measured"
+
+
+def _connections_text(number: int) -> str:
+    return f"{number:,} connection{'' if number == 1 else 's'}"

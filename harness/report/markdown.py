@@ -11,6 +11,7 @@ from harness.analysis.summary import is_proportional, rejected_records
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.charts import chart_names
 from harness.report.charts.heat_map import grid_maps
+from harness.report.charts.sweep import has_sweep, sweep_data
 from harness.report.environment import environment_rows
 from harness.report.figures import (
     change_text,
@@ -63,7 +64,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "question": question_of(run.scenario),
         "environment": run.environment,
         "headline": report.headline,
-        "offer": offer_text(run.scenario.load),
+        "offer": offer_text(run.scenario),
         "placement": placement_text(run.info.placement, run.scenario, run.environment),
         "malloc": malloc_text(run.scenario),
         "interleaving": interleaving_text(run),
@@ -76,6 +77,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "at_equal_core_speed": [summary.name for summary in summaries if summary.is_at_equal_core_speed],
         "grids": [(maps, grid_texts(report, grid)) for maps, grid in zip(grid_maps(report), report.grids, strict=True)],
         "dropped": dropped_texts(report),
+        "sweep": sweep_data(report) if has_sweep(report) else None,
         "scaling": report.scaling,
         "requests": list(request_rows(summaries)),
         "workers": list(worker_rows(summaries)),

@@ -1,6 +1,6 @@
 """The offered load and the cores of generator and server, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
@@ -10,9 +10,10 @@ from harness.scenario import Scenario, ScenarioLoad
 from harness.units import duration_text, rate_text
 
 
-def offer_text(load: ScenarioLoad) -> str:
+def offer_text(scenario: Scenario) -> str:
     """Return the load of every trial, as one sentence."""
-    return ", ".join(_offer(load)) + "."
+    numbers = sorted({each.connections for each in scenario.topologies if each.connections is not None})
+    return ", ".join(_offer(scenario.load, numbers or [scenario.load.connections])) + "."
 
 
 def placement_text(placement: Placement, scenario: Scenario, environment: Environment) -> str:
@@ -42,12 +43,13 @@ def placement_text(placement: Placement, scenario: Scenario, environment: Enviro
     )
 
 
-def _offer(load: ScenarioLoad) -> Iterator[str]:
+def _offer(load: ScenarioLoad, connections: Sequence[int]) -> Iterator[str]:
     first = load.requests[0]
     if load.arrivals:
         yield f"Open loop: {_arrivals(load.arrivals)}, {load.connections} connections at the most"
     else:
-        yield f"Closed loop: {load.connections} connections in {load.threads} groups"
+        groups = load.threads if len(connections) == 1 else f"at most {load.threads}"
+        yield f"Closed loop: {', '.join(map(str, connections))} connections in {groups} groups"
     more = len(load.requests) - 1
     others = f" and {more} other request{'s' if more > 1 else ''} by weight" if more else ""
     yield f"{code(f'{first.method} {first.path}')}{others}"

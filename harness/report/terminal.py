@@ -1,6 +1,7 @@
 """The end of a comparison at the terminal: a table, the answer, and what weakens it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -8,9 +9,11 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from harness.analysis.comparison import Comparison
 from harness.analysis.gates import GateResult
 from harness.analysis.summary import TopologySummary
 from harness.report.charts.heat_map import GridMaps, HeatCell, grid_maps
+from harness.report.charts.sweep import SweepData, has_sweep, sweep_data
 from harness.report.figures import gate_result_text
 from harness.report.grid import dropped_text, grid_texts
 from harness.report.interleaving import interleaving_text
@@ -19,7 +22,10 @@ from harness.report.malloc import malloc_text
 from harness.report.markup import code, plain
 from harness.report.run_report import RunReport
 from harness.report.verdicts import VERDICT_STYLES, verdict_table
-from harness.units import rate_text, size_text
+from harness.stats.verdict import Verdict
+from harness.units import ms_text, rate_text, size_text
+
+MANY: Final = 6  # topologies: of more than these a screen has no room for every verdict
 
 
 def render_terminal(report: RunReport) -> Group:
@@ -30,11 +36,41 @@ def render_terminal(report: RunReport) -> Group:
     lines += [f"- {finding.what}" for finding in report.findings]
     lines += [f"- {text}"] if (text := malloc_text(report.run.scenario)) else []
     lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
-    left_out = {name for grid in report.grids for name in grid.behind}
-    comparisons = [each for summary in report.summaries for each in summary.comparisons if summary.name not in left_out]
+    comparisons = select_told(report)
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
     maps = [part for grid in grid_maps(report) for part in (grid_table(grid), Text())]
+    maps += [sweep_table(sweep_data(report)), Text()] if has_sweep(report) else []
     return Group(summary_table(report.summaries), *verdicts, *maps, Markdown("\n".join(lines)))
+
+
+def select_told(report: RunReport) -> list[Comparison]:
+    """Return the comparisons that a screen has room for: all or, of many topologies, those by the deciding metric and
+    what is worse. Cells of a grid that are behind its best have their places in its map."""
+    behind = {name for grid in report.grids for name in grid.behind}
+    compared = [summary for summary in report.summaries if summary.comparisons and summary.name not in behind]
+    return [
+        each
+        for summary in compared
+        for each in summary.comparisons
+        if len(compared) <= MANY or each is summary.comparisons[0] or each.verdict is Verdict.WORSE
+    ]
+
+
+def sweep_table(data: SweepData) -> Table:
+    """Return the requests/s and the p99 over each number of connections."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("connections", justify="right")
+    for line in data.lines:
+        table.add_column(f"{line.topology}\nrequests/s", justify="right")
+        table.add_column("p99", justify="right")
+    for connections in data.connections:
+        points = [line.point(connections) for line in data.lines]
+        cells = [
+            (f"{rate_text(point.requests_per_s.value)}", ms_text(point.p99_ms)) if point else ("–", "–")
+            for point in points
+        ]
+        table.add_row(f"{connections:,}", *(text for cell in cells for text in cell))
+    return table
 
 
 def gate_lines(results: Sequence[GateResult]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -22,7 +22,7 @@ from harness.scenario.command import PassedNames
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import Grid
 from harness.scenario.key_lines import KeyLines
-from harness.scenario.load import LoadTable, ScenarioLoad
+from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
 from harness.scenario.service import Hook, Hooks, Service, check_hooks, check_references, check_services
@@ -133,14 +133,15 @@ class _Settings(TomlTable):
 
 class Scenario(_Settings):
     """A comparison with all files read and all topologies expanded. Exactly one topology is the baseline. Where the
-    topologies are pairs, of two commits or two mallocs, the first of each is the baseline of the second."""
+    topologies are pairs, of two commits or two mallocs, the first of each is the baseline of the second; in a sweep
+    there is a baseline for each number of connections."""
 
     load: ScenarioLoad
     topologies: Annotated[tuple[Topology, ...], Field(strict=False, min_length=1)]
 
     @property
     def baseline(self) -> Topology:
-        """The topology that the others are compared with; of pairs, the first topology."""
+        """The topology that the others are compared with; of several groups, that of the first."""
         return next(topology for topology in self.topologies if topology.baseline)
 
     @property
@@ -163,14 +164,37 @@ class Scenario(_Settings):
         """The name of what topologies are compared with: the baseline's, or that of the first side of all pairs."""
         if self.is_of_two_commits:
             return "base"
+        if self.is_sweep:
+            return self.baseline.series or self.baseline.name
         return "default malloc" if self.is_of_two_mallocs else self.baseline.name
 
     @property
-    def pairs(self) -> tuple[tuple[Topology, Topology], ...]:
-        """The pairs of topologies that are compared: the baseline, or the base's topology, comes first."""
+    def is_sweep(self) -> bool:
+        """True if topologies are loaded over several numbers of connections."""
+        return self.topologies[0].connections is not None
+
+    @property
+    def groups(self) -> tuple[tuple[Topology, ...], ...]:
+        """The topologies that are compared with each other, of which one is the baseline: all, those of each pair or,
+        in a sweep, those over as many connections."""
         if self.is_of_pairs:
             return tuple(zip(self.topologies[::2], self.topologies[1::2], strict=True))
-        return tuple((self.baseline, topology) for topology in self.topologies if not topology.baseline)
+        levels = dict.fromkeys(topology.connections for topology in self.topologies)
+        return tuple(tuple(each for each in self.topologies if each.connections == level) for level in levels)
+
+    @property
+    def pairs(self) -> tuple[tuple[Topology, Topology], ...]:
+        """The pairs of topologies that are compared: the baseline of their group comes first."""
+        return tuple(
+            (next(each for each in group if each.baseline), topology)
+            for group in self.groups
+            for topology in group
+            if not topology.baseline
+        )
+
+    def load_of(self, topology: Topology) -> ScenarioLoad:
+        """Return the load that the topology is offered."""
+        return self.load if topology.connections is None else self.load.over(topology.connections)
 
     @property
     def is_race(self) -> bool:
@@ -232,17 +256,17 @@ class Scenario(_Settings):
         return self.with_topologies(topologies)
 
     def only(self, names: Iterable[str]) -> "Scenario":
-        """Return the scenario with these topologies alone. If the baseline is not among them, the first takes its
-        place.
+        """Return the scenario with these topologies alone; of a sweep, also those of these series. If the baseline is
+        not among them, the first takes its place.
 
         Raises ScenarioError listing every name that is not in the scenario.
         """
         wanted = set(names)
-        known = [topology.name for topology in self.topologies]
-        if unknown := sorted(wanted - set(known)):
+        known = dict.fromkeys(topology.series or topology.name for topology in self.topologies)
+        if unknown := sorted(wanted - {*known, *(topology.name for topology in self.topologies)}):
             raise ScenarioError(f"no topology named {', '.join(unknown)}; there are: {', '.join(known)}")
-        kept = [topology for topology in self.topologies if topology.name in wanted]
-        return self.model_copy(update={"topologies": _with_baseline(kept)})
+        kept = [topology for topology in self.topologies if wanted & {topology.name, topology.series}]
+        return self.model_copy(update={"topologies": _with_baselines(kept)})
 
     def with_gates(self, gate: GateTable) -> Self:
         """Return the same scenario with other gates."""
@@ -299,13 +323,15 @@ class ScenarioFile(_Settings):
             for table in self.topology
             for topology in table.expand(folder)
         ]
+        if self.load.grid:
+            topologies = _sweep(topologies, self.load.grid.connections)
         if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Settings.model_fields}
         load = self.load.resolve(folder)
         if reasons := self.gate.unknown_requests(load.kinds):
             raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))
-        return Scenario.model_construct(**common, load=load, topologies=_with_baseline(topologies))
+        return Scenario.model_construct(**common, load=load, topologies=_with_baselines(topologies))
 
 
 def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> Scenario:
@@ -358,10 +384,30 @@ def _format_problem(path: Path, problem: ErrorDetails, lines: KeyLines) -> str:
     return f"{where}: {reason(f'{key}: {describe_expected(problem, _keys_for(location))}')}"
 
 
-def _with_baseline(topologies: list[Topology]) -> tuple[Topology, ...]:
-    if not any(topology.baseline for topology in topologies):
-        topologies = [topologies[0].model_copy(update={"baseline": True}), *topologies[1:]]
-    return tuple(topologies)
+def _sweep(topologies: Sequence[Topology], connections: Sequence[int]) -> list[Topology]:
+    """Return each topology once for each number of connections. Raises ValueError for too many."""
+    if (number := len(topologies) * len(connections)) > MAX_TOPOLOGIES:
+        raise ValueError(
+            f"load.grid.connections: expected at most {MAX_TOPOLOGIES} topologies, got {len(topologies)} of"
+            f" {len(connections)} numbers of connections each, {number:,}"
+        )
+    swept = [topology.over(number) for number in connections for topology in topologies]
+    if long := [each.name for each in swept if len(each.name) > MAX_NAME_LENGTH]:
+        raise ValueError(
+            f"load.grid.connections: expected names of at most {MAX_NAME_LENGTH} characters, got {long[0]}"
+        )
+    return swept
+
+
+def _with_baselines(topologies: Sequence[Topology]) -> tuple[Topology, ...]:
+    """Return the topologies, of which the first over as many connections is the baseline where none is named."""
+    named = {topology.connections for topology in topologies if topology.baseline}
+    first = {topology.connections: topology.name for topology in reversed(topologies)}
+    unnamed = {name for connections, name in first.items() if connections not in named}
+    return tuple(
+        topology.model_copy(update={"baseline": True}) if topology.name in unnamed else topology
+        for topology in topologies
+    )
 
 
 def _keys_for(location: tuple[int | str, ...]) -> dict[str, str]:
@@ -387,6 +433,7 @@ def _keys_of(table: type[BaseModel]) -> tuple[str, ...]:
 TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     (): _keys_of(ScenarioFile),
     ("load",): _keys_of(LoadTable),
+    ("load", "grid"): _keys_of(LoadGrid),
     ("topology",): _keys_of(TopologyTable),
     ("topology", "grid"): _keys_of(Grid),
     ("gate",): _keys_of(GateTable),

@@ -39,6 +39,7 @@ CLOSED_CONNECTIONS: Final = 40
 OPEN_CONNECTIONS: Final = 500
 THREADS: Final = 20
 
+NumberOfConnections = Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
 Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
 
 
@@ -52,8 +53,8 @@ class ScenarioLoad(TomlTable):
     requests: Annotated[tuple[Request, ...], Field(strict=False)]
     data: DataTable | None
     arrivals: Arrivals | None
-    connections: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
-    threads: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
+    connections: NumberOfConnections
+    threads: NumberOfConnections
     keepalive: bool
     processes: Processes
     warmup_s: Amount
@@ -85,6 +86,10 @@ class ScenarioLoad(TomlTable):
         arrivals = Arrivals(kind="poisson", rate_per_s=rate_per_s)
         return self.model_copy(update={"arrivals": arrivals, "connections": max(self.connections, OPEN_CONNECTIONS)})
 
+    def over(self, connections: int) -> Self:
+        """Return the same load over so many connections."""
+        return self.model_copy(update={"connections": connections, "threads": min(self.threads, connections)})
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its requests."""
@@ -98,6 +103,20 @@ class ScenarioLoad(TomlTable):
     def with_windows(self, warmup_s: float, duration_s: float) -> Self:
         """Return the same load with another warm-up and measured window."""
         return self.model_copy(update={"warmup_s": warmup_s, "duration_s": duration_s})
+
+
+class LoadGrid(TomlTable):
+    """The table ``[load.grid]`` as written: the numbers of connections over which every topology is loaded, one after
+    the other, instead of the one of the load."""
+
+    connections: Annotated[tuple[NumberOfConnections, ...], Field(strict=False)]
+
+    @field_validator("connections")
+    @classmethod
+    def _check_different(cls, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        if not numbers or len(set(numbers)) < len(numbers):
+            raise ValueError(f"expected different numbers, such as [1, 8, 64], got {format_value(list(numbers))}")
+        return numbers
 
 
 class LoadTable(TomlTable):
@@ -118,6 +137,7 @@ class LoadTable(TomlTable):
     arrivals: Literal["constant", "poisson"] = "constant"
     stages: Words = ()
     connections: int | None = Field(default=None, ge=1, le=MAX_CONNECTIONS)
+    grid: LoadGrid | None = None
     threads: int | None = Field(default=None, ge=1, le=MAX_CONNECTIONS)
     keepalive: bool = True
     processes: Processes = 1
@@ -168,10 +188,13 @@ class LoadTable(TomlTable):
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
         connections, threads = self._connections, self._threads
+        least = min(self.grid.connections) if self.grid else connections
         if threads > connections:
             raise ValueError(f"expected threads <= connections, got {threads} > {connections}")
-        if isinstance(self.processes, int) and self.processes > connections:
-            raise ValueError(f"expected processes <= connections, got {self.processes} > {connections}")
+        if isinstance(self.processes, int) and self.processes > least:
+            raise ValueError(f"expected processes <= connections, got {self.processes} > {least}")
+        if self.grid and self._is_open:
+            raise ValueError("expected no rate and no stages, since grid is for a closed loop")
         if self.stages and self.duration_s is not None:
             raise ValueError("expected duration or stages, not both: the stages say how long")
         if self.arrivals != "constant" and not self._is_open:
@@ -231,6 +254,8 @@ class LoadTable(TomlTable):
 
     @property
     def _connections(self) -> int:
+        if self.grid:
+            return max(self.grid.connections)
         return self.connections or (OPEN_CONNECTIONS if self._is_open else CLOSED_CONNECTIONS)
 
     @property

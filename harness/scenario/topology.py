@@ -28,6 +28,7 @@ from harness.scenario.command import (
     check_variables,
 )
 from harness.scenario.grid import WORKERS, Cell, CellValue, CellValues, Grid, name_cell
+from harness.scenario.load import NumberOfConnections
 from harness.scenario.malloc import Malloc, malloc_variables
 from harness.scenario.placeholders import KNOWN_IN_COMMANDS, KNOWN_IN_ENV, check_placeholders, fill_some
 from harness.scenario.table import MAX_WORKERS, NAME, Name, TomlTable, Words
@@ -116,7 +117,8 @@ class Topology(Listening):
 
     ``workers`` is the declared number of workers, None for a single process and with ``workers_as_found``, where they
     are counted in the run. Clusters that differ in that number alone are of one ``family``. ``cell`` is its place in a
-    grid, where it is of one.
+    grid, where it is of one. Where the load is swept, it has ``connections`` of its own, and all that differ in these
+    alone are of one ``series``.
 
     ``command`` and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
     {harness_python}, that of the harness; {host}, {port}, {unix_socket} and {workers}; and {root}, the folder where the
@@ -131,6 +133,8 @@ class Topology(Listening):
     name: Name
     family: str = Field(pattern=NAME)
     cell: Cell | None = None
+    series: Name | None = None
+    connections: NumberOfConnections | None = None
     command: Command
     cwd: Cwd = "."
     env: Variables = Field(default_factory=dict)
@@ -162,6 +166,17 @@ class Topology(Listening):
                 "family": f"{self.family}-{side.commit}",
                 "baseline": side.commit == "base",
                 "side": side,
+            }
+        )
+
+    def over(self, connections: int) -> Self:
+        """Return the same topology, loaded over so many connections, under a name that ends like wrk's option: ``-c64``."""
+        return self.model_copy(
+            update={
+                "name": f"{self.name}-c{connections}",
+                "family": f"{self.family}-c{connections}",
+                "series": self.name,
+                "connections": connections,
             }
         )
 

@@ -139,7 +139,8 @@ class VirtualTestbed(Testbed):
         if service.down is not None:
             self.elapsed_s += service.start_s
             return TrialRecord.of_failure(planned, started_at, service.down, [])
-        offer = scenario.load if planned.rate_per_s is None else scenario.load.as_open_loop(planned.rate_per_s)
+        own = scenario.load_of(planned.topology)
+        offer = own if planned.rate_per_s is None else own.as_open_loop(planned.rate_per_s)
         load = offer.at(Target(host="127.0.0.1", port=PORT), planned.seed)
         workers, speed = self._simulate(planned, service, load)
         result = measure_load(

@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 
 from harness.analysis.run import RunAnalysis
 from harness.report.charts import chart_names
-from harness.report.charts.pictures import heat_map, latency, speedup, throughput, timeline, workers
+from harness.report.charts.pictures import heat_map, latency, speedup, sweep, throughput, timeline, workers
 from harness.report.charts.pictures.style import house_style, save
 
 CHARTS: Final[dict[str, Callable[[RunAnalysis], Figure]]] = {
     "grid": heat_map.draw,
+    "sweep": sweep.draw,
     "throughput": throughput.draw,
     "speedup": speedup.draw,
     "latency": latency.draw,
