@@ -16,7 +16,7 @@ from harness.cli.options import (
     Only,
     Out,
     Precision,
-    ScenarioFile,
+    ScenarioFiles,
     Seed,
     Slice,
     Strict,
@@ -29,7 +29,7 @@ from harness.cli.usage import usage_errors
 
 def ab_command(
     context: typer.Context,
-    file: ScenarioFile,
+    files: ScenarioFiles,
     base: Annotated[str, typer.Option(metavar="REF", help="The commit, branch or tag to compare with.")],
     head: Annotated[
         str | None, typer.Option(metavar="REF", help="The one to be judged.", show_default="the working tree")
@@ -56,12 +56,13 @@ def ab_command(
     """Say whether one commit is slower than another: check both out, and measure them in turn, pair by pair.
 
     Without a gate, it fails when the head serves 5 % fewer requests per second (not under a rate), its p99 is 10 %
-    longer, a request takes 5 % more CPU, it holds 10 % more memory, or 0.1 % more of all requests fail.
+    longer, a request takes 5 % more CPU, it holds 10 % more memory, or 0.1 % more of all requests fail. Of several
+    scenarios, the exit code is the most serious.
     """
     from rich.console import Console
 
     from harness.cli.measuring import measure, print_doubts
-    from harness.cli.outcome import with_gates
+    from harness.cli.outcome import most_serious, with_gates
     from harness.cli.scenario import load_selected
     from harness.measure.base_and_head import default_gates, find_sides, missing_file_warnings, prepare_side_by_side
     from harness.measure.preparation import seed_or_random
@@ -79,19 +80,24 @@ def ab_command(
         "load.warmup": warmup,
     }
     with usage_errors():
-        scenario = load_selected(file, overrides, only, malloc)
-        scenario = with_gates(scenario, fail_on, strict, default_gates(scenario))
+        scenarios = [(file, load_selected(file, overrides, only, malloc)) for file in files]
+        gated = [(file, with_gates(each, fail_on, strict, default_gates(each))) for file, each in scenarios]
         repository = Path.cwd()
         sides = find_sides(repository, base, head)
         for name, revision in zip(("base", "head"), sides, strict=True):
             changes = ", with uncommitted changes" if revision.is_changed else ""
             line = f"{name}: {revision.short} {revision.subject} ({revision.ref}{changes})"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        with prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:
-            print_doubts(console, list(missing_file_warnings(repository, prepared)))
-            path = measure(context, console, prepared, out)
+        codes = []
+        for file, scenario in gated:
+            others = [other for other in files if other != file]
+            with prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:
+                print_doubts(console, list(missing_file_warnings(repository, prepared)))
+                run = read_run(measure(context, console, prepared, out, others))
 
-        from harness.cli.reporting import report_run
+            from harness.cli.reporting import report_run
 
-        code = report_run(console, read_run(path), form)
-    raise typer.Exit(code)
+            codes.append(report_run(console, run, form))
+            if not run.is_whole:
+                break
+    raise typer.Exit(most_serious(codes))

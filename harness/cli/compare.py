@@ -18,7 +18,7 @@ from harness.cli.options import (
     Out,
     Precision,
     Racing,
-    ScenarioFile,
+    ScenarioFiles,
     Seed,
     Slice,
     Strict,
@@ -32,7 +32,7 @@ from harness.cli.usage import usage_errors
 
 def compare_command(
     context: typer.Context,
-    file: ScenarioFile,
+    files: ScenarioFiles,
     many: Annotated[
         str | None,
         typer.Option("--rounds", metavar="N|auto", help="Rounds, each of every topology once; auto: until sure."),
@@ -63,11 +63,12 @@ def compare_command(
     strict: Strict = False,
     form: Form = Format.TEXT,
 ) -> None:
-    """Compare the topologies of a scenario: launch each, load it, and report."""
+    """Compare the topologies of a scenario: launch each, load it, and report. Several scenarios are read and checked
+    before the first of them is measured; the exit code is the most serious of theirs."""
     from rich.console import Console
 
     from harness.cli.measuring import measure, print_skipped
-    from harness.cli.outcome import check_compared, with_gates
+    from harness.cli.outcome import check_compared, most_serious, with_gates
     from harness.cli.plan_table import plan_table
     from harness.cli.scenario import load_selected
     from harness.measure.preparation import prepare, seed_or_random
@@ -90,15 +91,22 @@ def compare_command(
         "load.expect_body": expect_body,
     }
     with usage_errors():
-        scenario = check_compared(with_gates(load_selected(file, overrides, only, malloc), fail_on, strict))
-        prepared = prepare(scenario, seed_or_random(seed))
-        print_skipped(console, prepared)
-        if dry_run:
-            console.print(plan_table(prepared))
-            return
-        run = read_run(measure(context, console, prepared, out))
+        runs = []
+        for file in files:
+            scenario = check_compared(with_gates(load_selected(file, overrides, only, malloc), fail_on, strict))
+            runs.append((file, prepare(scenario, seed_or_random(seed))))
+        codes = []
+        for file, prepared in runs:
+            print_skipped(console, prepared)
+            if dry_run:
+                console.print(plan_table(prepared))
+                continue
+            others = [other for other in files if other != file]
+            run = read_run(measure(context, console, prepared, out, others))
 
-        from harness.cli.reporting import report_run
+            from harness.cli.reporting import report_run
 
-        code = report_run(console, run, form)
-    raise typer.Exit(code)
+            codes.append(report_run(console, run, form))
+            if not run.is_whole:
+                break
+    raise typer.Exit(most_serious(codes))

@@ -1,6 +1,7 @@
 """Measuring from the command line: with a display, and with the command that repeats it in the record."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -13,10 +14,13 @@ from harness.measure.preparation import PreparedRun
 from harness.text import printable
 
 
-def measure(context: typer.Context, console: Console, prepared: PreparedRun, out: Path) -> Path:
-    """Make the trials, showing on the console how it goes; return the run folder."""
+def measure(
+    context: typer.Context, console: Console, prepared: PreparedRun, out: Path, others: Sequence[Path] = ()
+) -> Path:
+    """Make the trials, showing on the console how it goes; return the run folder. ``others`` are the scenarios of the
+    command line that are measured in runs of their own."""
     with display(console, prepared) as observer:
-        return compare(prepared, out, command_to_repeat(context, prepared.seed), observer)
+        return compare(prepared, out, command_to_repeat(context, prepared.seed, others), observer)
 
 
 def display(console: Console, prepared: PreparedRun) -> LiveDisplay | PlainDisplay:
@@ -40,8 +44,9 @@ def command_line(context: typer.Context) -> str:
     return shlex.join(["harness", *context.meta[ARGUMENTS]])
 
 
-def command_to_repeat(context: typer.Context, seed: int) -> str:
-    """Return the command that makes this run again, its seed included."""
-    verb, *arguments = context.meta[ARGUMENTS]
+def command_to_repeat(context: typer.Context, seed: int, others: Sequence[Path] = ()) -> str:
+    """Return the command that makes this run again, its seed included, and without ``others``."""
+    verb, *words = context.meta[ARGUMENTS]
+    arguments = [word for word in words if word not in map(str, others)]
     is_given = context.params.get("seed") is not None
     return shlex.join(["harness", verb, *([] if is_given else ["--seed", str(seed)]), *arguments])

@@ -64,6 +64,9 @@ class Format(StrEnum):
 
 
 ScenarioFile = Annotated[Path, typer.Argument(help="The scenario, a TOML file.")]
+ScenarioFiles = Annotated[
+    list[Path], typer.Argument(help="The scenario, a TOML file; several are measured one after the other.")
+]
 Precision = Annotated[
     str | None, typer.Option(metavar="3%", help="With auto rounds, intervals that end the run without a verdict.")
 ]

@@ -20,6 +20,7 @@ from harness.record import Run, TrialRecord
 from harness.scenario import Gate, GateTable, Scenario
 from harness.text import printable
 
+MOST_SERIOUS_FIRST: Final = (130, 3, 2, 1, 5, 4, 0)
 MAX_LISTED: Final = 3  # of the records that were left out
 _FIGURES: Final = re.compile(r"[\d,.]+")
 
@@ -70,6 +71,11 @@ def exit_code(run: Run, gate_results: Sequence[GateResult] = ()) -> int:
     is_sound = not run.left_out and all(record.status == "ok" for record in run.records)
     code = gate_code(run.scenario, gate_results)
     return code if is_sound or code in (3, 5) else 1
+
+
+def most_serious(codes: Sequence[int]) -> int:
+    """Return the exit code of several runs together; 0 for none."""
+    return min(codes, key=MOST_SERIOUS_FIRST.index, default=0)
 
 
 def capacity_exit_code(run: Run, found: Sequence[Capacity]) -> int:

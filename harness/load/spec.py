@@ -338,6 +338,10 @@ class Load(_LoadPart):
         """Return the same load with another warm-up (seconds)."""
         return self.model_copy(update={"warmup_s": warmup_s})
 
+    def with_windows(self, warmup_s: float, duration_s: float) -> Self:
+        """Return the same load with another warm-up and measured window (seconds)."""
+        return self.model_copy(update={"warmup_s": warmup_s, "duration_s": duration_s})
+
     def with_request(self, request: Request, data: DataTable | None = None) -> Self:
         """Return the same load with this request alone, and the data that fill it."""
         return self.model_copy(update={"requests": (request,), "data": data})

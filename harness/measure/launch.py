@@ -25,6 +25,7 @@ from harness.server.readiness import ReadyServer, wait_until_ready
 from harness.server.service import UpService, values_of
 from harness.server.staffing import objections
 
+AfterWarmup = Callable[[str], None]  # given the topology's name, while nothing is asked of it
 MAX_PORTS: Final = 3  # tried one after the other, where other programs take them first
 
 

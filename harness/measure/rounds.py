@@ -5,7 +5,7 @@ from itertools import groupby
 
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
-from harness.measure.services import call_hook, find_ended_service, open_services
+from harness.measure.services import call_hook, choose_after_warmup, find_ended_service, open_services
 from harness.measure.testbed import Testbed
 from harness.record import Interleaving, PlannedTrial, RunFolder, TrialRecord
 from harness.scenario import Scenario
@@ -85,8 +85,9 @@ def _make_trial(
     try:
         with open_services("trial", prepared, folder) as up:
             call_hook("before_trial", up, folder, name)
+            after_warmup = choose_after_warmup(up, folder)
             record = testbed.run_trial(
-                planned, up.scenario, up.placement, log, observer.on_progress, known, up.services
+                planned, up.scenario, up.placement, log, observer.on_progress, known, up.services, after_warmup
             )
             if ended := find_ended_service(up):
                 record = record.with_objection(ended)
@@ -118,8 +119,16 @@ def _make_sliced_trials(
     logs = {planned.id: folder.make_log(planned.id) for planned in trials}
     names = [planned.topology.name for planned in trials]
     known = {name: body for name in names if (body := folder.body_sha256(name)) is not None}
+    after_warmup = choose_after_warmup(prepared, folder)
     records = testbed.run_sliced_trials(
-        trials, prepared.scenario, prepared.placement, logs, observer.on_progress, known, prepared.services
+        trials,
+        prepared.scenario,
+        prepared.placement,
+        logs,
+        observer.on_progress,
+        known,
+        prepared.services,
+        after_warmup,
     )
     ended = find_ended_service(prepared)
     for record in records:

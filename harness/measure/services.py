@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from harness.load.cpus import list_usable_cpus
+from harness.measure.launch import AfterWarmup
 from harness.measure.preparation import PreparedRun
 from harness.record import RunFolder
 from harness.scenario.service import Scope
@@ -48,6 +50,11 @@ def find_ended_service(prepared: PreparedRun) -> str | None:
     except ServerError as error:
         return str(error)
     return None
+
+
+def choose_after_warmup(prepared: PreparedRun, folder: RunFolder) -> AfterWarmup | None:
+    """Return what is called after the warm-up of each trial; None where there is no such hook."""
+    return partial(call_hook, "after_warmup", prepared, folder) if prepared.scenario.hooks.after_warmup else None
 
 
 def call_hook(name: str, prepared: PreparedRun, folder: RunFolder, topology: str = "") -> None:

@@ -20,7 +20,7 @@ from harness.generator.process import GeneratorError
 from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import Placement, list_usable_cpus
 from harness.load.result import LoadResult, Second
-from harness.measure.launch import Examination, LaunchedTopology, enter_on_free_port, launch_topology
+from harness.measure.launch import AfterWarmup, Examination, LaunchedTopology, enter_on_free_port, launch_topology
 from harness.measure.progress import Phase, Progress, Watch
 from harness.measure.schedule import count_rotations
 from harness.monitor import CoreSpeedProbe
@@ -40,20 +40,22 @@ def run_sliced_trials(
     watch: Watch,
     known_bodies: Mapping[str, str],
     services: Sequence[UpService] = (),
+    after_warmup: AfterWarmup | None = None,
 ) -> list[TrialRecord]:
     """Make the trials of one round together and return their records. Where a server or a generator fails, its record
     is a failed or an invalid one, and the others go on.
 
     ``logs`` are the servers' logs, by the ids of the trials, ``known_bodies`` the digests of the bodies that earlier
-    trials found to be always the same, by topology, and ``services`` those that are up beside the servers. ``watch`` is
-    called with the state of a trial whenever it changes.
+    trials found to be always the same, by topology, and ``services`` those that are up beside the servers.
+    ``after_warmup`` is called when a topology is warm. ``watch`` is called with the state of a trial whenever it
+    changes.
     """
     with CoreSpeedProbe(placement.server or list_usable_cpus()) as core_speed, ExitStack() as stack:
         made = []
         for planned in trials:
             log, known_body = logs[planned.id], known_bodies.get(planned.topology.name)
             start = partial(launch_topology, planned, scenario, placement, log, known_body, core_speed, services)
-            made.append(_SlicedTrial(planned, log, watch, stack.enter_context(ExitStack()), start))
+            made.append(_SlicedTrial(planned, log, watch, stack.enter_context(ExitStack()), start, after_warmup))
         for trial in made:
             trial.start()
         _take_turns(made, scenario)
@@ -83,12 +85,14 @@ class _SlicedTrial:
         watch: Watch,
         stack: ExitStack,
         launch: Callable[[datetime], AbstractContextManager[LaunchedTopology]],
+        after_warmup: AfterWarmup | None,
     ) -> None:
         self.planned = planned
         self._log = log
         self._watch = watch
         self._stack = stack  # which stops whatever was launched
         self._launch = launch
+        self._after_warmup = after_warmup
         self._started_at = datetime.now(UTC)
         self._failure: str | None = None
         self._up: LaunchedTopology
@@ -140,6 +144,8 @@ class _SlicedTrial:
             for event in self._up.generator.warm_up(self._up.load):
                 self._up.server.check_alive()
                 self._report(Phase.WARMING_UP, event if isinstance(event, Second) else None)
+        if self._after_warmup is not None:
+            self._after_warmup(self.planned.topology.name)
         self._up.monitor.begin()
         self._up.process_tree.begin_window()
         self._paused_s = time.monotonic()

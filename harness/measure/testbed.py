@@ -16,6 +16,7 @@ from harness.machine.environment import Environment, describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
 from harness.measure.interleaving import Tried, try_slices
+from harness.measure.launch import AfterWarmup
 from harness.measure.progress import Watch
 from harness.measure.slices import run_sliced_trials
 from harness.measure.trial import run_trial
@@ -70,9 +71,10 @@ class Testbed:
         watch: Watch,
         known_body: str | None = None,
         services: Sequence[UpService] = (),
+        after_warmup: AfterWarmup | None = None,
     ) -> TrialRecord:
         """Make one trial and return its record; the parameters are those of :func:`harness.measure.trial.run_trial`."""
-        return run_trial(planned, scenario, placement, log, watch, known_body, services)
+        return run_trial(planned, scenario, placement, log, watch, known_body, services, after_warmup)
 
     def run_sliced_trials(
         self,
@@ -83,7 +85,8 @@ class Testbed:
         watch: Watch,
         known_bodies: Mapping[str, str],
         services: Sequence[UpService] = (),
+        after_warmup: AfterWarmup | None = None,
     ) -> list[TrialRecord]:
         """Make the trials of one round together and return their records; the parameters are those of
         :func:`harness.measure.slices.run_sliced_trials`."""
-        return run_sliced_trials(trials, scenario, placement, logs, watch, known_bodies, services)
+        return run_sliced_trials(trials, scenario, placement, logs, watch, known_bodies, services, after_warmup)

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from harness.generator.process import GeneratorError
+from harness.generator.process import Generator, GeneratorError
 from harness.load.cpus import Placement, list_usable_cpus
 from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
-from harness.measure.launch import LaunchedTopology, enter_on_free_port, launch_topology
+from harness.measure.launch import AfterWarmup, LaunchedTopology, enter_on_free_port, launch_topology
 from harness.measure.progress import Phase, Progress, Watch
 from harness.monitor import CoreSpeedProbe
 from harness.record import PlannedTrial, TrialRecord, Usage
@@ -17,6 +19,9 @@ from harness.scenario import Scenario
 from harness.server.launch import read_failure
 from harness.server.service import UpService
 from harness.server.supervised import ServerError
+
+OPENING_S: Final = 0.5  # of the warm-up, for connections that are opened once more after a hook
+SHORTEST_S: Final = 0.1  # the window after a warm-up that is made apart, of which nothing is kept
 
 
 def run_trial(
@@ -27,12 +32,14 @@ def run_trial(
     watch: Watch,
     known_body: str | None = None,
     services: Sequence[UpService] = (),
+    after_warmup: AfterWarmup | None = None,
 ) -> TrialRecord:
     """Make one trial and return its record. Where the server or the generator fails, the record is a failed or an
     invalid one.
 
     ``watch`` is called with the state of the trial whenever it changes. ``known_body`` is the digest of the body that
-    an earlier trial of the topology found to be always the same, ``services`` are up beside it.
+    an earlier trial of the topology found to be always the same, ``services`` are up beside it. ``after_warmup`` is
+    called between a warm-up of its own and the load that is measured.
     """
     started_at = datetime.now(UTC)
     watch(Progress(Phase.STARTING))
@@ -42,12 +49,28 @@ def run_trial(
                 launch_topology, planned, scenario, placement, log, known_body, core_speed, services, started_at
             )
             launch = enter_on_free_port(stack, planned, start)
+            if after_warmup is not None:
+                launch = _warm_up_apart(launch, placement, watch)
+                after_warmup(planned.topology.name)
             result, usage = _measure(launch, watch)
             examined = launch.examine(result)
             watch(Progress(Phase.STOPPING))
     except (ServerError, GeneratorError) as error:
         return TrialRecord.of_failure(planned, started_at, str(error), read_failure(log))
     return launch.record(examined, result, usage)
+
+
+def _warm_up_apart(launch: LaunchedTopology, placement: Placement, watch: Watch) -> LaunchedTopology:
+    """Offer the load for as long as its warm-up, to its end; return the launch whose load begins with no more than the
+    opening of its connections. Raises ServerError and GeneratorError."""
+    watch(Progress(Phase.WARMING_UP))
+    opening_s = min(OPENING_S, launch.load.warmup_s)
+    if launch.load.warmup_s > 0:
+        with Generator(placement.processes, placement.generator) as generator:
+            generator.begin(launch.load.with_windows(launch.load.warmup_s, SHORTEST_S))
+            for _ in generator.events():
+                launch.server.check_alive()
+    return replace(launch, load=launch.load.with_warmup(opening_s))
 
 
 def _measure(launch: LaunchedTopology, watch: Watch) -> tuple[LoadResult, Usage]:

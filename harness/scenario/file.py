@@ -1,6 +1,5 @@
 """The scenario file: TOML, read into one frozen and validated model. All its errors are reported at once."""
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,23 +20,21 @@ from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import Grid
-from harness.scenario.key_lines import KeyLines
+from harness.scenario.include import ScenarioText, find_text, merge_texts, read_texts
 from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
 from harness.scenario.service import Hook, Hooks, Service, check_hooks, check_references, check_services
 from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import Side, Topology, TopologyTable, placeholders_of
-from harness.text import Printable, read_utf8
+from harness.text import Printable
 from harness.text.problems import describe_expected, format_value, key_of, reason
-from harness.units import size_text
 from harness.units.ranges import Amount, Count, PositiveAmount
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
 MAX_ROUNDS: Final = 10_000
 MAX_SLICE_S: Final = 60.0  # longer ones take no drift of the machine out
 MAX_TOPOLOGIES: Final = 100  # no report could show more
-MAX_FILE_BYTES: Final = 2**16  # the TOML parser takes two seconds for a single key of so many parts
 
 
 def _parse_rounds(value: object) -> object:
@@ -282,8 +279,10 @@ class Scenario(_Settings):
 
 
 class ScenarioFile(_Settings):
-    """The scenario as it is written in TOML. ``malloc`` holds for every topology that has none of its own."""
+    """The scenario as it is written in TOML. ``include`` are the files whose tables are merged into it, which has been
+    done. ``malloc`` holds for every topology that has none of its own."""
 
+    include: Words = ()
     malloc: Malloc = "default"
     load: LoadTable = LoadTable()
     topology: Annotated[tuple[TopologyTable, ...], Field(strict=False)]
@@ -339,16 +338,8 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
 
     Raises ScenarioError with every reason at once, each with its key and, where that is known, its line.
     """
-    text = _read(path)
-    try:
-        tables = tomllib.loads(text)
-    except RecursionError as error:
-        raise ScenarioError(f"{path}: nested too deeply") from error
-    except tomllib.TOMLDecodeError as error:
-        hint = "; text stands in quotes" if str(error).startswith("Invalid value") else ""
-        raise ScenarioError(f"{path}: not TOML: {reason(str(error))}{hint}") from error
-    except ValueError as error:
-        raise ScenarioError(f"{path}: expected numbers of at most 4,300 digits, got more") from error
+    texts = read_texts(path)
+    tables = merge_texts(texts)
     for key, value in (overrides or {}).items():
         *parents, last = key.split(".")
         table: dict[str, Any] = tables
@@ -358,29 +349,16 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     try:
         return ScenarioFile.model_validate(tables).resolve(path.parent)
     except ValidationError as error:
-        lines = KeyLines(text, overrides or ())
-        raise ScenarioError("\n".join(_format_problem(path, problem, lines) for problem in error.errors())) from error
+        problems = [_format_problem(texts, problem, overrides or {}) for problem in error.errors()]
+        raise ScenarioError("\n".join(problems)) from error
     except ValueError as error:
         raise ScenarioError("\n".join(f"{path}: {reason(line)}" for line in str(error).splitlines())) from error
 
 
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ScenarioError(
-                f"{path}: expected at most {size_text(MAX_FILE_BYTES)}, got {size_text(path.stat().st_size)}"
-            )
-        return read_utf8(path.read_bytes())
-    except OSError as error:
-        raise ScenarioError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ScenarioError(f"{path}: {error}") from error
-
-
-def _format_problem(path: Path, problem: ErrorDetails, lines: KeyLines) -> str:
-    location = problem["loc"]
-    line, key = lines.find(location), key_of(location) or "scenario"
-    where = path if line is None else f"{path}:{line}"
+def _format_problem(texts: Sequence[ScenarioText], problem: ErrorDetails, overrides: Mapping[str, object]) -> str:
+    text, location = find_text(texts, problem["loc"])
+    line, key = text.find_line(location, overrides), key_of(location) or "scenario"
+    where = text.path if line is None else f"{text.path}:{line}"
     return f"{where}: {reason(f'{key}: {describe_expected(problem, _keys_for(location))}')}"
 
 

@@ -122,11 +122,13 @@ class Hook(TomlTable):
 
 class Hooks(TomlTable):
     """The table ``[hooks]``: ``setup`` and ``cleanup`` are run once a run, when the services of its scope are ready and
-    before they are stopped; ``before_trial`` and ``after_trial`` around each trial, outside of all that is measured."""
+    before they are stopped; ``before_trial`` and ``after_trial`` around each trial, and ``after_warmup`` between its
+    warm-up and what is measured, while nothing is asked of the server."""
 
     setup: Hook | None = None
     cleanup: Hook | None = None
     before_trial: Hook | None = None
+    after_warmup: Hook | None = None
     after_trial: Hook | None = None
 
     @property

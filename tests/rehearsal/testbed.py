@@ -18,6 +18,7 @@ from harness.load.result import LoadResult, Second
 from harness.load.spec import Load, Target
 from harness.machine.environment import Environment
 from harness.measure.interleaving import Tried
+from harness.measure.launch import AfterWarmup
 from harness.measure.progress import Phase, Progress, Watch
 from harness.measure.schedule import count_rotations
 from harness.measure.testbed import Testbed
@@ -109,6 +110,7 @@ class VirtualTestbed(Testbed):
         watch: Watch,
         known_bodies: Mapping[str, str],
         services: Sequence[UpService] = (),
+        after_warmup: AfterWarmup | None = None,
     ) -> list[TrialRecord]:
         """Simulate the trials, as :func:`harness.measure.slices.run_sliced_trials` makes them. The machine does not
         change within a round, so that each is simulated as a whole and cut into slices."""
@@ -128,6 +130,7 @@ class VirtualTestbed(Testbed):
         watch: Watch,
         known_body: str | None = None,
         services: Sequence[UpService] = (),
+        after_warmup: AfterWarmup | None = None,
     ) -> TrialRecord:
         """Simulate the trial, as :func:`harness.measure.trial.run_trial` makes it."""
         service, started_at = self._find_service(planned.topology), self.now()

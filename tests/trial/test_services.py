@@ -18,7 +18,7 @@ from harness.record import PlannedTrial, Run, RunFolderError, read_run
 from harness.report.findings import collect_findings
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.service import Hook, Hooks, Service
-from tests.server.topologies import small
+from tests.server.topologies import small, topology
 from tests.trial.trials import scenario
 
 pytestmark = pytest.mark.compares
@@ -95,6 +95,58 @@ def test_each_service_lives_as_long_as_its_scope_and_hooks_stand_where_they_belo
     assert [line.split()[1:] for line in before] == [line.split()[1:] for line in after]
     assert log_of(run, "hook-setup")[0].split()[1] == log_of(run, "hook-cleanup")[0].split()[1]
     assert used_in(run) == ["db", "queue", "cache"]
+
+
+STAMPS: Final = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        asked.write(f"{time.monotonic()}\\n")
+        asked.flush()
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *_):
+        pass
+asked = open(sys.argv[2], "a")
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+WAITS: Final = "import sys, time; print(time.monotonic()); time.sleep(0.2); print(time.monotonic(), *sys.argv[1:])"
+
+
+def stamping(name: str, file: Path) -> Topology:
+    """One that writes down when each request comes."""
+    return topology(*PYTHON, STAMPS, "{port}", str(file)).model_copy(update={"name": name})
+
+
+@pytest.mark.parametrize("load", ["trials", "slices", "rate"])
+def test_between_warm_up_and_window_a_hook_is_run_while_nothing_is_asked(tmp_path: Path, load: str) -> None:
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    around = scenario(stamping("one", files[0]), stamping("two", files[1]))
+    hooks = Hooks(after_warmup=hook("{topology}", code=WAITS))
+    kind = {"interleave": "slices" if load == "slices" else "trials", "slice_s": 0.1, "hooks": hooks}
+    if load == "rate":
+        kind["load"] = around.load.as_open_loop(200.0)
+    run = made(around.model_copy(update=kind), tmp_path / "results")
+    assert [(record.status, record.reason) for record in run.records] == [("ok", None)] * 2
+    lines = log_of(run, "hook-after_warmup")
+    for began, ended in zip(lines[::2], lines[1::2], strict=True):
+        ended_s, name = ended.split()
+        asked = [float(line) for line in (tmp_path / f"{name}.txt").read_text().splitlines()]
+        assert not [at for at in asked if float(began) <= at <= float(ended_s)]
+        assert len([at for at in asked if at < float(began)]) > 10, "the warm-up"
+        assert len([at for at in asked if at > float(ended_s)]) > 10, "the window"
+
+
+def test_a_trial_whose_hook_after_the_warm_up_fails_has_failed(tmp_path: Path) -> None:
+    around = beside((), Hooks(after_warmup=hook(code="exit('no statistics')")), rounds=1)
+    for kind in ("trials", "slices"):
+        run = made(around.model_copy(update={"interleave": kind, "slice_s": 0.1}), tmp_path / kind)
+        assert [record.status for record in run.records] == ["failed"] * 2
+        assert all("hook after_warmup: " in (each.reason or "") for each in run.records)
 
 
 def test_where_topologies_share_a_service_they_do_not_take_turns_unless_they_are_told_to(tmp_path: Path) -> None:
