@@ -72,5 +72,5 @@ def _is_alike(run: Run, scenario: Scenario, interleaving: Interleaving, environm
         machine(run.environment) == machine(environment)
         and (there_taking.kind, there_taking.slice_s) == (interleaving.kind, interleaving.slice_s)
         and run.scenario.load == scenario.load
-        and (here.command, here.env, here.malloc) == (there.command, there.env, there.malloc)
+        and (here.commands, here.files, here.env, here.malloc) == (there.commands, there.files, there.env, there.malloc)
     )

@@ -99,7 +99,7 @@ class ProbeConnection:
         self._method = ""
         self._unsent = b""
         connector = Connector(target)
-        self._sock = connector.start_connect()
+        self._sock, _ = connector.start_connect()
         self._stream: Stream = self._sock
         try:
             self._finish_connecting()

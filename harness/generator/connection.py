@@ -85,6 +85,7 @@ class Connection:
         "local_address",
         "reader",
         "record",
+        "replica",
         "recv",
         "recv_into",
         "request",
@@ -102,6 +103,7 @@ class Connection:
         self.record = group.prompt.append  # takes the latency (ns) of a request that was sent when it was due
         self.sock: socket.socket | None = None
         self.tls: TlsStream | None = None
+        self.replica = 0
         self.fd = -1
         self.state = CLOSED
         self.is_new = True  # no response has come on it yet
@@ -127,9 +129,9 @@ class Connection:
         """True if a byte of the response to its request has come."""
         return self.state > 0 or (self.reader is not None and self.reader.received_bytes > 0)
 
-    def attach(self, sock: socket.socket) -> None:
-        """Use this socket, which is connecting."""
-        self.sock, self.fd = sock, sock.fileno()
+    def attach(self, sock: socket.socket, replica: int = 0) -> None:
+        """Use this socket, which is connecting to this replica."""
+        self.sock, self.fd, self.replica = sock, sock.fileno(), replica
         self.recv, self.recv_into, self.send = sock.recv, sock.recv_into, sock.send
         self.reader, self.unsent = None, memoryview(b"")
         self.state, self.is_new, self.is_chosen = CONNECTING, True, False

@@ -105,7 +105,7 @@ class Exchange:
     def __init__(self, load: Load, stats: RequestStats) -> None:
         self.epoll = select.epoll()
         self.by_fd: dict[int, Connection] = {}
-        self._connector = Connector(load.target)
+        self._connector = Connector(load.target, load.seed, load.share.first)
         addresses = self._connector.local_addresses(load.share, load.connections)
         self.connections = [
             Connection(stats.groups[number % load.threads], address) for number, address in enumerate(addresses)
@@ -127,12 +127,17 @@ class Exchange:
         self.by_fd[timer.fd] = entry
         return timer
 
+    @property
+    def open_by_port(self) -> dict[int, int]:
+        """The number of open connections to each replica, by port; empty where there is one server."""
+        return self._connector.open_by_port
+
     # Opening and closing ------------------------------------------------------------------------------------
 
     def open(self, connection: Connection) -> bool:
         """Begin to connect. Return False if that fails at once, in which case the policy is not called."""
         try:
-            connection.attach(self._connector.start_connect(connection.local_address))
+            connection.attach(*self._connector.start_connect(connection.local_address))
         except OSError:
             return False
         self.by_fd[connection.fd] = connection
@@ -145,6 +150,8 @@ class Exchange:
             # An event of it may still follow in the batch that is served, since another connection's turn can end it.
             self.by_fd[connection.fd] = self._no_connection
         self._deferred.pop(connection, None)
+        if connection.sock is not None:
+            self._connector.end(connection.replica)
         connection.close()
 
     def _report_open(self, connection: Connection) -> None:

@@ -326,6 +326,7 @@ class LoadLoop:
             bytes=counters.bytes,
             statuses=dict(sorted(counters.statuses.items())),
             workers=dict(sorted(counters.workers.items())),
+            open_by_port=self._exchange.open_by_port,
             duration_s=duration_s,
             offered=self._open.count_offered(end_ns) if self._open else None,
             group_rates_per_s=window.group_rates_per_s.tolist(),

@@ -132,6 +132,7 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         group_requests_per_s=compute_spread(np.array([rate for part in parts for rate in part.group_rates_per_s])),
         statuses=add_counts([part.statuses for part in parts]),
         workers=add_counts([part.workers for part in parts]),
+        open_by_port=add_counts([part.open_by_port for part in parts]),
         generator_cpu_s=sum(part.cpu_s for part in parts),
         busy=busy,
         stalled_s=stalled_s,

@@ -101,6 +101,7 @@ class ProcessResult(_Message):
     bytes: int
     statuses: dict[int, int]
     workers: dict[str, int]
+    open_by_port: dict[int, int] = {}
     duration_s: float
     offered: PartOffered | None
     group_rates_per_s: list[float]

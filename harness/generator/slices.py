@@ -113,6 +113,7 @@ def _join_windows(windows: Sequence[ProcessResult]) -> ProcessResult:
         bytes=sum(window.bytes for window in windows),
         statuses=add_counts([window.statuses for window in windows]),
         workers=add_counts([window.workers for window in windows]),
+        open_by_port=windows[-1].open_by_port,
         duration_s=duration_s,
         offered=None,
         group_rates_per_s=[rate for window in windows for rate in window.group_rates_per_s],

@@ -8,6 +8,7 @@ import ssl
 from itertools import islice
 from typing import Final, Protocol
 
+from harness.generator.dealing import Dealer
 from harness.generator.spreading import can_spread, spread_addresses
 from harness.load.spec import LoadShare, Target, Tls
 from harness.machine.host import Host
@@ -34,11 +35,17 @@ class Stream(Protocol):
 
 
 class Connector:
-    """A factory of sockets to one target. Raises OSError when the host has no address or ``ca_file`` can't be used."""
+    """A factory of sockets to one target, or to all replicas of one. ``seed`` and ``first`` determine how connections
+    are dealt to these.
 
-    def __init__(self, target: Target) -> None:
+    Raises OSError when the host has no address or ``ca_file`` can't be used.
+    """
+
+    def __init__(self, target: Target, seed: int = 0, first: int = 0) -> None:
         self._target = target
-        self._family, self._address = _resolve(target)
+        resolved = [_resolve(replica) for replica in target.replicas]
+        self._family, self._address = resolved[0]
+        self._dealer = Dealer([address for _, address in resolved], target.balance, seed, first)
         self._context = _create_context(target.tls) if target.tls else None
 
     @property
@@ -64,11 +71,13 @@ class Connector:
             return [None] * connections
         return list(islice(spread_addresses(share, ports), connections))
 
-    def start_connect(self, local_address: str | None = None) -> socket.socket:
-        """Begin to connect, without blocking: the socket is connected once it is writable.
+    def start_connect(self, local_address: str | None = None) -> tuple[socket.socket, int]:
+        """Begin to connect, without blocking: the socket is connected once it is writable. Return it with the number of
+        its replica, for :meth:`end`.
 
         Raises OSError when connecting fails at once.
         """
+        replica = self._dealer.deal()
         sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             if self._family != socket.AF_UNIX:
@@ -76,14 +85,24 @@ class Connector:
             if local_address is not None:
                 sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                 sock.bind((local_address, 0))
-            error = sock.connect_ex(self._address)
+            error = sock.connect_ex(self._dealer.addresses[replica])
             # A Unix socket connects at once or not at all: EAGAIN means that the server's backlog is full.
             if error not in (0, errno.EINPROGRESS):
                 raise OSError(error, os.strerror(error))
         except OSError:
             sock.close()
+            self._dealer.end(replica)
             raise
-        return sock
+        return sock, replica
+
+    def end(self, replica: int) -> None:
+        """Count a connection to this replica as ended."""
+        self._dealer.end(replica)
+
+    @property
+    def open_by_port(self) -> dict[int, int]:
+        """The number of open connections to each replica, by port; empty where there is one server."""
+        return dict(zip(self._target.ports, self._dealer.open, strict=True)) if self._target.replica_ports else {}
 
     def wrap_tls(self, sock: socket.socket) -> "TlsStream":
         """Return a TLS stream that takes over a connected socket; its handshake comes next.

@@ -176,6 +176,10 @@ class LoadResult(_ResultPart):
     workers: dict[Printable, Count] = Field(
         description="responses per X-Worker; empty when the server does not send it"
     )
+    open_by_port: dict[Count, Count] = Field(
+        default_factory=dict,
+        description="connections to each replica at the window's end, by port; empty for one server",
+    )
     generator_cpu_s: Amount = Field(description="user and system time of the generator in the window")
     busy: Amount | None = Field(
         default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"

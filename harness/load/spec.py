@@ -72,18 +72,34 @@ class Tls(_LoadPart):
     ca_file: str | None = None
 
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
 class Target(_LoadPart):
     """The address of the server. With ``unix_socket`` (a path), the host is used only in the Host header.
 
     ``addresses`` are those of the host if it was looked up already. Then it is not looked up again, and used only in
-    the Host header and in TLS.
+    the Host header and in TLS. Where the server has replicas, ``replica_ports`` are those of the others, and
+    ``balance`` is how connections are dealt to all of them.
     """
 
     host: Host
     addresses: tuple[str, ...] = ()
-    port: int = Field(ge=1, le=65535)
+    port: Port
+    replica_ports: tuple[Port, ...] = ()
+    balance: Literal["round-robin", "random", "least-connections"] = "round-robin"
     unix_socket: str | None = Field(default=None, min_length=1, max_length=107)  # sun_path of unix(7)
     tls: Tls | None = Field(default=None, description="None for plain http")
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of all replicas; of a single server its own."""
+        return (self.port, *self.replica_ports)
+
+    @property
+    def replicas(self) -> tuple[Self, ...]:
+        """The targets of all replicas, each by itself."""
+        return tuple(self.model_copy(update={"port": port, "replica_ports": ()}) for port in self.ports)
 
     @property
     def is_loopback(self) -> bool:
@@ -239,10 +255,12 @@ class Expectation(_LoadPart):
 
 
 class LoadShare(_LoadPart):
-    """The share of a load that one of several processes offers: every ``of``-th request from ``index`` on."""
+    """The share of a load that one of several processes offers: every ``of``-th request from ``index`` on. ``first`` is
+    the number of connections of those before it."""
 
     index: int = Field(default=0, ge=0)
     of: int = Field(default=1, ge=1)
+    first: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _check_index(self) -> Self:
@@ -315,15 +333,16 @@ class Load(_LoadPart):
                 f"expected at least as many connections as processes, got {self.connections} connections"
                 f" and {processes} processes"
             )
+        connections = [_deal(self.connections, index, processes) for index in range(processes)]
         return [
             self.model_copy(
                 update={
-                    "connections": _deal(self.connections, index, processes),
+                    "connections": number,
                     "threads": max(1, _deal(self.threads, index, processes)),
-                    "share": LoadShare(index=index, of=processes),
+                    "share": LoadShare(index=index, of=processes, first=sum(connections[:index])),
                 }
             )
-            for index in range(processes)
+            for index, number in enumerate(connections)
         ]
 
     def with_target(self, target: Target) -> Self:

@@ -37,7 +37,7 @@ from harness.report.requests import request_rows
 from harness.report.run_report import RunReport
 from harness.report.unsound import select_unsound
 from harness.report.verdicts import open_texts
-from harness.report.workers import worker_rows
+from harness.report.workers import replica_texts, worker_rows
 from harness.units import duration_text, ms_text, rate_text, size_text
 
 ENDS: Final[dict[EndReason, str]] = {
@@ -81,6 +81,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "scaling": report.scaling,
         "requests": list(request_rows(summaries)),
         "workers": list(worker_rows(summaries)),
+        "replicas": list(replica_texts(summaries)),
         "processes": list(process_rows(run, summaries)),
         "kernel_work": list(kernel_work_rows(summaries)),
         "limits": list(limit_rows(summaries)),

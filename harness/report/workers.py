@@ -31,6 +31,18 @@ def worker_rows(summaries: list[TopologySummary]) -> Iterator[WorkerFigures]:
             yield WorkerFigures(summary, _by_rank(shares), cpu_cores, _medians(trials, memory_of_workers))
 
 
+def replica_texts(summaries: list[TopologySummary]) -> Iterator[str]:
+    """Yield, for each topology with replicas, how its connections were dealt to them in its last trial, in Markdown."""
+    for summary in summaries:
+        dealt = summary.trials[-1].load.open_by_port if summary.trials else {}
+        if dealt:
+            how = summary.topology.balance.replace("-", " ")
+            yield (
+                f"`{summary.name}`: the generator dealt its connections to {len(dealt)} replicas ({how}),"
+                f" {', '.join(map(str, sorted(dealt.values(), reverse=True)))} at the end of the last window."
+            )
+
+
 def _shares(requests: Sequence[int]) -> list[float]:
     return [count / sum(requests) for count in requests]
 

@@ -42,7 +42,6 @@ def check_variables(variables: dict[str, str], known: Sequence[str] = KNOWN_IN_C
 
 
 Cwd = Annotated[str, Field(min_length=1)]
-Command = Annotated[tuple[str, ...], Field(strict=False, min_length=1), AfterValidator(check_command)]
 PassedName = Annotated[
     str,
     pattern_validator(

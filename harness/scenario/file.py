@@ -1,7 +1,7 @@
 """The scenario file: TOML, read into one frozen and validated model. All its errors are reported at once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
+from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import Grid
 from harness.scenario.include import ScenarioText, find_text, merge_texts, read_texts
@@ -311,6 +312,13 @@ class ScenarioFile(_Settings):
         check_hooks(self.hooks, self.services)
         return self
 
+    def _read_files(self, folder: Path) -> Iterator[TopologyTable]:
+        for table in self.topology:
+            try:
+                yield table.read_files(folder)
+            except ValueError as error:
+                raise ValueError(f"topology {table.name}: {error}") from error
+
     def resolve(self, folder: Path) -> Scenario:
         """Return the scenario with one topology for each number of workers. The first is the baseline where none is
         named.
@@ -319,7 +327,7 @@ class ScenarioFile(_Settings):
         """
         topologies = [
             topology.with_malloc(table.malloc or self.malloc)
-            for table in self.topology
+            for table in self._read_files(folder)
             for topology in table.expand(folder)
         ]
         if self.load.grid:
@@ -400,7 +408,7 @@ def _keys_for(location: tuple[int | str, ...]) -> dict[str, str]:
 def _describe_place(table: tuple[str, ...]) -> str:
     if not table:
         return "at the top of the file, before the first table"
-    is_list = table in (("topology",), ("load", "request"), ("documented",), ("service",))
+    is_list = table in LISTS
     return f"in [[{'.'.join(table)}]]" if is_list else f"in [{'.'.join(table)}]"
 
 
@@ -408,12 +416,17 @@ def _keys_of(table: type[BaseModel]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in table.model_fields.items())
 
 
+LISTS: Final = {
+    ("topology",), ("topology", "process"), ("topology", "file"), ("load", "request"), ("documented",), ("service",),
+}  # fmt: skip
 TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     (): _keys_of(ScenarioFile),
     ("load",): _keys_of(LoadTable),
     ("load", "grid"): _keys_of(LoadGrid),
     ("topology",): _keys_of(TopologyTable),
     ("topology", "grid"): _keys_of(Grid),
+    ("topology", "process"): _keys_of(TopologyProcess),
+    ("topology", "file"): _keys_of(TopologyFile),
     ("gate",): _keys_of(GateTable),
     ("service",): _keys_of(Service),
     ("hooks",): _keys_of(Hooks),

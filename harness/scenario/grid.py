@@ -13,6 +13,7 @@ from harness.scenario.table import MAX_WORKERS, TomlTable
 from harness.text.problems import format_value
 
 WORKERS: Final = "workers"  # the axis along which clusters are said to scale
+REPLICAS: Final = "replicas"  # and the one of single processes, to which the generator deals its connections
 MAX_VALUES: Final = 100  # of one axis: so many topologies are the most
 MAX_COMBINATIONS: Final = 10_000  # before any is left out
 
@@ -92,12 +93,14 @@ class Grid(TomlTable):
 
     def _find_unfit_axes(self) -> Iterator[str]:
         for name, values in self.axes.items():
-            if name != WORKERS and name in PLACEHOLDERS:
+            if name not in (WORKERS, REPLICAS) and name in PLACEHOLDERS:
                 yield f"expected axes that the harness does not fill by itself, got {name}"
             elif not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 yield f"expected names of axes in small letters, digits and _, got {name!r:.60}"
-            elif name == WORKERS and not all(type(each) is int and 1 <= each <= MAX_WORKERS for each in values):
-                yield f"expected workers from 1 to {MAX_WORKERS}, got {format_value(list(values))}"
+            elif name in (WORKERS, REPLICAS) and not all(
+                type(each) is int and 1 <= each <= MAX_WORKERS for each in values
+            ):
+                yield f"expected {name} from 1 to {MAX_WORKERS}, got {format_value(list(values))}"
 
     def _find_unfit_exceptions(self) -> Iterator[str]:
         for number, excepted in enumerate(self.excepted):

@@ -23,7 +23,10 @@ Location = tuple[int | str, ...]
 INCLUDE: Final = "include"
 MAX_FILE_BYTES: Final = 2**16  # the TOML parser takes two seconds for a single key of so many parts
 # Where files are named: relative to the file that names them, on whatever one includes it.
-FILE_KEYS: Final = (("load", "data"), ("load", "body_file"), ("load", "request", "body_file"), ("topology", "ca_file"))
+FILE_KEYS: Final = (
+    ("load", "data"), ("load", "body_file"), ("load", "request", "body_file"), ("topology", "ca_file"),
+    ("topology", "file", "template"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

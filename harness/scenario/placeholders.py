@@ -1,8 +1,8 @@
 """Placeholders: names in braces that are filled when a scenario is run.
 
 ``{port}`` is filled with a value of the harness, ``{env:NAME}`` with a variable of the caller,
-``{service.NAME.port}`` with the port of a service that runs beside the server. No other feature of
-Python's formats is available: a format, a conversion, an attribute or a position is refused when a scenario is read,
+``{service.NAME.port}`` with the port of a service that runs beside the server, ``{file.NAME}`` with the path of a file
+that is written for the trial. No other feature of Python's formats is available: a format, a conversion, an attribute or a position is refused when a scenario is read,
 and is not filled either. A literal brace is written twice.
 """
 
@@ -12,19 +12,23 @@ from typing import Final
 
 from harness.errors import HarnessError
 
-PLACEHOLDERS: Final = ("python", "harness_python", "host", "port", "unix_socket", "workers", "root")
+PLACEHOLDERS: Final = (
+    "python", "harness_python", "host", "port", "unix_socket", "workers", "replicas", "instance", "folder", "root",
+)  # fmt: skip
 ENV: Final = "env:NAME"  # stands for {env:NAME} in lists of allowed names
 SERVICE: Final = "service.NAME.port"  # and this for {service.NAME.port} and its kin
-KNOWN_IN_COMMANDS: Final = (*PLACEHOLDERS, SERVICE)
+FILE: Final = "file.NAME"
+KNOWN_IN_COMMANDS: Final = (*PLACEHOLDERS, SERVICE, FILE)
 KNOWN_IN_ENV: Final = (*KNOWN_IN_COMMANDS, ENV)
 MAX_SHOWN: Final = 80  # characters of what somebody wrote
 
 _VARIABLE: Final = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _OF_ENVIRONMENT: Final = re.compile(rf"\{{({_VARIABLE})\}}")
 _SERVICE: Final = r"service\.[A-Za-z0-9][A-Za-z0-9_-]*\.(?:host|port|folder)"
+_FILE: Final = r"file\.[A-Za-z0-9][A-Za-z0-9._+-]*"
 _LIKE_ONE: Final = re.compile(r"\{env:[^{}]*\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE}|{_SERVICE})\}})")
+_OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE}|{_SERVICE}|{_FILE})\}})")
 
 
 class PlaceholderError(HarnessError, ValueError):
@@ -92,6 +96,11 @@ def services_of(names: Iterable[str]) -> set[str]:
     return {name.split(".")[1] for name in names if re.fullmatch(_SERVICE, name)}
 
 
+def files_of(names: Iterable[str]) -> set[str]:
+    """Return the names of the files, of those in braces, whose path is wanted."""
+    return {name.partition(".")[2] for name in names if re.fullmatch(_FILE, name)}
+
+
 def variables_in(text: str) -> list[str]:
     """Return the variables that the {env:NAME} in a text stand for. All other braces are literal.
 
@@ -117,9 +126,9 @@ def look_up(variables: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
 
 
 def _is_of_kind(name: str, known: Sequence[str]) -> bool:
-    """Return whether the name is one of a variable or a service, where these are known."""
-    is_variable = ENV in known and re.fullmatch(_VARIABLE, name) is not None
-    return is_variable or (SERVICE in known and re.fullmatch(_SERVICE, name) is not None)
+    """Return whether the name is one of a variable, a service or a file, where these are known."""
+    kinds = {ENV: _VARIABLE, SERVICE: _SERVICE, FILE: _FILE}
+    return any(kind in known and re.fullmatch(pattern, name) for kind, pattern in kinds.items())
 
 
 def _split_placeholders(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -80,7 +80,13 @@ def as_written(scenario: Scenario, redactor: Redactor) -> Scenario:
 def withheld_of(command: WithCommand) -> list[str]:
     """Return the parts of a topology, a service or a hook that were not written down: ``API_TOKEN in env``."""
     found = [f"{name} in env" for name, value in command.env.items() if REDACTED in value]
-    return [*found, *(["a word of its command"] if any(REDACTED in word for word in command.command) else [])]
+    found += ["a word of its command"] if any(REDACTED in word for words in _commands(command) for word in words) else []
+    files = command.files if isinstance(command, Topology) else ()
+    return [*found, *(f"file {each.name}" for each in files if REDACTED in (each.text or ""))]
+
+
+def _commands(command: WithCommand) -> tuple[tuple[str, ...], ...]:
+    return command.commands if isinstance(command, Topology) else (command.command,)
 
 
 def commands_of(scenario: Scenario) -> dict[str, WithCommand]:
@@ -164,9 +170,12 @@ def _secrets_of(command: WithCommand, environ: Mapping[str, str], names: Sequenc
         value = environ.get(name, "")
         if not HARMLESS_VARIABLES.fullmatch(name) and (sounds_secret(name) or not is_harmless(value)):
             yield value
-    for before, word in zip(("", *command.command), command.command, strict=False):
-        yield secret_of_word(word, before)
-        yield from secrets_in(word)
+    for words in _commands(command):
+        for before, word in zip(("", *words), words, strict=False):
+            yield secret_of_word(word, before)
+            yield from secrets_in(word)
+    for file in command.files if isinstance(command, Topology) else ():
+        yield from secrets_in(file.text or "")
 
 
 def _is_public_name(variable: str, value: str, names: Sequence[str]) -> bool:
@@ -184,11 +193,17 @@ def _parts_of(header: str) -> Iterator[str]:
 
 
 def _redact_topology(topology: Topology, redactor: Redactor) -> Topology:
-    files = {"unix_socket": topology.unix_socket, "ca_file": topology.ca_file}
-    paths = {key: path and redactor.redact(path) for key, path in files.items()}
+    named = {"unix_socket": topology.unix_socket, "ca_file": topology.ca_file}
+    paths = {key: path and redactor.redact(path) for key, path in named.items()}
     side = topology.side and topology.side.model_copy(update={"root": redactor.redact(topology.side.root)})
     words = {"requires": _redact_words(topology.requires, redactor)}
-    return _redact_command(topology, redactor).model_copy(update={"side": side, **words, **paths})
+    processes = tuple(
+        each.model_copy(update={"command": _redact_words(each.command, redactor)}) for each in topology.processes
+    )
+    files = tuple(each.model_copy(update={"text": redactor.redact(each.text or "")}) for each in topology.files)
+    return _redact_command(topology, redactor).model_copy(
+        update={"side": side, "processes": processes, "files": files, **words, **paths}
+    )
 
 
 def _redact_service(service: Service, redactor: Redactor) -> Service:

@@ -1,6 +1,8 @@
 """Topologies, ways to run the server: ``[[topology]]`` as written, and one topology for each cell of its grid."""
 
 import ipaddress
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -17,7 +19,6 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from harness.scenario.command import (
-    Command,
     Cwd,
     PassedNames,
     VariableName,
@@ -27,13 +28,17 @@ from harness.scenario.command import (
     check_public_names,
     check_variables,
 )
-from harness.scenario.grid import WORKERS, Cell, CellValue, CellValues, Grid, name_cell
+from harness.scenario.fleet import Balance, TopologyFile, TopologyProcess
+from harness.scenario.grid import REPLICAS, WORKERS, Cell, CellValue, CellValues, Grid, name_cell
 from harness.scenario.load import NumberOfConnections
 from harness.scenario.malloc import Malloc, malloc_variables
-from harness.scenario.placeholders import KNOWN_IN_COMMANDS, KNOWN_IN_ENV, check_placeholders, fill_some
+from harness.scenario.placeholders import KNOWN_IN_COMMANDS, KNOWN_IN_ENV, check_placeholders, files_of, fill, fill_some
 from harness.scenario.table import MAX_WORKERS, NAME, Name, TomlTable, Words
 
 LOOPBACK: Final = "127.0.0.1"
+_AS_WRITTEN: Final = {
+    "host", "port", "unix_socket", "scheme", "cwd", "pass_env", "public_env", "balance", "baseline", "requires",
+}  # fmt: skip
 
 
 AsFound = Literal["as found"]
@@ -103,6 +108,15 @@ class Listening(TomlTable):
         return self
 
 
+def _check_processes(
+    processes: tuple[TopologyProcess, ...], known: Sequence[str] = KNOWN_IN_COMMANDS
+) -> tuple[TopologyProcess, ...]:
+    """Return the processes. Raises ValueError for braces in a command that nothing fills."""
+    for process in processes:
+        check_command(process.command, known)
+    return processes
+
+
 class Side(TomlTable):
     """The commit, of two, that a topology runs. ``of`` is the topology's name in the scenario, ``root`` the folder of
     the commit's checkout."""
@@ -120,9 +134,14 @@ class Topology(Listening):
     grid, where it is of one. Where the load is swept, it has ``connections`` of its own, and all that differ in these
     alone are of one ``series``.
 
-    ``command`` and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
-    {harness_python}, that of the harness; {host}, {port}, {unix_socket} and {workers}; and {root}, the folder where the
-    harness was called or, on one ``side``, that of the commit. The command runs in the folder ``cwd`` of it. The values
+    It is one ``command``, or several ``processes``. With ``replicas``, so many of its command are started, each with a
+    {port} of its own, and the generator deals its connections to them (``balance``). ``files`` are written for each
+    trial.
+
+    Commands and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
+    {harness_python}, that of the harness; {host}, {port}, {unix_socket}, {workers} and {replicas}; {instance}, the
+    number of a command among several alike; {folder}, a new folder of the trial; {file.NAME}; and {root}, the folder
+    where the harness was called or, on one ``side``, that of the commit. Commands run in the folder ``cwd`` of it. The values
     of ``env`` may hold {env:NAME} too, a variable of the caller. The server's environment is ``env``, the caller's
     variables that ``pass_env`` names, and a few that every program needs. ``public_env`` names the variables in ``env``
     whose values may be written down. With ``malloc`` "keep", glibc's malloc keeps the memory that the server frees
@@ -135,7 +154,11 @@ class Topology(Listening):
     cell: Cell | None = None
     series: Name | None = None
     connections: NumberOfConnections | None = None
-    command: Command
+    command: Annotated[Words, AfterValidator(check_command)] = ()
+    processes: Annotated[tuple[TopologyProcess, ...], Field(strict=False), AfterValidator(_check_processes)] = ()
+    files: Annotated[tuple[TopologyFile, ...], Field(strict=False)] = ()
+    replicas: NumberOfWorkers | None = None
+    balance: Balance = "round-robin"
     cwd: Cwd = "."
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
@@ -152,6 +175,16 @@ class Topology(Listening):
     def title(self) -> str:
         """The name for people; with two commits, the one that it has in the scenario."""
         return self.side.of if self.side else self.name
+
+    @property
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """The words of all its commands."""
+        return tuple(process.command for process in self.processes) or (self.command,)
+
+    @property
+    def has_front(self) -> bool:
+        """True if one of its processes is declared to stand before the others."""
+        return any(process.role == "front" for process in self.processes)
 
     @property
     def listens_on_unix_socket(self) -> bool:
@@ -205,18 +238,22 @@ class Topology(Listening):
 
 class TopologyTable(Listening):
     """The table ``[[topology]]`` as written. Each cell of its ``grid`` makes a topology of its own. ``workers`` is a
-    list of numbers, the axis of a grid that has no other, or one axis of the ``grid``, or "as found". ``malloc`` is the
-    whole run's where it is None."""
+    list of numbers, the axis of a grid that has no other, or one axis of the ``grid``, or "as found"; so is
+    ``replicas``. ``malloc`` is the whole run's where it is None."""
 
     grid: Grid | None = None  # before the fields that may name its axes
     name: str
-    command: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    process: Annotated[tuple[TopologyProcess, ...], Field(strict=False)] = ()
+    command: Annotated[tuple[str, ...], Field(strict=False)] = Field(default=(), validate_default=True)
+    file: Annotated[tuple[TopologyFile, ...], Field(strict=False)] = ()
     cwd: Cwd = "."
     env: dict[VariableName, str] = Field(default_factory=dict)
     pass_env: PassedNames = ()
     public_env: VariableNames = ()
     malloc: Malloc | None = None
     workers: Workers = None
+    replicas: Annotated[WorkerNumbers, Field(min_length=1)] | None = None
+    balance: Balance = "round-robin"
     baseline: bool = False
     requires: Words = ()
 
@@ -224,14 +261,26 @@ class TopologyTable(Listening):
     @classmethod
     def _check_name(cls, name: str, others: ValidationInfo) -> str:
         if (axes := _axes_before(others)) is not None:
-            check_placeholders([name], (WORKERS, *(axis for axis in axes if axis != WORKERS)))
+            known = tuple(dict.fromkeys((WORKERS, REPLICAS, *axes)))
+            check_placeholders([name], known)
+            _NAMES.validate_python(fill(name, dict.fromkeys(known, MAX_WORKERS)))
         return name
 
     @field_validator("command")
     @classmethod
     def _check_command(cls, words: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
         axes = _axes_before(others)
+        if "process" in others.data and bool(words) == bool(others.data["process"]):
+            raise ValueError(f"expected {'either this' if words else 'a list of words'}, or [[topology.process]]")
         return words if axes is None else check_command(words, (*KNOWN_IN_COMMANDS, *axes))
+
+    @field_validator("process")
+    @classmethod
+    def _check_process(
+        cls, processes: tuple[TopologyProcess, ...], others: ValidationInfo
+    ) -> tuple[TopologyProcess, ...]:
+        axes = _axes_before(others)
+        return processes if axes is None else _check_processes(processes, (*KNOWN_IN_COMMANDS, *axes))
 
     @field_validator("env")
     @classmethod
@@ -245,6 +294,20 @@ class TopologyTable(Listening):
         return self
 
     @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if self.process and self.replicas:
+            raise ValueError("expected replicas of one command, or [[topology.process]], not both")
+        if self.process and all(each.role != "worker" for each in self.process):
+            raise ValueError('expected at least one [[topology.process]] with role = "worker"')
+        if self.replicas and (self.port is not None or self.unix_socket is not None):
+            raise ValueError("expected no fixed port and no unix_socket, since each of the replicas has a {port} of its own")
+        if twice := [name for name, times in Counter(each.name for each in self.file).items() if times > 1]:
+            raise ValueError(f"expected files of different names, got {', '.join(twice)} more than once")
+        if unknown := sorted(files_of(placeholders_of(self)) - {each.name for each in self.file}):
+            raise ValueError(f"expected a [[topology.file]] called {' and '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
     def _check_placeholder_values(self) -> Self:
         used = placeholders_of(self)
         if used.isdisjoint({"port", "unix_socket"}) and self.port is None and self.unix_socket is None:
@@ -252,11 +315,17 @@ class TopologyTable(Listening):
                 "expected {port} in command or env, or a fixed port = N; for a Unix socket {unix_socket}, or a fixed"
                 " unix_socket = PATH"
             )
-        if self.grid and WORKERS in self.grid.axes and self.workers is not None:
-            raise ValueError("expected workers in [topology.grid] or in [[topology]], not in both")
-        if WORKERS in used | check_placeholders([self.name], tuple(self._known)) and WORKERS not in self._axes:
-            raise ValueError("expected workers = [N, ...], since {workers} is used")
-        if unused := [axis for axis in self._axes if axis != WORKERS and axis not in used]:
+        for axis, given in ((WORKERS, self.workers), (REPLICAS, self.replicas)):
+            if self.grid and axis in self.grid.axes and given is not None:
+                raise ValueError(f"expected {axis} in [topology.grid] or in [[topology]], not in both")
+            if axis in used | check_placeholders([self.name], self._known) and axis not in self._axes:
+                raise ValueError(f"expected {axis} = [N, ...], since {{{axis}}} is used")
+        if WORKERS in self._axes and REPLICAS in self._axes:
+            raise ValueError("expected workers or replicas, not both: each of the replicas is a single process")
+        told = used | {each.instances.strip("{}") for each in self.process if isinstance(each.instances, str)}
+        if unknown := sorted(told - used - self._axes.keys()):
+            raise ValueError(f"expected {unknown[0]} = [N, ...], since instances = '{{{unknown[0]}}}'")
+        if unused := [axis for axis in self._axes if axis not in (WORKERS, REPLICAS) and axis not in told]:
             raise ValueError(f"expected {{{unused[0]}}} in command or env, since grid has {unused[0]}")
         if self.baseline and len(self._cells) > 1:
             raise ValueError(f"expected one topology as the baseline, got one for each of {len(self._cells)} cells")
@@ -269,38 +338,51 @@ class TopologyTable(Listening):
         return self
 
     @property
+    def _own_axes(self) -> dict[str, tuple[CellValue, ...]]:
+        """The axes beside those of the grid."""
+        workers = () if self.workers is None or self.workers == "as found" else self.workers
+        return {axis: values for axis, values in ((WORKERS, workers), (REPLICAS, self.replicas)) if values}
+
+    @property
     def _axes(self) -> dict[str, tuple[CellValue, ...]]:
-        axes = self.grid.axes if self.grid else {}
-        return axes if self.workers is None or self.workers == "as found" else {**axes, WORKERS: self.workers}
+        return {**(self.grid.axes if self.grid else {}), **self._own_axes}
 
     @property
     def _known(self) -> tuple[str, ...]:
-        return tuple({WORKERS, *self._axes})
+        return tuple({WORKERS, REPLICAS, *self._axes})
 
     @property
     def _cells(self) -> list[dict[str, CellValue]]:
         cells = self.grid.cells if self.grid else [{}]
-        if WORKERS not in self._axes or (self.grid and WORKERS in self.grid.axes):
-            return cells
-        return [{**cell, WORKERS: workers} for cell in cells for workers in self._axes[WORKERS]]
+        return [{**cell, axis: value} for cell in cells for axis, values in self._own_axes.items() for value in values] or [
+            dict(cell) for cell in cells
+        ]
 
     def expand(self, folder: Path = Path()) -> list[Topology]:
         """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``; ``malloc`` is left
         to the whole run, which may have one for those without."""
         ca_file = None if self.ca_file is None else str((folder / self.ca_file).absolute())
-        rest = self.model_dump(exclude={"grid", "name", "command", "env", "malloc", "workers", "ca_file"})
-        return [self._make_topology(cell, rest | {"ca_file": ca_file}) for cell in self._cells]
+        rest = self.model_dump(include=_AS_WRITTEN) | {"ca_file": ca_file, "files": self.file}
+        return [self._make_topology(cell, rest) for cell in self._cells]
+
+    def read_files(self, folder: Path) -> Self:
+        """Return the table with the texts of its files, relative to ``folder``. Raises ValueError where one can't be
+        used."""
+        return self.model_copy(update={"file": tuple(each.read(folder, self._axes) for each in self.file)})
 
     def _make_topology(self, cell: CellValues, rest: dict[str, Any]) -> Topology:
-        own = {axis: value for axis, value in cell.items() if axis != WORKERS}  # {workers} is filled in a trial
-        of_family = {axis: "N" if axis == WORKERS else value for axis, value in cell.items()}
+        # {workers} and {replicas} are filled in a trial.
+        own = {axis: value for axis, value in cell.items() if axis not in (WORKERS, REPLICAS)}
+        of_family = {axis: "N" if axis in (WORKERS, REPLICAS) else value for axis, value in cell.items()}
         return Topology(
             name=name_cell(self.name, cell, self._axes),
             family=name_cell(self.name, of_family, self._axes),
             cell=Cell(grid=self.name, values=dict(cell)) if cell else None,
-            command=tuple(fill_some(word, own) for word in self.command),
+            command=_fill_words(self.command, own),
+            processes=tuple(each.with_words(_fill_words(each.command, own), cell) for each in self.process),
             env={name: fill_some(value, own) for name, value in self.env.items()},
-            workers=cell.get(WORKERS),
+            workers=cell.get(WORKERS, cell.get(REPLICAS)),
+            replicas=cell.get(REPLICAS),
             workers_as_found=self.workers == "as found",
             **rest,
         )
@@ -317,8 +399,17 @@ def _axes_before(others: ValidationInfo) -> tuple[str, ...] | None:
 
 def placeholders_of(topology: Topology | TopologyTable) -> set[str]:
     """Return the names in braces in the topology's command and in the values of its env."""
-    axes = topology.grid.axes if isinstance(topology, TopologyTable) and topology.grid else ()
-    return check_placeholders([*topology.command, *topology.env.values()], (*KNOWN_IN_ENV, *axes))
+    if isinstance(topology, Topology):
+        axes, commands = (), topology.commands
+    else:
+        axes = tuple(topology.grid.axes) if topology.grid else ()
+        commands = tuple(each.command for each in topology.process) or (topology.command,)
+    words = [word for command in commands for word in command]
+    return check_placeholders([*words, *topology.env.values()], (*KNOWN_IN_ENV, *axes))
+
+
+def _fill_words(words: tuple[str, ...], values: CellValues) -> tuple[str, ...]:
+    return tuple(fill_some(word, values) for word in words)
 
 
 _NAMES: Final = TypeAdapter(Name)

@@ -19,7 +19,7 @@ from harness.machine.tools import run_tool
 from harness.record import Fingerprint, Program
 from harness.record.fingerprint import FileState
 from harness.scenario import Topology
-from harness.server.launch import ServerCommand
+from harness.server.launch import ServerCommand, list_commands
 from harness.server.programs import ANSWER_S, PYTHON
 from harness.text import printable
 
@@ -55,7 +55,7 @@ print(json.dumps(found))
 def take_fingerprint(topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
     """Return the present state of everything that the topologies would run; ``programs`` are their programs."""
     scan = _Scan()
-    commands = [(topology, ServerCommand.of(topology, port=0)) for topology in topologies]
+    commands = [(topology, command) for topology in topologies for command in list_commands(topology)]
     named = [path for topology, command in commands for path in _find_named_paths(topology, command)]
     for path in [*(Path(program.path) for program in programs), *named]:
         scan.add_file(path)

@@ -4,8 +4,8 @@ It starts the server in a session of its own and adopts the processes that the s
 subreaper" (prctl(2)). It ends them all on the order to stop, when the harness has ended for whatever reason, or when
 the harness was stopped for too long.
 
-It runs as ``python guardian.py FD``. The first message from the pipe is a JSON object that describes the server. The
-guardian sends one JSON object for each event. Every later message is an order: ``watch`` (begin to watch for stopped
+It runs as ``python guardian.py FD``. The first message from the pipe is a JSON object that describes the server: one
+command or several, which are started in their order, each in a session of its own. The guardian sends one JSON object for each event. Every later message is an order: ``watch`` (begin to watch for stopped
 processes), ``report`` (send which were seen stopped), or ``stop``.
 """
 
@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
@@ -45,26 +46,32 @@ def main(fd: int) -> None:
         order = json.loads(harness.recv_bytes())
     except (EOFError, ConnectionResetError):  # the harness has ended before it sent anything
         return
+    servers: list[subprocess.Popen[bytes]] = []
     try:
         log = os.open(order["log"], os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-        server = _start(order, log)
+        for command in order["commands"]:
+            servers.append(_start(command, order["cwd"], log))
     except (OSError, ValueError) as error:  # ValueError: a NUL in a word or in the environment
-        _send(harness, error=f"{order['command'][0]}: {getattr(error, 'strerror', None) or error}")
+        failed = len(servers)
+        why = f"{order['commands'][failed]['words'][0]}: {getattr(error, 'strerror', None) or error}"
+        if servers:
+            Guard(harness, lease, servers, log, order["max_log_bytes"]).end(order["grace_s"])
+        _send(harness, error=why, command=failed)
         return
-    _send(harness, pid=server.pid)
-    guard = Guard(harness, lease, server, log, order["max_log_bytes"])
+    _send(harness, pid=servers[0].pid)
+    guard = Guard(harness, lease, servers, log, order["max_log_bytes"])
     why = guard.run()
     killed = guard.end(order["grace_s"])
     if order["folder"] is not None and (guard.is_abandoned or not order["keeps_folder"]):
         shutil.rmtree(order["folder"], ignore_errors=True)
-    _send(harness, why=why, killed=killed, exited=server.returncode)
+    _send(harness, why=why, killed=killed, exited=servers[0].returncode)
 
 
-def _start(order: dict[str, Any], log: int) -> "subprocess.Popen[bytes]":
+def _start(command: dict[str, Any], cwd: str, log: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        order["command"],
-        env=order["env"],
-        cwd=order["cwd"],
+        command["words"],
+        env=command["env"],
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -78,18 +85,18 @@ def _send(harness: Connection, **event: object) -> None:
 
 
 class Guard:
-    """The guard of one started server and of all its descendants, until they have ended. It ``is_abandoned`` once the
-    harness has ended, or was stopped for too long."""
+    """The guard of a started server, of one command or several, and of all descendants, until they have ended. It
+    ``is_abandoned`` once the harness has ended, or was stopped for too long."""
 
     def __init__(
         self,
         harness: Connection,
         lease: Lease,
-        server: "subprocess.Popen[bytes]",
+        servers: "Sequence[subprocess.Popen[bytes]]",
         log: int,
         max_log_bytes: int,
     ) -> None:
-        self._harness, self._lease, self._server = harness, lease, server
+        self._harness, self._lease, self._servers = harness, lease, servers
         self._log, self._max_log_bytes = log, max_log_bytes
         self.is_abandoned = False
         self._watch: Watch | None = None
@@ -102,8 +109,8 @@ class Guard:
         while True:
             ready = wait([self._harness, self._ended], max(0.0, look_at_s - time.monotonic()))
             self._reap()
-            if self._server.returncode is not None and not is_exit_sent:
-                _send(self._harness, exited=self._server.returncode)
+            if not is_exit_sent and (ended := self._find_ended()) is not None:
+                _send(self._harness, exited=self._servers[ended].returncode, command=ended)
                 is_exit_sent = True
             if time.monotonic() >= look_at_s:
                 look_at_s = time.monotonic() + LOOK_S
@@ -117,15 +124,23 @@ class Guard:
                 return None
 
     def end(self, grace_s: float) -> int:
-        """Send SIGTERM to the launched process, wait for up to ``grace_s``, and kill all that are left. Return how many
-        processes had to be killed."""
-        self._server.terminate()
+        """Send SIGTERM to the launched processes, wait for up to ``grace_s``, and kill all that are left. Return how
+        many processes had to be killed."""
+        for server in reversed(self._servers):  # a front, which comes last, before its workers
+            server.terminate()
         deadline_s = time.monotonic() + grace_s
-        while self._server.returncode is None and (left_s := deadline_s - time.monotonic()) > 0:
+        while self._are_running() and (left_s := deadline_s - time.monotonic()) > 0:
             wait([self._ended], min(left_s, LOOK_S))
             self._reap()
             self._truncate_log()
         return self._kill_children()
+
+    def _find_ended(self) -> int | None:
+        """Return the number of the first of the launched processes that has ended; None while all run."""
+        return next((number for number, each in enumerate(self._servers) if each.returncode is not None), None)
+
+    def _are_running(self) -> bool:
+        return any(each.returncode is None for each in self._servers)
 
     def _kill_children(self) -> int:
         """Kill children until none is left; return how many were killed.
@@ -165,8 +180,9 @@ class Guard:
             os.read(self._ended, 4096)
         try:
             while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if found.si_pid == self._server.pid:
-                    self._server.wait()  # it keeps the exit status
+                launched = next((each for each in self._servers if each.pid == found.si_pid), None)
+                if launched is not None:
+                    launched.wait()  # it keeps the exit status
                 else:
                     os.waitpid(found.si_pid, 0)
         except ChildProcessError:

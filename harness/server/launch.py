@@ -6,20 +6,25 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
 from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
 from harness.scenario import Topology
+from harness.scenario.fleet import TopologyProcess
 from harness.scenario.malloc import malloc_variables
 from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server.ending import explain_exit
 from harness.server.first_exception import find_first_exception
 from harness.server.guardian import DROPPED
-from harness.server.supervised import ServerError, SupervisedProcess
+from harness.server.supervised import CommandLine, ServerError, SupervisedProcess
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of unix(7)
 LOG_HEAD_BYTES: Final = 64 * 1024
@@ -27,6 +32,7 @@ LOG_TAIL_BYTES: Final = 4096
 LOG_TAIL_LINES: Final = 20
 NO_SERVICES: Final[Mapping[str, str]] = MappingProxyType({})
 PYTHONS: Final = ("python3", "python")
+_TEMPLATES: Final = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 BASE_VARIABLES: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "TMPDIR", "TZ", "USER")
 
 
@@ -35,38 +41,98 @@ class PortTakenError(ServerError):
 
 
 @dataclass(frozen=True)
+class Instance:
+    """One of the commands of a topology that are started: its words as the scenario has them, its number among those
+    that are alike, from 1, and the port at which it is to listen."""
+
+    words: tuple[str, ...]
+    number: int
+    port: int
+    is_worker: bool = True
+
+
+@dataclass(frozen=True)
+class ServerPlace:
+    """The place of a server: its port, which is its first replica's, the ports of those of its instances that have one
+    of their own, and the paths of its Unix socket and of the folder of the trial, where it has these."""
+
+    port: int
+    own_ports: tuple[int, ...] = ()
+    unix_socket: str | None = None
+    folder: str | None = None
+
+    def list_instances(self, topology: Topology) -> list[Instance]:
+        """Return all that is to be started, in its order."""
+        if topology.replicas is not None:
+            ports = (self.port, *self.own_ports)
+            return [Instance(topology.command, number, port) for number, port in enumerate(ports, start=1)]
+        if not topology.processes:
+            return [Instance(topology.command, 1, self.port)]
+        own_ports = iter(self.own_ports)
+        return [
+            Instance(
+                process.command,
+                number,
+                next(own_ports) if has_own_port(topology, process) else self.port,
+                process.role == "worker",
+            )
+            for process in topology.processes
+            for number in range(1, process.instances + 1)
+        ]
+
+
+def has_own_port(topology: Topology, process: TopologyProcess) -> bool:
+    """Check whether each instance of the process has a port of its own: without a front, workers share the
+    topology's."""
+    return process.role == "helper" or (process.role == "worker" and topology.has_front)
+
+
+@dataclass(frozen=True)
 class ServerCommand:
-    """The command that starts the server of a topology: words, environment and the folder in which it runs, with all
-    placeholders filled."""
+    """A command that starts the server of a topology, or one of them: words, environment and the folder in which it
+    runs, with all placeholders filled."""
 
     words: tuple[str, ...]
     env: dict[str, str]
     folder: str
 
     @classmethod
-    def of(
-        cls, topology: Topology, port: int, unix_socket: str | None = None, services: Mapping[str, str] = NO_SERVICES
-    ) -> Self:
-        """Return the command of a server that is to listen on this port or Unix socket. ``services`` fill the
-        placeholders that refer to services; those that it does not have stay as they are."""
-        root = root_of(topology)
-        python, own = find_python(), sys.executable
-        values: dict[str, object] = {
-            "python": python,
-            "harness_python": own,
-            "host": topology.host,
-            "port": port,
-            "unix_socket": unix_socket,
-            "workers": topology.workers,
-            "root": root,
-        }
+    def list_of(
+        cls, topology: Topology, place: ServerPlace, services: Mapping[str, str] = NO_SERVICES
+    ) -> tuple[Self, ...]:
+        """Return the commands of a server that is to listen at this place. ``services`` fill the placeholders that
+        refer to services; those that it does not have stay as they are."""
         used = placeholders_of(topology)
+        values: dict[str, object] = {
+            "python": find_python(),
+            "harness_python": sys.executable,
+            "host": topology.host,
+            "unix_socket": place.unix_socket,
+            "workers": topology.workers,
+            "replicas": topology.replicas,
+            "folder": place.folder,
+            "root": root_of(topology),
+        }
         values |= {name: f"{{{name}}}" for name in used if name.startswith("service.")} | dict(services)
+        values |= {f"file.{file.name}": os.path.join(place.folder or "", file.name) for file in topology.files}
         variables = look_up(variables_of(used), os.environ)
-        declared = {name: fill(text, values | variables) for name, text in topology.env.items()}
-        words = tuple(fill(word, values) for word in topology.command)
-        env = build_environment(topology.pass_env) | malloc_variables(topology.malloc) | declared
-        return cls(words, env, folder_of(topology))
+        env = build_environment(topology.pass_env) | malloc_variables(topology.malloc)
+        return tuple(
+            cls._of_instance(instance, topology, env, values, variables) for instance in place.list_instances(topology)
+        )
+
+    @classmethod
+    def _of_instance(
+        cls,
+        instance: Instance,
+        topology: Topology,
+        env: Mapping[str, str],
+        values: Mapping[str, object],
+        variables: Mapping[str, str],
+    ) -> Self:
+        own = {**values, "port": instance.port, "instance": instance.number}
+        declared = {name: fill(text, own | variables) for name, text in topology.env.items()}
+        return cls(tuple(fill(word, own) for word in instance.words), {**env, **declared}, folder_of(topology))
 
     def find(self, program: str) -> str | None:
         """Return the file that the system runs as ``program``; None if there is none that may be executed.
@@ -92,10 +158,19 @@ def build_environment(names: Iterable[str]) -> dict[str, str]:
 
 def find_missing_programs(topology: Topology) -> list[str]:
     """Return the programs that the topology needs and this machine does not have."""
-    command = ServerCommand.of(topology, port=0)
-    uses_python = any("{python}" in text for text in (*topology.command, *topology.env.values()))
-    wanted = [*topology.requires, command.words[0], *([find_python()] if uses_python else [])]
-    return [name for name in dict.fromkeys(wanted) if command.find(name) is None]
+    commands = list_commands(topology)
+    words = [word for command in topology.commands for word in command]
+    uses_python = any("{python}" in text for text in (*words, *topology.env.values()))
+    programs = [command.words[0] for command in commands]
+    wanted = [*topology.requires, *programs, *([find_python()] if uses_python else [])]
+    return [name for name in dict.fromkeys(wanted) if commands[0].find(name) is None]
+
+
+def list_commands(topology: Topology) -> tuple[ServerCommand, ...]:
+    """Return the commands of a topology that is not to be started, those that are alike once."""
+    processes = tuple(each.model_copy(update={"instances": 1}) for each in topology.processes)
+    once = topology.model_copy(update={"processes": processes, "replicas": None})
+    return ServerCommand.list_of(once, ServerPlace(0, own_ports=(0,) * len(processes)))
 
 
 def explain_missing_programs(topology: Topology) -> str | None:
@@ -162,9 +237,16 @@ def _read_log_head(log: Path) -> list[str]:
 
 def find_free_port(host: str = LOOPBACK) -> int:
     """Return a port of this host on which nothing listened a moment ago. Whether one does later is checked later."""
-    with create_socket(host) as sock:
-        sock.bind((host, 0))
-        return int(sock.getsockname()[1])
+    return find_free_ports(host, 1)[0]
+
+
+def find_free_ports(host: str, number: int) -> tuple[int, ...]:
+    """Return so many different ports of this host on which nothing listened a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(create_socket(host)) for _ in range(number)]
+        for sock in sockets:
+            sock.bind((host, 0))
+        return tuple(int(sock.getsockname()[1]) for sock in sockets)
 
 
 def check_port_is_free(host: str, port: int) -> None:
@@ -183,7 +265,8 @@ class Server(SupervisedProcess):
     """One launched server, on the given cores if any. ``services`` fill the placeholders that refer to services.
     Leaving the context stops it and all its descendants.
 
-    ``target`` is the place to which the load is sent: a Unix socket if the topology has one, or else ``port``.
+    ``target`` is the place to which the load is sent: a Unix socket if the topology has one, or else ``port`` and those
+    of further replicas.
 
     Raises ServerError when it can't be started.
     """
@@ -195,17 +278,16 @@ class Server(SupervisedProcess):
         cpus: Sequence[int] = (),
         services: Mapping[str, str] = NO_SERVICES,
     ) -> None:
+        self._folder = tempfile.mkdtemp(prefix="harness-") if _needs_folder(topology) else None
+        self._log = log
         try:
-            self.port = topology.port or find_free_port(topology.host)
-        except OSError as error:
-            raise ServerError(f"nothing can listen on {topology.host}: {error.strerror}") from error
-        self._folder = tempfile.mkdtemp(prefix="harness-") if _needs_fresh_socket(topology) else None
-        unix_socket = f"{self._folder}/socket" if self._folder else _fixed_socket_path(topology, folder_of(topology))
-        command = ServerCommand.of(topology, self.port, unix_socket, services)
-        self._command, self._log = command.words, log
-        try:
-            self.target = _build_target(topology, self.port, unix_socket)
-            super().__init__(command.words, command.env, command.folder, log, cpus, self._folder)
+            place = _choose_place(topology, self._folder)
+            self.port = place.port
+            first, *others = self._commands = ServerCommand.list_of(topology, place, services)
+            self.target = _build_target(topology, place)
+            _write_files(topology, place)
+            lines = [CommandLine(other.words, other.env) for other in others]
+            super().__init__(first.words, first.env, first.folder, log, cpus, self._folder, others=lines)
         except BaseException:
             self._remove_folder()
             raise
@@ -216,7 +298,7 @@ class Server(SupervisedProcess):
         if self.target.unix_socket is not None:
             return f"the Unix socket {self.target.unix_socket}"
         elsewhere = "" if self.target.host == LOOPBACK else f" of {self.target.host}"
-        return f"port {self.port}{elsewhere}"
+        return f"port {', '.join(map(str, self.target.ports))}{elsewhere}"
 
     def stop(self) -> None:
         """See :meth:`SupervisedProcess.stop`."""
@@ -231,11 +313,54 @@ class Server(SupervisedProcess):
         """Raise ServerError when the launched process has ended, with the reason and advice."""
         code = self.returncode()
         if code is not None:
-            raise ServerError(explain_exit(code, self._command, self.guardian_pid, read_failure(self._log)))
+            words, number = self._commands[self.ended].words, len(self._commands)
+            which = f"command {self.ended + 1} of {number}, {words[0]}: " if number > 1 else ""
+            raise ServerError(which + explain_exit(code, words, self.guardian_pid, read_failure(self._log)))
 
 
-def _needs_fresh_socket(topology: Topology) -> bool:
-    return topology.listens_on_unix_socket and topology.unix_socket is None
+def _choose_place(topology: Topology, folder: str | None) -> ServerPlace:
+    """Return a place for the server, with ports that are free. Raises ServerError where nothing can listen."""
+    instances = sum(each.instances for each in topology.processes if has_own_port(topology, each))
+    number = (topology.replicas or 1) - 1 + instances
+    try:
+        first, *others = find_free_ports(topology.host, 1 + number)
+    except OSError as error:
+        raise ServerError(f"nothing can listen on {topology.host}: {error.strerror}") from error
+    is_fresh = topology.listens_on_unix_socket and topology.unix_socket is None
+    unix_socket = f"{folder}/socket" if is_fresh else _fixed_socket_path(topology, folder_of(topology))
+    return ServerPlace(topology.port or first, tuple(others), unix_socket, folder)
+
+
+def _write_files(topology: Topology, place: ServerPlace) -> None:
+    """Write the files of the topology into the folder of the trial. Raises ServerError."""
+    names = {file.name: os.path.join(place.folder or "", file.name) for file in topology.files}
+    instances = [
+        {"number": each.number, "host": topology.host, "port": each.port}
+        for each in place.list_instances(topology)
+        if each.is_worker
+    ]
+    known = {
+        **(topology.cell.values if topology.cell else {}),
+        "port": place.port,
+        "host": topology.host,
+        "folder": place.folder,
+        "root": root_of(topology),
+        "workers": topology.workers,
+        "replicas": topology.replicas,
+        "instances": instances,
+        "files": names,
+    }
+    for file in topology.files:
+        try:
+            text = _TEMPLATES.from_string(file.text or "").render(known)
+            Path(names[file.name]).write_text(text, encoding="utf-8")
+        except (TemplateError, OSError, ArithmeticError, TypeError) as error:
+            raise ServerError(f"file {file.name}: {error}") from error
+
+
+def _needs_folder(topology: Topology) -> bool:
+    is_fresh = topology.listens_on_unix_socket and topology.unix_socket is None
+    return is_fresh or bool(topology.files) or "folder" in placeholders_of(topology)
 
 
 def _fixed_socket_path(topology: Topology, folder: str) -> str | None:
@@ -244,14 +369,17 @@ def _fixed_socket_path(topology: Topology, folder: str) -> str | None:
     return os.path.normpath(os.path.join(folder, topology.unix_socket))
 
 
-def _build_target(topology: Topology, port: int, unix_socket: str | None) -> Target:
+def _build_target(topology: Topology, place: ServerPlace) -> Target:
     """Return the target of the load. Its certificate is verified only if the topology has a ``ca_file``.
 
     Raises ServerError when the path of the Unix socket is too long.
     """
     tls = Tls(verify=topology.ca_file is not None, ca_file=topology.ca_file) if topology.scheme == "https" else None
+    unix_socket = place.unix_socket
     if unix_socket is None:
-        return Target(host=WILDCARD_ADDRESSES.get(topology.host, topology.host), port=port, tls=tls)
+        host = WILDCARD_ADDRESSES.get(topology.host, topology.host)
+        others = place.own_ports if topology.replicas else ()
+        return Target(host=host, port=place.port, replica_ports=others, balance=topology.balance, tls=tls)
     if len(os.fsencode(unix_socket)) > MAX_SOCKET_PATH_BYTES:
         raise ServerError(f"the path of a Unix socket has {MAX_SOCKET_PATH_BYTES} bytes at most, not so {unix_socket}")
     return Target(host="localhost", port=DEFAULT_PORTS[topology.scheme], unix_socket=unix_socket, tls=tls)

@@ -20,7 +20,7 @@ from harness.server.launch import Server
 from harness.server.listening import listening_pids, socket_path
 from harness.server.roles import Activity, assign_roles
 from harness.server.seen import SeenProcess
-from harness.server.sockets import Socket, inodes_of, read_sockets
+from harness.server.sockets import Place, Socket, inodes_of, read_sockets
 from harness.server.supervised import ServerError
 
 LOOK_S: Final = 0.1  # between two looks, at least
@@ -95,7 +95,8 @@ class ProcessTree:
 
     def roles(self) -> dict[int, Role]:
         """Return the role of every process that was ever seen, by pid."""
-        public = self._server.target.unix_socket or self._server.target.port
+        target = self._server.target
+        public: set[Place] = {target.unix_socket} if target.unix_socket else set(target.ports)
         return assign_roles(self.activities(), public, self._declared)
 
     def activities(self) -> list[Activity]:
@@ -226,7 +227,8 @@ def find_descendants(server: Server) -> list[psutil.Process]:
 
 
 def find_listening_processes(server: Server) -> tuple[bool, list[str]]:
-    """Return whether a process of the server listens at its target, and the names of all others that listen there.
+    """Return whether a process of the server listens at its target, or at that of each replica, and the names of all
+    others that listen there.
 
     Another process must be found twice: one of the server's may start or end while the system is being read.
     """
@@ -238,13 +240,15 @@ def find_listening_processes(server: Server) -> tuple[bool, list[str]]:
 
 
 def _find_listening_pids(server: Server) -> tuple[bool, set[int | None]]:
-    """Return whether a process of the server listens at its target, and the pids of all others that do."""
-    if not _has_listener(server.target):
+    """Return whether a process of the server listens at its target, or at that of each replica, and the pids of all
+    others that do."""
+    targets = server.target.replicas
+    if not all(map(_has_listener, targets)):
         return False, set()
     before = _find_pids(server)
-    pids = listening_pids(server.target)
+    found = [listening_pids(target) for target in targets]
     own = before | _find_pids(server)
-    return bool(pids & own), pids - own
+    return all(pids & own for pids in found), set[int | None]().union(*found) - own
 
 
 def _has_listener(target: Target) -> bool:

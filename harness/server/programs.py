@@ -15,7 +15,7 @@ from typing import Final
 
 from harness.record import Program
 from harness.scenario import Topology
-from harness.server.launch import ServerCommand
+from harness.server.launch import ServerCommand, list_commands
 from harness.server.supervised import ServerError, SupervisedProcess
 
 ANSWER_S: Final = 5.0  # the longest wait for a program
@@ -98,8 +98,10 @@ def _run_question(words: tuple[str, ...], command: ServerCommand, log: Path) -> 
 
 
 def _programs_of(topology: Topology, questions: _Questions) -> Iterator[Program]:
-    command = ServerCommand.of(topology, port=0)
-    for words in (_strip_wrappers(command), *((name,) for name in topology.requires)):
+    commands = list_commands(topology)
+    asked = [(_strip_wrappers(command), command) for command in commands]
+    asked += [((name,), commands[0]) for name in topology.requires]
+    for words, command in asked:
         for program in _describe_words(words, command, questions):
             is_inside = topology.side is not None and Path(program.path).is_relative_to(topology.side.root)
             yield program.with_side(topology.side.commit if topology.side and is_inside else None)

@@ -16,7 +16,7 @@ from harness.generator.asking import (
     describe_error,
     read_answer,
 )
-from harness.load.spec import Load
+from harness.load.spec import Load, Target
 from harness.record import ServerProcess
 from harness.server.launch import PortTakenError, Server
 from harness.server.mix import find_objections
@@ -74,7 +74,8 @@ def wait_until_ready(
     began_s = time.monotonic()
     page = Question.of_load(load)
     question = page if ready_path is None else Question.of_path(ready_path, load)
-    answer = _first_good_answer(server, question, began_s, timeout_s)
+    for target in reversed(server.target.replicas):
+        answer = _first_good_answer(server, target, question, began_s, timeout_s)
     answered_s = time.monotonic()
     complete_s = _wait_for_workers(server, workers, began_s + timeout_s)
     server.check_alive()  # a child may have answered, after the launched process had ended
@@ -96,13 +97,16 @@ def wait_until_ready(
     )
 
 
-def _first_good_answer(server: Server, question: Question, began_s: float, timeout_s: float) -> ProbeResponse:
+def _first_good_answer(
+    server: Server, target: Target, question: Question, began_s: float, timeout_s: float
+) -> ProbeResponse:
+    """Wait for the first good answer from the server or, where it has several, from the replica at the target."""
     missing, objection = "it does not listen", ""
     while (left_s := began_s + timeout_s - time.monotonic()) > 0:
         _check_alive(server)
         patience_s = min(left_s, max(ANSWER_S, left_s / 2)) if question.is_safe else left_s
         try:
-            found = _ask_once(server, question, time.monotonic() + patience_s)
+            found = _ask_once(server, target, question, time.monotonic() + patience_s)
         except TimeoutError:  # the last wait may have been too short: an earlier objection says more
             found = objection or f"no answer to {question.text}: timed out"
         if isinstance(found, str):
@@ -129,7 +133,7 @@ def _check_strangers(server: Server, strangers: list[str]) -> None:
         raise PortTakenError(f"{server.location} is in use by {', '.join(strangers)}, not by the server just launched")
 
 
-def _ask_once(server: Server, question: Question, deadline_s: float) -> ProbeResponse | str:
+def _ask_once(server: Server, target: Target, question: Question, deadline_s: float) -> ProbeResponse | str:
     """Return the answer, or the reason why there is none.
 
     Raises TimeoutError when the answer does not begin in time, and ServerError where a further attempt is useless.
@@ -139,7 +143,7 @@ def _ask_once(server: Server, question: Question, deadline_s: float) -> ProbeRes
     if not ours:
         return f"it does not listen on {server.location}"
     try:
-        with connect(server.target, deadline_s) as inquiry:
+        with connect(target, deadline_s) as inquiry:
             return _send_once(inquiry, question, deadline_s)
     except ForeignProtocolError as error:
         advice = f': scheme = "{error.scheme}" in its [[topology]] says so' if error.scheme else ""

@@ -1,6 +1,6 @@
 """The role of each process of a server, as a pure function of its observed activity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -52,14 +52,16 @@ class Activity:
     most_threads: int = 1
 
 
-def assign_roles(processes: Sequence[Activity], public: Place, declared: int | None = None) -> dict[int, Role]:
+def assign_roles(
+    processes: Sequence[Activity], public: Set[Place], declared: int | None = None
+) -> dict[int, Role]:
     """Return the role of each process, by pid.
 
     A *worker* works on requests: it accepts connections, holds them or does their work. A *front* holds the clients'
     connections and passes requests on to workers, as a proxy does. A *supervisor* is an ancestor of either that does no
     such work itself. A *helper* is any other process.
 
-    ``public`` is the place where the clients connect. A parent that waits for connections as its children do, but got
+    ``public`` are the places where the clients connect: one, or that of each replica. A parent that waits for connections as its children do, but got
     none, is a worker if otherwise there were fewer workers than ``declared``.
     """
     family = _Family(processes)
@@ -67,17 +69,17 @@ def assign_roles(processes: Sequence[Activity], public: Place, declared: int | N
         workers = family.leaves_with_sockets()
         return {pid: _role(pid, workers, set(), family.ancestors_of(workers)) for pid in family.by_pid}
     behind = family.places_behind(public)
-    workers = family.workers_at(behind or {public})
+    workers = family.workers_at(behind or public)
     fronts = set[int]()
     if behind:
         inner = {process.pid for process in processes if behind & (process.listens | process.serves)}
-        fronts = family.workers_at({public}) - inner
+        fronts = family.workers_at(public) - inner
         workers -= fronts
         # If more processes serve the clients than are behind, they are a cluster, and those behind a service it asks.
         if len(fronts) > len(workers) and not any(family.by_pid[pid].program in PROXIES for pid in fronts):
-            workers, fronts = family.workers_at({public}), set()
+            workers, fronts = family.workers_at(public), set()
     if declared is not None and len(workers) < declared:
-        idle = family.parents_that_wait(behind or {public}, workers)
+        idle = family.parents_that_wait(behind or public, workers)
         if len(workers) + len(idle) >= declared:
             workers |= set(sorted(idle)[: declared - len(workers)])
     above = family.ancestors_of(workers | fronts)
@@ -103,24 +105,24 @@ class _Family:
         """Return every ancestor of these processes."""
         return set().union(*(self._ancestors[pid] for pid in pids))
 
-    def places_behind(self, public: Place) -> set[Place]:
+    def places_behind(self, public: Set[Place]) -> set[Place]:
         """Return the places of processes to which those that serve ``public`` pass requests on."""
-        listening = {pid for pid, process in self.by_pid.items() if public in process.listens}
-        outer = {pid for pid, process in self.by_pid.items() if public in process.serves}
+        listening = {pid for pid, process in self.by_pid.items() if public & process.listens}
+        outer = {pid for pid, process in self.by_pid.items() if public & process.serves}
         outer = outer or listening - self.ancestors_of(listening)  # if connections were too short to be seen
         # An ancestor of a front may hold its socket too. Any other process that holds it serves the clients itself.
         above = self.ancestors_of(outer)
         inner = [
             process
             for pid, process in self.by_pid.items()
-            if pid not in outer and (public not in process.listens or pid in above) and process.program not in STORES
+            if pid not in outer and (not public & process.listens or pid in above) and process.program not in STORES
         ]
         # A Unix socket of an ancestor of the front, at which nothing arrived, has another purpose, such as gunicorn's
         # control socket.
         places = {
             place
             for process in inner
-            for place in (process.listens | process.serves) - {public}
+            for place in (process.listens | process.serves) - public
             if place in process.serves or isinstance(place, int) or process.pid not in above
         }
         places = {place for place in places if self._is_busy_at(place, inner)}
@@ -137,7 +139,7 @@ class _Family:
         used_s = sum(each.cpu_s + each.reaped_cpu_s for each in processes if place in each.listens | each.serves)
         return used_s >= MIN_BUSY_S or any(place in process.serves for process in processes)
 
-    def workers_at(self, places: set[Place]) -> set[int]:
+    def workers_at(self, places: Set[Place]) -> set[int]:
         """Return the processes that work on what arrives at these places."""
         serving = {pid for pid, process in self.by_pid.items() if process.serves & places}
         listening = {pid for pid, process in self.by_pid.items() if process.listens & places}
@@ -175,7 +177,7 @@ class _Family:
         holders = {pid for pid, process in self.by_pid.items() if process.holds_sockets}
         return holders - self.ancestors_of(holders)
 
-    def parents_that_wait(self, places: set[Place], workers: set[int]) -> set[int]:
+    def parents_that_wait(self, places: Set[Place], workers: set[int]) -> set[int]:
         """Return the ancestors of workers that were woken as connections arrived, but got none."""
         came = sum(process.most_served for process in self.by_pid.values())
         return {

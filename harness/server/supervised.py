@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
@@ -30,8 +31,17 @@ class ServerError(HarnessError):
     """The server can't be measured: not started, not ready, not the one launched, or ended. The message says why."""
 
 
+@dataclass(frozen=True)
+class CommandLine:
+    """A command that is started: its words, and its environment."""
+
+    words: Sequence[str]
+    env: Mapping[str, str]
+
+
 class SupervisedProcess:
     """A command that a guardian starts in ``root``, on the given cores if any; its output is appended to the log.
+    ``others`` are commands that are started after it, and belong to it.
 
     See :mod:`harness.server.guardian`. Leaving the context stops the command and all its descendants, and removes its
     ``folder`` if it has one. With ``keeps_folder``, that is removed only where this process ends before the command.
@@ -51,8 +61,10 @@ class SupervisedProcess:
         cpus: Sequence[int] = (),
         folder: str | None = None,
         keeps_folder: bool = False,
+        others: Sequence[CommandLine] = (),
     ) -> None:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
+        self.ended: int = 0  # the number of the command whose exit code is returned
         self.killed = 0
         self._returncode: int | None = None
         self._mark = ProcessMark.new()
@@ -69,7 +81,7 @@ class SupervisedProcess:
             self._mark.put_on(self._guardian.pid)  # inherited, as the cores are, by all that it will start
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)
-            self._launch(command, env, root, log, folder, keeps_folder)
+            self._launch([CommandLine(command, env), *others], root, log, folder, keeps_folder)
         except (BrokenPipeError, ProcessLookupError) as error:  # it was killed before it got a message
             self.stop()
             raise ServerError(ENDED) from error
@@ -83,7 +95,8 @@ class SupervisedProcess:
         return self._guardian.pid
 
     def returncode(self) -> int | None:
-        """Return the exit code of the launched process, negative for a signal; None while it runs.
+        """Return the exit code of the launched process, negative for a signal; None while it runs. Of several, it is
+        that of the first that has ended.
 
         Raises ServerError when the guardian has ended or hangs.
         """
@@ -121,23 +134,22 @@ class SupervisedProcess:
         patience_s = 0.0
         with contextlib.suppress(ServerError):  # nothing was launched, or the guardian has ended or hangs
             event = self._ask(b"stop", "killed", GRACE_S + guardian.KILL_S + EXCHANGE_S)
-            self.killed, self._returncode, patience_s = event["killed"], event["exited"], EXCHANGE_S
+            self.killed, patience_s = event["killed"], EXCHANGE_S
+            self._note({"exited": event["exited"]})
         self._pipe.close()
         end_process(self._guardian, patience_s)
         self.killed += self._mark.kill_all()
 
     def _launch(
         self,
-        command: Sequence[str],
-        env: Mapping[str, str],
+        commands: Sequence[CommandLine],
         root: str,
         log: Path,
         folder: str | None,
         keeps_folder: bool,
     ) -> None:
         order = {
-            "command": list(command),
-            "env": dict(env),
+            "commands": [{"words": list(each.words), "env": dict(each.env)} for each in commands],
             "cwd": root,
             "log": str(log.absolute()),
             "max_log_bytes": MAX_LOG_BYTES,
@@ -148,7 +160,8 @@ class SupervisedProcess:
         self._send(json.dumps(order).encode())
         answer = self._receive(time.monotonic() + EXCHANGE_S)
         if "error" in answer:
-            why = explain_start_failure(answer["error"], command[0], root, env)
+            failed = commands[answer["command"]]
+            why = explain_start_failure(answer["error"], failed.words[0], root, failed.env)
             raise ServerError(f"can't be started: {why}")
         self.pid = int(answer["pid"])
 
@@ -163,8 +176,8 @@ class SupervisedProcess:
 
     def _note(self, event: Mapping[str, Any]) -> None:
         """Keep the exit code in an event. Raise ServerError when the guardian has stopped the command by itself."""
-        if "exited" in event:
-            self._returncode = event["exited"]
+        if "exited" in event and self._returncode is None:
+            self._returncode, self.ended = event["exited"], event.get("command", 0)
         if event.get("why"):
             raise ServerError(event["why"])
 

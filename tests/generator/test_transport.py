@@ -443,7 +443,7 @@ def test_a_link_local_address_keeps_its_interface(monkeypatch: pytest.MonkeyPatc
         return 0
 
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
-    Connector(short_load(80, host="fe80::1%lo").target).start_connect().close()
+    Connector(short_load(80, host="fe80::1%lo").target).start_connect()[0].close()
     assert reached == [("fe80::1", 80, 0, socket.if_nametoindex("lo"))]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness.scenario.malloc import Malloc
 from harness.server import launch
-from harness.server.launch import Server, ServerCommand, explain_missing_programs, find_missing_programs, read_log_tail
+from harness.server.launch import Server, explain_missing_programs, find_missing_programs, list_commands, read_log_tail
 from harness.server.supervised import MAX_LOG_BYTES, ServerError
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
@@ -283,7 +283,7 @@ def test_python_is_the_callers_by_whatever_name_and_missing_where_there_is_none(
     assert find_missing_programs(wanted) == ["python3"]
     python = script(tmp_path / "python", "mine")
     assert find_missing_programs(wanted) == []
-    assert ServerCommand.of(wanted, port=1).words == ("/bin/sh", str(python))
+    assert list_commands(wanted)[0].words == ("/bin/sh", str(python))
 
 
 def test_a_program_that_only_the_harness_has_is_missing_and_how_to_name_it_is_told(

@@ -415,7 +415,7 @@ SERVERS: Final = {
 
 @pytest.mark.parametrize("seen", SERVERS.values(), ids=SERVERS)
 def test_the_roles_of_real_servers(seen: Seen) -> None:
-    roles = assign_roles(seen.processes, PUBLIC)
+    roles = assign_roles(seen.processes, {PUBLIC})
     by_role = {role: {pid for pid, of in roles.items() if of == role} for role in set(roles.values())}
     assert by_role.get("worker", set()) == seen.workers
     assert by_role.get("front", set()) == seen.fronts
@@ -430,15 +430,15 @@ WAITING: Final = [
 
 
 def test_a_parent_that_waits_for_connections_is_a_worker_if_it_was_declared() -> None:
-    assert assign_roles(WAITING, PUBLIC, declared=3)[10] == "worker"
-    assert assign_roles(WAITING, PUBLIC, declared=2)[10] == "supervisor"
-    assert assign_roles(WAITING, PUBLIC, declared=4)[10] == "supervisor"  # three would not be four either
-    assert assign_roles(WAITING, PUBLIC)[10] == "supervisor"
+    assert assign_roles(WAITING, {PUBLIC}, declared=3)[10] == "worker"
+    assert assign_roles(WAITING, {PUBLIC}, declared=2)[10] == "supervisor"
+    assert assign_roles(WAITING, {PUBLIC}, declared=4)[10] == "supervisor"  # three would not be four either
+    assert assign_roles(WAITING, {PUBLIC})[10] == "supervisor"
 
 
 def test_a_parent_that_was_not_woken_is_no_worker_whatever_was_declared() -> None:
     asleep = [process(10, listens=LISTENS, wakes=1), *WAITING[1:]]
-    assert assign_roles(asleep, PUBLIC, declared=3)[10] == "supervisor"
+    assert assign_roles(asleep, {PUBLIC}, declared=3)[10] == "supervisor"
 
 
 @pytest.mark.parametrize(("wakes", "each"), [(5, 40), (2, 1)])
@@ -447,7 +447,7 @@ def test_a_parent_that_was_woken_seldom_is_no_worker(wakes: int, each: int) -> N
         process(10, listens=LISTENS, wakes=wakes),
         *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.3, most_served=each) for pid in (11, 12)),
     ]
-    assert assign_roles(waiting, PUBLIC, declared=3)[10] == "supervisor"
+    assert assign_roles(waiting, {PUBLIC}, declared=3)[10] == "supervisor"
 
 
 def test_a_parent_that_waits_behind_a_proxy_is_a_worker_if_it_was_declared() -> None:
@@ -457,4 +457,4 @@ def test_a_parent_that_waits_behind_a_proxy_is_a_worker_if_it_was_declared() -> 
         process(10, 8, listens=(INNER,), wakes=9),
         *(process(pid, 10, listens=(INNER,), serves=(INNER,), cpu_s=0.3) for pid in (11, 12)),
     ]
-    assert assign_roles(behind, PUBLIC, declared=3)[10] == "worker"
+    assert assign_roles(behind, {PUBLIC}, declared=3)[10] == "worker"
