@@ -30,6 +30,7 @@ class Bottleneck(enum.Enum):
 
     GENERATOR = "generator-bound"
     MACHINE = "machine-bound"
+    LIMIT = "limit-bound"
     SERVER = "server-bound"
     CONNECTIONS = "connection-bound"
     PROCESS = "process-bound"
@@ -63,8 +64,8 @@ Rule = Callable[[LoadResult, Usage], str | None]
 
 
 def diagnose(load: LoadResult, usage: Usage) -> Diagnosis:
-    """Return the bottleneck of a trial. Only one that is server-bound, or kept up with what was offered, measures the
-    server.
+    """Return the bottleneck of a trial. Only one that is server-bound, or limit-bound by a limit of its own, or kept
+    up with what was offered, measures the server.
 
     The rules are tried in order, and the first that holds gives the answer. A worker that runs on one core at a time,
     as an event loop or the threads of one Python process do, can use that core and no more. Where the kernel does not
@@ -87,10 +88,11 @@ def find_disturbance(load: LoadResult, usage: Usage) -> Disturbance | None:
 
 
 def free_cores(load: LoadResult, usage: Usage) -> float:
-    """Return how many cores the server can use, together with a generator that has none of its own. A CPU quota counts
-    for the cores that it is worth."""
-    cores, quota = len(_server_cores(load, usage)), usage.machine.quota_cores
-    return float(cores) if quota is None else min(cores, quota)
+    """Return how many cores the server can use, together with a generator that has none of its own. A CPU quota, and a
+    limit of the topology's own, count for the cores that they are worth."""
+    own = usage.limit.cpus if usage.limit else None
+    known = [limit for limit in (usage.machine.quota_cores, own) if limit is not None]
+    return min([float(len(_server_cores(load, usage))), *known])
 
 
 def server_demand(load: LoadResult, usage: Usage) -> float:
@@ -152,6 +154,17 @@ def _throttling(load: LoadResult, usage: Usage) -> str | None:
     periods, stopped_s = usage.machine.throttled_periods, usage.machine.throttled_s
     is_much = stopped_s is None or _share(stopped_s, allowed_s) > MAX_THROTTLED
     return _throttling_text(usage) if periods and is_much else None
+
+
+def _own_limit(load: LoadResult, usage: Usage) -> str | None:
+    """Return how often the topology's own CPU limit stopped it."""
+    limit = usage.limit
+    if limit is None or limit.cpus is None or _share(limit.throttled_s, limit.cpus * usage.window_s) <= MAX_THROTTLED:
+        return None
+    return (
+        f"its limit of {limit.cpus:g} cores was used up in {limit.throttled_periods} of {limit.periods} periods, in"
+        f" which its processes then stood still for {limit.throttled_s:.2f} s in all"
+    )
 
 
 def _other_load(load: LoadResult, usage: Usage) -> str | None:
@@ -244,6 +257,7 @@ RULES: Final[Sequence[tuple[Bottleneck, Rule]]] = (
     (Bottleneck.MACHINE, _steal),
     (Bottleneck.MACHINE, _throttling),
     (Bottleneck.MACHINE, _other_load),
+    (Bottleneck.LIMIT, _own_limit),
     (Bottleneck.MACHINE, _core_shortage),
     (Bottleneck.PROCESS, _require_time_left(waiting.other_process)),
     (Bottleneck.SERVICE, _require_time_left(waiting.service)),

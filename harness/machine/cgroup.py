@@ -32,14 +32,14 @@ def read_quota_cores(host: Host) -> float | None:
 
     The kernel enforces it: it stops every process of the group until the period, usually of 100 ms, is over.
     """
-    groups = _find_groups(host, "cpu")
+    groups = find_groups(host, "cpu")
     limits = [_parse_cores(text) for group in groups if (text := _read_quota_text(host, group)) is not None]
     return _tightest(limits) if groups else None
 
 
 def read_throttling(host: Host) -> Throttling | None:
     """Return the throttling of all groups together; None if it is unknown."""
-    stats = [host.text(f"{group}/cpu.stat") for group in _find_groups(host, "cpu")]
+    stats = [host.text(f"{group}/cpu.stat") for group in find_groups(host, "cpu")]
     periods = [count for stat in stats if (count := parse_count(word_after(stat, "nr_throttled"))) is not None]
     stopped_s = [seconds for stat in stats if (seconds := _parse_stopped_s(stat)) is not None]
     return Throttling(sum(periods), sum(stopped_s) if stopped_s else None) if periods else None
@@ -47,7 +47,7 @@ def read_throttling(host: Host) -> Throttling | None:
 
 def read_memory_limit_bytes(host: Host) -> float | None:
     """Return the tightest limit on memory; infinite without a limit, None if it is unknown."""
-    groups = _find_groups(host, "memory")
+    groups = find_groups(host, "memory")
     texts = [host.text(f"{group}/{name}") for group in groups for name in ("memory.max", _MARKS["memory"])]
     return _tightest([_parse_bytes(text) for text in texts if text is not None]) if groups else None
 
@@ -58,7 +58,7 @@ def _tightest(limits: Sequence[float | None]) -> float | None:
     return min(known, default=math.inf) if len(known) == len(limits) else None
 
 
-def _find_groups(host: Host, controller: str) -> list[str]:
+def find_groups(host: Host, controller: str) -> list[str]:
     """Return the folders of this process's group, for the controller, and of the groups above it.
 
     Version 1 has a hierarchy for each controller, or for a few. Version 2 has one for all, alone or beside those of

@@ -62,6 +62,7 @@ class LaunchedTopology:
         may_change, broke = self.scenario.workers_may_change, has_broken_connections(result)
         reasons = [
             *objections(self.planned.topology, counts, may_change, broke),
+            *self.server.describe_oom_kills(),
             *_describe_stops(self.server, roles),
             *_describe_doubts(self.server, result, Clocks.now().jump_since(self.clocks), self.scenario),
         ]
@@ -122,7 +123,7 @@ def launch_topology(
                 generator,
                 server,
                 process_tree,
-                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots),
+                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots, server.limits),
                 ready,
                 read_allocator(ready.processes),
                 _with_expected_body(load, ready, scenario),

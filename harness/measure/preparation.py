@@ -9,6 +9,8 @@ from typing import Final
 from harness.load.cpus import Placement, separate_cores
 from harness.load.spec import Target
 from harness.machine.cores import UsableCores
+from harness.machine.host import Host
+from harness.machine.limits import LimitError, open_group
 from harness.machine.environment import Environment, find_differences
 from harness.measure.interleaving import check_interleaving
 from harness.measure.schedule import make_schedule
@@ -34,7 +36,7 @@ from harness.scenario.secrets import (
 )
 from harness.scenario.topology import LOOPBACK
 from harness.server.fingerprint import take_fingerprint
-from harness.server.launch import check_port_is_free, explain_missing_programs, folder_of
+from harness.server.launch import check_port_is_free, explain_missing_programs, folder_of, limits_of
 from harness.server.programs import describe_programs
 from harness.server.service import UpService, find_missing_program
 from harness.text.redaction import Redactor
@@ -223,6 +225,12 @@ def _check_names(scenario: Scenario) -> None:
 def _check_can_start(scenario: Scenario) -> None:
     for topology in scenario.topologies:
         _check_fixed_port(topology)
+    for topology in scenario.topologies:
+        try:
+            with open_group(limits_of(topology), Host.here()):
+                pass
+        except LimitError as error:
+            raise ScenarioError(f"topology {topology.name}: cpus and memory: {error}") from error
     for where, command in commands_of(scenario).items():
         _check_environment(where, command.pass_env)
         folder = folder_of(command) if isinstance(command, Topology) else command.cwd

@@ -7,7 +7,7 @@ from statistics import harmonic_mean
 from typing import Final, TypeVar
 
 from harness.monitor.service_usage import add_services
-from harness.record import CoreUsage, MachineUsage, OtherProcess, ProcessUsage, Usage, UsageSecond
+from harness.record import CoreUsage, LimitUsage, MachineUsage, OtherProcess, ProcessUsage, Usage, UsageSecond
 
 # Of each field, the figure is added up over the slices; None where it is unknown in one of them.
 PROCESS_SUMS: Final = (
@@ -33,7 +33,9 @@ MACHINE_SUMS: Final = (
     "io_pressure_s",
 )
 
-Part = TypeVar("Part", ProcessUsage, CoreUsage, MachineUsage)
+LIMIT_SUMS: Final = ("periods", "throttled_periods", "throttled_s", "oom_kills")
+
+Part = TypeVar("Part", ProcessUsage, CoreUsage, MachineUsage, LimitUsage)
 
 
 def join_usages(usages: Sequence[Usage], answered: Sequence[int]) -> Usage:
@@ -51,6 +53,7 @@ def join_usages(usages: Sequence[Usage], answered: Sequence[int]) -> Usage:
         requests=sum(answered),
         is_cpu_lost=any(usage.is_cpu_lost for usage in usages),
         others=_join_others(usages),
+        limit=_join_limits([usage.limit for usage in usages if usage.limit is not None]),
         services=add_services(service for usage in usages for service in usage.services),
     )
 
@@ -76,6 +79,10 @@ def _join_process(found: Sequence[ProcessUsage], is_gone: bool) -> ProcessUsage:
 def _join_machines(machines: Sequence[MachineUsage]) -> MachineUsage:
     cores = [_add_fields(of_one, CORE_SUMS) for of_one in zip(*(machine.cores for machine in machines), strict=True)]
     return _add_fields(machines, MACHINE_SUMS).model_copy(update={"cores": cores})
+
+
+def _join_limits(limits: Sequence[LimitUsage]) -> LimitUsage | None:
+    return _add_fields(limits, LIMIT_SUMS) if limits else None
 
 
 def _add_fields(parts: Sequence[Part], names: Sequence[str]) -> Part:

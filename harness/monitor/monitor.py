@@ -4,7 +4,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import harmonic_mean
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 import psutil
 
 from harness.machine.host import Host
+from harness.machine.limits import LimitCounters, LimitGroup
 from harness.monitor.core_speed import CoreSpeedProbe
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.machine import machine_usage_between, read_machine
@@ -19,7 +20,7 @@ from harness.monitor.others import find_busiest_others
 from harness.monitor.processes import NEWBORN, ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
 from harness.monitor.service_usage import service_usage_between
 from harness.monitor.stat_file import NOTHING, Account
-from harness.record import ProcessUsage, ServerProcess, Usage, UsageSecond
+from harness.record import LimitUsage, ProcessUsage, ServerProcess, Usage, UsageSecond
 from harness.units import NS_PER_US
 
 NO_SERVICES: Final[Mapping[str, int]] = MappingProxyType({})
@@ -56,7 +57,7 @@ class Monitor:
     of the process that waited for it.
 
     ``core_speed`` measures the speed of the server's cores, if that is wanted. ``services``, by name and by the process
-    from which all of theirs descend, are measured apart.
+    from which all of theirs descend, are measured apart. ``limits`` are those of the server, where it has any.
     """
 
     def __init__(
@@ -65,11 +66,14 @@ class Monitor:
         root_pid: int,
         core_speed: CoreSpeedProbe | None = None,
         services: Mapping[str, int] = NO_SERVICES,
+        limits: LimitGroup | None = None,
     ) -> None:
         self._list_processes = list_processes
         self._root_pid = root_pid
         self._core_speed = core_speed
         self._services = services
+        self._limits = limits
+        self._first_limits = self._last_limits = self._read_limits()
         self._first_services = self._last_services = dict[str, FamilyReading]()
         self._probe_ns: list[int] = []
         self._host = Host.here()  # generator and server run on its cores too
@@ -87,6 +91,7 @@ class Monitor:
         self._first = self._last = read_family(self._root_pid)
         self._first_machine = self._last_machine = read_machine(self._host)
         self._first_services = self._last_services = self._read_services()
+        self._first_limits = self._last_limits = self._read_limits()
         self._begin_s = self._end_s = _now_boot_s()
         self._read_probe_ns()  # of the warm-up
         self._probe_ns = []
@@ -102,6 +107,7 @@ class Monitor:
         self._last = read_family(self._root_pid)
         self._last_machine = read_machine(self._host)
         self._last_services = self._read_services()
+        self._last_limits = self._read_limits()
         self._end_s = _now_boot_s()
         self._probe_ns += self._read_probe_ns()
         self._is_cpu_lost |= is_account_lost(before, self._last)
@@ -134,6 +140,7 @@ class Monitor:
                 service_usage_between(name, self._first_services[name], last)
                 for name, last in self._last_services.items()
             ],
+            limit=self._limit_usage(),
         )
 
     def add_memory(self, usage: Usage) -> Usage:
@@ -197,6 +204,16 @@ class Monitor:
     def _unwatched_account(self) -> Account:
         """Return the account of all descendants, as far as it is in no reading of a watched process."""
         return self._last.account - sum((watched.account for watched in self._watched.values()), NOTHING)
+
+    def _limit_usage(self) -> LimitUsage | None:
+        if self._limits is None or self._first_limits is None or self._last_limits is None:
+            return None
+        first, last = asdict(self._first_limits), asdict(self._last_limits)
+        used = {name: max(0, last[name] - first[name]) for name in first}
+        return LimitUsage(**asdict(self._limits.limits), **used)
+
+    def _read_limits(self) -> LimitCounters | None:
+        return self._limits.read_counters() if self._limits else None
 
     def _read_services(self) -> dict[str, FamilyReading]:
         return {name: read_family(root_pid) for name, root_pid in self._services.items()}

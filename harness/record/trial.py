@@ -211,6 +211,19 @@ class ServiceUsage(RecordPart):
     rss_bytes: Count
 
 
+class LimitUsage(RecordPart):
+    """The limits of the topology, and how far they were reached within the measured window: the CPU time of ``cpus``
+    cores was used up in ``throttled_periods`` of ``periods``, its processes then stood still for ``throttled_s``, added
+    up over cores, and ``oom_kills`` of them were killed for their memory."""
+
+    cpus: PositiveAmount | None
+    memory_bytes: Count | None
+    periods: CountDifference
+    throttled_periods: CountDifference
+    throttled_s: Difference
+    oom_kills: CountDifference
+
+
 class Usage(RecordPart):
     """The server's use of the machine between the two readings that enclose the measured window.
 
@@ -225,6 +238,7 @@ class Usage(RecordPart):
     ``unloaded_ms`` is the least response time before there was any load; None where the load has several requests, of
     which a single one says little. ``others`` are the busiest of all other processes, as far as they used much.
     ``services`` are those of the scenario that the harness started; none of their CPU time is the server's.
+    ``limit`` is None where the topology has none of its own.
     """
 
     window_s: Amount
@@ -240,6 +254,7 @@ class Usage(RecordPart):
     unloaded_ms: PositiveAmount | None = None
     others: list[OtherProcess] = []
     services: list[ServiceUsage] = []
+    limit: LimitUsage | None = None
 
     @property
     def cpu_s(self) -> float:

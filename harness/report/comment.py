@@ -13,6 +13,7 @@ from harness.report.finding import Finding
 from harness.report.interleaving import interleaving_text
 from harness.report.intervals import draw_changes, sort_worst_first
 from harness.report.malloc import malloc_text
+from harness.report.resources import limits_text
 from harness.report.markdown import load_templates, noise_text, plan_text
 from harness.report.markup import code, plain
 from harness.report.offered_rate import offer_text, placement_text
@@ -71,6 +72,7 @@ def _render(
             offer=offer_text(scenario),
             placement=placement_text(run.info.placement, scenario, run.environment),
             malloc=malloc_text(scenario),
+            granted=limits_text(scenario),
             interleaving=interleaving_text(run),
             plan=plan_text(run),
         )

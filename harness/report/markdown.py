@@ -34,6 +34,7 @@ from harness.report.processes import process_rows
 from harness.report.published import published_rows
 from harness.report.question import question_of
 from harness.report.requests import request_rows
+from harness.report.resources import limits_text
 from harness.report.run_report import RunReport
 from harness.report.unsound import select_unsound
 from harness.report.verdicts import open_texts
@@ -67,6 +68,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "offer": offer_text(run.scenario),
         "placement": placement_text(run.info.placement, run.scenario, run.environment),
         "malloc": malloc_text(run.scenario),
+        "granted": limits_text(run.scenario),
         "interleaving": interleaving_text(run),
         "scatter": list(scatter_texts(report)),
         "summaries": summaries,

@@ -20,6 +20,7 @@ from harness.report.interleaving import interleaving_text
 from harness.report.limits import usual_limit
 from harness.report.malloc import malloc_text
 from harness.report.markup import code, plain
+from harness.report.resources import limits_text
 from harness.report.run_report import RunReport
 from harness.report.verdicts import VERDICT_STYLES, verdict_table
 from harness.stats.verdict import Verdict
@@ -35,6 +36,7 @@ def render_terminal(report: RunReport) -> Group:
     lines += [f"- {text}"] if (text := dropped_text(report)) else []
     lines += [f"- {finding.what}" for finding in report.findings]
     lines += [f"- {text}"] if (text := malloc_text(report.run.scenario)) else []
+    lines += [f"- {text}"] if (text := limits_text(report.run.scenario)) else []
     lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
     comparisons = select_told(report)
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []

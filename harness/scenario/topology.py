@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     GetPydanticSchema,
     TypeAdapter,
@@ -34,13 +35,27 @@ from harness.scenario.load import NumberOfConnections
 from harness.scenario.malloc import Malloc, malloc_variables
 from harness.scenario.placeholders import KNOWN_IN_COMMANDS, KNOWN_IN_ENV, check_placeholders, files_of, fill, fill_some
 from harness.scenario.table import MAX_WORKERS, NAME, Name, TomlTable, Words
+from harness.text.problems import format_value
+from harness.units import parse_size_bytes, size_text
 
 LOOPBACK: Final = "127.0.0.1"
+MIN_CPUS: Final = 0.01  # the least quota that the kernel takes, of a period of 100 ms
+MIN_MEMORY_BYTES: Final = 4 * 2**20
 _AS_WRITTEN: Final = {
-    "host", "port", "unix_socket", "scheme", "cwd", "pass_env", "public_env", "balance", "baseline", "requires",
+    "host", "port", "unix_socket", "scheme", "cwd", "pass_env", "public_env", "balance", "cpus", "memory_bytes", "baseline",
+    "requires",
 }  # fmt: skip
 
 
+def _parse_memory(value: object) -> object:
+    size_bytes = parse_size_bytes(value) if isinstance(value, str) else value
+    if not isinstance(size_bytes, int | float) or isinstance(size_bytes, bool) or size_bytes < MIN_MEMORY_BYTES:
+        raise ValueError(f"expected at least {size_text(MIN_MEMORY_BYTES)}, such as '512MB', got {format_value(value)}")
+    return round(size_bytes)
+
+
+CpuLimit = Annotated[float, Field(ge=MIN_CPUS, le=MAX_WORKERS)]
+MemoryLimit = Annotated[int, BeforeValidator(_parse_memory, json_schema_input_type=str | int)]
 AsFound = Literal["as found"]
 NumberOfWorkers = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
 WorkerNumbers = Annotated[tuple[NumberOfWorkers, ...], Field(strict=False)]
@@ -136,7 +151,8 @@ class Topology(Listening):
 
     It is one ``command``, or several ``processes``. With ``replicas``, so many of its command are started, each with a
     {port} of its own, and the generator deals its connections to them (``balance``). ``files`` are written for each
-    trial.
+    trial. All its processes together get ``cpus`` cores' worth of CPU time, and ``memory_bytes``, where that is
+    limited.
 
     Commands and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
     {harness_python}, that of the harness; {host}, {port}, {unix_socket}, {workers} and {replicas}; {instance}, the
@@ -159,6 +175,8 @@ class Topology(Listening):
     files: Annotated[tuple[TopologyFile, ...], Field(strict=False)] = ()
     replicas: NumberOfWorkers | None = None
     balance: Balance = "round-robin"
+    cpus: CpuLimit | None = None
+    memory_bytes: MemoryLimit | None = Field(default=None, alias="memory")
     cwd: Cwd = "."
     env: Variables = Field(default_factory=dict)
     pass_env: PassedNames = ()
@@ -254,6 +272,8 @@ class TopologyTable(Listening):
     workers: Workers = None
     replicas: Annotated[WorkerNumbers, Field(min_length=1)] | None = None
     balance: Balance = "round-robin"
+    cpus: CpuLimit | None = None
+    memory_bytes: MemoryLimit | None = Field(default=None, alias="memory")
     baseline: bool = False
     requires: Words = ()
 
@@ -362,7 +382,7 @@ class TopologyTable(Listening):
         """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``; ``malloc`` is left
         to the whole run, which may have one for those without."""
         ca_file = None if self.ca_file is None else str((folder / self.ca_file).absolute())
-        rest = self.model_dump(include=_AS_WRITTEN) | {"ca_file": ca_file, "files": self.file}
+        rest = self.model_dump(include=_AS_WRITTEN, by_alias=True) | {"ca_file": ca_file, "files": self.file}
         return [self._make_topology(cell, rest) for cell in self._cells]
 
     def read_files(self, folder: Path) -> Self:

@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from harness.machine.lease import STOPPED_S, Lease
+from harness.machine.limits import join_group, leave_group
 from harness.server.lineage import children_of, descendants_of, state_of
 
 PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)
@@ -48,6 +49,11 @@ def main(fd: int) -> None:
         return
     servers: list[subprocess.Popen[bytes]] = []
     try:
+        join_group(order["groups"])
+    except OSError as error:
+        _send(harness, error=f"its limits: {error.filename}: {error.strerror}", command=0)
+        return
+    try:
         log = os.open(order["log"], os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         for command in order["commands"]:
             servers.append(_start(command, order["cwd"], log))
@@ -56,12 +62,14 @@ def main(fd: int) -> None:
         why = f"{order['commands'][failed]['words'][0]}: {getattr(error, 'strerror', None) or error}"
         if servers:
             Guard(harness, lease, servers, log, order["max_log_bytes"]).end(order["grace_s"])
+        leave_group(order["groups"])
         _send(harness, error=why, command=failed)
         return
     _send(harness, pid=servers[0].pid)
     guard = Guard(harness, lease, servers, log, order["max_log_bytes"])
     why = guard.run()
     killed = guard.end(order["grace_s"])
+    leave_group(order["groups"])
     if order["folder"] is not None and (guard.is_abandoned or not order["keeps_folder"]):
         shutil.rmtree(order["folder"], ignore_errors=True)
     _send(harness, why=why, killed=killed, exited=servers[0].returncode)

@@ -5,7 +5,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
+from harness.machine.host import Host
+from harness.machine.limits import LimitError, LimitGroup, Limits, make_group
 from harness.scenario import Topology
 from harness.scenario.fleet import TopologyProcess
 from harness.scenario.malloc import malloc_variables
@@ -25,6 +27,7 @@ from harness.server.ending import explain_exit
 from harness.server.first_exception import find_first_exception
 from harness.server.guardian import DROPPED
 from harness.server.supervised import CommandLine, ServerError, SupervisedProcess
+from harness.units import size_text
 
 MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of unix(7)
 LOG_HEAD_BYTES: Final = 64 * 1024
@@ -280,16 +283,21 @@ class Server(SupervisedProcess):
     ) -> None:
         self._folder = tempfile.mkdtemp(prefix="harness-") if _needs_folder(topology) else None
         self._log = log
+        self.limits: LimitGroup | None = None
         try:
+            self.limits = _make_limits(topology)
             place = _choose_place(topology, self._folder)
             self.port = place.port
             first, *others = self._commands = ServerCommand.list_of(topology, place, services)
             self.target = _build_target(topology, place)
             _write_files(topology, place)
             lines = [CommandLine(other.words, other.env) for other in others]
-            super().__init__(first.words, first.env, first.folder, log, cpus, self._folder, others=lines)
+            groups = self.limits.folders if self.limits else ()
+            super().__init__(
+                first.words, first.env, first.folder, log, cpus, self._folder, others=lines, groups=groups
+            )
         except BaseException:
-            self._remove_folder()
+            self._clean_up()
             raise
 
     @property
@@ -303,11 +311,13 @@ class Server(SupervisedProcess):
     def stop(self) -> None:
         """See :meth:`SupervisedProcess.stop`."""
         super().stop()
-        self._remove_folder()  # the guardian does so too, unless it was killed
+        self._clean_up()  # the guardian does so too, unless it was killed
 
-    def _remove_folder(self) -> None:
+    def _clean_up(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self.limits is not None:
+            self.limits.remove()
 
     def check_alive(self) -> None:
         """Raise ServerError when the launched process has ended, with the reason and advice."""
@@ -315,7 +325,14 @@ class Server(SupervisedProcess):
         if code is not None:
             words, number = self._commands[self.ended].words, len(self._commands)
             which = f"command {self.ended + 1} of {number}, {words[0]}: " if number > 1 else ""
-            raise ServerError(which + explain_exit(code, words, self.guardian_pid, read_failure(self._log)))
+            why = explain_exit(code, words, self.guardian_pid, read_failure(self._log))
+            raise ServerError("; ".join([which + why, *self.describe_oom_kills()]))
+
+    def describe_oom_kills(self) -> Iterator[str]:
+        """Yield how many of its processes the kernel killed for their memory, if it did."""
+        if self.limits is not None and (killed := self.limits.read_counters().oom_kills):
+            limit = size_text(self.limits.limits.memory_bytes or 0)
+            yield f"the kernel killed {killed} of its processes, which used up the memory limit of {limit}"
 
 
 def _choose_place(topology: Topology, folder: str | None) -> ServerPlace:
@@ -356,6 +373,20 @@ def _write_files(topology: Topology, place: ServerPlace) -> None:
             Path(names[file.name]).write_text(text, encoding="utf-8")
         except (TemplateError, OSError, ArithmeticError, TypeError) as error:
             raise ServerError(f"file {file.name}: {error}") from error
+
+
+def limits_of(topology: Topology) -> Limits:
+    """Return what the topology may use."""
+    return Limits(topology.cpus, topology.memory_bytes)
+
+
+def _make_limits(topology: Topology) -> LimitGroup | None:
+    """Return the control group of the topology; None where it has no limits. Raises ServerError."""
+    limits = limits_of(topology)
+    try:
+        return make_group(limits, Host.here()) if limits.controllers else None
+    except LimitError as error:
+        raise ServerError(str(error)) from error
 
 
 def _needs_folder(topology: Topology) -> bool:

@@ -41,7 +41,8 @@ class CommandLine:
 
 class SupervisedProcess:
     """A command that a guardian starts in ``root``, on the given cores if any; its output is appended to the log.
-    ``others`` are commands that are started after it, and belong to it.
+    ``others`` are commands that are started after it, and belong to it, and ``groups`` the control groups in which all
+    of them run.
 
     See :mod:`harness.server.guardian`. Leaving the context stops the command and all its descendants, and removes its
     ``folder`` if it has one. With ``keeps_folder``, that is removed only where this process ends before the command.
@@ -62,6 +63,7 @@ class SupervisedProcess:
         folder: str | None = None,
         keeps_folder: bool = False,
         others: Sequence[CommandLine] = (),
+        groups: Sequence[Path] = (),
     ) -> None:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.ended: int = 0  # the number of the command whose exit code is returned
@@ -81,7 +83,7 @@ class SupervisedProcess:
             self._mark.put_on(self._guardian.pid)  # inherited, as the cores are, by all that it will start
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)
-            self._launch([CommandLine(command, env), *others], root, log, folder, keeps_folder)
+            self._launch([CommandLine(command, env), *others], root, log, folder, keeps_folder, groups)
         except (BrokenPipeError, ProcessLookupError) as error:  # it was killed before it got a message
             self.stop()
             raise ServerError(ENDED) from error
@@ -147,6 +149,7 @@ class SupervisedProcess:
         log: Path,
         folder: str | None,
         keeps_folder: bool,
+        groups: Sequence[Path],
     ) -> None:
         order = {
             "commands": [{"words": list(each.words), "env": dict(each.env)} for each in commands],
@@ -156,6 +159,7 @@ class SupervisedProcess:
             "grace_s": GRACE_S,
             "folder": folder,
             "keeps_folder": keeps_folder,
+            "groups": list(map(str, groups)),
         }
         self._send(json.dumps(order).encode())
         answer = self._receive(time.monotonic() + EXCHANGE_S)
