@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.analysis.comparison import Comparisons
 from harness.analysis.metric_rows import MetricComparison
-from harness.analysis.metrics import THROUGHPUT
+from harness.analysis.metrics import OF_EVENTS, THROUGHPUT
 from harness.scenario import Gate, Scenario
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
@@ -45,8 +45,11 @@ class GateResult:
 def find_inapplicable_gates(scenario: Scenario) -> list[str]:
     """Return in words which gates of the scenario could never be evaluated in a run of it. They would otherwise pass
     unseen."""
+    of_events = {metric.name for metric in OF_EVENTS}
+    unheard = [gate for gate in scenario.gate.gates if gate.figure in of_events and not scenario.events]
     offered = [gate for gate in scenario.gate.gates if gate.figure == THROUGHPUT.name and scenario.load.arrivals]
     reasons = [f"{gate.text}: under a rate the throughput is what was offered; limit p99 instead" for gate in offered]
+    reasons += [f"{gate.text}: the scenario has no [[event]]" for gate in unheard]
     return [*reasons, *scenario.gate.unknown_requests(scenario.load.kinds)]
 
 

@@ -105,16 +105,63 @@ GROWTH: Final = Metric(
 READY: Final = Metric(
     "ready", "time until ready", "s", False, lambda trial: trial.ready_s, "sooner", "later", margin=0.25
 )
+READY_CPU: Final = Metric(
+    "ready_cpu", "CPU until ready", "s", False, lambda trial: trial.ready_cpu_s, "less", "more", margin=0.25
+)
 BODY: Final = Metric("body", "body size", "B", False, lambda trial: trial.body_bytes, "smaller", "larger", margin=0.01)
 
-METRICS: Final = (THROUGHPUT, P50, P99, CPU, ERRORS, MEMORY, GROWTH, READY, BODY)
+METRICS: Final = (THROUGHPUT, P50, P99, CPU, ERRORS, MEMORY, GROWTH, READY, READY_CPU, BODY)
+
+
+def _allow_requests(trial: Trial) -> float:
+    """Return how many requests more or fewer make no difference: one, or as many as errors may."""
+    return max(1.0, 0.001 * trial.load.requests)
+
+
+LOST: Final = Metric(
+    "lost",
+    "requests lost",
+    "requests",
+    False,
+    lambda trial: trial.event_cost.lost if trial.event_cost else None,
+    "fewer",
+    "more",
+    margin=_allow_requests,
+    scale=Scale.DIFFERENCE,
+)
+LATE: Final = Metric(
+    "late",
+    "requests late",
+    "requests",
+    False,
+    lambda trial: trial.event_cost.late if trial.event_cost else None,
+    "fewer",
+    "more",
+    margin=_allow_requests,
+    scale=Scale.DIFFERENCE,
+    doubted_by=OF_LATENCY,
+)
+RECOVERY: Final = Metric(
+    "recovery",
+    "time until p99 is back",
+    "s",
+    False,
+    lambda trial: trial.event_cost.recovery_s if trial.event_cost else None,
+    "sooner",
+    "later",
+    margin=1.0,
+    scale=Scale.DIFFERENCE,
+    doubted_by=OF_LATENCY,
+)
+OF_EVENTS: Final = (LOST, LATE, RECOVERY)
 
 
 def metrics_of(scenario: Scenario) -> tuple[Metric, ...]:
-    """Return the metrics that are judged in a run of the scenario, the deciding one first, and last those that only a
-    gate asks for. In an open loop p99 decides, since the requests/s are what was offered."""
+    """Return the metrics that are judged in a run of the scenario, the deciding one first, and last those of its events
+    and those that only a gate asks for. In an open loop p99 decides, since the requests/s are what was offered."""
     usual = (P99, P50, *METRICS[3:]) if scenario.load.arrivals else METRICS
-    known = {metric.name for metric in METRICS}
+    usual += OF_EVENTS if scenario.events else ()
+    known = {metric.name for metric in (*METRICS, *OF_EVENTS)}
     limited = {gate.metric: _metric_of_gate(gate) for gate in scenario.gate.gates if gate.metric not in known}
     return (*usual, *limited.values())
 
@@ -136,7 +183,7 @@ def metrics_of_requests(scenario: Scenario) -> tuple[Metric, ...]:
 
 def _metric_of_gate(gate: Gate) -> Metric:
     """Return the metric that the gate limits, of all requests or of one."""
-    usual = next((metric for metric in METRICS if metric.name == gate.figure), None)
+    usual = next((metric for metric in (*METRICS, *OF_EVENTS) if metric.name == gate.figure), None)
     metric = usual or _percentile_metric(gate.figure, gate.percent or 0.0)
     return metric if gate.request is None else _metric_of_request(metric, gate.request, gate.percent)
 

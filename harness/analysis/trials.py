@@ -15,11 +15,12 @@ from harness.analysis.bottleneck import (
     free_cores,
     server_demand,
 )
+from harness.analysis.event_cost import EventCost, cost_of_events
 from harness.analysis.launch import PerRequest, lasting_faults_per_request, per_request
 from harness.analysis.requests import RequestFigures
 from harness.load.latency import LatencyHistogram, LatencySummary
 from harness.load.result import LoadResult, Second
-from harness.record import ProcessUsage, Slice, TrialRecord, Usage
+from harness.record import EventRecord, ProcessUsage, Slice, TrialRecord, Usage
 from harness.stats.steady import Settled, Steady, find_steady_state
 from harness.units import MS_PER_S, NS_PER_MS
 
@@ -42,14 +43,24 @@ class Trial:
     ready_s: float | None = None
     body_bytes: int | None = None
     slices: tuple[Slice, ...] = ()
+    ready_cpu_s: float | None = None
+    events: tuple[EventRecord, ...] = ()
+
+    @cached_property
+    def event_cost(self) -> EventCost | None:
+        """The cost of the scenario's events; None where there were none."""
+        return cost_of_events(self.load, self.events)
 
     @cached_property
     def steady(self) -> Steady | None:
         """The steady part of the trial, found by its rate, or by its p50 in an open loop, where the rate is what was
         offered.
 
-        None where the load itself was not steady: it rose or fell, or there were seconds in which no request ended.
+        None where the load itself was not steady: it rose or fell, or there were seconds in which no request ended; and
+        where something was done to the server meanwhile.
         """
+        if self.events:
+            return None
         offered = self.load.offered
         if offered is None:
             return find_steady_state([second.requests_per_s for second in self._rows])
@@ -284,6 +295,8 @@ def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Tria
                 record.ready_s,
                 record.body_bytes,
                 tuple(record.slices),
+                record.ready_cpu_s,
+                tuple(record.events),
             )
             found[record.topology].append(trial)
     return {topology: tuple(trials) for topology, trials in found.items()}

@@ -78,6 +78,8 @@ def find_objection(scenario: Scenario) -> str | None:
     """Return the reason, as far as the scenario shows it, for which slices can't be made; None if there is none."""
     if scenario.load.arrivals is not None:
         return "an offered rate needs whole trials, in which its queue can build up"
+    if scenario.events:
+        return "events are carried out in the window of each trial"
     if len(scenario.groups[0]) < 2:
         return "one topology alone has none to take turns with"
     if around := [name for name in ("before_trial", "after_trial") if name in scenario.hooks.by_name]:

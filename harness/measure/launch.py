@@ -16,7 +16,7 @@ from harness.load.result import LoadResult
 from harness.load.spec import Load
 from harness.machine.clocks import Clocks
 from harness.monitor import CoreSpeedProbe, Monitor
-from harness.record import Allocator, PlannedTrial, Role, ServerProcess, Slice, TrialRecord, Usage, WorkerCounts
+from harness.record import Allocator, EventRecord, PlannedTrial, Role, ServerProcess, Slice, TrialRecord, Usage, WorkerCounts
 from harness.scenario import Scenario
 from harness.server.allocator import read_allocator
 from harness.server.launch import PortTakenError, Server, read_log_tail
@@ -55,21 +55,36 @@ class LaunchedTopology:
     ready: ReadyServer
     allocator: Allocator | None
     load: Load
+    services: Sequence[UpService] = ()
 
     def examine(self, result: LoadResult) -> Examination:
-        """Return the state of it after its load, while it is still up. Raises ServerError."""
+        """Return the state of it after its load, while it is still up. What events of the scenario do to its workers,
+        and to the bodies, is no reason against the trial: it is what is measured. Raises ServerError."""
         counts, roles = self.process_tree.workers(), self.process_tree.roles()
         may_change, broke = self.scenario.workers_may_change, has_broken_connections(result)
-        reasons = [
-            *objections(self.planned.topology, counts, may_change, broke),
-            *self.server.describe_oom_kills(),
-            *_describe_stops(self.server, roles),
-            *_describe_doubts(self.server, result, Clocks.now().jump_since(self.clocks), self.scenario),
-        ]
+        jump = Clocks.now().jump_since(self.clocks)
+        if self.scenario.events:
+            as_before = counts.as_before_events()
+            reasons = [
+                *objections(self.planned.topology, as_before, may_change=True, broke=False),
+                *([jump] if jump else []),
+            ]
+        else:
+            reasons = [
+                *objections(self.planned.topology, counts, may_change, broke),
+                *self.server.describe_oom_kills(),
+                *_describe_stops(self.server, roles),
+                *_describe_doubts(self.server, result, jump, self.scenario),
+            ]
         return Examination(tuple(reasons), counts, tuple(self.process_tree.list_at_begin()), roles)
 
     def record(
-        self, examined: Examination, result: LoadResult, usage: Usage, slices: Sequence[Slice] = ()
+        self,
+        examined: Examination,
+        result: LoadResult,
+        usage: Usage,
+        slices: Sequence[Slice] = (),
+        events: Sequence[EventRecord] = (),
     ) -> TrialRecord:
         """Return the record of the trial, after the launch was stopped."""
         return TrialRecord.of_measurement(
@@ -78,6 +93,7 @@ class LaunchedTopology:
             reasons=examined.reasons,
             log_tail=read_log_tail(self.log) if examined.reasons else [],
             ready_s=self.ready.ready_s,
+            ready_cpu_s=self.ready.ready_cpu_s,
             body_bytes=self.ready.body_bytes,
             body_sha256=self.ready.body_sha256,
             processes=list(examined.processes),
@@ -87,6 +103,7 @@ class LaunchedTopology:
             killed=self.server.killed,
             allocator=self.allocator,
             slices=slices,
+            events=events,
         )
 
 
@@ -127,6 +144,7 @@ def launch_topology(
                 ready,
                 read_allocator(ready.processes),
                 _with_expected_body(load, ready, scenario),
+                services,
             )
 
 

@@ -89,7 +89,8 @@ def _make_trial(
             record = testbed.run_trial(
                 planned, up.scenario, up.placement, log, observer.on_progress, known, up.services, after_warmup
             )
-            if ended := find_ended_service(up):
+            stopped = {event.stop for event in up.scenario.events}
+            if ended := find_ended_service(up, stopped):
                 record = record.with_objection(ended)
             call_hook("after_trial", up, folder, name)
     except ServerError as error:

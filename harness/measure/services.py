@@ -1,7 +1,7 @@
 """The surroundings of the servers: the services of a run, of a round or of a trial, and the hooks of a run."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -42,11 +42,12 @@ def open_run(prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
         raise ServerError(folder.redactor.redact(str(error))) from error
 
 
-def find_ended_service(prepared: PreparedRun) -> str | None:
-    """Return which service has ended, and how; None while all are up."""
+def find_ended_service(prepared: PreparedRun, stopped: Container[str | None] = ()) -> str | None:
+    """Return which service has ended, and how; None while all are up, but for those that an event ``stopped``."""
     try:
         for service in prepared.services:
-            service.check_alive()
+            if service.name not in stopped:
+                service.check_alive()
     except ServerError as error:
         return str(error)
     return None

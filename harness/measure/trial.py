@@ -11,6 +11,7 @@ from typing import Final
 from harness.generator.process import Generator, GeneratorError
 from harness.load.cpus import Placement, list_usable_cpus
 from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
+from harness.measure.events import EventRunner
 from harness.measure.launch import AfterWarmup, LaunchedTopology, enter_on_free_port, launch_topology
 from harness.measure.progress import Phase, Progress, Watch
 from harness.monitor import CoreSpeedProbe
@@ -52,12 +53,15 @@ def run_trial(
             if after_warmup is not None:
                 launch = _warm_up_apart(launch, placement, watch)
                 after_warmup(planned.topology.name)
-            result, usage = _measure(launch, watch)
+            events = EventRunner(
+                scenario.events, launch.server, launch.process_tree, services, planned.topology.name, log
+            )
+            result, usage = _measure(launch, events, watch)
             examined = launch.examine(result)
             watch(Progress(Phase.STOPPING))
     except (ServerError, GeneratorError) as error:
         return TrialRecord.of_failure(planned, started_at, str(error), read_failure(log))
-    return launch.record(examined, result, usage)
+    return launch.record(examined, result, usage, events=events.records)
 
 
 def _warm_up_apart(launch: LaunchedTopology, placement: Placement, watch: Watch) -> LaunchedTopology:
@@ -73,7 +77,7 @@ def _warm_up_apart(launch: LaunchedTopology, placement: Placement, watch: Watch)
     return replace(launch, load=launch.load.with_warmup(opening_s))
 
 
-def _measure(launch: LaunchedTopology, watch: Watch) -> tuple[LoadResult, Usage]:
+def _measure(launch: LaunchedTopology, happening: EventRunner, watch: Watch) -> tuple[LoadResult, Usage]:
     """Offer the load, and read the server's use of the machine as the window opens, every second and at its end."""
     server, process_tree, monitor = launch.server, launch.process_tree, launch.monitor
     watch(Progress(Phase.WARMING_UP))
@@ -89,16 +93,18 @@ def _measure(launch: LaunchedTopology, watch: Watch) -> tuple[LoadResult, Usage]
     monitor.begin()
     process_tree.begin_window()
     watch(Progress(Phase.MEASURING))
-    for event in events:
-        match event:
-            case Second():
-                monitor.sample()
-            case WindowEnded():
-                monitor.sample()
-                usage = monitor.usage()
-                process_tree.look()
-            case LoadResult():
-                return event, usage
-        server.check_alive()
-        watch(Progress(Phase.MEASURING, event if isinstance(event, Second) else None))
+    with happening.running():
+        for event in events:
+            match event:
+                case Second():
+                    monitor.sample()
+                case WindowEnded():
+                    monitor.sample()
+                    usage = monitor.usage()
+                    process_tree.look()
+                case LoadResult():
+                    return event, usage
+            if not happening.has_begun:
+                server.check_alive()
+            watch(Progress(Phase.MEASURING, event if isinstance(event, Second) else None))
     raise GeneratorError("the generator ended without a result")

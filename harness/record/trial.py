@@ -81,6 +81,11 @@ class WorkerCounts(RecordPart):
         are then the slices."""
         return self.model_copy(update={"changed_seconds": sorted({second // 2 for second in self.changed_seconds})})
 
+    def as_before_events(self) -> Self:
+        """Return the same counts as though the workers that were there as the window began had stayed."""
+        stayed = {"least": self.found, "most": self.found, "at_end": self.found, "started": 0}
+        return self.model_copy(update={**stayed, "ended": {}, "crashed": [], "untold": 0, "changed_seconds": []})
+
     def with_found(self, found: int) -> Self:
         """Return the same counts with another number of workers found."""
         return self.model_copy(update={"found": found})
@@ -324,6 +329,14 @@ class Slice(RecordPart):
     pace_us: PositiveAmount | None = None
 
 
+class EventRecord(RecordPart):
+    """One event of the scenario: what was done, ``at_s`` after the measured window began, and how long that took."""
+
+    at_s: Amount
+    took_s: Amount
+    what: Printable
+
+
 class TrialRecord(RecordPart):
     """The record of one trial.
 
@@ -332,7 +345,8 @@ class TrialRecord(RecordPart):
     ``log_tail`` are the lines of the server's log that explain it: the first exception of a trial that failed, or else
     the last lines. ``allocator`` is the library from which the server took its memory ("none": no library that is
     known), None where that was not read. ``killed`` is the number of server processes that had to be killed. ``slices``
-    are those of a trial whose load alternated with that of others; a whole trial has none.
+    are those of a trial whose load alternated with that of others; a whole trial has none. ``ready_cpu_s`` is the CPU
+    time that the server took until it was ready. ``events`` are those that were carried out.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -347,6 +361,7 @@ class TrialRecord(RecordPart):
     log_tail: list[Printable] = []
     started_at: Moment
     ready_s: Amount | None = None
+    ready_cpu_s: Amount | None = None
     body_bytes: Count | None = None
     body_sha256: str | None = None
     processes: list[ServerProcess] = []
@@ -356,6 +371,7 @@ class TrialRecord(RecordPart):
     usage: Usage | None = None
     killed: Count = 0
     slices: list[Slice] = []
+    events: list[EventRecord] = []
 
     @property
     def log(self) -> str:
@@ -391,6 +407,7 @@ class TrialRecord(RecordPart):
         reasons: Sequence[str],
         log_tail: Sequence[str],
         ready_s: float,
+        ready_cpu_s: float | None = None,
         body_bytes: int | None,
         body_sha256: str | None,
         processes: list[ServerProcess],
@@ -400,6 +417,7 @@ class TrialRecord(RecordPart):
         killed: int,
         allocator: Allocator | None = None,
         slices: Sequence[Slice] = (),
+        events: Sequence[EventRecord] = (),
     ) -> Self:
         """Return the record of a trial that was measured to its end; with ``reasons`` why it does not count, it is
         invalid."""
@@ -413,6 +431,7 @@ class TrialRecord(RecordPart):
             status="invalid" if reasons else "ok",
             started_at=started_at,
             ready_s=ready_s,
+            ready_cpu_s=ready_cpu_s,
             body_bytes=body_bytes,
             body_sha256=body_sha256,
             processes=processes,
@@ -422,6 +441,7 @@ class TrialRecord(RecordPart):
             killed=killed,
             allocator=allocator,
             slices=list(slices),
+            events=list(events),
         )
         return record._with_texts("; ".join(reasons) or None, log_tail)
 

@@ -76,6 +76,7 @@ _FIGURES: Final[dict[str, Callable[[float], str]]] = {  # by the metric's unit
     "": _error_share_text,
     "B": _bytes_text,
     "s": lambda value: f"{value:.2f} s",
+    "requests": lambda value: f"{value:,.1f}",
 }
 
 
@@ -119,7 +120,9 @@ def change_interval_text(metric: Metric, change: Estimate) -> str:
 
 def _signed_text(metric: Metric) -> tuple[Callable[[float], str], str]:
     """Return how changes of the metric are written, and in which unit."""
-    return (_signed_percent, " %") if metric.scale is Scale.RATIO else _SIGNED[metric.scale]
+    if metric.scale is Scale.RATIO:
+        return _signed_percent, " %"
+    return _SIGNED_SHARE if metric.scale is Scale.SHARE else _SIGNED_BY_UNIT[metric.unit]
 
 
 def _signed_percent(ratio: float) -> str:
@@ -132,9 +135,12 @@ def _with_sign(value: float, text: str) -> str:
     return f"{'−' if value < 0 else '+'}{text}" if any(digit in "123456789" for digit in text) else f"±{text}"
 
 
-_SIGNED: Final[dict[Scale, tuple[Callable[[float], str], str]]] = {
-    Scale.SHARE: (lambda part: _with_sign(part, f"{abs(100 * part):.2f}"), " points"),
-    Scale.DIFFERENCE: (lambda number: _with_sign(number, size_text(abs(number))), ""),
+_Signed = tuple[Callable[[float], str], str]
+_SIGNED_SHARE: Final[_Signed] = (lambda part: _with_sign(part, f"{abs(100 * part):.2f}"), " points")
+_SIGNED_BY_UNIT: Final[dict[str, _Signed]] = {
+    "B": (lambda number: _with_sign(number, size_text(abs(number))), ""),
+    "s": (lambda number: _with_sign(number, f"{abs(number):.2f}"), " s"),
+    "requests": (lambda number: _with_sign(number, f"{abs(number):,.1f}"), " requests"),
 }
 _OUTCOMES: Final = {
     Outcome.PASSED: "passed",

@@ -10,6 +10,7 @@ from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
 from harness.report.answer import render_answer
+from harness.report.event_texts import event_texts
 from harness.report.figures import change_text, figure_text, ratio_text
 from harness.report.markup import plain
 from harness.stats.estimate import Estimate
@@ -41,7 +42,7 @@ def render_headline(analysis: RunAnalysis) -> str:
     has_baseline = any(summary.topology.baseline for summary in analysis.measured_summaries)
     if disturbed and has_baseline and not any(summary.ratio for summary in analysis.summaries):
         return " ".join([*disturbed, *errors])
-    return " ".join([*disturbed, *errors, *_recommendations(analysis)])
+    return " ".join([*disturbed, *errors, *event_texts(analysis), *_recommendations(analysis)])
 
 
 def _disturbance(analysis: RunAnalysis) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
+from harness.scenario.event import Event
 from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import Grid
@@ -30,6 +31,7 @@ from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, Sc
 from harness.scenario.topology import Side, Topology, TopologyTable, placeholders_of
 from harness.text import Printable
 from harness.text.problems import describe_expected, format_value, key_of, reason
+from harness.units import duration_text
 from harness.units.ranges import Amount, Count, PositiveAmount
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
@@ -96,7 +98,8 @@ class _Settings(TomlTable):
     With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on"
     for a grid of more than six cells, with automatic rounds and without gates, which ask for a verdict on each.
 
-    ``services`` run beside the servers, and ``hooks`` are run at certain moments; neither is measured.
+    ``services`` run beside the servers, and ``hooks`` are run at certain moments; neither is measured. ``events`` are
+    carried out in the measured window of each trial, and what they cost is measured.
 
     Some servers replace workers within the window, by their settings, as they do in production too. Unless
     ``workers_may_change``, such a trial does not count.
@@ -120,6 +123,7 @@ class _Settings(TomlTable):
         default=(), alias="service"
     )
     hooks: Hooks = Hooks()
+    events: Annotated[tuple[Event, ...], Field(strict=False)] = Field(default=(), alias="event")
     documented: Annotated[tuple[PublishedRun, ...], Field(strict=False)] = ()
 
     @field_validator("prepare")
@@ -310,7 +314,21 @@ class ScenarioFile(_Settings):
             except ValueError as error:
                 raise ValueError(f"topology {table.name}: {error}") from error
         check_hooks(self.hooks, self.services)
+        self._check_events()
         return self
+
+    def _check_events(self) -> None:
+        scopes = {service.name: service.scope for service in self.services}
+        for number, event in enumerate(self.events):
+            try:
+                check_references(event.placeholders, self.services)
+            except ValueError as error:
+                raise ValueError(f"event[{number}]: {error}") from error
+            if event.stop is not None and scopes.get(event.stop) != "trial":
+                raise ValueError(
+                    f"event[{number}]: expected a [[service]] with scope = 'trial', which the next trial has anew, got"
+                    f" {event.stop}"
+                )
 
     def _read_files(self, folder: Path) -> Iterator[TopologyTable]:
         for table in self.topology:
@@ -336,6 +354,11 @@ class ScenarioFile(_Settings):
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Settings.model_fields}
         load = self.load.resolve(folder)
+        if late := [event for event in self.events if event.at_s >= load.duration_s]:
+            raise ValueError(
+                f"event: expected at within the window of {duration_text(load.duration_s)} (load.duration), got"
+                f" {duration_text(late[0].at_s)}"
+            )
         if reasons := self.gate.unknown_requests(load.kinds):
             raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))
         return Scenario.model_construct(**common, load=load, topologies=_with_baselines(topologies))
@@ -417,7 +440,7 @@ def _keys_of(table: type[BaseModel]) -> tuple[str, ...]:
 
 
 LISTS: Final = {
-    ("topology",), ("topology", "process"), ("topology", "file"), ("load", "request"), ("documented",), ("service",),
+    ("topology",), ("topology", "process"), ("topology", "file"), ("load", "request"), ("documented",), ("service",), ("event",),
 }  # fmt: skip
 TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     (): _keys_of(ScenarioFile),
@@ -430,6 +453,7 @@ TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("gate",): _keys_of(GateTable),
     ("service",): _keys_of(Service),
     ("hooks",): _keys_of(Hooks),
+    ("event",): _keys_of(Event),
     **{("hooks", name): _keys_of(Hook) for name in Hooks.model_fields},
     ("load", "request"): _keys_of(RequestTable),
     ("documented",): _keys_of(PublishedRun),

@@ -21,6 +21,12 @@ def _parse_ms(text: str) -> float:
     return parse_duration_s(text) * 1000
 
 
+def _parse_requests(text: str) -> float:
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError(f"expected a number of requests, such as '5', got {text!r:.60}")
+    return float(text)
+
+
 EXAMPLES: Final = "a limit such as 'throughput < -5%' or 'p99 < 250ms'"
 PERCENTILE: Final = "pN"  # the kind of all percentiles: p50, p99.9
 _IN_ITS_UNIT: Final[dict[str, Callable[[str], float]]] = {
@@ -31,6 +37,10 @@ _IN_ITS_UNIT: Final[dict[str, Callable[[str], float]]] = {
     "memory": parse_size_bytes,
     "memory_growth": parse_size_bytes,
     "ready": parse_duration_s,
+    "ready_cpu": parse_duration_s,
+    "lost": _parse_requests,
+    "late": _parse_requests,
+    "recovery": parse_duration_s,
     "body": parse_size_bytes,
 }
 OF_A_REQUEST: Final = ("throughput", PERCENTILE, "errors")  # known of each request of a mix
@@ -82,10 +92,10 @@ def _join_figures(figures: Iterable[str]) -> str:
 
 def _is_relative(kind: str, limit: str) -> bool:
     """Return whether the limit is one of a change. Errors are percents themselves, so that their changes have a sign.
-    The growth of memory may be zero, so that it has no relative change."""
+    The growth of memory, and what events cost, may be zero, so that they have no relative change."""
     if kind == "errors":
         return limit.startswith(("+", "-"))
-    return kind != "memory_growth" and limit.endswith("%")
+    return kind not in ("memory_growth", "lost", "late", "recovery") and limit.endswith("%")
 
 
 def _parse_change(limit: str, text: str) -> float:

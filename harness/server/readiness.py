@@ -21,7 +21,7 @@ from harness.record import ServerProcess
 from harness.server.launch import PortTakenError, Server
 from harness.server.mix import find_objections
 from harness.server.probing import ask_again
-from harness.server.process_tree import find_listening_processes, list_processes, workers_of
+from harness.server.process_tree import find_descendants, find_listening_processes, list_processes, workers_of
 from harness.server.question import Question
 from harness.server.supervised import ServerError
 from harness.units import MS_PER_S
@@ -38,7 +38,7 @@ UNCHANGED_S: Final = 2.0  # if no process started for so long, and it is quiet, 
 
 @dataclass(frozen=True)
 class ReadyServer:
-    """A ready server: after how long it was ready (``ready_s``), and its processes then.
+    """A ready server: after how long it was ready (``ready_s``), with how much CPU time, and its processes then.
 
     ``body_bytes`` is the size of the answer's body, None when no request of the load was sent. ``body_sha256`` is None
     when the bodies differ, or the request is not safe to be sent again. ``unloaded_ms`` is how long the quickest answer
@@ -46,6 +46,7 @@ class ReadyServer:
     """
 
     ready_s: float
+    ready_cpu_s: float
     processes: list[ServerProcess]
     body_bytes: int | None
     body_sha256: str | None
@@ -78,6 +79,7 @@ def wait_until_ready(
         answer = _first_good_answer(server, target, question, began_s, timeout_s)
     answered_s = time.monotonic()
     complete_s = _wait_for_workers(server, workers, began_s + timeout_s)
+    ready_cpu_s = sum(_read_cpu_s(process.pid) for process in find_descendants(server))
     server.check_alive()  # a child may have answered, after the launched process had ended
     processes = list_processes(server)
     answers = [answer] if ready_path is None else []
@@ -90,6 +92,7 @@ def wait_until_ready(
     digests = {each.body_sha256 for each in answers}
     return ReadyServer(
         ready_s=complete_s - began_s,
+        ready_cpu_s=ready_cpu_s,
         processes=processes,
         body_bytes=answers[0].body_bytes if answers else None,
         body_sha256=digests.pop() if page.is_safe and len(digests) == 1 else None,

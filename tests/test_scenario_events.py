@@ -1,0 +1,65 @@
+"""Events in a scenario: what is accepted, and what is said of everything else."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.test_scenario import loaded, refusal
+
+SCENARIO = """
+name = "shop"
+[load]
+rate = 100
+duration = "10s"
+[[topology]]
+name = "raw"
+command = ["serve", "{port}"]
+[[service]]
+name = "db"
+command = ["db", "{port}"]
+scope = "trial"
+"""
+EVENT = "[[event]]\n"
+
+
+def test_events_are_read(tmp_path: Path) -> None:
+    text = SCENARIO + (
+        EVENT + 'at = "5s"\nsignal = "sighup"\n' + EVENT + 'at = "6s"\nkill = "worker"\n'
+        + EVENT + 'at = "7s"\nrun = ["reload", "{pid}", "{service.db.port}"]\n' + EVENT + 'at = 8\nstop = "db"\n'
+    )  # fmt: skip
+    scenario = loaded(tmp_path, text)
+    assert [(each.at_s, each.what) for each in scenario.events] == [
+        (5.0, "SIGHUP"),
+        (6.0, "SIGKILL to a worker"),
+        (7.0, "reload {pid} {service.db.port}"),
+        (8.0, "stop of db"),
+    ]
+    assert type(scenario).model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ('at = "5s"', "event[0]: expected one of signal, kill, run and stop"),
+        ('at = "5s"\nsignal = "HUP"\nkill = "worker"', "event[0]: expected one of signal, kill, run and stop"),
+        ('at = "5s"\nsignal = "HUB"', "event[0].signal: expected the name of a signal, such as 'HUP', got 'HUB'"),
+        ('signal = "HUP"', "event[0].at: expected, but missing"),
+        (
+            'at = "10s"\nsignal = "HUP"',
+            "event: expected at within the window of 10s (load.duration), got 10s",
+        ),
+        (
+            'at = "5s"\nstop = "cache"',
+            "scenario: event[0]: expected a [[service]] with scope = 'trial', which the next trial has anew, got cache",
+        ),
+        ('at = "5s"\nrun = ["x", "{service.cache.port}"]', "scenario: event[0]: expected a [[service]] called cache"),
+    ],
+)
+def test_what_is_no_event_is_told(tmp_path: Path, event: str, said: str) -> None:
+    assert refusal(tmp_path, f"{SCENARIO}{EVENT}{event}\n") == [said]
+
+
+def test_a_service_that_outlives_the_trial_can_not_be_stopped(tmp_path: Path) -> None:
+    text = SCENARIO.replace('scope = "trial"', 'scope = "run"') + EVENT + 'at = "5s"\nstop = "db"\n'
+    (said,) = refusal(tmp_path, text)
+    assert "scope = 'trial'" in said

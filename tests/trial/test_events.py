@@ -1,0 +1,116 @@
+"""Events under load: they are carried out at their time, and what they cost is what the servers say."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.analysis.event_cost import cost_of_events
+from harness.load.cpus import Placement
+from harness.load.spec import Arrivals, Request
+from harness.measure.trial import run_trial
+from harness.record import PlannedTrial, TrialRecord
+from harness.scenario import Topology
+from harness.scenario.event import Event
+from tests.server.topologies import gunicorn, small, topology
+from bench.reloads import GUNICORN, NODE, Reloading, disagreement, reload_once
+from tests.trial.trials import ignore, scenario
+
+CRASHES: Final = """
+import os, sys, time, http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def happened(launched: Topology, log: Path, *events: dict[str, object], path: str = "/") -> TrialRecord:
+    """A trial of three seconds in which these events happen."""
+    around = scenario(launched, warmup_s=0.5)
+    load = around.load.model_copy(
+        update={
+            "requests": (Request(path=path),),
+            "arrivals": Arrivals(kind="constant", rate_per_s=100.0),
+            "connections": 50,
+            "duration_s": 3.0,
+            "expect": around.load.expect.without_body(),
+        }
+    )
+    changed = around.model_copy(update={"load": load, "events": tuple(map(Event.model_validate, events))})
+    planned = PlannedTrial(id="r01-01-test", block=1, position=1, seed=1, topology=around.topologies[0])
+    return run_trial(planned, changed, Placement(), log, ignore)
+
+
+@pytest.mark.parametrize("reloading", [GUNICORN, NODE], ids=lambda each: each.name)
+def test_what_a_reload_loses_is_what_the_server_did_not_answer(tmp_path: Path, reloading: Reloading) -> None:
+    if reloading is NODE:
+        assert shutil.which("node"), "apt install nodejs"
+    for number in range(2):
+        log = tmp_path / f"{number}.log"
+        record = reload_once(reloading, log, at_s=1.5 + 0.2 * number)
+        assert (record.status, record.reason) == ("ok", None)
+        assert disagreement(reloading, record, log) == 0
+        assert record.load is not None
+        (event,) = record.events
+        assert event.what.startswith("SIGHUP to process ")
+        cost = cost_of_events(record.load, record.events)
+        assert cost is not None
+        assert cost.lost >= record.load.errors.total
+        assert (cost.lost > 0) == (reloading is NODE)
+
+
+def test_a_worker_that_is_killed_makes_no_trial_invalid_and_costs_what_was_on_it(log: Path) -> None:
+    record = happened(gunicorn(2), log, {"at": "1.5s", "kill": "worker"}, path="/cart")
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.worker_counts is not None
+    assert record.worker_counts.number_ended == 1
+    assert record.events[0].what.startswith("SIGKILL to worker ")
+    assert 1.4 < record.events[0].at_s < 2.5
+
+
+def test_a_single_process_that_is_killed_loses_all_that_comes_after_it(log: Path) -> None:
+    record = happened(topology(sys.executable, "-c", CRASHES, "{port}"), log, {"at": "1.5s", "kill": "worker"})
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.load is not None
+    cost = cost_of_events(record.load, record.events)
+    assert cost is not None
+    assert cost.lost > 80
+    assert cost.recovery_s is None
+
+
+def test_a_command_is_run_with_the_server_s_process_and_port(tmp_path: Path, log: Path) -> None:
+    told = tmp_path / "told"
+    words = ["sh", "-c", f'echo "$0" "$1" > {told}', "{pid}", "{port}"]
+    record = happened(small("page"), log, {"at": "1s", "run": words})
+    assert (record.status, record.reason) == ("ok", None)
+    pid, port = told.read_text().split()
+    assert int(pid) == record.processes[0].pid
+    assert record.load is not None
+    assert f":{port}/" in record.load.url
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"at": "1s", "run": ["sh", "-c", "echo no manager; exit 4"]}, "event sh -c .*exit code 4: no manager"),
+        ({"at": "1s", "kill": "front"}, "event SIGKILL to a front: the server has no front, or no more of them"),
+        ({"at": "1s", "run": ["no-such-program"]}, "event no-such-program: .*no-such-program"),
+    ],
+)
+def test_an_event_that_fails_is_named_and_the_trial_has_failed(
+    log: Path, event: dict[str, object], reason: str
+) -> None:
+    record = happened(small("page"), log, event)
+    assert record.status == "failed"
+    assert record.reason is not None
+    assert re.match(reason, record.reason)
