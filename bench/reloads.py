@@ -74,8 +74,8 @@ def reload_once(reloading: Reloading, log: Path, at_s: float = AT_S) -> TrialRec
 
 
 def disagreement(reloading: Reloading, record: TrialRecord, log: Path) -> int:
-    """Return by how many requests server and generator disagree on those that were lost: 0 where the server answered all
-    others, but perhaps for those that were in flight as the window ended."""
+    """Return by how many requests server and generator disagree on those that were lost: 0 where the server answered
+    all others, but perhaps for those that were in flight as the window ended."""
     assert record.load is not None, record.reason
     answered = reloading.count(log.read_text())
     most = record.load.started - record.load.errors.total

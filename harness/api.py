@@ -96,9 +96,9 @@ def compare(
     """Measure the topologies of a scenario file, or ``only`` the named ones, as ``harness compare`` does; write the
     reports and return the result.
 
-    Without ``rounds``, ``interleave``, ``slice_s`` (seconds), ``race`` and ``malloc``, these are the scenario's; without
-    ``seed``, a random one is taken. The run folder is made below ``out``. Raises ScenarioError, RunFolderError and
-    BusyError, each with what is wrong.
+    Without ``rounds``, ``interleave``, ``slice_s`` (seconds), ``race`` and ``malloc``, these are the scenario's;
+    without ``seed``, a random one is taken. The run folder is made below ``out``. Raises ScenarioError, RunFolderError
+    and BusyError, each with what is wrong.
     """
     keys = {"rounds": rounds, "interleave": interleave, "slice": slice_s, "race": race}
     compared, used_seed = _load_selected(scenario, only, keys, malloc), seed_or_random(seed)

@@ -197,8 +197,8 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     assert "load.duraton: unknown key; did you mean duration? Expected one of path, method" in "\n".join(reasons)
     assert (
         "topology[0].command: expected placeholders, and other braces doubled, got '{what}': write '{{what}}';"
-        " placeholders are {python}, {harness_python}, {host}, {port}, {unix_socket}, {workers}, {replicas}, {instance},"
-        " {folder}, {root}, {service.NAME.port}, {file.NAME}" in reasons
+        " placeholders are {python}, {harness_python}, {host}, {port}, {unix_socket}, {workers}, {replicas},"
+        " {instance}, {folder}, {root}, {service.NAME.port}, {file.NAME}" in reasons
     )
     assert any(
         reason.startswith("topology[2]: expected {port} in command or env, or a fixed port = N;") for reason in reasons

@@ -127,9 +127,13 @@ def test_what_is_no_grid_is_told(tmp_path: Path, axes: str, said: str) -> None:
 
 def test_workers_in_two_places_and_a_baseline_of_many_cells_are_told(tmp_path: Path) -> None:
     twice = GRID.replace("[topology.grid]", "workers = [2]\n[topology.grid]")
-    assert refusal(tmp_path, twice) == ["topology[0]: expected workers in [topology.grid] or in [[topology]], not in both"]
+    assert refusal(tmp_path, twice) == [
+        "topology[0]: expected workers in [topology.grid] or in [[topology]], not in both"
+    ]
     many = GRID.replace("[topology.grid]", "baseline = true\n[topology.grid]")
-    assert refusal(tmp_path, many) == ["topology[0]: expected one topology as the baseline, got one for each of 8 cells"]
+    assert refusal(tmp_path, many) == [
+        "topology[0]: expected one topology as the baseline, got one for each of 8 cells"
+    ]
 
 
 def test_except_in_another_table_is_told_its_place(tmp_path: Path) -> None:
@@ -139,7 +143,7 @@ def test_except_in_another_table_is_told_its_place(tmp_path: Path) -> None:
 
 SWEPT = (
     NAME
-    + '[load.grid]\nconnections = [8, 1]\n'
+    + "[load.grid]\nconnections = [8, 1]\n"
     + '[[topology]]\nname = "raw"\ncommand = ["x", "{port}"]\n'
     + '[[topology]]\nname = "c-{workers}"\nworkers = [2]\ncommand = ["x", "{workers}", "{port}"]\n'
 )
@@ -183,7 +187,10 @@ def test_a_named_baseline_is_one_over_each_number_of_connections(tmp_path: Path)
         (("[8, 1]", "[1, 1]"), "load.grid.connections: expected different numbers, such as [1, 8, 64], got [1, 1]"),
         (("[8, 1]", "[]"), "load.grid.connections: expected different numbers, such as [1, 8, 64], got []"),
         (("[8, 1]", "[0]"), "load.grid.connections[0]: expected greater than or equal to 1, got 0"),
-        (("[load.grid]", "[load]\nrate = 5\n[load.grid]"), "load: expected no rate and no stages, since grid is for a closed loop"),
+        (
+            ("[load.grid]", "[load]\nrate = 5\n[load.grid]"),
+            "load: expected no rate and no stages, since grid is for a closed loop",
+        ),
         (("[load.grid]", "[load]\nprocesses = 2\n[load.grid]"), "load: expected processes <= connections, got 2 > 1"),
         (
             ("[8, 1]", f"{list(range(1, 52))}"),

@@ -72,7 +72,7 @@ def much_slower() -> Iterator[Row]:
 
 
 def racing() -> Iterator[Row]:
-    """Races of twelve cells: how often the best is dropped, where as good cells may lack nothing, and what is spared."""
+    """Races of twelve cells: how often the best is dropped, where nothing is allowed for, and what is spared."""
     for name, noise in NOISES.items():
         for number, (truth, speeds) in enumerate(TRUTHS.items()):
             strict = list(run_races(speeds, noise, 0.0, RUNS_RACING, seed=20 + number))

@@ -48,9 +48,7 @@ class GridAnalysis:
         return tuple(each.candidate for each in self.race.dropped)
 
 
-def grids_of(
-    scenario: Scenario, trials: Trials, summaries: Sequence[TopologySummary]
-) -> Iterator[GridAnalysis]:
+def grids_of(scenario: Scenario, trials: Trials, summaries: Sequence[TopologySummary]) -> Iterator[GridAnalysis]:
     """Yield the grids of a comparison with several values on at least two axes."""
     if scenario.is_of_pairs:
         return
@@ -88,7 +86,12 @@ def _fit(
     if any({level[at] for level in levels} != set(range(len(values))) for at, values in enumerate(axes.values())):
         return None
     logs = [
-        {trial.block: log(figure) for trial in trials[each.name] if metric.is_sound(trial) if (figure := metric.of(trial))}
+        {
+            trial.block: log(figure)
+            for trial in trials[each.name]
+            if metric.is_sound(trial)
+            if (figure := metric.of(trial))
+        }
         for each in members
     ]
     blocks = sorted(set().union(*logs))

@@ -160,10 +160,10 @@ def metrics_of(scenario: Scenario) -> tuple[Metric, ...]:
     """Return the metrics that are judged in a run of the scenario, the deciding one first, and last those of its events
     and those that only a gate asks for. In an open loop p99 decides, since the requests/s are what was offered."""
     usual = (P99, P50, *METRICS[3:]) if scenario.load.arrivals else METRICS
-    usual += OF_EVENTS if scenario.events else ()
+    of_events = OF_EVENTS if scenario.events else ()
     known = {metric.name for metric in (*METRICS, *OF_EVENTS)}
     limited = {gate.metric: _metric_of_gate(gate) for gate in scenario.gate.gates if gate.metric not in known}
-    return (*usual, *limited.values())
+    return (*usual, *of_events, *limited.values())
 
 
 def decisive_metrics(judged: Sequence[Metric]) -> tuple[Metric, ...]:

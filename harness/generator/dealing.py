@@ -14,10 +14,10 @@ class Dealer:
 
     def __init__(self, addresses: Sequence[Address], balance: Balance, seed: int, first: int) -> None:
         self.addresses = addresses
-        self.open = [0] * len(addresses)
+        self.open: list[int] = [0] * len(addresses)
         self._balance = balance
         self._dice = random.Random(f"replicas {seed} {first}")
-        self._next = first
+        self._next: int = first
 
     def deal(self) -> int:
         """Return the number of the replica for the next connection, and count that as open."""
@@ -33,8 +33,10 @@ class Dealer:
         number = len(self.addresses)
         if self._balance == "random":
             return self._dice.randrange(number)
-        turn, self._next = self._next % number, self._next + 1
+        turn = self._next % number
+        self._next += 1
         if self._balance == "round-robin":
             return turn
         in_turn = (*range(turn, number), *range(turn))
-        return min(in_turn, key=lambda replica: self.open[replica])
+        fewest = min(self.open)
+        return next(replica for replica in in_turn if self.open[replica] == fewest)

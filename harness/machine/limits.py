@@ -16,7 +16,8 @@ from harness.units import NS_PER_S, NS_PER_US
 Controller = Literal["cpu", "memory"]
 PERIOD_US: Final = 100_000  # in which the CPU time of a quota is counted, as systemd and container runtimes have it
 ADVICE: Final = (
-    "run the harness as root, or where its group may have groups of its own (systemd-run --user --scope -p Delegate=yes)"
+    "run the harness as root, or where its group may have groups of its own (systemd-run --user --scope -p"
+    " Delegate=yes)"
 )
 
 

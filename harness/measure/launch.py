@@ -16,7 +16,17 @@ from harness.load.result import LoadResult
 from harness.load.spec import Load
 from harness.machine.clocks import Clocks
 from harness.monitor import CoreSpeedProbe, Monitor
-from harness.record import Allocator, EventRecord, PlannedTrial, Role, ServerProcess, Slice, TrialRecord, Usage, WorkerCounts
+from harness.record import (
+    Allocator,
+    EventRecord,
+    PlannedTrial,
+    Role,
+    ServerProcess,
+    Slice,
+    TrialRecord,
+    Usage,
+    WorkerCounts,
+)
 from harness.scenario import Scenario
 from harness.server.allocator import read_allocator
 from harness.server.launch import PortTakenError, Server, read_log_tail

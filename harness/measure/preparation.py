@@ -9,9 +9,9 @@ from typing import Final
 from harness.load.cpus import Placement, separate_cores
 from harness.load.spec import Target
 from harness.machine.cores import UsableCores
+from harness.machine.environment import Environment, find_differences
 from harness.machine.host import Host
 from harness.machine.limits import LimitError, open_group
-from harness.machine.environment import Environment, find_differences
 from harness.measure.interleaving import check_interleaving
 from harness.measure.schedule import make_schedule
 from harness.record import (

@@ -13,11 +13,11 @@ from harness.report.finding import Finding
 from harness.report.interleaving import interleaving_text
 from harness.report.intervals import draw_changes, sort_worst_first
 from harness.report.malloc import malloc_text
-from harness.report.resources import limits_text
 from harness.report.markdown import load_templates, noise_text, plan_text
 from harness.report.markup import code, plain
 from harness.report.offered_rate import offer_text, placement_text
 from harness.report.question import question_of, sides_of
+from harness.report.resources import limits_text
 from harness.report.run_report import RunReport
 
 MAX_CHARACTERS: Final = 65_536  # the longest comment that GitHub accepts

@@ -34,7 +34,9 @@ def dropped_texts(analysis: RunAnalysis) -> list[str]:
 
 def dropped_text(analysis: RunAnalysis) -> str:
     """Return one sentence on all topologies that got no more rounds, in Markdown; empty where none was dropped."""
-    by_round = {after: list(group) for after, group in groupby(analysis.dropped.values(), lambda each: each.after_round)}
+    by_round = {
+        after: list(group) for after, group in groupby(analysis.dropped.values(), lambda each: each.after_round)
+    }
     parts = [
         f"after round {after} {', '.join(f'`{each.candidate}`' for each in group)}" for after, group in by_round.items()
     ]

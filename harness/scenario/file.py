@@ -440,7 +440,8 @@ def _keys_of(table: type[BaseModel]) -> tuple[str, ...]:
 
 
 LISTS: Final = {
-    ("topology",), ("topology", "process"), ("topology", "file"), ("load", "request"), ("documented",), ("service",), ("event",),
+    ("topology",), ("topology", "process"), ("topology", "file"), ("load", "request"), ("documented",), ("service",),
+    ("event",),
 }  # fmt: skip
 TABLES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     (): _keys_of(ScenarioFile),

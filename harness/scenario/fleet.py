@@ -97,4 +97,3 @@ class TopologyFile(TomlTable):
             known = ", ".join((*IN_TEMPLATES, *(axis for axis in axes if axis not in IN_TEMPLATES)))
             raise ValueError(f"{where}: expected names of {known}, got {unknown[0]}")
         return self.model_copy(update={"text": text, "template": None})
-

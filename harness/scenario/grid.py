@@ -64,9 +64,7 @@ class Grid(TomlTable):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, AxisValues]
 
-    excepted: Annotated[tuple[dict[str, ExceptedValues], ...], Field(strict=False)] = Field(
-        default=(), alias="except"
-    )
+    excepted: Annotated[tuple[dict[str, ExceptedValues], ...], Field(strict=False)] = Field(default=(), alias="except")
 
     @property
     def axes(self) -> dict[str, tuple[CellValue, ...]]:

@@ -49,7 +49,7 @@ def read_texts(path: Path) -> list[ScenarioText]:
     included = main.tables.get(INCLUDE, [])
     if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
         raise ScenarioError(
-            f"{path}: {INCLUDE}: expected a list of files such as [\"common.toml\"], got {format_value(included)}"
+            f'{path}: {INCLUDE}: expected a list of files such as ["common.toml"], got {format_value(included)}'
         )
     return [*(_read_included(path, name) for name in included), main]
 
@@ -125,13 +125,14 @@ def _merge(before: Tables, after: Tables) -> Tables:
 def _merge_values(before: object, after: object) -> object:
     if isinstance(before, dict) and isinstance(after, dict):
         return _merge(before, after)
-    if _is_list_of_tables(before) and _is_list_of_tables(after):
-        return [*before, *after]
-    return after
+    first, then = _tables_of(before), _tables_of(after)
+    return [*first, *then] if first and then else after
 
 
-def _is_list_of_tables(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+def _tables_of(value: object) -> list[Tables]:
+    """Return the tables of a list of tables; none of anything else."""
+    is_list = isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    return value if is_list and isinstance(value, list) else []
 
 
 def _locate(before: Sequence[ScenarioText], location: Location) -> Location:
@@ -140,7 +141,7 @@ def _locate(before: Sequence[ScenarioText], location: Location) -> Location:
     for part in location:
         if isinstance(part, int):
             values = [_value_at(text.tables, tuple(found)) for text in before]
-            part -= sum(len(value) for value in values if _is_list_of_tables(value) and isinstance(value, list))
+            part -= sum(len(_tables_of(value)) for value in values)
         found.append(part)
     return tuple(found)
 

@@ -2,8 +2,8 @@
 
 ``{port}`` is filled with a value of the harness, ``{env:NAME}`` with a variable of the caller,
 ``{service.NAME.port}`` with the port of a service that runs beside the server, ``{file.NAME}`` with the path of a file
-that is written for the trial. No other feature of Python's formats is available: a format, a conversion, an attribute or a position is refused when a scenario is read,
-and is not filled either. A literal brace is written twice.
+that is written for the trial. No other feature of Python's formats is available: a format, a conversion, an attribute
+or a position is refused when a scenario is read, and is not filled either. A literal brace is written twice.
 """
 
 import re

@@ -80,7 +80,9 @@ def as_written(scenario: Scenario, redactor: Redactor) -> Scenario:
 def withheld_of(command: WithCommand) -> list[str]:
     """Return the parts of a topology, a service or a hook that were not written down: ``API_TOKEN in env``."""
     found = [f"{name} in env" for name, value in command.env.items() if REDACTED in value]
-    found += ["a word of its command"] if any(REDACTED in word for words in _commands(command) for word in words) else []
+    found += (
+        ["a word of its command"] if any(REDACTED in word for words in _commands(command) for word in words) else []
+    )
     files = command.files if isinstance(command, Topology) else ()
     return [*found, *(f"file {each.name}" for each in files if REDACTED in (each.text or ""))]
 

@@ -42,8 +42,8 @@ LOOPBACK: Final = "127.0.0.1"
 MIN_CPUS: Final = 0.01  # the least quota that the kernel takes, of a period of 100 ms
 MIN_MEMORY_BYTES: Final = 4 * 2**20
 _AS_WRITTEN: Final = {
-    "host", "port", "unix_socket", "scheme", "cwd", "pass_env", "public_env", "balance", "cpus", "memory_bytes", "baseline",
-    "requires",
+    "host", "port", "unix_socket", "scheme", "cwd", "pass_env", "public_env", "balance", "cpus", "memory_bytes",
+    "baseline", "requires",
 }  # fmt: skip
 
 
@@ -157,12 +157,12 @@ class Topology(Listening):
     Commands and the values of ``env`` may hold placeholders: {python}, the Python on the caller's PATH;
     {harness_python}, that of the harness; {host}, {port}, {unix_socket}, {workers} and {replicas}; {instance}, the
     number of a command among several alike; {folder}, a new folder of the trial; {file.NAME}; and {root}, the folder
-    where the harness was called or, on one ``side``, that of the commit. Commands run in the folder ``cwd`` of it. The values
-    of ``env`` may hold {env:NAME} too, a variable of the caller. The server's environment is ``env``, the caller's
-    variables that ``pass_env`` names, and a few that every program needs. ``public_env`` names the variables in ``env``
-    whose values may be written down. With ``malloc`` "keep", glibc's malloc keeps the memory that the server frees
-    instead of giving it back to the kernel: see :mod:`harness.scenario.malloc`.
-    ``twin_of`` names the topology that differs in ``malloc`` alone, and with which this one is compared.
+    where the harness was called or, on one ``side``, that of the commit. Commands run in the folder ``cwd`` of it. The
+    values of ``env`` may hold {env:NAME} too, a variable of the caller. The server's environment is ``env``, the
+    caller's variables that ``pass_env`` names, and a few that every program needs. ``public_env`` names the variables
+    in ``env`` whose values may be written down. With ``malloc`` "keep", glibc's malloc keeps the memory that the server
+    frees instead of giving it back to the kernel: see :mod:`harness.scenario.malloc`. ``twin_of`` names the topology
+    that differs in ``malloc`` alone, and with which this one is compared.
     """
 
     name: Name
@@ -221,7 +221,7 @@ class Topology(Listening):
         )
 
     def over(self, connections: int) -> Self:
-        """Return the same topology, loaded over so many connections, under a name that ends like wrk's option: ``-c64``."""
+        """Return the same topology over so many connections, under a name that ends like wrk's option: ``-c64``."""
         return self.model_copy(
             update={
                 "name": f"{self.name}-c{connections}",
@@ -320,7 +320,9 @@ class TopologyTable(Listening):
         if self.process and all(each.role != "worker" for each in self.process):
             raise ValueError('expected at least one [[topology.process]] with role = "worker"')
         if self.replicas and (self.port is not None or self.unix_socket is not None):
-            raise ValueError("expected no fixed port and no unix_socket, since each of the replicas has a {port} of its own")
+            raise ValueError(
+                "expected no fixed port and no unix_socket, since each of the replicas has a {port} of its own"
+            )
         if twice := [name for name, times in Counter(each.name for each in self.file).items() if times > 1]:
             raise ValueError(f"expected files of different names, got {', '.join(twice)} more than once")
         if unknown := sorted(files_of(placeholders_of(self)) - {each.name for each in self.file}):
@@ -358,6 +360,11 @@ class TopologyTable(Listening):
         return self
 
     @property
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """The words of all its commands, as they are written."""
+        return tuple(process.command for process in self.process) or (self.command,)
+
+    @property
     def _own_axes(self) -> dict[str, tuple[CellValue, ...]]:
         """The axes beside those of the grid."""
         workers = () if self.workers is None or self.workers == "as found" else self.workers
@@ -374,9 +381,9 @@ class TopologyTable(Listening):
     @property
     def _cells(self) -> list[dict[str, CellValue]]:
         cells = self.grid.cells if self.grid else [{}]
-        return [{**cell, axis: value} for cell in cells for axis, values in self._own_axes.items() for value in values] or [
-            dict(cell) for cell in cells
-        ]
+        return [
+            {**cell, axis: value} for cell in cells for axis, values in self._own_axes.items() for value in values
+        ] or [dict(cell) for cell in cells]
 
     def expand(self, folder: Path = Path()) -> list[Topology]:
         """Return the topologies that this table stands for. ``ca_file`` is relative to ``folder``; ``malloc`` is left
@@ -401,11 +408,16 @@ class TopologyTable(Listening):
             command=_fill_words(self.command, own),
             processes=tuple(each.with_words(_fill_words(each.command, own), cell) for each in self.process),
             env={name: fill_some(value, own) for name, value in self.env.items()},
-            workers=cell.get(WORKERS, cell.get(REPLICAS)),
-            replicas=cell.get(REPLICAS),
+            workers=_number_on(cell, WORKERS) or _number_on(cell, REPLICAS),
+            replicas=_number_on(cell, REPLICAS),
             workers_as_found=self.workers == "as found",
             **rest,
         )
+
+
+def _number_on(cell: CellValues, axis: str) -> int | None:
+    value = cell.get(axis)
+    return value if isinstance(value, int) else None
 
 
 def _axes_before(others: ValidationInfo) -> tuple[str, ...] | None:
@@ -419,12 +431,8 @@ def _axes_before(others: ValidationInfo) -> tuple[str, ...] | None:
 
 def placeholders_of(topology: Topology | TopologyTable) -> set[str]:
     """Return the names in braces in the topology's command and in the values of its env."""
-    if isinstance(topology, Topology):
-        axes, commands = (), topology.commands
-    else:
-        axes = tuple(topology.grid.axes) if topology.grid else ()
-        commands = tuple(each.command for each in topology.process) or (topology.command,)
-    words = [word for command in commands for word in command]
+    words = [word for command in topology.commands for word in command]
+    axes = topology.grid.axes if isinstance(topology, TopologyTable) and topology.grid else ()
     return check_placeholders([*words, *topology.env.values()], (*KNOWN_IN_ENV, *axes))
 
 

@@ -1,12 +1,13 @@
 """The guardian: a small process between harness and server, so that no server outlives its trial.
 
-It starts the server in a session of its own and adopts the processes that the server leaves behind: it is a "child
+It starts the server and adopts the processes that the server leaves behind: it is a "child
 subreaper" (prctl(2)). It ends them all on the order to stop, when the harness has ended for whatever reason, or when
 the harness was stopped for too long.
 
 It runs as ``python guardian.py FD``. The first message from the pipe is a JSON object that describes the server: one
-command or several, which are started in their order, each in a session of its own. The guardian sends one JSON object for each event. Every later message is an order: ``watch`` (begin to watch for stopped
-processes), ``report`` (send which were seen stopped), or ``stop``.
+command or several, which are started in their order, each in a session of its own. The guardian sends one JSON object
+for each event. Every later message is an order: ``watch`` (begin to watch for stopped processes), ``report`` (send
+which were seen stopped), or ``stop``.
 """
 
 import contextlib
@@ -59,11 +60,11 @@ def main(fd: int) -> None:
             servers.append(_start(command, order["cwd"], log))
     except (OSError, ValueError) as error:  # ValueError: a NUL in a word or in the environment
         failed = len(servers)
-        why = f"{order['commands'][failed]['words'][0]}: {getattr(error, 'strerror', None) or error}"
+        reason = f"{order['commands'][failed]['words'][0]}: {getattr(error, 'strerror', None) or error}"
         if servers:
             Guard(harness, lease, servers, log, order["max_log_bytes"]).end(order["grace_s"])
         leave_group(order["groups"])
-        _send(harness, error=why, command=failed)
+        _send(harness, error=reason, command=failed)
         return
     _send(harness, pid=servers[0].pid)
     guard = Guard(harness, lease, servers, log, order["max_log_bytes"])

@@ -131,7 +131,7 @@ class ServerCommand:
         topology: Topology,
         env: Mapping[str, str],
         values: Mapping[str, object],
-        variables: Mapping[str, str],
+        variables: dict[str, str],
     ) -> Self:
         own = {**values, "port": instance.port, "instance": instance.number}
         declared = {name: fill(text, own | variables) for name, text in topology.env.items()}
@@ -293,9 +293,7 @@ class Server(SupervisedProcess):
             _write_files(topology, place)
             lines = [CommandLine(other.words, other.env) for other in others]
             groups = self.limits.folders if self.limits else ()
-            super().__init__(
-                first.words, first.env, first.folder, log, cpus, self._folder, others=lines, groups=groups
-            )
+            super().__init__(first.words, first.env, first.folder, log, cpus, self._folder, others=lines, groups=groups)
         except BaseException:
             self._clean_up()
             raise

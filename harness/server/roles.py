@@ -52,17 +52,15 @@ class Activity:
     most_threads: int = 1
 
 
-def assign_roles(
-    processes: Sequence[Activity], public: Set[Place], declared: int | None = None
-) -> dict[int, Role]:
+def assign_roles(processes: Sequence[Activity], public: Set[Place], declared: int | None = None) -> dict[int, Role]:
     """Return the role of each process, by pid.
 
     A *worker* works on requests: it accepts connections, holds them or does their work. A *front* holds the clients'
     connections and passes requests on to workers, as a proxy does. A *supervisor* is an ancestor of either that does no
     such work itself. A *helper* is any other process.
 
-    ``public`` are the places where the clients connect: one, or that of each replica. A parent that waits for connections as its children do, but got
-    none, is a worker if otherwise there were fewer workers than ``declared``.
+    ``public`` are the places where the clients connect: one, or that of each replica. A parent that waits for
+    connections as its children do, but got none, is a worker if otherwise there were fewer workers than ``declared``.
     """
     family = _Family(processes)
     if not any(process.serves or process.cpu_s >= MIN_BUSY_S for process in processes):

@@ -66,7 +66,9 @@ def fit_effects(logs: Floats, levels: Sequence[Sequence[int]]) -> Factorial | No
 def _code_levels(levels: Sequence[Sequence[int]]) -> Floats:
     """Return a column for each level beyond the first of each factor: 1 for the cells that have it, else 0."""
     table = np.asarray(levels)
-    columns = [table[:, factor] == level for factor in range(table.shape[1]) for level in range(1, _count(table, factor))]
+    columns = [
+        table[:, factor] == level for factor in range(table.shape[1]) for level in range(1, _count(table, factor))
+    ]
     return np.array(columns, dtype=np.float64).reshape(-1, len(table)).T
 
 
@@ -77,7 +79,7 @@ def _count(table: npt.NDArray[np.int_], factor: int) -> int:
 def _solve(gram: Floats, moments: Floats) -> tuple[Floats, int, float]:
     """Return the solution of the normal equations, their rank, and the sum of squares that it explains."""
     found, _, rank, _ = np.linalg.lstsq(gram, moments, rcond=1e-9)
-    return found, int(rank), float(found @ moments)
+    return found.astype(np.float64), int(rank), float(found @ moments)
 
 
 def _p_interaction(extra: float, number: int, variance: float, freedom: int) -> float | None:

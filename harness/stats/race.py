@@ -1,9 +1,10 @@
 """A race: candidates that are shown to be behind the one that leads are dropped, so that rounds go to the others.
 
 After each round from the third on, every candidate is compared with the one that leads at that time, by a one-sided
-paired t test of what it lacks beyond an allowance (racing: Maron and Moore, NIPS 1993; successive elimination: Even-Dar,
-Mannor and Mansour, JMLR 7, 2006). The level of look l is α/(l(l + 1)), shared by all candidates, so that the best one
-is ever dropped with probability α at most, whichever candidates lead, and however many rounds there are (Bonferroni).
+paired t test of what it lacks beyond an allowance (racing: Maron and Moore, NIPS 1993; successive elimination:
+Even-Dar, Mannor and Mansour, JMLR 7, 2006). The level of look l is α/(l(l + 1)), shared by all candidates, so that the
+best one is ever dropped with probability α at most, whichever candidates lead, and however many rounds there are
+(Bonferroni).
 
 Launches of a server fall into modes, so that three rounds may agree by chance. Where a candidate scatters less than all
 do on average, the latter counts.

@@ -29,7 +29,7 @@ def test_processes_deal_together_as_one_would(connections: int, processes: int, 
     load = Load(target=target, connections=connections, threads=1)
     counts = Counter(dict.fromkeys(range(replicas), 0))
     for share in load.shares(min(processes, connections)):
-        dealer = Dealer(target.ports, "round-robin", 0, share.share.first)
+        dealer = Dealer([(port,) for port in target.ports], "round-robin", 0, share.share.first)
         counts.update(dealer.deal() for _ in range(share.connections))
     assert max(counts.values()) - min(counts.values()) <= 1
 

@@ -35,7 +35,9 @@ def second_version(root: Path, subtree: str = "cpu memory pids") -> Host:
     return host(root, "0::/user.slice/shell.scope\n", files)
 
 
-def test_a_group_is_made_where_the_kernel_lets_children_be_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_is_made_where_the_kernel_lets_children_be_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Version 2: beside this process's own group, which has processes and so no limited children."""
     made = second_version(tmp_path)
     original = Path.mkdir
@@ -53,7 +55,7 @@ def test_a_group_is_made_where_the_kernel_lets_children_be_limited(tmp_path: Pat
 
 
 def test_where_no_child_can_be_limited_the_reason_and_the_way_out_are_told(tmp_path: Path) -> None:
-    with pytest.raises(LimitError, match="there is no control group for cpu .*systemd-run --user --scope"):
+    with pytest.raises(LimitError, match=r"there is no control group for cpu .*systemd-run --user --scope"):
         make_group(BOTH, second_version(tmp_path, subtree="pids"))
 
 
@@ -71,11 +73,17 @@ def test_a_refusal_leaves_nothing_behind(tmp_path: Path) -> None:
     ("files", "counted"),
     [
         (
-            {"cpu.stat": "nr_periods 8\nnr_throttled 7\nthrottled_time 365955351\n", "memory.oom_control": "oom_kill 2"},
+            {
+                "cpu.stat": "nr_periods 8\nnr_throttled 7\nthrottled_time 365955351\n",
+                "memory.oom_control": "oom_kill 2",
+            },
             LimitCounters(8, 7, 0.365955351, 2),
         ),
         (
-            {"cpu.stat": "usage_usec 1\nnr_periods 8\nnr_throttled 7\nthrottled_usec 365955\n", "memory.events": "oom_kill 1"},
+            {
+                "cpu.stat": "usage_usec 1\nnr_periods 8\nnr_throttled 7\nthrottled_usec 365955\n",
+                "memory.events": "oom_kill 1",
+            },
             LimitCounters(8, 7, 0.365955, 1),
         ),
         ({}, LimitCounters(0, 0, 0.0, 0)),
@@ -115,9 +123,7 @@ def test_this_machine_grants_limits_and_they_hold() -> None:
 def test_who_leaves_a_group_removes_it() -> None:
     group = make_group(Limits(memory_bytes=2**28), Host.here())
     words = "import sys; from harness.machine.limits import join_group, leave_group; join_group(sys.argv[1:]);"
-    subprocess.run(
-        [sys.executable, "-c", f"{words} leave_group(sys.argv[1:])", *map(str, group.folders)], check=True
-    )
+    subprocess.run([sys.executable, "-c", f"{words} leave_group(sys.argv[1:])", *map(str, group.folders)], check=True)
     deadline_s = time.monotonic() + 5
     while any(folder.exists() for folder in group.folders) and time.monotonic() < deadline_s:
         time.sleep(0.01)

@@ -157,7 +157,7 @@ DATA = DataTable(columns=("id",), rows=(("1",),) * 1234)
     ],
 )
 def test_the_offer_in_words(changes: dict[str, object], words: str) -> None:
-    text = offer_text(LOAD.model_copy(update=changes))
+    text = offer_text(scenario_of([topology("raw", baseline=True)], 1).with_load(LOAD.model_copy(update=changes)))
     assert words in text
     assert text.endswith(".")
 

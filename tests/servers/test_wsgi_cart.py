@@ -25,7 +25,9 @@ def test_the_cart_is_that_of_the_other_servers() -> None:
     assert headers["Content-Length"] == str(len(body))
 
 
-@pytest.mark.parametrize(("path", "query", "status"), [("/", "", "404 Not Found"), ("/cart", "id=0", "400 Bad Request")])
+@pytest.mark.parametrize(
+    ("path", "query", "status"), [("/", "", "404 Not Found"), ("/cart", "id=0", "400 Bad Request")]
+)
 def test_anything_else_is_refused(path: str, query: str, status: str) -> None:
     assert answered(path, query)[0] == status
 

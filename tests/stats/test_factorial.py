@@ -12,7 +12,9 @@ LEVELS = list(product(range(3), range(2)))  # of a first factor of three levels,
 FIRST, SECOND = np.array([0.0, 0.5, 0.8]), np.array([0.0, -0.2])
 
 
-def figures(dice: np.random.Generator, rounds: int = 8, scatter: float = 0.02, extra: float = 0.0) -> npt.NDArray[np.float64]:
+def figures(
+    dice: np.random.Generator, rounds: int = 8, scatter: float = 0.02, extra: float = 0.0
+) -> npt.NDArray[np.float64]:
     """Rounds that drift, of effects that add up but for ``extra`` in the last cell."""
     means = np.array([FIRST[a] + SECOND[b] for a, b in LEVELS])
     means[-1] += extra
@@ -40,7 +42,9 @@ def test_a_cell_that_does_not_fit_is_found() -> None:
     found = fitted(figures(np.random.default_rng(1), extra=0.3))
     assert found.p_interaction is not None
     assert found.p_interaction < 1e-6
-    assert found.departures[-1] == pytest.approx(0.1, abs=0.02)  # of 0.3, the average of its row and of its column have the rest
+    assert found.departures[-1] == pytest.approx(
+        0.1, abs=0.02
+    )  # of 0.3, the average of its row and of its column have the rest
     assert found.departures[-1] == pytest.approx(max(np.abs(found.departures)))
 
 

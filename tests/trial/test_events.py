@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from bench.reloads import GUNICORN, NODE, Reloading, disagreement, reload_once
 from harness.analysis.event_cost import cost_of_events
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals, Request
@@ -16,7 +17,6 @@ from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Topology
 from harness.scenario.event import Event
 from tests.server.topologies import gunicorn, small, topology
-from bench.reloads import GUNICORN, NODE, Reloading, disagreement, reload_once
 from tests.trial.trials import ignore, scenario
 
 CRASHES: Final = """

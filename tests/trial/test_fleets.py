@@ -15,8 +15,8 @@ from tests.trial.trials import try_out
 ROOT: Final = Path(__file__).parents[2]
 HEAD: Final = 'name = "fleet"\n'
 ASGI: Final = (
-    '["{harness_python}", "-m", "uvicorn", "tests.server.servers.asgi_page:app", "--host", "{host}", "--port", "{port}",'
-    ' "--lifespan", "off"]'
+    '["{harness_python}", "-m", "uvicorn", "tests.server.servers.asgi_page:app", "--host", "{host}",'
+    ' "--port", "{port}", "--lifespan", "off"]'
 )
 BEHIND: Final = f"""
 [[topology]]
@@ -120,7 +120,7 @@ name = "shared-{{workers}}"
 workers = [3]
 [[topology.process]]
 instances = "{{workers}}"
-command = ["{sys.executable}", "{tmp_path / 'shared.py'}", "{{port}}"]
+command = ["{sys.executable}", "{tmp_path / "shared.py"}", "{{port}}"]
 """
     record = try_out(only(tmp_path, text), log, warmup_s=0.3)
     assert roles(record) == {"worker": 3}
@@ -134,7 +134,7 @@ def test_replicas_get_the_connections_that_they_are_dealt(tmp_path: Path, log: P
 name = "pods-{{replicas}}"
 replicas = [2]
 balance = "{balance}"
-command = ["{sys.executable}", "{tmp_path / 'shared.py'}", "{{port}}"]
+command = ["{sys.executable}", "{tmp_path / "shared.py"}", "{{port}}"]
 """
     record = try_out(only(tmp_path, text), log, warmup_s=0.3)
     assert roles(record) == {"worker": 2}
@@ -187,11 +187,20 @@ def test_a_template_that_fails_is_told_with_its_name(tmp_path: Path, log: Path) 
     ("change", "said"),
     [
         (('role = "front"', ""), "workers"),
-        (("{{ folder }}/nginx.pid", "{{ pid }}"), "topology front-{workers}: file nginx.conf: expected names of port, "),
+        (
+            ("{{ folder }}/nginx.pid", "{{ pid }}"),
+            "topology front-{workers}: file nginx.conf: expected names of port, ",
+        ),
         (("{% for each", "{% four each"), "topology front-{workers}: file nginx.conf: line "),
         (("{file.nginx.conf}", "{file.haproxy.cfg}"), "topology[0]: expected a [[topology.file]] called haproxy.cfg"),
-        (('instances = "{workers}"', 'instances = "{pods}"'), "topology[0]: expected pods = [N, ...], since instances = "),
-        (('instances = "{workers}"', "instances = 0"), "topology[0].process[0].instances: expected a number from 1 to "),
+        (
+            ('instances = "{workers}"', 'instances = "{pods}"'),
+            "topology[0]: expected pods = [N, ...], since instances = ",
+        ),
+        (
+            ('instances = "{workers}"', "instances = 0"),
+            "topology[0].process[0].instances: expected a number from 1 to ",
+        ),
         (("text = ", 'template = "x.j2"\ntext = '), "topology[0].file[0]: expected either template = 'FILE' or text"),
         (("workers = [2]", "workers = [2]\nreplicas = [2]"), "topology[0]: expected replicas of one command, or "),
         (("workers = [2]", 'workers = [2]\ncommand = ["x"]'), "topology[0].command: expected either this, or "),
@@ -212,7 +221,7 @@ def test_a_template_is_read_beside_the_scenario(tmp_path: Path) -> None:
     begin, end = NGINX.index("text = "), NGINX.rindex("'''") + 3
     text = BEHIND + NGINX[:begin] + 'template = "front.j2"' + NGINX[end:]
     assert only(tmp_path, text).files[0].text == "listen {{ port }};"
-    with pytest.raises(ScenarioError, match="front-{workers}: file nginx.conf: none.j2: No such file or directory"):
+    with pytest.raises(ScenarioError, match=r"front-\{workers\}: file nginx.conf: none.j2: No such file or directory"):
         scenario(tmp_path, text.replace("front.j2", "none.j2"))
 
 

@@ -29,7 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-EATS = """
+EATS = (
+    """
 import http.server, sys, threading, time
 held = []
 def eat():
@@ -37,7 +38,9 @@ def eat():
     while True:
         held.append(bytearray(b"x" * 2**20))
 threading.Thread(target=eat, daemon=True).start()
-""" + BURNS
+"""
+    + BURNS
+)
 
 
 def groups_left() -> list[str]:

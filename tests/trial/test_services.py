@@ -127,7 +127,7 @@ def test_between_warm_up_and_window_a_hook_is_run_while_nothing_is_asked(tmp_pat
     files = [tmp_path / "one.txt", tmp_path / "two.txt"]
     around = scenario(stamping("one", files[0]), stamping("two", files[1]))
     hooks = Hooks(after_warmup=hook("{topology}", code=WAITS))
-    kind = {"interleave": "slices" if load == "slices" else "trials", "slice_s": 0.1, "hooks": hooks}
+    kind: dict[str, Any] = {"interleave": "slices" if load == "slices" else "trials", "slice_s": 0.1, "hooks": hooks}
     if load == "rate":
         kind["load"] = around.load.as_open_loop(200.0)
     run = made(around.model_copy(update=kind), tmp_path / "results")

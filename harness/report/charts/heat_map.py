@@ -1,6 +1,6 @@
 """The heat maps of a grid: one for each figure, with a cell for each combination of values."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import log
@@ -120,7 +120,7 @@ def _map_grid(grid: GridAnalysis, figures: tuple[_Figure, ...], dropped: Contain
     )
 
 
-def _place(grid: GridAnalysis, values: dict[str, object]) -> Place | None:
+def _place(grid: GridAnalysis, values: Mapping[str, object]) -> Place | None:
     """Return the place of the cell with these values; None where the scenario leaves it out."""
     wanted = tuple(values[axis] for axis in grid.axes)
     return next((place for place in grid.cells if place == wanted), None)

@@ -33,9 +33,7 @@ def draw_latency(analysis: RunAnalysis) -> Chart:
 
 
 def _make_plot(data: SweepData, label: str, **properties: object) -> figure:
-    plot = make_plot(
-        height=HEIGHT_PX, x_axis_type="log", x_axis_label="connections", y_axis_label=label, **properties
-    )
+    plot = make_plot(height=HEIGHT_PX, x_axis_type="log", x_axis_label="connections", y_axis_label=label, **properties)
     plot.xaxis.ticker = FixedTicker(ticks=list(data.connections))
     plot.xaxis.major_label_overrides = {number: f"{number:,}" for number in data.connections}
     return plot
