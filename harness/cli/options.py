@@ -88,6 +88,12 @@ LoadGrid = Annotated[
     str | None,
     typer.Option("--grid", metavar="connections=N,N", help="Sweep the load: each topology over each of these."),
 ]
+Soak = Annotated[
+    float | None,
+    typer.Option(
+        "--soak", parser=duration, metavar="30m", help="One long window for each topology: whether its memory grows."
+    ),
+]
 Racing = Annotated[
     Literal["auto", "on", "off"] | None,
     typer.Option(

@@ -37,6 +37,7 @@ class Dealer:
         self._next += 1
         if self._balance == "round-robin":
             return turn
-        in_turn = (*range(turn, number), *range(turn))
+        in_turn = [*range(turn, number), *range(turn)]
         fewest = min(self.open)
-        return next(replica for replica in in_turn if self.open[replica] == fewest)
+        chosen: int = next(replica for replica in in_turn if self.open[replica] == fewest)
+        return chosen

@@ -139,6 +139,7 @@ def launch_topology(
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         timeout_s, ready_path = scenario.start_timeout_s, scenario.load.ready_path
         ready = wait_until_ready(server, load, topology.workers, timeout_s, ready_path, known_body)
+        ports = {int(each.values[f"service.{each.name}.port"]): each.name for each in services}
         roots = {each.name: each.root_pid for each in services if each.root_pid is not None}
         with ProcessTree(server, topology.workers, ready.processes) as process_tree:
             yield LaunchedTopology(
@@ -150,7 +151,7 @@ def launch_topology(
                 generator,
                 server,
                 process_tree,
-                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots, server.limits),
+                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots, server.limits, ports),
                 ready,
                 read_allocator(ready.processes),
                 _with_expected_body(load, ready, scenario),

@@ -15,6 +15,7 @@ from harness.machine.host import Host
 from harness.machine.limits import LimitCounters, LimitGroup
 from harness.monitor.core_speed import CoreSpeedProbe
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
+from harness.monitor.holdings import read_holdings
 from harness.monitor.machine import machine_usage_between, read_machine
 from harness.monitor.others import find_busiest_others
 from harness.monitor.processes import NEWBORN, ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
@@ -24,6 +25,7 @@ from harness.record import LimitUsage, ProcessUsage, ServerProcess, Usage, Usage
 from harness.units import NS_PER_US
 
 NO_SERVICES: Final[Mapping[str, int]] = MappingProxyType({})
+NO_PORTS: Final[Mapping[int, str]] = MappingProxyType({})
 MIN_OTHER_CORES: Final = 0.05  # a process of others that used less is not listed
 
 
@@ -57,7 +59,8 @@ class Monitor:
     of the process that waited for it.
 
     ``core_speed`` measures the speed of the server's cores, if that is wanted. ``services``, by name and by the process
-    from which all of theirs descend, are measured apart. ``limits`` are those of the server, where it has any.
+    from which all of theirs descend, are measured apart; connections are counted to those at ``service_ports``.
+    ``limits`` are those of the server, where it has any.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class Monitor:
         core_speed: CoreSpeedProbe | None = None,
         services: Mapping[str, int] = NO_SERVICES,
         limits: LimitGroup | None = None,
+        service_ports: Mapping[int, str] = NO_PORTS,
     ) -> None:
         self._list_processes = list_processes
         self._root_pid = root_pid
         self._core_speed = core_speed
         self._services = services
         self._limits = limits
+        self._service_ports = service_ports
         self._first_limits = self._last_limits = self._read_limits()
         self._first_services = self._last_services = dict[str, FamilyReading]()
         self._probe_ns: list[int] = []
@@ -144,9 +149,11 @@ class Monitor:
         )
 
     def add_memory(self, usage: Usage) -> Usage:
-        """Return the usage with the proportional memory of each process, as it is now."""
+        """Return the usage with the proportional memory of each process, and what it holds, as it is now."""
         watched = {each.listed.pid: process for process, each in self._watched.items()}
-        processes = [_add_memory(used, watched.get(used.pid)) for used in usage.processes]
+        processes = [
+            _add_holdings(_add_memory(used, watched.get(used.pid)), self._service_ports) for used in usage.processes
+        ]
         return usage.model_copy(update={"processes": processes})
 
     def _process_usage(self, process: psutil.Process, watched: WatchedProcess) -> ProcessUsage:
@@ -228,6 +235,19 @@ def _add_memory(used: ProcessUsage, process: psutil.Process | None) -> ProcessUs
     pss_bytes = read_pss_bytes(process)
     has_just_ended = pss_bytes is None and not process.is_running()  # after the last reading
     return used.model_copy(update={"pss_bytes": pss_bytes, "ended": has_just_ended})
+
+
+def _add_holdings(used: ProcessUsage, service_ports: Mapping[int, str]) -> ProcessUsage:
+    if used.ended:
+        return used
+    held = read_holdings(used.pid, service_ports)
+    return used.model_copy(
+        update={
+            "descriptors": held.descriptors,
+            "descriptor_limit": held.descriptor_limit,
+            "connections_to": dict(held.connections_to or {}),
+        }
+    )
 
 
 def _now_boot_s() -> float:

@@ -1,12 +1,13 @@
 """The evidence of a plan: the measured capacity of each topology of a run, and how its family scales."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from harness.analysis.bottleneck import Bottleneck
 from harness.analysis.capacity import Capacity, capacities
+from harness.analysis.pools import connections_to_services
 from harness.analysis.run import RunAnalysis
 from harness.analysis.scaling import FamilyScaling, scaling_of
 from harness.analysis.trials import Trial, are_oversubscribed, median_workers
@@ -58,6 +59,8 @@ class TopologyCapacity:
     ``memory_bytes`` is the memory of all its processes, ``demanded_cores`` the number of cores that they would have
     kept busy, had there been enough.
 
+    ``service_connections`` are those that all its processes together hold to each service.
+
     For a prediction, ``predicted_from`` are the numbers of workers that it is based on, and ``like`` is the topology
     with the last of them; empty and None where this was measured. ``floor`` says why the real figures may be greater,
     None where they are not.
@@ -77,6 +80,7 @@ class TopologyCapacity:
     predicted_from: tuple[int, ...] = ()
     like: "TopologyCapacity | None" = None
     floor: str | None = None
+    service_connections: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_saturation(self) -> bool:
@@ -88,7 +92,8 @@ class TopologyCapacity:
 class CapacityEvidence:
     """The measurements that a plan is based on. ``load`` describes the load that was offered, ``command`` is the
     command line that measures again. ``refused`` are the topologies of unknown capacity. Memory ``is_proportional``
-    where shared pages are counted once."""
+    where shared pages are counted once. ``allowed_connections`` are those that services allow, by name, where the
+    scenario says so."""
 
     carried: tuple[TopologyCapacity, ...]
     families: tuple[FamilyScaling, ...]
@@ -97,6 +102,7 @@ class CapacityEvidence:
     load: str
     command: str
     is_proportional: bool = False
+    allowed_connections: Mapping[str, int] = field(default_factory=dict)
 
 
 def evidence_of(run: Run) -> CapacityEvidence:
@@ -116,6 +122,7 @@ def _evidence_of_search(run: Run) -> CapacityEvidence:
         load="requests that arrive at random",
         command=run.info.command,
         is_proportional=_is_proportional([trial for capacity in of_each for trial in capacity.ceilings]),
+        allowed_connections=_allowed_connections(run),
     )
 
 
@@ -160,7 +167,12 @@ def _evidence_of_comparison(run: Run) -> CapacityEvidence:
         load=f"a closed loop of {scenario.load.connections} connections",
         command=run.info.command,
         is_proportional=_is_proportional([trial for of in analysis.trials.values() for trial in of]),
+        allowed_connections=_allowed_connections(run),
     )
+
+
+def _allowed_connections(run: Run) -> dict[str, int]:
+    return {each.name: each.max_connections for each in run.scenario.services if each.max_connections is not None}
 
 
 def _is_proportional(trials: Sequence[Trial]) -> bool:
@@ -188,6 +200,7 @@ def _saturation_capacity(topology: Topology, trials: Sequence[Trial]) -> Topolog
         memory_bytes=mean_over_trials([trial.memory_bytes for trial in usable]),
         demanded_cores=sum(trial.demanded_cores for trial in usable) / len(usable),
         floor=_floor(usable),
+        service_connections=connections_to_services(usable),
     )
 
 

@@ -51,6 +51,9 @@ def predict(family: FamilyScaling | None, members: Sequence[TopologyCapacity], w
         memory_bytes=_predict_memory_bytes(members, largest, workers),
         demanded_cores=largest.demanded_cores * saturation.value / largest.saturation.value,
         observed=(),
+        service_connections={
+            name: number * workers / largest.workers for name, number in largest.service_connections.items()
+        },
         predicted_from=tuple(fitted),
         like=largest,
     )

@@ -113,7 +113,19 @@ def _size_or_exclude(
     sizing = sizing_of(carried, demand, host)
     if sizing is None:
         return Excluded(carried.topology, "The lower end of what it carries is nothing.", "Measure more rounds.")
-    return sizing
+    return next(_find_lacking_connections(sizing, evidence), None) or sizing
+
+
+def _find_lacking_connections(sizing: Sizing, evidence: CapacityEvidence) -> Iterator[Excluded]:
+    """Yield why the sizing can't be had, where all its hosts together would open more connections to a service than
+    that allows."""
+    for name, allowed in evidence.allowed_connections.items():
+        wanted = round(sizing.hosts * sizing.instances * sizing.carried.service_connections.get(name, 0))
+        if wanted > allowed:
+            hosts = f"{sizing.hosts} host{'' if sizing.hosts == 1 else 's'}"
+            why = f"On {hosts} it would open {wanted} connections to {name}, which allows {allowed} (max_connections)."
+            advice = "Have each worker open fewer, share them in a pool before the service, or let it allow more."
+            yield Excluded(sizing.carried.topology, why, advice)
 
 
 def _reasons(evidence: CapacityEvidence, demand: Demand, refused: Sequence[Excluded]) -> Iterator[str]:

@@ -101,8 +101,9 @@ class ProcessUsage(RecordPart):
     ``busiest_thread_s`` is the CPU time of the thread that used most, ``busy_threads`` the smallest number of threads
     that together used nearly all. ``timeslices`` counts how often a thread was given a core, ``disk_bytes`` the bytes
     that storage read and wrote for the process. A page fault is minor where the page was in memory, or had only to be
-    taken from the kernel, and major where storage had to read it. None where the kernel does not report a figure, and
-    in older records.
+    taken from the kernel, and major where storage had to read it. ``descriptors`` were open at the end, of
+    ``descriptor_limit``; ``connections_to`` are those to each service by TCP. None where the kernel does not report a
+    figure, and in older records.
     """
 
     pid: Count
@@ -124,6 +125,9 @@ class ProcessUsage(RecordPart):
     major_faults: CountDifference | None = None
     lived_s: Difference | None = None
     ended: bool = False
+    descriptors: Count | None = None
+    descriptor_limit: Count | None = None
+    connections_to: dict[Printable, Count] = {}
 
     @property
     def cpu_s(self) -> float:

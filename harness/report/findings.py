@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from harness.analysis.bottleneck import Bottleneck
+from harness.analysis.pools import NEARLY_ALL, connections_to_services, fullest_process
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import rejected_records
 from harness.load.spec import SAFE_METHODS
@@ -331,6 +332,25 @@ def _connections(analysis: RunAnalysis) -> Iterator[Finding]:
         )
 
 
+def _running_out(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield what topologies held nearly all of: connections that a service allows, and descriptors."""
+    allowed = {each.name: each.max_connections for each in analysis.run.scenario.services if each.max_connections}
+    for summary in analysis.measured_summaries:
+        for name, held in connections_to_services(summary.trials).items():
+            if name in allowed and held >= NEARLY_ALL * allowed[name]:
+                yield Finding(
+                    f"`{summary.name}` held {held} connections to {name}, which allows {allowed[name]}"
+                    " (max_connections).",
+                    "One more worker or host may get none: have each open fewer, or share them in a pool before it.",
+                )
+        if (fullest := fullest_process(summary.trials)) is not None:
+            yield Finding(
+                f"A process of `{summary.name}` had {fullest[0]:,} of the {fullest[1]:,} descriptors open that it may"
+                " have.",
+                "More connections will be refused: raise its limit (ulimit -n, LimitNOFILE).",
+            )
+
+
 def _services(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield what the services beside the servers used."""
     used = [text for summary in analysis.summaries if (text := services_text(summary.name, summary.trials))]
@@ -389,6 +409,7 @@ _CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the 
     _latency,
     _connections,
     _certificates,
+    _running_out,
     _services,
     _hash_seed,
     _malloc,

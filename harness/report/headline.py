@@ -13,6 +13,7 @@ from harness.report.answer import render_answer
 from harness.report.event_texts import event_texts
 from harness.report.figures import change_text, figure_text, ratio_text
 from harness.report.markup import plain
+from harness.report.soak import soak_texts
 from harness.stats.estimate import Estimate
 from harness.stats.sequential import InterimLooks
 from harness.stats.verdict import Judgement, Verdict
@@ -42,7 +43,7 @@ def render_headline(analysis: RunAnalysis) -> str:
     has_baseline = any(summary.topology.baseline for summary in analysis.measured_summaries)
     if disturbed and has_baseline and not any(summary.ratio for summary in analysis.summaries):
         return " ".join([*disturbed, *errors])
-    return " ".join([*disturbed, *errors, *event_texts(analysis), *_recommendations(analysis)])
+    return " ".join([*disturbed, *errors, *soak_texts(analysis), *event_texts(analysis), *_recommendations(analysis)])
 
 
 def _disturbance(analysis: RunAnalysis) -> Iterator[str]:

@@ -37,6 +37,7 @@ from harness.units.ranges import Amount, Count, PositiveAmount
 PREPARED_WITH: Final = ("python", "harness_python", "root")
 MAX_ROUNDS: Final = 10_000
 MAX_SLICE_S: Final = 60.0  # longer ones take no drift of the machine out
+MIN_SOAK_S: Final = 60.0
 MAX_TOPOLOGIES: Final = 100  # no report could show more
 
 
@@ -57,6 +58,7 @@ SliceS = Annotated[
     Annotated[DurationS, Field(gt=0, le=MAX_SLICE_S)] | None,
     BeforeValidator(lambda value: None if value == "auto" else value, json_schema_input_type=str | float),
 ]
+SoakS = Annotated[Annotated[DurationS, Field(ge=MIN_SOAK_S)] | None, Field()]
 Interleave = Literal["auto", "slices", "trials", "both"]
 Race = Literal["auto", "on", "off"]
 FEW_CELLS: Final = 6  # of a grid: a comparison of no more is small enough to be made in full
@@ -98,6 +100,9 @@ class _Settings(TomlTable):
     With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on"
     for a grid of more than six cells, with automatic rounds and without gates, which ask for a verdict on each.
 
+    With ``soak_s`` each trial has one window of so long, whole, in a single round unless there are to be more, and the
+    growth of the memory of its workers is told.
+
     ``services`` run beside the servers, and ``hooks`` are run at certain moments; neither is measured. ``events`` are
     carried out in the measured window of each trial, and what they cost is measured.
 
@@ -114,6 +119,7 @@ class _Settings(TomlTable):
     interleave: Interleave = "auto"
     race: Race = "auto"
     slice_s: SliceS = Field(default=None, alias="slice")
+    soak_s: SoakS = Field(default=None, alias="soak")
     start_timeout_s: DurationS = Field(default=20.0, alias="start_timeout", gt=0)
     workers_may_change: bool = True
     prepare: Words = ()
@@ -354,6 +360,9 @@ class ScenarioFile(_Settings):
             raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Settings.model_fields}
         load = self.load.resolve(folder)
+        if self.soak_s is not None:
+            common |= {"rounds": self.rounds or 1, "interleave": "trials"}
+            load = load.with_windows(load.warmup_s, self.soak_s)
         if late := [event for event in self.events if event.at_s >= load.duration_s]:
             raise ValueError(
                 f"event: expected at within the window of {duration_text(load.duration_s)} (load.duration), got"

@@ -21,7 +21,7 @@ from harness.scenario.table import DurationS, Name, TomlTable
 from harness.scenario.topology import LOOPBACK, Host
 
 MAX_PORT: Final = 65535
-ALLOWED_WITH_ADDRESS: Final = {"name", "address", "ready_path", "start_timeout_s"}
+ALLOWED_WITH_ADDRESS: Final = {"name", "address", "ready_path", "start_timeout_s", "max_connections"}
 Scope = Literal["run", "round", "trial"]
 SCOPES: Final[tuple[Scope, ...]] = ("run", "round", "trial")  # from the longest to the shortest
 KNOWN_TO_SERVICES: Final = ("python", "harness_python", "host", "port", "folder", "root", SERVICE)
@@ -47,8 +47,8 @@ class Service(TomlTable):
     when it ends, and ``prepare`` a command that is run before it. It counts as ready when somebody listens on its port
     or, where one is given, when ``ready_path`` is answered, its output has ``ready_log``, or ``ready_command``
     succeeds. Topologies and services after it refer to it as {service.NAME.host}, {service.NAME.port} and
-    {service.NAME.folder}. ``cwd``, ``env``, ``pass_env`` and ``public_env`` are those of a
-    topology.
+    {service.NAME.folder}. ``cwd``, ``env``, ``pass_env`` and ``public_env`` are those of a topology.
+    ``max_connections`` is how many it allows, from all hosts together.
     """
 
     name: Annotated[Name, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -66,6 +66,7 @@ class Service(TomlTable):
     ready_command: _Words = ()
     start_timeout_s: DurationS = Field(default=30.0, alias="start_timeout", gt=0)
     scope: Scope = "run"
+    max_connections: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:

@@ -145,3 +145,22 @@ def test_each_assumption_says_what_it_rests_on() -> None:
     defaults = propose(EVIDENCE, Demand(target_per_s=500))
     assert "has 8 cores and 16.0 GiB of memory, as the machine that was measured" in said(defaults, Basis.MEASURED)
     assert "the target itself" in said(defaults, Basis.GIVEN)
+
+
+def test_more_connections_than_a_service_allows_are_refused() -> None:
+    """Of a cluster of four, 40 connections to the database: on three hosts 120, and of eight foretold workers as many
+    on two hosts 160."""
+    held = tuple(replace(each, service_connections={"db": 10.0 * each.workers}) for each in EVIDENCE.carried)
+    wanted = Demand(target_per_s=900, lose=1)
+    limited = replace(EVIDENCE, carried=held, allowed_connections={"db": 150})
+    hosts = sizes(propose(replace(limited, allowed_connections={}), wanted))
+    found = propose(limited, wanted)
+    workers = {"raw": 1, "cluster-8": 8} | {f"cluster-{n}": n for n in (1, 2, 3, 4)}
+    assert set(sizes(found)) == {name for name, number in hosts.items() if 10 * number * workers[name] <= 150}
+    refused = {each.topology: each for each in found.refused}
+    assert set(refused) == hosts.keys() - sizes(found).keys() != set()
+    each = refused["cluster-8"]
+    assert each.why == (
+        f"On {hosts['cluster-8']} hosts it would open {80 * hosts['cluster-8']} connections to db, which allows 150"
+        " (max_connections)."
+    )
