@@ -20,6 +20,7 @@ from tests.interrupts import heeding_interrupts
 from tests.server.family import MARK, Family
 from tests.server.polling import PATIENCE_S, wait_until
 from tests.server.topologies import ROOT, SERVERS
+from tests.trial.shops import path_with_postgres, shop_text
 
 pytestmark = [pytest.mark.compares, pytest.mark.faults]
 
@@ -109,10 +110,10 @@ def is_socket(fd: Path) -> bool:
 
 
 @contextmanager
-def comparing(tmp_path: Path, beside: str = "") -> Iterator[Comparison]:
+def comparing(tmp_path: Path, beside: str = "", scenario: str = SCENARIO) -> Iterator[Comparison]:
     """A comparison under way, and what else stands in its scenario."""
     file, results, said = tmp_path / "killed.toml", tmp_path / "results", tmp_path / "said"
-    file.write_text(SCENARIO + beside)
+    file.write_text(scenario + beside)
     with (
         said.open("wb") as output,
         heeding_interrupts(),
@@ -178,6 +179,19 @@ def test_services_and_hooks_end_with_the_harness(
         comparison.end_with(signum)
     wait_until(lambda: not family.alive(), "its processes to be gone")
     wait_until(lambda: not folder.is_dir(), "its folder to be gone")
+    assert "Traceback" not in comparison.said
+
+
+@pytest.mark.parametrize("word", ["initdb", "postgres", "servers.django_shop", "nginx"])
+def test_nothing_of_a_shop_is_left_at_whatever_phase_the_harness_is_killed(
+    word: str, tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its database is being made or starts, its table is filled, or it is up behind its front."""
+    monkeypatch.setenv("PATH", path_with_postgres())
+    with comparing(tmp_path, scenario=shop_text(MARK)) as comparison:
+        wait_until(lambda: family.alive(word), f"{word} to run")
+        comparison.end_with(signal.SIGKILL)
+    wait_until(lambda: not family.alive(), "its processes to be gone")
     assert "Traceback" not in comparison.said
 
 
