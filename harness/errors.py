@@ -8,6 +8,7 @@ HarnessError
 ├── DiscoveryError           a command starts no server that a scenario can be written for
 ├── RevisionError            a commit can't be measured
 ├── BusyError                another comparison runs on this machine
+├── LimitError               the machine grants no limits on CPU and memory
 ├── ServerError              a server did not start, or did not stay
 │   └── PortTakenError       somebody took its port between choice and use
 ├── GeneratorError           the load generator came to no result

@@ -63,6 +63,20 @@ def test_their_secrets_are_not_written(tmp_path: Path) -> None:
             SERVICES.replace('name = "pool"', 'name = "db"') + TOPOLOGY,
             "expected different names, got db more than once",
         ),
+        (
+            SERVICES + TOPOLOGY.replace("{service.db.port}", "{service.db.prt}"),
+            "got a single one as character 30: a service has {service.db.host}, .port and .folder; placeholders are",
+        ),
+        (
+            SERVICES.replace("-p", "{service.db.prt}") + TOPOLOGY,
+            "a service has {service.db.host}, .port and .folder; placeholders are",
+        ),
+        (
+            SERVICES.replace('scope = "round"', "port = 5433")
+            + TOPOLOGY.replace("5432", "5433")
+            + '[[service]]\nname = "twin"\ncommand = ["x"]\nport = 5433\n',
+            "twin: expected another port than pool has, got 5433",
+        ),
         ('name = "none"\n' + TOPOLOGY, "topology raw: expected a [[service]] called db"),
         (
             SERVICES.replace('address = "127.0.0.1:25"', 'address = "25"') + TOPOLOGY,

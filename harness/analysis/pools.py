@@ -1,4 +1,4 @@
-"""What the processes of a topology hold of what may run out: connections to services, and descriptors."""
+"""Resources that may run out: the connections to services and the descriptors that a topology holds."""
 
 from collections import Counter
 from collections.abc import Sequence

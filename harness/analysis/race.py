@@ -71,9 +71,9 @@ def _allow(scenario: Scenario, metric: Metric, trials: Trials) -> Callable[[str,
 def _may_lead(scenario: Scenario, trials: Trials) -> Callable[[str, int], bool]:
     baseline_of = {each.name: baseline.name for baseline, each in scenario.pairs}
 
-    def failed(name: str, until: int) -> float:
+    def error_share(name: str, until: int) -> float:
         shares = [trial.error_share for trial in trials[name] if trial.block <= until]
         return sum(shares) / len(shares) if shares else 0.0
 
     margin = ERRORS.margin if isinstance(ERRORS.margin, float) else 0.0
-    return lambda name, until: failed(name, until) - failed(baseline_of.get(name, name), until) <= margin
+    return lambda name, until: error_share(name, until) - error_share(baseline_of.get(name, name), until) <= margin

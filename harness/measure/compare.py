@@ -15,12 +15,11 @@ from harness.measure.preparation import PreparedRun
 from harness.measure.round_plan import RoundPlan
 from harness.measure.rounds import make_round
 from harness.measure.schedule import expected_rounds
-from harness.measure.services import open_run
+from harness.measure.services import carry_out
 from harness.measure.testbed import Testbed
-from harness.record import EndReason, Run, RunFolder, RunFolderError, RunInfo, TrialRecord
+from harness.record import EndReason, LooksAfter, Run, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Scenario
 from harness.server.fingerprint import take_fingerprint
-from harness.server.supervised import ServerError
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
@@ -98,21 +97,14 @@ def _run_to_end(
     testbed: Testbed,
 ) -> Path:
     prepared = replace(prepared, scenario=prepared.scenario.with_slice(info.interleaving.slice_s))
-    plan = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
-    reason: EndReason = "interrupted"  # reports show which of the scheduled trials have no record
-    failure: ServerError | None = None
-    try:
-        with open_run(prepared, folder) as up:
-            first = plan.resume(info, prepared.scenario, made.records)
-            reason, plan = _measure(up, info, first, folder, made, observer, testbed)
-    except KeyboardInterrupt:
-        pass
-    except ServerError as error:
-        failure = error
-    folder.end(reason, None if plan.looks.after == info.looks else plan.looks.after)
-    if failure is not None:
-        kept = f"; what was measured is shown by harness report {folder.path}"
-        raise RunFolderError(f"{failure}{kept if (folder.path / 'trials.jsonl').exists() else ''}") from failure
+
+    def make_rounds(up: PreparedRun) -> tuple[EndReason, LooksAfter | None]:
+        first = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
+        resumed = first.resume(info, prepared.scenario, made.records)
+        reason, plan = _measure(up, info, resumed, folder, made, observer, testbed)
+        return reason, None if plan.looks.after == info.looks else plan.looks.after
+
+    carry_out(prepared, folder, make_rounds)
     return folder.path
 
 

@@ -1,14 +1,14 @@
 """The surroundings of the servers: the services of a run, of a round or of a trial, and the hooks of a run."""
 
 import contextlib
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from functools import partial
 
 from harness.load.cpus import list_usable_cpus
 from harness.measure.launch import AfterWarmup
 from harness.measure.preparation import PreparedRun
-from harness.record import RunFolder
+from harness.record import EndReason, LooksAfter, RunFolder, RunFolderError
 from harness.scenario.service import Scope
 from harness.server.service import launch_service, run_hook
 from harness.server.supervised import ServerError
@@ -40,6 +40,30 @@ def open_run(prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
                 call_hook("cleanup", up, folder)
     except ServerError as error:
         raise ServerError(folder.redactor.redact(str(error))) from error
+
+
+def carry_out(
+    prepared: PreparedRun, folder: RunFolder, measure: Callable[[PreparedRun], tuple[EndReason, LooksAfter | None]]
+) -> None:
+    """Measure beside the services of the run, and write down how it ended: reports show which of the scheduled trials
+    have no record. ``measure`` returns why it ended, and the looks that were made where they are others than planned.
+
+    Ctrl-C ends it and keeps what was measured. Raises RunFolderError where a service or a hook of the run fails.
+    """
+    reason: EndReason = "interrupted"
+    looks: LooksAfter | None = None
+    failure: ServerError | None = None
+    try:
+        with open_run(prepared, folder) as up:
+            reason, looks = measure(up)
+    except KeyboardInterrupt:
+        pass
+    except ServerError as error:
+        failure = error
+    folder.end(reason, looks)
+    if failure is not None:
+        kept = f"; what was measured is shown by harness report {folder.path}"
+        raise RunFolderError(f"{failure}{kept if (folder.path / 'trials.jsonl').exists() else ''}") from failure
 
 
 def find_ended_service(prepared: PreparedRun, stopped: Container[str | None] = ()) -> str | None:

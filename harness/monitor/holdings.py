@@ -1,4 +1,4 @@
-"""What a process holds of what may run out: descriptors, and connections to the services beside the server."""
+"""Resources that a process holds and that may run out: descriptors, and connections to services."""
 
 import contextlib
 import os

@@ -11,7 +11,17 @@ from harness.record.folder import (
 )
 from harness.record.planned import PlannedTrial
 from harness.record.revision import Revision
-from harness.record.run import Ending, EndReason, Interleaving, NoiseFloor, Program, Run, RunInfo, SkippedTopology
+from harness.record.run import (
+    Ending,
+    EndReason,
+    Interleaving,
+    LooksAfter,
+    NoiseFloor,
+    Program,
+    Run,
+    RunInfo,
+    SkippedTopology,
+)
 from harness.record.trial import (
     SCHEMA_VERSION,
     Allocator,
@@ -42,6 +52,7 @@ __all__ = [
     "Fingerprint",
     "Interleaving",
     "LimitUsage",
+    "LooksAfter",
     "MachineUsage",
     "NoiseFloor",
     "OtherProcess",

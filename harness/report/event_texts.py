@@ -1,4 +1,4 @@
-"""What the events of a scenario cost each topology, in sentences."""
+"""The cost of the events of a scenario, in sentences."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a grid says, in sentences: its best cell and those that are as good, what each axis brings, and whether the
+"""A grid in sentences: its best cell and those that are as good, what each axis brings, and whether the
 effects add up; and which topologies got no more rounds."""
 
 from collections.abc import Iterator

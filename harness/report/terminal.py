@@ -38,14 +38,14 @@ def render_terminal(report: RunReport) -> Group:
     lines += [f"- {text}"] if (text := malloc_text(report.run.scenario)) else []
     lines += [f"- {text}"] if (text := limits_text(report.run.scenario)) else []
     lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
-    comparisons = select_told(report)
+    comparisons = select_comparisons(report)
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
     maps = [part for grid in grid_maps(report) for part in (grid_table(grid), Text())]
     maps += [sweep_table(sweep_data(report)), Text()] if has_sweep(report) else []
     return Group(summary_table(report.summaries), *verdicts, *maps, Markdown("\n".join(lines)))
 
 
-def select_told(report: RunReport) -> list[Comparison]:
+def select_comparisons(report: RunReport) -> list[Comparison]:
     """Return the comparisons that a screen has room for: all or, of many topologies, those by the deciding metric and
     what is worse. Cells of a grid that are behind its best have their places in its map."""
     behind = {name for grid in report.grids for name in grid.behind}

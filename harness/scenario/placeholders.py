@@ -26,6 +26,7 @@ _VARIABLE: Final = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _OF_ENVIRONMENT: Final = re.compile(rf"\{{({_VARIABLE})\}}")
 _SERVICE: Final = r"service\.[A-Za-z0-9][A-Za-z0-9_-]*\.(?:host|port|folder)"
 _FILE: Final = r"file\.[A-Za-z0-9][A-Za-z0-9._+-]*"
+_LIKE_SERVICE: Final = re.compile(r"\{service\.([A-Za-z0-9][A-Za-z0-9_-]*)")
 _LIKE_ONE: Final = re.compile(r"\{env:[^{}]*\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _OPEN: Final = re.compile(rf"(\{{(?:{'|'.join(PLACEHOLDERS)}|{_VARIABLE}|{_SERVICE}|{_FILE})\}})")
@@ -38,10 +39,12 @@ class PlaceholderError(HarnessError, ValueError):
     def __init__(self, text: str, at: int, known: Sequence[str]) -> None:
         listed = ", ".join(f"{{{name}}}" for name in known)
         plain = escape_braces(text)
-        instead = f": write {plain!r}" if len(plain) <= MAX_SHOWN else ""
+        instead, hint = f": write {plain!r}" if len(plain) <= MAX_SHOWN else "", ""
         rule, those = "expected placeholders, and other braces doubled", f"placeholders are {listed}"
+        if SERVICE in known and (like := _LIKE_SERVICE.match(text, at)):
+            instead = hint = f": a service has {{service.{like[1]}.host}}, .port and .folder"
         super().__init__(f"{rule}, got {text!r:.{MAX_SHOWN}}{instead}; {those}")
-        self.where = f"{rule}, got a single one as character {at + 1}; {those}"
+        self.where = f"{rule}, got a single one as character {at + 1}{hint}; {those}"
 
 
 class MissingVariableError(HarnessError, ValueError):

@@ -154,6 +154,8 @@ def check_services(services: tuple[Service, ...]) -> tuple[Service, ...]:
             raise ValueError(f"expected different names, got {service.name} more than once")
         if unknown := sorted(services_of(service.placeholders) - before.keys()):
             raise ValueError(f"{service.name}: expected services that stand before it, got {', '.join(unknown)}")
+        if same := [each.name for each in before.values() if service.port and each.place == service.place]:
+            raise ValueError(f"{service.name}: expected another port than {same[0]} has, got {service.port}")
         _check_folders(service.placeholders, before)
         for other in map(before.__getitem__, sorted(services_of(service.placeholders))):
             if SCOPES.index(other.scope) > SCOPES.index(service.scope):

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from harness.scenario.placeholders import check_placeholders, fill, look_up, variables_of
-from harness.scenario.service import KNOWN_TO_SERVICES, Hook, Service
+from harness.scenario.service import KNOWN_TO_HOOKS, KNOWN_TO_SERVICES, Hook, Service
 from harness.server.launch import build_environment, check_port_is_free, find_free_port, find_python, read_log_tail
 from harness.server.supervised import ServerError, SupervisedProcess
 
 POLL_S: Final = 0.05
 CONNECT_S: Final = 1.0  # for one attempt to reach the service
 PREPARE_S: Final = 120.0
+KNOWN_TO_ANY: Final = (*KNOWN_TO_SERVICES, *KNOWN_TO_HOOKS)
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,20 @@ def _launch(
 
 
 def find_missing_program(service: Service) -> str | None:
-    """Return the program of the service that this machine does not have; None where it has them. One in a folder that
-    is not there yet may come to be."""
-    values, path = common_values(), service.env.get("PATH", os.environ.get("PATH", os.defpath))
-    words = [words[0] for words in (service.prepare, service.command) if words]
-    known = [fill(word, values) for word in words if check_placeholders([word], KNOWN_TO_SERVICES) <= values.keys()]
+    """Return the program of the service that this machine does not have; None where it has them."""
+    return _find_missing(service, (service.prepare, service.command, service.ready_command))
+
+
+def find_missing_hook_program(hook: Hook) -> str | None:
+    """Return the program of the hook, if this machine does not have it."""
+    return _find_missing(hook, (hook.command,))
+
+
+def _find_missing(command: Service | Hook, commands: Sequence[Sequence[str]]) -> str | None:
+    """Return the first program that is not there. One in a folder that is not there yet may come to be."""
+    values, path = common_values(), command.env.get("PATH", os.environ.get("PATH", os.defpath))
+    words = [words[0] for words in commands if words]
+    known = [fill(word, values) for word in words if check_placeholders([word], KNOWN_TO_ANY) <= values.keys()]
     return next((name for name in known if shutil.which(name, path=path) is None), None)
 
 

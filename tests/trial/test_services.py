@@ -212,7 +212,14 @@ def test_a_trial_whose_hook_fails_afterwards_is_kept_and_does_not_count(tmp_path
     assert all("hook after_trial" in (record.reason or "") and record.load for record in run.records)
 
 
-@pytest.mark.parametrize("words", [{"command": ("no-such-db", "{port}")}, {"prepare": ("no-such-db",)}])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"command": ("no-such-db", "{port}")},
+        {"prepare": ("no-such-db",)},
+        {"ready_command": ("no-such-db", "{port}")},
+    ],
+)
 def test_a_service_that_is_not_installed_is_told_before_anything_is_measured(words: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError, match="service db: no-such-db not found on PATH; install no-such-db"):
         prepare(beside((service("db").model_copy(update=words),)), 1)
@@ -227,6 +234,11 @@ def test_where_a_service_ends_no_trial_counts_from_then_on_and_the_reason_names_
     run = made(around, tmp_path)
     assert {record.status for record in run.records} == {"invalid"}
     assert {record.reason for record in run.records} == {"service db: has ended, with exit code 7"}
+
+
+def test_a_hook_that_is_not_installed_is_told_before_anything_is_measured() -> None:
+    with pytest.raises(ScenarioError, match=r"hooks\.after_trial: no-such-client not found on PATH"):
+        prepare(beside((), Hooks(after_trial=Hook(command=("no-such-client",)))), 1)
 
 
 def test_what_a_failed_setup_left_is_cleaned_up_and_its_secret_is_not_shown(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The search for the capacity: rounds of trials, each recorded on disk, until the answers are precise enough."""
 
-import contextlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.rounds import make_trials
 from harness.measure.schedule import trial_s
-from harness.measure.services import open_run
+from harness.measure.services import carry_out
 from harness.measure.testbed import Testbed
 from harness.record import EndReason, PlannedTrial, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Objective, Topology
@@ -53,10 +52,7 @@ def search(
             programs=testbed.describe_programs(prepared.scenario.topologies),
         )
         folder = RunFolder.create(results, info, prepared.scenario, environment)
-        reason: EndReason = "interrupted"
-        with contextlib.suppress(KeyboardInterrupt), open_run(prepared, folder) as up:
-            reason = _search(up, objectives, folder, observer, testbed)
-        folder.end(reason)
+        carry_out(prepared, folder, lambda up: (_search(up, objectives, folder, observer, testbed), None))
         return folder.path
 
 

@@ -61,7 +61,7 @@ class GridMaps:
 
 
 @dataclass(frozen=True)
-class _Figure:
+class _MappedFigure:
     """A figure that has a map. The verdict on it is that of its ``metric``, where it has one."""
 
     title: str
@@ -72,10 +72,10 @@ class _Figure:
 
 
 _LATENCIES: Final = (
-    _Figure("p50", lambda s: s.latency_ms.p50 if s.latency_ms else None, ms_text, metric=P50),
-    _Figure("p99", lambda s: s.latency_ms.p99 if s.latency_ms else None, ms_text, metric=P99),
+    _MappedFigure("p50", lambda s: s.latency_ms.p50 if s.latency_ms else None, ms_text, metric=P50),
+    _MappedFigure("p99", lambda s: s.latency_ms.p99 if s.latency_ms else None, ms_text, metric=P99),
 )
-_RATE: Final = _Figure(
+_RATE: Final = _MappedFigure(
     "requests/s",
     lambda s: s.requests_per_s.value if s.requests_per_s else None,
     rate_text,
@@ -83,14 +83,14 @@ _RATE: Final = _Figure(
     metric=THROUGHPUT,
 )
 _COSTS: Final = (
-    _Figure(
+    _MappedFigure(
         "CPU/request",
         lambda s: s.cpu_ms_per_request.value if s.cpu_ms_per_request else None,
         lambda ms: f"{ms:.2f} ms",
         metric=CPU,
     ),
-    _Figure("memory", lambda s: s.memory_bytes, size_text, metric=MEMORY),
-    _Figure("cores busy", lambda s: s.server_cores, lambda cores: f"{cores:.2f}"),
+    _MappedFigure("memory", lambda s: s.memory_bytes, size_text, metric=MEMORY),
+    _MappedFigure("cores busy", lambda s: s.server_cores, lambda cores: f"{cores:.2f}"),
 )
 
 
@@ -102,7 +102,7 @@ def grid_maps(analysis: RunAnalysis) -> list[GridMaps]:
     return [_map_grid(grid, figures, analysis.dropped) for grid in analysis.grids]
 
 
-def _map_grid(grid: GridAnalysis, figures: tuple[_Figure, ...], dropped: Container[str]) -> GridMaps:
+def _map_grid(grid: GridAnalysis, figures: tuple[_MappedFigure, ...], dropped: Container[str]) -> GridMaps:
     across = WORKERS if WORKERS in grid.axes else list(grid.axes)[-1]
     down = [axis for axis in grid.axes if axis != across]
     rows = list(product(*(grid.axes[axis] for axis in down)))
@@ -127,7 +127,7 @@ def _place(grid: GridAnalysis, values: Mapping[str, object]) -> Place | None:
 
 
 def _map_figure(
-    grid: GridAnalysis, figure: _Figure, places: list[list[Place | None]], dropped: Container[str]
+    grid: GridAnalysis, figure: _MappedFigure, places: list[list[Place | None]], dropped: Container[str]
 ) -> HeatMap:
     known = [value for cell in grid.cells.values() if (value := figure.of(cell)) is not None and value > 0]
 
