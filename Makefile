@@ -76,9 +76,11 @@ validity: $(READY) ## check how often verdicts are right, by simulation, and lim
 	$(BIN)/python -m bench.validity
 	$(BIN)/python -m bench.validity.limits
 
-bench: $(READY) ## CPU per request of the load generator, and many connections, beside wrk and others (17 minutes)
+bench: $(READY) ## CPU per request of the load generator, and many connections, beside wrk and others, replicas and reloads (22 minutes)
 	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.crowds
+	$(BIN)/python -m bench.dealing
+	$(BIN)/python -m bench.events
 
 clean: ## remove what make made, but no results
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -27,7 +27,7 @@ class LimitError(HarnessError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a topology may use: so many cores' worth of CPU time, and so much memory; None without a limit."""
+    """The limits of a topology: so many cores' worth of CPU time, and so much memory; None without a limit."""
 
     cpus: float | None = None
     memory_bytes: int | None = None
@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class LimitCounters:
-    """What the kernel has counted since the group was made: in how many of how many ``periods`` the CPU time was used
+    """The counts of the kernel since the group was made: in how many of how many ``periods`` the CPU time was used
     up, for how long its processes then stood still, added up over cores, and how many it killed for their memory."""
 
     periods: int

@@ -108,7 +108,7 @@ class BesideBest(BaseModel):
 
 
 class AxisEffect(BaseModel):
-    """What a value of an axis brings beside the axis's first value, on average over the rest of the grid."""
+    """The effect of a value of an axis beside the axis's first value, on average over the rest of the grid."""
 
     axis: str
     value: int | float | str
