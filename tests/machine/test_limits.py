@@ -11,6 +11,8 @@ import pytest
 from harness.machine.host import Host
 from harness.machine.limits import LimitCounters, LimitError, Limits, leave_group, make_group, open_group
 
+from tests.granting import needs_limits
+
 BOTH = Limits(cpus=1.5, memory_bytes=2**26)
 
 
@@ -104,6 +106,7 @@ def test_nothing_is_made_without_a_limit(tmp_path: Path) -> None:
         assert group is None
 
 
+@needs_limits
 def test_this_machine_grants_limits_and_they_hold() -> None:
     """A process that would keep a core busy gets a fifth of it, and the group goes with it."""
     with open_group(Limits(cpus=0.2), Host.here()) as group:
@@ -120,6 +123,7 @@ def test_this_machine_grants_limits_and_they_hold() -> None:
     assert not any(folder.exists() for folder in group.folders)
 
 
+@needs_limits
 def test_who_leaves_a_group_removes_it() -> None:
     group = make_group(Limits(memory_bytes=2**28), Host.here())
     words = "import sys; from harness.machine.limits import join_group, leave_group; join_group(sys.argv[1:]);"

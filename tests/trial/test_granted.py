@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.bottleneck import Bottleneck, diagnose, free_cores
-from harness.machine.cgroup import find_groups
-from harness.machine.host import Host
 from harness.scenario import ScenarioError
+from tests.granting import groups_left, needs_limits
 from tests.server.topologies import small, topology
 from tests.test_scenario import loaded, refusal
 from tests.trial.trials import try_out
@@ -43,13 +42,7 @@ threading.Thread(target=eat, daemon=True).start()
 )
 
 
-def groups_left() -> list[str]:
-    """The groups of the harness that are there."""
-    here = Host.here()
-    parents = {here.root / group for name in ("cpu", "memory") for group in find_groups(here, name)}
-    return [str(each) for parent in parents for each in parent.glob("harness-*")]
-
-
+@needs_limits
 def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck(log: Path) -> None:
     burns = topology(sys.executable, "-c", BURNS, "{port}").model_copy(update={"cpus": 0.1})
     record = try_out(burns, log, warmup_s=0.3)
@@ -65,6 +58,7 @@ def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck
     assert groups_left() == []
 
 
+@needs_limits
 def test_a_topology_that_uses_up_its_memory_does_not_count_and_is_told_why(log: Path) -> None:
     eats = topology(sys.executable, "-c", EATS, "{port}").model_copy(update={"memory_bytes": 48 * 2**20})
     record = try_out(eats, log, warmup_s=3.0)
@@ -74,6 +68,7 @@ def test_a_topology_that_uses_up_its_memory_does_not_count_and_is_told_why(log: 
     assert groups_left() == []
 
 
+@needs_limits
 def test_limits_that_are_not_reached_cost_nothing_and_are_recorded(log: Path) -> None:
     roomy = small("page").model_copy(update={"cpus": 64.0, "memory_bytes": 2**30})
     record = try_out(roomy, log)

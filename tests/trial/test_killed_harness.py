@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from harness.record import read_run
+from tests.granting import groups_left, needs_limits
 from tests.interrupts import heeding_interrupts
 from tests.server.family import MARK, Family
 from tests.server.polling import PATIENCE_S, wait_until
@@ -60,6 +61,22 @@ HOOK: Final = f"""
 [hooks.before_trial]
 command = ["{{harness_python}}", "-c", "import time; time.sleep(60)", "under-way"]
 pass_env = ["{MARK}"]
+"""
+
+
+LIMITED: Final = f"""
+name = "limited"
+rounds = 3
+[[topology]]
+name = "limited"
+cpus = 1
+memory = "256MB"
+pass_env = ["{MARK}"]
+[[topology.process]]
+command = ["{{harness_python}}", "-m", "{SERVERS}.page", "--port", "{{port}}"]
+[[topology.process]]
+role = "helper"
+command = ["{{harness_python}}", "-m", "{SERVERS}.page", "--port", "{{port}}"]
 """
 
 
@@ -193,6 +210,19 @@ def test_nothing_of_a_shop_is_left_at_whatever_phase_the_harness_is_killed(
         comparison.end_with(signal.SIGKILL)
     wait_until(lambda: not family.alive(), "its processes to be gone")
     assert "Traceback" not in comparison.said
+
+
+@needs_limits
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
+def test_several_commands_with_limits_leave_neither_processes_nor_groups(
+    signum: int, tmp_path: Path, family: Family
+) -> None:
+    with comparing(tmp_path, scenario=LIMITED) as comparison:
+        wait_until(lambda: len(family.alive(f"{SERVERS}.page")) == 2, "its commands")
+        assert groups_left()
+        comparison.end_with(signum)
+    wait_until(lambda: not family.alive(), "its processes to be gone")
+    wait_until(lambda: not groups_left(), "its groups to be gone")
 
 
 def test_a_second_interrupt_ends_it_at_once(tmp_path: Path, family: Family) -> None:

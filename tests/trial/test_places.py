@@ -37,6 +37,18 @@ def test_a_server_behind_tls_is_measured(log: Path, tmp_path: Path) -> None:
     assert record.load.url.startswith("https://127.0.0.1:")
 
 
+def test_a_server_runs_in_the_folder_that_it_is_given(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "index.html").write_text("a shop")
+    monkeypatch.chdir(tmp_path)
+    words = (sys.executable, "-m", "http.server", "{port}", "--bind", "{host}", "--protocol", "HTTP/1.1")
+    record = try_out(topology(*words).model_copy(update={"cwd": "shop"}), log)
+    assert_measured(record)
+    assert record.body_bytes == len("a shop")
+
+
 def test_a_server_on_another_address_is_measured(log: Path) -> None:
     words = (*PAGE, "--host", "{host}", "--port", "{port}")
     assert_measured(try_out(topology(*words).model_copy(update={"host": "localhost"}), log))
