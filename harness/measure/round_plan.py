@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from harness.analysis.metrics import CPU, THROUGHPUT
+from harness.analysis.race import find_dropped
 from harness.analysis.rotations import rotation_logs
 from harness.analysis.trials import Trials, trials_of
 from harness.measure.schedule import count_rotations, pilot_rotations, slice_s
@@ -48,15 +49,19 @@ class RoundPlan:
         return elapsed_s + each_s > scenario.max_time_s or rounds >= self.looks.after[-1]
 
     def after_pilot(self, scenario: Scenario, records: Sequence[TrialRecord], rounds: int, elapsed_s: float) -> Self:
-        """Return the plan for the rest of the time, after so many rounds in that time."""
+        """Return the plan for the rest of the time, after so many rounds in that time. Where topologies were dropped,
+        rounds are shorter from now on."""
         trials = trials_of(records, [topology.name for topology in scenario.topologies])
-        rotation_s, rotations = _measure_rotation_s(trials), self.rotations
+        dropped = {each.candidate for each in find_dropped(scenario, records)}
+        running = {name: of for name, of in trials.items() if name not in dropped}
+        each_s = elapsed_s / len(records) * len(running) if dropped else elapsed_s / rounds
+        rotation_s, rotations = _measure_rotation_s(running), self.rotations
         if rotation_s:
-            costs = RoundCosts(max(rotation_s, elapsed_s / rounds - rotations * rotation_s), rotation_s)
+            costs = RoundCosts(max(rotation_s, each_s - rotations * rotation_s), rotation_s)
             rotations = plan_rotations(_collect_logs(scenario, trials), costs, self.rotations)
             round_s = costs.of_round_s(rotations)
         else:
-            round_s = elapsed_s / rounds
+            round_s = each_s
         most = rounds + max(1, int((scenario.max_time_s - elapsed_s) / round_s))
         return replace(self, looks=replan_looks(rounds, most), rotations=rotations, round_s=round_s)
 

@@ -11,6 +11,7 @@ OVERHEAD_S: Final = 1.0  # starting and stopping a server, as long as neither wa
 USUAL_SLICE_S: Final = 0.5
 SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in, its drain and the readings
 ENOUGH_ROUNDS: Final = 6  # for a verdict on a great difference; more of them would mostly launch and warm up
+RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
 
 
@@ -48,9 +49,10 @@ def pilot_rotations(scenario: Scenario) -> int:
 
 def max_rounds(scenario: Scenario) -> int:
     """Return the number of rounds or, when they go on until the verdicts are settled, the most for which there may be
-    time: where servers start at once, and rounds turn out to be best with the fewest slices."""
+    time: where servers start at once, rounds turn out to be best with the fewest slices, and topologies are dropped."""
     shortest_s = min(scenario.load.duration_s, LEAST_ROTATIONS * slice_s(scenario))
-    return scenario.rounds or _rounds_in_time(scenario, scenario.load.warmup_s + shortest_s)
+    most = _rounds_in_time(scenario, scenario.load.warmup_s + shortest_s)
+    return scenario.rounds or (min(RACE_ROUNDS * most, MAX_AUTO_ROUNDS) if scenario.is_race else most)
 
 
 def _rounds_in_time(scenario: Scenario, each_s: float) -> int:

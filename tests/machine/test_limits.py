@@ -10,7 +10,6 @@ import pytest
 
 from harness.machine.host import Host
 from harness.machine.limits import LimitCounters, LimitError, Limits, leave_group, make_group, open_group
-
 from tests.granting import needs_limits
 
 BOTH = Limits(cpus=1.5, memory_bytes=2**26)

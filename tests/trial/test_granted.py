@@ -8,6 +8,7 @@ import pytest
 from harness.analysis.bottleneck import Bottleneck, diagnose, free_cores
 from harness.scenario import ScenarioError
 from tests.granting import groups_left, needs_limits
+from tests.made_runs import machine
 from tests.server.topologies import small, topology
 from tests.test_scenario import loaded, refusal
 from tests.trial.trials import try_out
@@ -52,7 +53,8 @@ def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck
     assert record.usage.limit is not None
     assert record.usage.limit.throttled_periods > 0
     assert free_cores(record.load, record.usage) == 0.1
-    found = diagnose(record.load, record.usage)
+    alone = machine(busy_s=record.usage.cpu_s, cores=8)  # whatever else ran meanwhile
+    found = diagnose(record.load, record.usage.model_copy(update={"machine": alone}))
     assert found.limit is Bottleneck.LIMIT
     assert "its limit of 0.1 cores was used up in " in found.why
     assert groups_left() == []
