@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.scenario.key_lines import KeyLines
+from harness.scenario.key_lines import KeyLines, value_at
 from harness.scenario.table import ScenarioError
 from harness.text import read_utf8
 from harness.text.problems import format_value, reason
@@ -140,24 +140,12 @@ def _locate(before: Sequence[ScenarioText], location: Location) -> Location:
     found: list[int | str] = []
     for part in location:
         if isinstance(part, int):
-            values = [_value_at(text.tables, tuple(found)) for text in before]
+            values = [value_at(text.tables, tuple(found)) for text in before]
             part -= sum(len(_tables_of(value)) for value in values)
         found.append(part)
     return tuple(found)
 
 
-def _value_at(tables: object, location: Location) -> object:
-    for part in location:
-        match tables, part:
-            case list(), int() if 0 <= part < len(tables):
-                tables = tables[part]
-            case dict(), str() if part in tables:
-                tables = tables[part]
-            case _:
-                return None
-    return tables
-
-
 def _depth(tables: Tables, location: Location) -> int:
     """Return how many parts of the location the tables have."""
-    return next((n for n in range(len(location), 0, -1) if _value_at(tables, location[:n]) is not None), 0)
+    return next((n for n in range(len(location), 0, -1) if value_at(tables, location[:n]) is not None), 0)

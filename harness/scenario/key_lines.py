@@ -1,7 +1,7 @@
 """The line of a scenario file on which a key stands, which the TOML parser does not report."""
 
 import tomllib
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 MAX_LINE_LENGTH: Final = 1000  # characters: nobody writes longer lines, and the parser takes seconds for a long key
@@ -26,7 +26,7 @@ class KeyLines:
         names = [part for part in location if part != "[key]"]
         if not self._is_readable or ".".join(str(name) for name in names) in self._overridden:
             return None
-        while names and not _has(self._tables(len(self._lines)), names):
+        while names and value_at(self._tables(len(self._lines)), names) is None:
             names.pop()
         return self._begin_of(names) if names else None
 
@@ -40,7 +40,7 @@ class KeyLines:
             end = next((each for each in ends if self._tables(each) is not None), ends.stop)
             if end == ends.stop < having:
                 return None
-            if end == having or _has(self._tables(end), names):
+            if end == having or value_at(self._tables(end), names) is not None:
                 having = middle
             else:
                 without = end
@@ -53,13 +53,14 @@ class KeyLines:
             return None
 
 
-def _has(tables: object, names: list[int | str]) -> bool:
-    for name in names:
+def value_at(tables: object, location: Sequence[int | str]) -> object:
+    """Return what stands at a location of the tables; None where there is nothing."""
+    for name in location:
         match tables, name:
-            case list(), int() if name < len(tables):
+            case list(), int() if 0 <= name < len(tables):
                 tables = tables[name]
             case dict(), str() if name in tables:
                 tables = tables[name]
             case _:
-                return False
-    return True
+                return None
+    return tables

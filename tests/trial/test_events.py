@@ -2,9 +2,7 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -16,22 +14,8 @@ from harness.measure.trial import run_trial
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Topology
 from harness.scenario.event import Event
-from tests.server.topologies import gunicorn, small, topology
+from tests.server.topologies import gunicorn, small
 from tests.trial.trials import ignore, scenario
-
-CRASHES: Final = """
-import os, sys, time, http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-    def log_message(self, *_):
-        pass
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
 
 
 def happened(launched: Topology, log: Path, *events: dict[str, object], path: str = "/") -> TrialRecord:
@@ -79,7 +63,7 @@ def test_a_worker_that_is_killed_makes_no_trial_invalid_and_costs_what_was_on_it
 
 
 def test_a_single_process_that_is_killed_loses_all_that_comes_after_it(log: Path) -> None:
-    record = happened(topology(sys.executable, "-c", CRASHES, "{port}"), log, {"at": "1.5s", "kill": "worker"})
+    record = happened(small("page"), log, {"at": "1.5s", "kill": "worker"})
     assert (record.status, record.reason) == ("ok", None)
     assert record.load is not None
     cost = cost_of_events(record.load, record.events)

@@ -65,22 +65,6 @@ listen shop
 {% endfor %}
 '''
 """
-SHARED: Final = """
-import http.server, socket, sys, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.send_header("X-Worker", str(os.getpid()))
-        self.end_headers()
-        self.wfile.write(b"ok")
-    def log_message(self, *_):
-        pass
-class Server(http.server.ThreadingHTTPServer):
-    allow_reuse_port = True
-Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
 
 
 def only(tmp_path: Path, text: str) -> Topology:
@@ -113,14 +97,14 @@ def test_a_front_before_workers_is_one_topology(tmp_path: Path, log: Path, progr
 
 
 def test_workers_without_a_front_share_the_port(tmp_path: Path, log: Path) -> None:
-    (tmp_path / "shared.py").write_text(SHARED)
     text = f"""
 [[topology]]
 name = "shared-{{workers}}"
 workers = [3]
+env = {{ PYTHONPATH = "{ROOT}" }}
 [[topology.process]]
 instances = "{{workers}}"
-command = ["{sys.executable}", "{tmp_path / "shared.py"}", "{{port}}"]
+command = ["{sys.executable}", "-m", "tests.server.servers.shares_port", "--port", "{{port}}"]
 """
     record = try_out(only(tmp_path, text), log, warmup_s=0.3)
     assert roles(record) == {"worker": 3}
@@ -128,13 +112,13 @@ command = ["{sys.executable}", "{tmp_path / "shared.py"}", "{{port}}"]
 
 @pytest.mark.parametrize("balance", ["round-robin", "least-connections", "random"])
 def test_replicas_get_the_connections_that_they_are_dealt(tmp_path: Path, log: Path, balance: str) -> None:
-    (tmp_path / "shared.py").write_text(SHARED)
     text = f"""
 [[topology]]
 name = "pods-{{replicas}}"
 replicas = [2]
 balance = "{balance}"
-command = ["{sys.executable}", "{tmp_path / "shared.py"}", "{{port}}"]
+command = ["{sys.executable}", "-m", "tests.server.servers.page", "--port", "{{port}}"]
+env = {{ PYTHONPATH = "{ROOT}" }}
 """
     record = try_out(only(tmp_path, text), log, warmup_s=0.3)
     assert roles(record) == {"worker": 2}

@@ -1,6 +1,5 @@
 """Topologies with limits of their own: they hold, what they cost is told, and nothing of them is left."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,43 +8,14 @@ from harness.analysis.bottleneck import Bottleneck, diagnose, free_cores
 from harness.scenario import ScenarioError
 from tests.granting import groups_left, needs_limits
 from tests.made_runs import machine
-from tests.server.topologies import small, topology
+from tests.server.topologies import small
 from tests.test_scenario import loaded, refusal
 from tests.trial.trials import try_out
-
-BURNS = """
-import http.server, sys, time
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        until = time.thread_time() + 0.002
-        while time.thread_time() < until:
-            pass
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-    def log_message(self, *_):
-        pass
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
-EATS = (
-    """
-import http.server, sys, threading, time
-held = []
-def eat():
-    time.sleep(0.7)
-    while True:
-        held.append(bytearray(b"x" * 2**20))
-threading.Thread(target=eat, daemon=True).start()
-"""
-    + BURNS
-)
 
 
 @needs_limits
 def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck(log: Path) -> None:
-    burns = topology(sys.executable, "-c", BURNS, "{port}").model_copy(update={"cpus": 0.1})
+    burns = small("works").model_copy(update={"cpus": 0.1})
     record = try_out(burns, log, warmup_s=0.3)
     assert (record.status, record.reason) == ("ok", None)
     assert record.load is not None
@@ -62,7 +32,7 @@ def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck
 
 @needs_limits
 def test_a_topology_that_uses_up_its_memory_does_not_count_and_is_told_why(log: Path) -> None:
-    eats = topology(sys.executable, "-c", EATS, "{port}").model_copy(update={"memory_bytes": 48 * 2**20})
+    eats = small("works", "--eat", "1").model_copy(update={"memory_bytes": 48 * 2**20})
     record = try_out(eats, log, warmup_s=3.0)
     assert record.status in ("failed", "invalid")
     assert record.reason is not None

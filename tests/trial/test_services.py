@@ -18,7 +18,7 @@ from harness.record import PlannedTrial, Run, RunFolderError, read_run
 from harness.report.findings import collect_findings
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.service import Hook, Hooks, Service
-from tests.server.topologies import small, topology
+from tests.server.topologies import small
 from tests.trial.trials import scenario
 
 pytestmark = pytest.mark.compares
@@ -97,29 +97,12 @@ def test_each_service_lives_as_long_as_its_scope_and_hooks_stand_where_they_belo
     assert used_in(run) == ["db", "queue", "cache"]
 
 
-STAMPS: Final = """
-import sys, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        asked.write(f"{time.monotonic()}\\n")
-        asked.flush()
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-    def log_message(self, *_):
-        pass
-asked = open(sys.argv[2], "a")
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
 WAITS: Final = "import sys, time; print(time.monotonic()); time.sleep(0.2); print(time.monotonic(), *sys.argv[1:])"
 
 
 def stamping(name: str, file: Path) -> Topology:
     """One that writes down when each request comes."""
-    return topology(*PYTHON, STAMPS, "{port}", str(file)).model_copy(update={"name": name})
+    return small("stamps").model_copy(update={"name": name, "env": {"PYTHONPATH": str(ROOT), "STAMPS": str(file)}})
 
 
 @pytest.mark.parametrize("load", ["trials", "slices", "rate"])
