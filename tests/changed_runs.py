@@ -81,6 +81,7 @@ def _record(block: int, of: Topology, made: Made, dice: np.random.Generator, is_
         "load": load,
         "usage": usage,
         "ready_s": around(0.5) + made.late_s,
+        "ready_cpu_s": 0.25,
         "body_bytes": made.body_bytes,
         "body_sha256": None,
     }

@@ -241,6 +241,7 @@ def record(
         log_tail=["<b>the last | line</b>"] if reason else [],
         started_at=BEGAN,
         ready_s=0.1,
+        ready_cpu_s=0.05,
         body_bytes=body[0],
         body_sha256=body[1],
         processes=[ServerProcess(pid=pid, born_s=1.0, role="worker", name="x") for pid in pids],

@@ -16,7 +16,7 @@ from harness.analysis.bottleneck import (
 from harness.analysis.bottleneck import Bottleneck as By
 from harness.load.latency import LatencyHistogram
 from harness.load.result import Errors, HealthWarning, LoadResult, Offered
-from harness.record import CoreUsage, MachineUsage, ProcessUsage, ServiceUsage, Usage
+from harness.record import CoreUsage, LimitUsage, MachineUsage, ProcessUsage, ServiceUsage, Usage
 from tests.made_runs import load_result, offered
 
 BUSY_LOOP = HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
@@ -137,6 +137,14 @@ SERVICE = ServiceUsage(name="redis", cpu_s=0.95, busiest_s=0.95, rss_bytes=1)
 def beside(service: ServiceUsage, busy_s: list[float] | None = None) -> Usage:
     """A lazy worker beside a service."""
     return usage(LAZY, busy_s).model_copy(update={"unloaded_ms": 1.2, "services": [service]})
+
+
+def limited(throttled_s: float) -> Usage:
+    """A lazy worker with a limit of half a core, which stopped it for so long in all."""
+    limit = LimitUsage(
+        cpus=0.5, memory_bytes=None, periods=10, throttled_periods=6, throttled_s=throttled_s, oom_kills=0
+    )
+    return usage(LAZY).model_copy(update={"limit": limit})
 
 
 KIB = 2**10
@@ -309,6 +317,8 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
     "services are not others": (
         load(), beside(SERVICE, [0.4, 0.95, 0.0, GENERATOR_S]), By.SERVICE, "95%"
     ),
+    "stopped by its limit": (load(), limited(0.2), By.LIMIT, "its limit of 0.5 cores was used up in 6 of 10 periods"),
+    "hardly stopped by its limit": (load(), limited(0.001), By.STARVED, "waits for something else"),
     "a busy front, kept up": (open_load(OFFER), waiting(role="front"), By.NOTHING, "offered and served"),
 }  # fmt: skip
 

@@ -125,7 +125,7 @@ def test_json_has_every_figure_with_its_interval(slower: Run) -> None:
 
 def test_csv_is_flat_with_a_line_for_each_figure(slower: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(said(slower, "csv"))))
-    assert len(rows) == 18
+    assert len(rows) == 20
     assert float(rows[0]["ratio_value"]) == pytest.approx(0.8, rel=0.05)
 
 

@@ -13,7 +13,7 @@ from tests.made_runs import made_run, record, scenario_of, topology
 
 def test_every_limit_but_the_servers_own_has_its_advice() -> None:
     assert set(Bottleneck) - set(NOT_THE_SERVER) == {Bottleneck.SERVER, Bottleneck.NOTHING}
-    assert set(NOT_THE_SERVER) - set(FLOORS) == {Bottleneck.GENERATOR}
+    assert set(NOT_THE_SERVER) - set(FLOORS) == {Bottleneck.GENERATOR, Bottleneck.LIMIT}
 
 
 @pytest.mark.parametrize(

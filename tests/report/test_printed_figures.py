@@ -24,7 +24,7 @@ _FIGURE: Final = r"([\d,]+(?:\.\d+)?) ?(/s|µs|ms|s|B|KiB|MiB|GiB)"
 _CHANGE: Final = r"([−+±][\d,]+(?:\.\d+)?) %"
 SENTENCE: Final = re.compile(rf"{_FIGURE} → {_FIGURE}\s*,?\s*{_CHANGE}")
 ROW: Final = re.compile(rf"\|\s*{_FIGURE}\s*\|\s*{_FIGURE}\s*\|\s*{_CHANGE}")
-LEAST: Final = 7  # of the metrics, whose changes are ratios
+LEAST: Final = 8  # of the metrics, whose changes are ratios
 
 Interval = tuple[float, float]
 
