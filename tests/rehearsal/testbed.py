@@ -158,6 +158,7 @@ class VirtualTestbed(Testbed):
             reasons=[] if result.ok else [f"no request got a good response: {describe_failures(result)}"],
             log_tail=[],
             ready_s=service.start_s,
+            ready_cpu_s=service.start_s / 2,
             body_bytes=BODY_BYTES,
             body_sha256=BODY_SHA256,
             processes=[
