@@ -22,11 +22,12 @@ from harness.report.charts.pictures import CHARTS
 from harness.report.charts.pictures.style import RC, house_style, save
 from harness.report.charts.speedup import has_speedup, speedup_data
 from harness.report.charts.style import MAX_MARKS, axis_end, line_style, thinning_factor
+from harness.report.charts.sweep import sweep_data
 from harness.report.charts.throughput import throughput_data
 from harness.report.charts.timeline import MAX_LINES, timeline_data
 from harness.report.charts.workers import GROUP_WIDTH, workers_data
 from harness.report.run_report import RunReport
-from harness.scenario import Objective
+from harness.scenario import Objective, Scenario
 from tests.changed_runs import Made, run_of
 from tests.made_runs import made_run, offered, open_record, record, scenario_of, topology
 
@@ -131,6 +132,30 @@ def test_a_timeout_is_shown_where_requests_ran_into_it(tmp_path: Path) -> None:
     assert data.timeout_ms == 2000
     assert data.scale.high_ms >= 2000
     assert data.scale.is_logarithmic
+
+
+SWEPT = scenario_of([each.over(connections) for connections in (8, 1) for each in (RAW, FOUR)], 3)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "lines"),
+    [
+        (SWEPT, ["raw", "cluster-4"]),
+        (SWEPT.with_malloc("both"), ["raw", "raw (keep malloc)", "cluster-4", "cluster-4 (keep malloc)"]),
+        (
+            SWEPT.on_two_commits(Path("/base"), Path("/head")),
+            ["raw (base)", "raw (head)", "cluster-4 (base)", "cluster-4 (head)"],
+        ),
+    ],
+)
+def test_a_sweep_of_pairs_has_a_line_for_each_of_the_two(tmp_path: Path, scenario: Scenario, lines: list[str]) -> None:
+    rates = {each.name: 100.0 * number for number, each in enumerate(scenario.topologies, start=1)}
+    made = [record(block, each, rates[each.name]) for block in (1, 2, 3) for each in scenario.topologies]
+    data = sweep_data(RunReport(made_run(tmp_path, scenario, made)))
+    assert [line.topology for line in data.lines] == lines
+    assert [[point.connections for point in line.points] for line in data.lines] == [[1, 8]] * len(lines)
+    shown = {point.requests_per_s.value for line in data.lines for point in line.points}
+    assert sorted(shown) == pytest.approx(sorted(rates.values()))
 
 
 def test_axes_without_a_line_are_of_one_request() -> None:

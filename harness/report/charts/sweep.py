@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
 from harness.report.charts.style import LineStyle, line_style
+from harness.scenario import Topology
 from harness.stats.estimate import Estimate
 from harness.stats.verdict import Verdict
 
@@ -21,7 +22,8 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class SweepLine:
-    """One topology over all numbers of connections, the fewest first; without those of which no trial counts."""
+    """One topology over all numbers of connections, the fewest first; without those of which no trial counts. Of pairs,
+    each of the two has a line of its own."""
 
     topology: str
     style: LineStyle
@@ -53,14 +55,22 @@ def sweep_data(analysis: RunAnalysis) -> SweepData:
         scenario=analysis.run.scenario.name,
         connections=tuple(sorted({each.connections for each in topologies if each.connections is not None})),
         lines=tuple(
-            SweepLine(series, line_style(index), _points(analysis, series))
-            for index, series in enumerate(dict.fromkeys(each.series for each in topologies if each.series))
+            SweepLine(name, line_style(index), _points(analysis, name))
+            for index, name in enumerate(dict.fromkeys(map(_line_name, topologies)))
         ),
     )
 
 
-def _points(analysis: RunAnalysis, series: str) -> tuple[SweepPoint, ...]:
-    points = (_point(summary) for summary in analysis.measured_summaries if summary.topology.series == series)
+def _line_name(topology: Topology) -> str:
+    """Return what the topology is called over any number of connections: ``raw`` or, of pairs, ``raw (head)``."""
+    name = topology.series or topology.name
+    if topology.side:
+        return f"{name} ({topology.side.commit})"
+    return f"{name} ({topology.malloc} malloc)" if topology.twin_of else name
+
+
+def _points(analysis: RunAnalysis, name: str) -> tuple[SweepPoint, ...]:
+    points = (_point(summary) for summary in analysis.measured_summaries if _line_name(summary.topology) == name)
     return tuple(sorted((each for each in points if each is not None), key=lambda each: each.connections))
 
 
