@@ -27,7 +27,7 @@ class Factorial:
 
     ``effects`` has for each factor the ratio of each level to the first, on average over the other factors.
     ``p_interaction`` is the p-value of all effects adding up, None where every combination would. ``departures`` has
-    for each cell the logarithm of its figure over the one that the effects add up to.
+    for each cell the logarithm of its figure over the one that the effects add up to, NaN where it has no figure.
     """
 
     effects: tuple[tuple[Estimate, ...], ...]
@@ -54,12 +54,12 @@ def fit_effects(logs: Floats, levels: Sequence[Sequence[int]]) -> Factorial | No
     left = max(0.0, float((centred**2).sum()) - whole)
     variance = left / freedom
     covariance = variance * np.linalg.inv(per_cell.T @ gram @ per_cell)
-    beyond = cells - per_cell @ effects
+    beyond = np.where(gram.diagonal() > 0, cells - per_cell @ effects, np.nan)
     extra = cells_rank - effects_rank
     return Factorial(
         tuple(_split(effects, np.sqrt(np.diag(covariance)), freedom, levels, len(logs))),
         _p_interaction(whole - additive, extra, variance, freedom),
-        tuple((beyond - beyond[gram.diagonal() > 0].mean()).tolist()),
+        tuple((beyond - np.nanmean(beyond)).tolist()),
     )
 
 

@@ -1,11 +1,14 @@
 """What a grid's report says: the heat maps, the best cell, the effects, and who got no more rounds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.analysis.metrics import P99, THROUGHPUT, Metric
 from harness.analysis.run import RunAnalysis
 from harness.load.result import Errors
 from harness.report.charts.heat_map import SHADES, grid_maps
@@ -88,6 +91,26 @@ def test_a_cell_as_good_as_the_best_is_named_and_one_behind_is_not(tmp_path: Pat
 def test_effects_that_do_not_add_up_are_told_with_the_cell(tmp_path: Path) -> None:
     text = said(analysed(tmp_path, SPEEDS | {(4, 8): 120.0}))
     assert "**The effects do not add up** (F test, p < 0.0001): `shop-4x1` has 36 % more than they add up to." in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "apart", "text"),
+    [
+        (THROUGHPUT, -0.3, "has 26 % less"),
+        (P99, 0.3, "is 35 % faster (p99)"),
+        (P99, -0.3, "is 35 % slower (p99)"),
+    ],
+)
+def test_a_cell_that_departs_is_told_in_words_of_the_metric(
+    tmp_path: Path, metric: Metric, apart: float, text: str
+) -> None:
+    """The logarithm is greater where it is better, whatever the metric. A cell without a figure departs from nothing."""
+    report = analysed(tmp_path, SPEEDS | {(4, 8): 120.0})
+    (grid,) = report.grids
+    assert grid.effects is not None
+    effects = replace(grid.effects, departures=(nan, 0.0, 0.1, apart, 0.0, 0.0))
+    texts = grid_texts(report, replace(grid, metric=metric, effects=effects))
+    assert f": `shop-1x8` {text} than they add up to." in "\n".join(texts)
 
 
 def test_a_cell_that_fails_requests_is_no_best(tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_rounds_and_cells_may_be_missing() -> None:
     assert [each.value for each in part.effects[1]] == pytest.approx(np.exp(SECOND[1:]), rel=0.05)
 
 
+def test_a_cell_without_any_figure_departs_from_nothing() -> None:
+    logs = figures(np.random.default_rng(6), extra=0.3)
+    logs[:, 1] = np.nan
+    found = fitted(logs)
+    assert np.isnan(found.departures[1])
+    assert np.nanargmax(np.abs(found.departures)) == 5
+    assert np.nansum(found.departures) == pytest.approx(0.0)
+
+
 def test_a_value_that_was_measured_in_no_common_round_has_no_effect() -> None:
     logs = figures(np.random.default_rng(3))
     logs[:, [4, 5]] = np.nan
