@@ -44,9 +44,10 @@ def test_events_are_read(tmp_path: Path) -> None:
         ('at = "5s"\nsignal = "HUP"\nkill = "worker"', "event[0]: expected one of signal, kill, run and stop"),
         ('at = "5s"\nsignal = "HUB"', "event[0].signal: expected the name of a signal, such as 'HUP', got 'HUB'"),
         ('signal = "HUP"', "event[0].at: expected, but missing"),
+        ('at = "1s"\nsignal = "HUP"', "event[0].at: expected greater than or equal to 1.5, got 1.0"),
         (
             'at = "10s"\nsignal = "HUP"',
-            "event: expected at within the window of 10s (load.duration), got 10s",
+            "event: expected at no later than a second before the end of the window of 10s (load.duration), got 10s",
         ),
         (
             'at = "5s"\nstop = "cache"',

@@ -16,14 +16,16 @@ AS_BEFORE: Final = 1.25  # times the greatest p99 before the event, within which
 class EventCost:
     """The cost of the events of one trial, from the first of them on.
 
-    ``lost`` requests did not end well, or were due and never sent. ``late`` are those that took longer than any before
-    the event. ``recovery_s`` is how long it took until all seconds were like those before: no errors, and a p99 as
-    before; None where that was not within the window.
+    ``lost`` requests did not end well, were due and never sent, or still had no answer as the window closed, although
+    they had waited longer than any before the event. ``late`` are those that took longer than any before the event.
+    ``recovery_s`` is how long it took until all seconds were like those before: no errors, and a p99 as before. Where
+    it is not ``is_back`` within the window, it is what was left of the window, and so the least that it may be.
     """
 
     lost: int
     late: int
-    recovery_s: float | None
+    recovery_s: float
+    is_back: bool
 
 
 def cost_of_events(load: LoadResult, events: Sequence[EventRecord]) -> EventCost | None:
@@ -39,9 +41,11 @@ def cost_of_events(load: LoadResult, events: Sequence[EventRecord]) -> EventCost
     slowest_ms = max(row.max_ms for row in before if row.max_ms is not None)
     usual_ms = AS_BEFORE * max(p99s_ms)
     unlike = [row for row in after if row.errors or row.p99_ms is None or row.p99_ms > usual_ms]
-    is_back = not unlike or unlike[-1] is not after[-1]
+    hanging = LatencyHistogram.merge([load.unfinished_histogram] if load.unfinished_histogram else [])
+    hung = hanging.above(slowest_ms * NS_PER_MS)
     return EventCost(
-        lost=sum(row.errors for row in after) + (load.offered.dropped if load.offered else 0),
+        lost=sum(row.errors for row in after) + (load.offered.dropped if load.offered else 0) + hung,
         late=sum(LatencyHistogram.decode(row.histogram).above(slowest_ms * NS_PER_MS) for row in after),
-        recovery_s=(unlike[-1].end_s - at_s if unlike else 0.0) if is_back else None,
+        recovery_s=after[-1].end_s - at_s if hung else unlike[-1].end_s - at_s if unlike else 0.0,
+        is_back=not hung and not (unlike and unlike[-1] is after[-1]),
     )

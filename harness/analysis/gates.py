@@ -94,7 +94,10 @@ def overall_outcome(rulings: Iterable[GateResult], strict: bool) -> Outcome:
 
 def _evaluate(gate: Gate, row: MetricComparison) -> GateResult:
     estimate = row.change if gate.is_relative else row.after
-    return GateResult(gate, row, estimate, _outcome(gate, estimate, row.metric.more_is_better))
+    outcome = _outcome(gate, estimate, row.metric.more_is_better)
+    if outcome is Outcome.PASSED and row.is_least:
+        outcome = Outcome.UNCERTAIN
+    return GateResult(gate, row, estimate, outcome)
 
 
 def _outcome(gate: Gate, estimate: Estimate | None, more_is_better: bool) -> Outcome:

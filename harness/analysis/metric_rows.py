@@ -18,7 +18,8 @@ class MetricComparison:
     the ratio of the two or, of a metric that is compared by differences, ``after`` less ``before``.
 
     All three come from the same rounds, so that the change applied to ``before`` gives ``after``. None stands for what
-    was not measured. The baseline has rows of its own over all its trials, with ``baseline`` None.
+    was not measured. ``after`` ``is_least`` where a trial has only the least that its figure may be. The baseline has
+    rows of its own over all its trials, with ``baseline`` None.
     """
 
     topology: str
@@ -29,6 +30,7 @@ class MetricComparison:
     change: Estimate | None = None
     verdict: Verdict | None = None
     comparison: Comparison | None = None
+    is_least: bool = False
 
     @property
     def ratio(self) -> Estimate | None:
@@ -59,7 +61,14 @@ def request_rows_of(run: Run, trials: Trials) -> list[MetricComparison]:
 
 def _rows(run: Run, trials: Trials, comparisons: Comparisons, metrics: Sequence[Metric]) -> list[MetricComparison]:
     rows = [
-        MetricComparison(baseline.title, None, each, None, mean_figure(trials[baseline.name], each))
+        MetricComparison(
+            baseline.title,
+            None,
+            each,
+            None,
+            mean_figure(trials[baseline.name], each),
+            is_least=any(map(each.is_least, trials[baseline.name])),
+        )
         for baseline in run.scenario.topologies
         if baseline.baseline and not baseline.side
         for each in metrics
@@ -84,9 +93,10 @@ def _row(
     trials: Trials, before: Topology, after: Topology, metric: Metric, comparison: Comparison | None
 ) -> MetricComparison:
     baseline = "base" if before.side else before.name
+    is_least = any(map(metric.is_least, trials[after.name]))
     if comparison is None:
         was, now = (mean_figure(trials[each.name], metric) for each in (before, after))
-        return MetricComparison(after.title, baseline, metric, was, now)
+        return MetricComparison(after.title, baseline, metric, was, now, is_least=is_least)
     pairs = comparison.pairs
     return MetricComparison(
         topology=after.title,
@@ -97,4 +107,5 @@ def _row(
         change=pairs.change,
         verdict=comparison.verdict,
         comparison=comparison,
+        is_least=is_least,
     )

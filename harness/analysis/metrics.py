@@ -26,8 +26,8 @@ class Metric:
 
     Differences within ``margin`` count as equal. It is relative to the baseline's figure or, where figures are compared
     by their difference, in the metric's unit, and may then follow from the baseline's trials; None where the scenario's
-    margin holds. ``doubted_by`` are the doubts about the generator that spoil it. ``better`` and ``worse`` are the
-    verdicts in the metric's own words.
+    margin holds. ``doubted_by`` are the doubts about the generator that spoil it. ``is_least`` tells whether a trial's
+    figure is only the least that it may be. ``better`` and ``worse`` are the verdicts in the metric's own words.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Metric:
     margin: float | Callable[[Trial], float] | None = None
     scale: Scale = Scale.RATIO
     doubted_by: frozenset[HealthWarningKind] = frozenset()
+    is_least: Callable[[Trial], bool] = lambda _: False
 
     def word(self, verdict: Verdict) -> str:
         """Return the verdict in this metric's word: more CPU per request is not "slower" but "more"."""
@@ -152,6 +153,7 @@ RECOVERY: Final = Metric(
     margin=1.0,
     scale=Scale.DIFFERENCE,
     doubted_by=OF_LATENCY,
+    is_least=lambda trial: trial.event_cost is not None and not trial.event_cost.is_back,
 )
 OF_EVENTS: Final = (LOST, LATE, RECOVERY)
 

@@ -85,9 +85,8 @@ class ClosedLoop:
 
     def age_ns(self, now_ns: int) -> int:
         """Return for how long the requests in flight have been so, added up (ns)."""
-        return sum(now_ns - connection.due_ns for connection in self.connections if connection.state != CLOSED)
+        return sum(now_ns - due_ns for due_ns in self.list_due_ns())
 
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that were started and have not ended."""
-        return sum(connection.state != CLOSED for connection in self.connections)
+    def list_due_ns(self) -> list[int]:
+        """Return when each request was due that was started and has not ended."""
+        return [connection.due_ns for connection in self.connections if connection.state != CLOSED]

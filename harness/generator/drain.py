@@ -71,10 +71,9 @@ class Drain:
         if _is_waiting(connection) and self.is_overdue(connection, now_ns):
             self._exchange.time_out(connection, now_ns)
 
-    @property
-    def in_flight(self) -> int:
-        """The number of requests whose response is still to come."""
-        return sum(map(_is_waiting, self.connections))
+    def list_due_ns(self) -> list[int]:
+        """Return when each request was due whose response is still to come."""
+        return [connection.due_ns for connection in self.connections if _is_waiting(connection)]
 
 
 def _is_waiting(connection: Connection) -> bool:

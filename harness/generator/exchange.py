@@ -94,9 +94,8 @@ class Policy(Protocol):
     def maintain(self, connection: Connection, now_ns: int) -> None:
         """Open the connection if it should be open and is not, or give up a request that has waited too long on it."""
 
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that were started and have not ended."""
+    def list_due_ns(self) -> list[int]:
+        """Return when each request was due that was started and has not ended."""
 
 
 class Exchange:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
+
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import AWAITING_RESPONSE, Connection
 from harness.generator.cpu_use import CpuUse
@@ -19,6 +21,7 @@ from harness.generator.walk import Walk
 from harness.generator.window import SAMPLE_NS, Group, Window
 from harness.load.arrivals import arrival_times_ns, mean_rate_per_s
 from harness.load.health import STALL_NS, lateness_limit_ns
+from harness.load.latency import LatencyHistogram
 from harness.load.requests import encode_requests
 from harness.load.result import WindowBegan, WindowEnded
 from harness.load.spec import Load
@@ -298,7 +301,7 @@ class LoadLoop:
         """Discard what was before and return when the window began (ns). The requests in flight are its first."""
         begin_ns = time.monotonic_ns()
         self._stalled_ns = 0
-        in_flight = self._exchange.policy.in_flight
+        in_flight = len(self._exchange.policy.list_due_ns())
         is_full = self._open is None and in_flight == self._load.connections
         self._age_ns = self._closed.age_ns(begin_ns) if is_full else None
         self._stats.open_window(in_flight, begin_ns, duration_s)
@@ -312,6 +315,9 @@ class LoadLoop:
         window.sample(end_ns)
         last_second = self._stats.end_second(end_ns)
         counters, duration_s = self._stats.counters, (end_ns - window.begin_ns) / NS_PER_S
+        due_ns = np.array(self._exchange.policy.list_due_ns(), dtype=np.int64)
+        unfinished = LatencyHistogram()
+        unfinished.record(end_ns - due_ns)
         return ProcessResult(
             started=counters.started,
             reconnected=counters.reconnected,
@@ -321,7 +327,7 @@ class LoadLoop:
             checked=counters.checked,
             errors=counters.errors(),
             protocol_reasons=dict(counters.protocol),
-            unfinished=self._exchange.policy.in_flight,
+            unfinished=len(due_ns),
             aged_s=self._measure_aging_s(end_ns),
             bytes=counters.bytes,
             statuses=dict(sorted(counters.statuses.items())),
@@ -339,6 +345,7 @@ class LoadLoop:
             by_request=[kind.part() for kind in self._stats.kinds],
             histogram=window.response.encode(),
             service_histogram=window.service.encode(),
+            unfinished_histogram=unfinished.encode(),
         )
 
     def _measure_aging_s(self, end_ns: int) -> float | None:

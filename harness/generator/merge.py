@@ -142,6 +142,7 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         series=series,
         histogram=histogram.encode(),
         service_histogram=service.encode(),
+        unfinished_histogram=LatencyHistogram.merge(part.unfinished_histogram for part in parts).encode(),
     )
 
 

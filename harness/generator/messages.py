@@ -112,6 +112,7 @@ class ProcessResult(_Message):
     by_request: list[PartRequest]
     histogram: str
     service_histogram: str
+    unfinished_histogram: str
 
 
 class Paused(_Message):

@@ -163,10 +163,10 @@ class OpenLoop:
             self._exchange.close(connection)
             self.on_close(connection, now_ns)
 
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that were begun and have not ended."""
-        return len(self._waiting) + sum(connection.has_request for connection in self._exchange.by_fd.values())
+    def list_due_ns(self) -> list[int]:
+        """Return when each request was due that was begun and has not ended."""
+        sent = [connection.due_ns for connection in self._exchange.by_fd.values() if connection.has_request]
+        return [*self._waiting, *sent]
 
     def open_window(self) -> None:
         """Set the counts of the window to 0."""

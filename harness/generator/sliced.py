@@ -92,6 +92,6 @@ class SlicedLoop(LoadLoop):
         self._exchange.policy = self._drain
         self._drain.begin()
         begin_ns = now_ns = time.monotonic_ns()
-        while self._drain.in_flight and now_ns < begin_ns + MOST_WAIT_NS and not self._stopped:
+        while self._drain.list_due_ns() and now_ns < begin_ns + MOST_WAIT_NS and not self._stopped:
             now_ns = self._run_until(now_ns + STEP_NS)
         return self._drain.give_up()

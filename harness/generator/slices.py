@@ -124,6 +124,7 @@ def _join_windows(windows: Sequence[ProcessResult]) -> ProcessResult:
         by_request=[_join_kind(of_one) for of_one in zip(*(window.by_request for window in windows), strict=True)],
         histogram=LatencyHistogram.merge(window.histogram for window in windows).encode(),
         service_histogram=LatencyHistogram.merge(window.service_histogram for window in windows).encode(),
+        unfinished_histogram=LatencyHistogram.merge(window.unfinished_histogram for window in windows).encode(),
     )
 
 

@@ -195,6 +195,9 @@ class LoadResult(_ResultPart):
     series: list[Second]
     histogram: str = Field(description="latencies in ns, HdrHistogram V2, compressed, base64")
     service_histogram: str = Field(description="service times in the same form")
+    unfinished_histogram: str | None = Field(
+        default=None, description="in the same form, how long those unfinished had waited as the window closed"
+    )
 
     @property
     def is_unchecked(self) -> bool:

@@ -34,6 +34,8 @@ def _check_histograms(load: LoadResult) -> None:
     )
     if whole != ended or service > ended:
         raise ValueError("not of as many requests as ended")
+    if load.unfinished_histogram is not None and count_latencies([load.unfinished_histogram]) != [load.unfinished]:
+        raise ValueError("not of as many requests as were unfinished")
     for kind in load.by_request:
         (total,) = count_latencies([kind.histogram])
         if not kind.requests <= total <= kind.ok + kind.errors:

@@ -24,7 +24,7 @@ def event_texts(analysis: RunAnalysis) -> Iterator[str]:
 
 def _cost_text(costs: list[EventCost]) -> str:
     lost, late = (difference_of([float(getattr(cost, name)) for cost in costs]) for name in ("lost", "late"))
-    back = [cost.recovery_s for cost in costs if cost.recovery_s is not None]
+    back = [cost.recovery_s for cost in costs if cost.is_back]
     parts = [f"lost {_number_text(lost)} requests", f"had {_number_text(late)} late"]
     if back:
         parts.append(f"p99 was back after {_seconds_text(difference_of(back))}")

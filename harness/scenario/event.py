@@ -10,6 +10,8 @@ from harness.scenario.command import check_command
 from harness.scenario.placeholders import SERVICE, check_placeholders
 from harness.scenario.table import DurationS, Name, TomlTable
 
+WHOLE_SECOND_S: Final = 1.5  # after which a whole second of the window is over, to compare the others with
+SECOND_AFTER_S: Final = 1.0
 KNOWN_TO_EVENTS: Final = ("python", "harness_python", "root", "host", "port", "pid", "topology", SERVICE)
 
 
@@ -31,7 +33,7 @@ class Event(TomlTable):
     In the command, {pid} is the process that was launched, and {host} and {port} are where it listens.
     """
 
-    at_s: DurationS = Field(alias="at", ge=0)
+    at_s: DurationS = Field(alias="at", ge=WHOLE_SECOND_S)
     signal: SignalName | None = None
     kill: Literal["worker", "front", "supervisor"] | None = None
     run: Annotated[

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
-from harness.scenario.event import Event
+from harness.scenario.event import SECOND_AFTER_S, Event
 from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import Grid
@@ -363,10 +363,10 @@ class ScenarioFile(_Settings):
         if self.soak_s is not None:
             common |= {"rounds": self.rounds or 1, "interleave": "trials"}
             load = load.with_windows(load.warmup_s, self.soak_s)
-        if late := [event for event in self.events if event.at_s >= load.duration_s]:
+        if late := [event for event in self.events if event.at_s + SECOND_AFTER_S > load.duration_s]:
             raise ValueError(
-                f"event: expected at within the window of {duration_text(load.duration_s)} (load.duration), got"
-                f" {duration_text(late[0].at_s)}"
+                f"event: expected at no later than a second before the end of the window of"
+                f" {duration_text(load.duration_s)} (load.duration), got {duration_text(late[0].at_s)}"
             )
         if reasons := self.gate.unknown_requests(load.kinds):
             raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))

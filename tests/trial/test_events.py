@@ -75,7 +75,7 @@ def test_a_single_process_that_is_killed_loses_all_that_comes_after_it(log: Path
 def test_a_command_is_run_with_the_server_s_process_and_port(tmp_path: Path, log: Path) -> None:
     told = tmp_path / "told"
     words = ["sh", "-c", f'echo "$0" "$1" > {told}', "{pid}", "{port}"]
-    record = happened(small("page"), log, {"at": "1s", "run": words})
+    record = happened(small("page"), log, {"at": "1.5s", "run": words})
     assert (record.status, record.reason) == ("ok", None)
     pid, port = told.read_text().split()
     assert int(pid) == record.processes[0].pid
@@ -86,9 +86,9 @@ def test_a_command_is_run_with_the_server_s_process_and_port(tmp_path: Path, log
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        ({"at": "1s", "run": ["sh", "-c", "echo no manager; exit 4"]}, "event sh -c .*exit code 4: no manager"),
-        ({"at": "1s", "kill": "front"}, "event SIGKILL to a front: the server has no front, or no more of them"),
-        ({"at": "1s", "run": ["no-such-program"]}, "event no-such-program: .*no-such-program"),
+        ({"at": "1.5s", "run": ["sh", "-c", "echo no manager; exit 4"]}, "event sh -c .*exit code 4: no manager"),
+        ({"at": "1.5s", "kill": "front"}, "event SIGKILL to a front: the server has no front, or no more of them"),
+        ({"at": "1.5s", "run": ["no-such-program"]}, "event no-such-program: .*no-such-program"),
     ],
 )
 def test_an_event_that_fails_is_named_and_the_trial_has_failed(
