@@ -102,9 +102,13 @@ def _heat_text(cell: HeatCell) -> Text:
 def summary_table(summaries: list[TopologySummary]) -> Table:
     """Return a table of the figures, with a row for each topology."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("topology", overflow="fold")  # the column that is wrapped in a narrow terminal
-    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors", "bottleneck"):
+    # A narrow terminal shortens the bottleneck, and wraps names only where they are long: "app-1x16" in two lines is
+    # read as "app-1x1".
+    are_short = max(len(summary.name) for summary in summaries) <= SHORT_NAME
+    table.add_column("topology", overflow="fold", no_wrap=are_short)
+    for column in ("requests/s", "p50 ms", "p99 ms", "CPU ms", "memory", "errors"):
         table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("bottleneck", justify="right", overflow="ellipsis", no_wrap=not are_short)
     for summary in summaries:
         table.add_row(*_cells(summary))
     return table
