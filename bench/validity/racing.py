@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import log, log1p
+from math import isnan, log, log1p
 from typing import Final
 
 import numpy as np
@@ -65,15 +65,17 @@ class RaceOutcome:
     would_be_right: bool
 
 
-def run_races(truth: tuple[float, ...], noise: Noise, allowance: float, runs: int, seed: int) -> Iterator[RaceOutcome]:
-    """Yield the outcome of each of so many races."""
+def run_races(
+    truth: tuple[float, ...], noise: Noise, allowance: float, runs: int, seed: int, failing: float = 0.0
+) -> Iterator[RaceOutcome]:
+    """Yield the outcome of each of so many races; ``failing`` is the share of trials that have no figure."""
     dice = np.random.default_rng(seed)
     speeds = {str(cell): log(speed) for cell, speed in enumerate(truth)}
     best = max(speeds, key=lambda name: speeds[name])
     for _ in range(runs):
         drift = dice.normal(0, 0.1, (ROUNDS, 1))  # of the machine, which all cells of a round share
         figures = np.log(truth) + noise(dice, (ROUNDS, len(truth))) + drift
-        found = _race(figures, allowance)
+        found = _race(np.where(dice.random(figures.shape) < failing, np.nan, figures), allowance)
         ended = {each.candidate: each.after_round for each in found.dropped}
         spared = sum(ROUNDS - after for after in ended.values()) / (ROUNDS * len(truth))
         in_full = str(int(figures.mean(axis=0).argmax()))
@@ -82,6 +84,9 @@ def run_races(truth: tuple[float, ...], noise: Noise, allowance: float, runs: in
 
 
 def _race(figures: Floats, allowance: float) -> Race:
-    logs = {str(cell): dict(enumerate(figures[:, cell].tolist(), start=1)) for cell in range(figures.shape[1])}
+    logs = {
+        str(cell): {at: figure for at, figure in enumerate(of.tolist(), start=1) if not isnan(figure)}
+        for cell, of in enumerate(figures.T)
+    }
     looks = range(MIN_ROUNDS, ROUNDS + 1)
     return race(logs, looks, lambda candidate, leader: allowance, lambda candidate, after: True)

@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import f, t
 
+from harness.stats.blocks import Floats, centre, solve
 from harness.stats.estimate import CONFIDENCE, Estimate
 
 MIN_FREEDOM: Final = 3  # of the residuals, below which intervals would be mere digits
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,10 @@ class Factorial:
 def fit_effects(logs: Floats, levels: Sequence[Sequence[int]]) -> Factorial | None:
     """Return the effects on the logarithms of a figure, (rounds, cells), NaN where one was not measured. ``levels`` has
     the level of each cell on each factor, from 0. None where there are too few figures for that."""
-    there = ~np.isnan(logs)
-    rounds = there.sum(axis=1)
-    there, values = there[rounds > 1], np.nan_to_num(logs[rounds > 1])
-    of_round, per_cell = rounds[rounds > 1][:, None], _code_levels(levels)
-    # Both models have an effect for each round, which is removed beforehand (Frisch, Waugh and Lovell).
-    centred = np.where(there, values - values.sum(axis=1, keepdims=True) / of_round, 0.0)
-    gram = np.diag(there.sum(axis=0)) - there.T.astype(float) @ (there / of_round)
-    moments = centred.sum(axis=0)
-    cells, cells_rank, whole = _solve(gram, moments)
-    effects, effects_rank, additive = _solve(per_cell.T @ gram @ per_cell, per_cell.T @ moments)
+    there, centred, gram = centre(logs)
+    moments, per_cell = centred.sum(axis=0), _code_levels(levels)
+    cells, cells_rank, whole = solve(gram, moments)
+    effects, effects_rank, additive = solve(per_cell.T @ gram @ per_cell, per_cell.T @ moments)
     freedom = int(there.sum()) - len(there) - cells_rank
     if effects_rank < per_cell.shape[1] or freedom < MIN_FREEDOM:
         return None
@@ -74,12 +67,6 @@ def _code_levels(levels: Sequence[Sequence[int]]) -> Floats:
 
 def _count(table: npt.NDArray[np.int_], factor: int) -> int:
     return int(table[:, factor].max()) + 1
-
-
-def _solve(gram: Floats, moments: Floats) -> tuple[Floats, int, float]:
-    """Return the solution of the normal equations, their rank, and the sum of squares that it explains."""
-    found, _, rank, _ = np.linalg.lstsq(gram, moments, rcond=1e-9)
-    return found.astype(np.float64), int(rank), float(found @ moments)
 
 
 def _p_interaction(extra: float, number: int, variance: float, freedom: int) -> float | None:

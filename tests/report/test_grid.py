@@ -104,7 +104,7 @@ def test_effects_that_do_not_add_up_are_told_with_the_cell(tmp_path: Path) -> No
 def test_a_cell_that_departs_is_told_in_words_of_the_metric(
     tmp_path: Path, metric: Metric, apart: float, text: str
 ) -> None:
-    """The logarithm is greater where it is better, whatever the metric. A cell without a figure departs from nothing."""
+    """The logarithm is greater where it is better whatever the metric. A cell without a figure departs from nothing."""
     report = analysed(tmp_path, SPEEDS | {(4, 8): 120.0})
     (grid,) = report.grids
     assert grid.effects is not None

@@ -58,6 +58,23 @@ def test_rounds_that_one_of_two_lacks_do_not_count() -> None:
     assert not race(logs, LOOKS, lambda candidate, leader: 0.0, lambda name, after: True).dropped
 
 
+def test_nobody_leads_by_having_missed_the_slow_rounds() -> None:
+    """The machine slows down: who has the first rounds alone is faster on average, and behind in each of them."""
+    drift = {at: -0.1 * at for at in range(1, 11)}
+    logs = {
+        "best": drift,
+        "early": {at: drift[at] - 0.05 for at in range(1, 5)},
+        "late": {at: drift[at] - 0.01 for at in range(4, 11)},
+    }
+    found = race(logs, [10], lambda candidate, leader: 0.0, lambda name, after: True)
+    assert found.leader == "best"
+    assert "early" in [each.candidate for each in found.dropped]
+
+
+def test_who_is_alone_leads() -> None:
+    assert race({"only": {1: 0.0, 2: 0.1, 3: 0.0}, "failed": {}}, [3], lambda *_: 0.0, lambda *_: True).leader == "only"
+
+
 def test_later_looks_are_stricter_and_all_together_keep_the_level() -> None:
     found = raced({"best": 1.0, "near": 0.995, "other": 0.99}, allowance=0.5)
     assert {each.level for each in found.others} == {LEVEL / (8 * 9) / 2}
@@ -78,6 +95,12 @@ def test_the_best_is_hardly_ever_dropped(noise: str, truth: str) -> None:
     """Of 200 races without any allowance, at 2 % at most: more than nine once in 200 times."""
     found = list(run_races(TRUTHS[truth], NOISES[noise], 0.0, 200, seed=8))
     assert sum(each.dropped_best for each in found) <= 9
+
+
+def test_nor_is_it_where_a_third_of_the_trials_fail_and_it_is_found_all_the_same() -> None:
+    found = list(run_races(TRUTHS["two cores"], NOISES["normal"], MARGIN, 100, seed=8, failing=0.3))
+    assert sum(each.dropped_best for each in found) <= 6
+    assert sum(each.is_right for each in found) >= 97
 
 
 def test_a_grid_is_found_with_half_of_the_trials() -> None:
