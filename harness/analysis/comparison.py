@@ -1,6 +1,6 @@
 """Every topology against its baseline, by every metric, with verdicts that are reached together."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, log
@@ -244,19 +244,27 @@ def decisive_comparisons(comparisons: Comparisons, scenario: Scenario) -> Compar
 
     Of pairs, such as two commits, these are all by the deciding metric and by CPU per request: the speed and its price.
     Otherwise the question is what to run: it is open in all by the deciding metric as long as no topology is shown to
-    be better, and then in those whose interval reaches as high as that of the best.
+    be better, and then in those whose interval reaches as high as that of the best; in a sweep, over each number of
+    connections.
     """
     judged = metrics_of(scenario)
     if scenario.is_of_pairs:
         return {key: each for key, each in comparisons.items() if each.metric in decisive_metrics(judged)}
-    found = {key: each for key, each in comparisons.items() if each.metric is judged[0]}
+    found = {each.topology: each for each in comparisons.values() if each.metric is judged[0]}
+    by_group = ([found[each.name] for each in group if each.name in found] for group in scenario.groups)
+    decisive = [each for group in by_group for each in _find_decisive(comparisons, group)]
+    return {(each.topology, each.metric.name): each for each in decisive}
+
+
+def _find_decisive(comparisons: Comparisons, group: Sequence[Comparison]) -> Iterator[Comparison]:
+    """Yield those of the group whose interval reaches as high as that of its best."""
     better = [
         each.pairs.evidence.estimate.low or -inf
-        for each in found.values()
+        for each in group
         if each.verdict is Verdict.BETTER and not fails_more(comparisons, each.topology)
     ]
     best = max(better, default=-inf)
-    return {key: each for key, each in found.items() if (each.pairs.evidence.estimate.high or inf) >= best}
+    yield from (each for each in group if (each.pairs.evidence.estimate.high or inf) >= best)
 
 
 def fails_more(comparisons: Comparisons, topology: str) -> bool:

@@ -77,6 +77,16 @@ def test_what_can_not_be_the_best_is_not_waited_for(gain: float, decided: bool) 
     assert (("cluster-4", "throughput") in decisive_comparisons(together(best, other), CLUSTERS)) is not decided
 
 
+@pytest.mark.parametrize(("connections", "decided"), [(1, True), (8, False)])
+def test_over_each_number_of_connections_there_is_a_best(connections: int, decided: bool) -> None:
+    """One over 1 connection says nothing of those over 8."""
+    pair = [RAW, topology("cluster-2", workers=2), topology("cluster-4", workers=4)]
+    swept = scenario_of([each.over(number) for number in (1, 8) for each in pair], 1)
+    best = compared("cluster-2-c1", THROUGHPUT, BETTER, 0.6)
+    other = compared(f"cluster-4-c{connections}", THROUGHPUT, OPEN, 0.1, 0.02)
+    assert is_decided(swept, best, other) is decided
+
+
 def test_the_best_is_one_that_does_not_fail_more() -> None:
     best, other = compared("cluster-2", THROUGHPUT, BETTER, 0.6), compared("cluster-4", THROUGHPUT, OPEN, 0.0)
     assert not is_decided(CLUSTERS, best, other, compared("cluster-2", ERRORS, WORSE, -0.1))
