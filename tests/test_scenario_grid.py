@@ -45,6 +45,17 @@ def test_an_axis_of_one_value_is_in_no_name(tmp_path: Path) -> None:
     assert [each.name for each in scenario.topologies] == ["shop-1workers", "shop-4workers"]
 
 
+def test_a_name_keeps_the_sign_of_a_number(tmp_path: Path) -> None:
+    scenario = loaded(
+        tmp_path, GRID.replace("[1, 8]", "[-1, 1, -0.5]").replace('["sync", "a thread/each"]', '["-sync"]')
+    )
+    assert [each.name for each in scenario.topologies][:3] == [
+        "shop-1workers-m1threads",
+        "shop-1workers-1threads",
+        "shop-1workers-m0.5threads",
+    ]
+
+
 def test_braces_in_a_value_are_no_placeholder(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, GRID.replace('"sync"', '"{port}"'))
     assert scenario.topologies[0].command[2:4] == ("-k", "{{port}}")
@@ -75,6 +86,22 @@ def test_large_grids_race_unless_every_cell_is_asked_for(tmp_path: Path) -> None
     assert not loaded(tmp_path, 'gate = { fail_on = ["p99 < 1s"] }\n' + GRID).is_race
     assert not loaded(tmp_path, GRID.replace("[1, 8]", "[8]")).is_race
     assert not loaded(tmp_path, GRID, race="on").with_malloc("both").is_race
+
+
+@pytest.mark.parametrize(
+    ("threads", "connections", "races"), [("[1, 8]", [1, 64], True), ("[1, 8, 9]", [1, 64, 512], False)]
+)
+def test_a_sweep_counts_the_cells_over_each_number_of_connections(
+    tmp_path: Path, threads: str, connections: list[int], races: bool
+) -> None:
+    text = GRID.replace("[1, 8]", threads)
+    text = text if races else text.replace("workers = [1, 4]", "workers = [2]")
+    assert loaded(tmp_path, f"load = {{ grid = {{ connections = {connections} }} }}\n" + text).is_race is races
+
+
+def test_numbers_of_workers_alone_do_not_race(tmp_path: Path) -> None:
+    table = '[[topology]]\nname = "c"\ncommand = ["x", "{workers}", "{port}"]\n'
+    assert not loaded(tmp_path, NAME + table + "workers = [1, 2, 3, 4, 5, 6, 7, 8]\n").is_race
 
 
 AXES = 'threads = [1, 8]\nworker_class = ["sync"]\n'
@@ -123,6 +150,17 @@ AXES = 'threads = [1, 8]\nworker_class = ["sync"]\n'
 def test_what_is_no_grid_is_told(tmp_path: Path, axes: str, said: str) -> None:
     text = NAME + TOPOLOGY.replace(" of {workers}", "") + axes
     assert refusal(tmp_path, text) == [said]
+
+
+@pytest.mark.parametrize("axis", ["size = [1, 2]", "threads = [3, 4]"])
+def test_two_tables_have_two_names(tmp_path: Path, axis: str) -> None:
+    table = '[[topology]]\nname = "shop"\ncommand = ["x", "{AXIS}", "{port}"]\n[topology.grid]\n'
+    other = '[[topology]]\nname = "raw"\ncommand = ["x", "{port}"]\n'
+    second = table.replace("AXIS", axis.split()[0]) + axis
+    text = NAME + table.replace("AXIS", "threads") + f"threads = [1, 2]\n{other}{second}\n"
+    assert refusal(tmp_path, text) == [
+        "topology: expected a name of its own for each table, got shop in topology[0] and topology[2]"
+    ]
 
 
 def test_workers_in_two_places_and_a_baseline_of_many_cells_are_told(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from harness.scenario.command import PassedNames
 from harness.scenario.event import SECOND_AFTER_S, Event
 from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
-from harness.scenario.grid import Grid
+from harness.scenario.grid import CellValues, Grid
 from harness.scenario.include import ScenarioText, find_text, merge_texts, read_texts
 from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
@@ -97,8 +97,9 @@ class _Settings(TomlTable):
     takes slices wherever they are sound. Topologies that share something that one of them changes for another, such as
     a database, need "trials".
 
-    With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on"
-    for a grid of more than six cells, with automatic rounds and without gates, which ask for a verdict on each.
+    With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on" for a
+    grid of two axes or more and of more than six cells (over each number of connections), with automatic rounds and
+    without gates, which ask for a verdict on each.
 
     With ``soak_s`` each trial has one window of so long, whole, in a single round unless there are to be more, and the
     growth of the memory of its workers is told.
@@ -208,8 +209,7 @@ class Scenario(_Settings):
     def is_race(self) -> bool:
         """True if topologies that are shown to be behind get no more rounds. Pairs never race: each is asked for."""
         if self.race == "auto":
-            cells = Counter(topology.cell.grid for topology in self.topologies if topology.cell)
-            is_large = max(cells.values(), default=0) > FEW_CELLS
+            is_large = any(map(_has_large_grid, self.groups))
             return is_large and self.rounds is None and not self.is_of_pairs and not self.gate.fail_on
         return self.race == "on" and not self.is_of_pairs
 
@@ -308,6 +308,8 @@ class ScenarioFile(_Settings):
             raise ValueError(f"expected at most {MAX_TOPOLOGIES} topologies, got {names.total():,}")
         if twice := [name for name, times in names.items() if times > 1]:
             raise ValueError(f"expected different names, got {', '.join(twice)} more than once")
+        if twice := list(_find_names_of_several(tables)):
+            raise ValueError(f"expected a name of its own for each table, got {'; '.join(twice)}")
         if sum(table.baseline for table in tables) > 1:
             raise ValueError("expected at most one baseline = true")
         return tables
@@ -400,6 +402,27 @@ def _format_problem(texts: Sequence[ScenarioText], problem: ErrorDetails, overri
     line, key = text.find_line(location, overrides), key_of(location) or "scenario"
     where = text.path if line is None else f"{text.path}:{line}"
     return f"{where}: {reason(f'{key}: {describe_expected(problem, _keys_for(location))}')}"
+
+
+def _find_names_of_several(tables: Sequence[TopologyTable]) -> Iterator[str]:
+    """Yield each name that several tables have, with their places: their cells would be those of one grid."""
+    places: dict[str, list[str]] = {}
+    for number, table in enumerate(tables):
+        places.setdefault(table.name, []).append(f"topology[{number}]")
+    yield from (f"{name} in {' and '.join(each)}" for name, each in places.items() if len(each) > 1)
+
+
+def _has_large_grid(topologies: Sequence[Topology]) -> bool:
+    """Check whether any grid of two axes or more has too many cells for a comparison in full."""
+    grids: dict[str, list[CellValues]] = {}
+    for cell in (each.cell for each in topologies if each.cell):
+        grids.setdefault(cell.grid, []).append(cell.values)
+    return any(len(cells) > FEW_CELLS and _count_axes(cells) > 1 for cells in grids.values())
+
+
+def _count_axes(cells: Sequence[CellValues]) -> int:
+    """Return the number of axes on which the cells differ."""
+    return sum(len({cell[axis] for cell in cells}) > 1 for axis in cells[0])
 
 
 def _sweep(topologies: Sequence[Topology], connections: Sequence[int]) -> list[Topology]:

@@ -113,12 +113,18 @@ class Grid(TomlTable):
 
 def name_cell(name: str, values: CellValues, axes: Mapping[str, tuple[CellValue, ...]]) -> str:
     """Return the name of a cell: the grid's ``name`` with its placeholders filled and, for axes of several values that
-    it does not name, these at the end. Numbers come with their axis there: ``-4workers-gthread``."""
+    it does not name, these at the end. Numbers come with their axis there: ``-4workers-gthread``; -1 is ``m1``."""
     named = check_placeholders([name], tuple(axes))
-    words = {axis: re.sub(r"[^A-Za-z0-9._+]+", "-", str(value)).strip("-") for axis, value in values.items()}
+    words = {axis: _name_value(value) for axis, value in values.items()}
     rest = [axis for axis, each in axes.items() if len(each) > 1 and axis not in named]
     ends = (f"-{words[axis]}{'' if isinstance(axes[axis][0], str) else axis}" for axis in rest)
     return fill(name, words) + "".join(ends)
+
+
+def _name_value(value: CellValue) -> str:
+    if isinstance(value, str):
+        return re.sub(r"[^A-Za-z0-9._+]+", "-", value).strip("-")
+    return str(value).replace("-", "m")
 
 
 def _is_within(cell: CellValues, excepted: Mapping[str, tuple[CellValue, ...]]) -> bool:
