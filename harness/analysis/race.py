@@ -69,7 +69,7 @@ def _allow(scenario: Scenario, metric: Metric, trials: Trials) -> Callable[[str,
 
 
 def _may_lead(scenario: Scenario, trials: Trials) -> Callable[[str, int], bool]:
-    baseline_of = {each.name: baseline.name for baseline, each in scenario.pairs}
+    baseline_of = {name: baseline.name for name, baseline in scenario.baseline_of.items()}
 
     def error_share(name: str, until: int) -> float:
         shares = [trial.error_share for trial in trials[name] if trial.block <= until]

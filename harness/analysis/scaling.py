@@ -51,9 +51,7 @@ def scaling_of(scenario: Scenario, all_trials: Trials, comparisons: Comparisons)
             members,
             {workers: [trial.requests_per_s for trial in of] for workers, of in trials.items()},
             within=[workers for workers, of in trials.items() if not are_oversubscribed(of)],
-            overhead=_supervisor_overhead(
-                all_trials[scenario.baseline.name], scenario.baseline, members.get(1), comparisons
-            ),
+            overhead=_supervisor_overhead(scenario, all_trials, members.get(1), comparisons),
         )
         for members, trials in _families(scenario.topologies, all_trials)
     ]
@@ -86,10 +84,12 @@ def _common_rounds(trials: dict[int, tuple[Trial, ...]]) -> dict[int, list[Trial
 
 
 def _supervisor_overhead(
-    trials: Sequence[Trial], baseline: Topology, single: Topology | None, comparisons: Comparisons
+    scenario: Scenario, all_trials: Trials, single: Topology | None, comparisons: Comparisons
 ) -> Comparison | None:
     """Return the comparison of one worker under its supervisor with one process that has none."""
-    if not single or not trials or baseline.workers is not None or median_workers(trials) > 1:
+    baseline = scenario.baseline_of.get(single.name) if single else None
+    trials = all_trials[baseline.name] if baseline else ()
+    if not single or not baseline or not trials or baseline.workers is not None or median_workers(trials) > 1:
         return None
     if any(trial.has_supervisor for trial in trials):
         return None

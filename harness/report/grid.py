@@ -12,6 +12,7 @@ from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
 from harness.report.figures import percent_text, ratio_text
 from harness.report.markup import plain
+from harness.stats.race import MIN_ROUNDS
 from harness.units import ms_text, rate_text, size_text
 
 MAX_LISTED: Final = 6  # cells in a sentence
@@ -46,7 +47,7 @@ def dropped_text(analysis: RunAnalysis) -> str:
 def _best_text(grid: GridAnalysis) -> Iterator[str]:
     best = grid.best
     if best is None:
-        yield "The best cell is not known: it takes three rounds to tell."
+        yield f"The best cell is not known: {_why_unknown(grid)}."
         return
     yield f"Best: `{best.name}`, with {_speed_text(best)}{_needs_text(best)}."
     near = sorted(grid.race.others, key=lambda each: -each.ratio.value)
@@ -58,6 +59,12 @@ def _best_text(grid: GridAnalysis) -> Iterator[str]:
         )
         more = f" and {len(near) - MAX_LISTED} more" if len(near) > MAX_LISTED else ""
         yield f"Not shown to be behind it: {listed}{more}."
+
+
+def _why_unknown(grid: GridAnalysis) -> str:
+    if any(sum(map(grid.metric.is_sound, cell.trials)) >= MIN_ROUNDS for cell in grid.cells.values()):
+        return "more requests fail of every cell that was measured in three rounds than of the baseline"
+    return "it takes three rounds with sound figures to tell"
 
 
 def _needs_text(cell: TopologySummary) -> str:

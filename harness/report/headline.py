@@ -150,7 +150,7 @@ def _no_gain(
     decided = [summary for summary in others if summary.verdict]
     best_first = sorted(decided, key=_ratio_value, reverse=True) if len(decided) > MAX_LISTED else decided
     parts = "; ".join(f"`{s.name}` {_times_text(s.ratio)}, {s.verdict_text}" for s in best_first[:MAX_LISTED])
-    parts += f"; and {len(decided) - MAX_LISTED} that are slower" if len(decided) > MAX_LISTED else ""
+    parts += f"; and {len(decided) - MAX_LISTED} more" if len(decided) > MAX_LISTED else ""
     running = [summary for summary in others if summary.name not in analysis.dropped]
     if not faster and any(summary.verdict is Verdict.INCONCLUSIVE for summary in running):
         more = _rounds_left_text(running)

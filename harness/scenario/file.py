@@ -201,6 +201,11 @@ class Scenario(_Settings):
             if not topology.baseline
         )
 
+    @property
+    def baseline_of(self) -> dict[str, Topology]:
+        """The baseline of each topology that is compared with one, by its name."""
+        return {topology.name: baseline for baseline, topology in self.pairs}
+
     def load_of(self, topology: Topology) -> ScenarioLoad:
         """Return the load that the topology is offered."""
         return self.load if topology.connections is None else self.load.over(topology.connections)

@@ -1,6 +1,7 @@
 """How clusters scale, from the records of a run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,14 @@ def test_a_supervisor_has_no_price_beside_another() -> None:
     baseline = ONE.model_copy(update={"baseline": True})
     (family,) = scaled([(baseline, [100, 101]), (TWO, [180, 182])])
     assert family.supervisor_overhead is None
+
+
+def test_nor_has_it_one_at_another_commit() -> None:
+    """One worker is compared with itself there, not with the process without a supervisor."""
+    pairs = scenario_of([RAW, ONE, TWO], 1).on_two_commits(Path("/base"), Path("/head")).topologies
+    families = scaled([(each, [100, 101, 99]) for each in pairs])
+    assert [each.family for each in families] == ["cluster-N-base", "cluster-N-head"]
+    assert not any(each.supervisor_overhead for each in families)
 
 
 def test_nothing_scales_that_comes_in_one_size_or_under_an_offered_rate() -> None:

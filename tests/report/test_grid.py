@@ -1,5 +1,6 @@
 """What a grid's report says: the heat maps, the best cell, the effects, and who got no more rounds."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from math import nan
@@ -22,7 +23,7 @@ from harness.report.markdown import render_markdown
 from harness.report.run_report import RunReport
 from harness.scenario import Topology
 from harness.scenario.grid import Cell
-from tests.made_runs import made_run, record, scenario_of
+from tests.made_runs import made_run, record, scenario_of, topology
 
 WORKERS, THREADS = (1, 2, 4), (1, 8)
 
@@ -177,7 +178,37 @@ def test_a_run_without_grid_has_none_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_few_rounds_say_what_they_can_not(tmp_path: Path, rounds: int) -> None:
-    assert "The best cell is not known: it takes three rounds to tell." in said(analysed(tmp_path, rounds=rounds))
+    text = said(analysed(tmp_path, rounds=rounds))
+    assert "The best cell is not known: it takes three rounds with sound figures to tell." in text
+
+
+def test_where_every_cell_fails_requests_none_is_best(tmp_path: Path) -> None:
+    """The baseline, which fails none, is of no grid."""
+    raw, cells = topology("raw", baseline=True), [cell(*place).with_name("x") for place in SPEEDS]
+    named = [each.model_copy(update={"name": each.family + str(each.workers)}) for each in cells]
+    records = [
+        record(block, each, 100, errors=None if each is raw else Errors(status=20))
+        for block in range(1, 6)
+        for each in (raw, *named)
+    ]
+    text = said(RunReport(made_run(tmp_path, scenario_of([raw, *named], 5), records)))
+    assert "The best cell is not known: more requests fail of every cell" in text
+
+
+def test_a_sweep_is_compared_with_the_baseline_over_any_number_of_connections(tmp_path: Path) -> None:
+    cells = [each.over(number) for number in (8, 64) for each in map(cell, (1, 1, 2, 2), (1, 8, 1, 8))]
+    made = [record(block, each, 100) for block in (1, 2, 3) for each in cells]
+    text = render_markdown(RunReport(made_run(tmp_path, scenario_of(cells, 3), made)))
+    assert text.count("▲ better than `shop-1x1`, ") == 2
+
+
+def test_the_price_of_a_supervisor_is_told_beside_the_baseline_over_as_many_connections(tmp_path: Path) -> None:
+    topologies = [topology("raw", baseline=True), *(topology(f"c-{n}", workers=n) for n in (1, 2))]
+    swept = [each.over(number) for number in (8, 64) for each in topologies]
+    made = [record(block, each, 100) for block in (1, 2, 3) for each in swept]
+    text = render_markdown(RunReport(made_run(tmp_path, scenario_of(swept, 3), made)))
+    told = re.findall(r"Supervisor overhead: `(\S+)` serves .* the requests/s of `(\S+)`", text)
+    assert told == [("c-1-c8", "raw-c8"), ("c-1-c64", "raw-c64")]
 
 
 def test_the_picture_has_a_map_for_each_figure(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def test_noise_is_not_taken_for_an_answer(tmp_path: Path) -> None:
     assert text.startswith("**No answer yet**")
 
 
+def test_of_many_topologies_those_that_are_not_listed_are_only_counted(tmp_path: Path) -> None:
+    clusters = [topology(f"cluster-{n}", workers=n) for n in range(1, 9)]
+    rates = {"raw": [100.0] * 4} | {each.name: [100.0, 100.1, 99.9, 100.0] for each in clusters}
+    assert "; and 2 more)" in headline_of(tmp_path, rates, RAW, *clusters)
+
+
 def test_one_round_is_not_an_answer(tmp_path: Path) -> None:
     text = headline_of(tmp_path, {"raw": [100], "cluster-2": [200]}, RAW, TWO)
     assert "One round has no interval" in text

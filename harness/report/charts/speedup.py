@@ -97,7 +97,7 @@ def speedup_data(analysis: RunAnalysis) -> SpeedUpData:
     families = _group_by_family(summaries)
     return SpeedUpData(
         scenario=run.scenario.name,
-        baseline=run.scenario.baseline.name,
+        baseline=run.scenario.reference,
         families=tuple(
             FamilySpeedUp(family, line_style(index), tuple(points))
             for index, (family, points) in enumerate(families.items())
