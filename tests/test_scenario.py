@@ -565,6 +565,11 @@ def test_overrides_win_and_are_checked(tmp_path: Path) -> None:
         loaded(tmp_path, SMALLEST, rounds=0)
 
 
+def test_a_soak_says_how_long_and_so_do_stages(tmp_path: Path) -> None:
+    said = "load: expected stages or soak, not both: each says how long"
+    assert refusal(tmp_path, f'soak = "9m"\n{SMALLEST}[load]\nstages = ["5m:50"]\n') == [said]
+
+
 def test_only_keeps_the_named_ones_and_a_baseline(tmp_path: Path) -> None:
     scenario = load_scenario(ROOT / "scenarios/cart.toml")
     assert scenario.only(["raw", "cluster-2"]).baseline.name == "raw"

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.scenario import load_selected
+from harness.cli.usage import UsageError
+from harness.scenario import ScenarioError
 from tests.test_scenario import loaded, refusal
 
 NAME = 'name = "grid"\n'
@@ -217,6 +220,29 @@ def test_a_series_can_be_chosen_and_then_has_baselines(tmp_path: Path) -> None:
 def test_a_named_baseline_is_one_over_each_number_of_connections(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, SWEPT.replace("workers = [2]", "workers = [2]\nbaseline = true"))
     assert [other.name for _, other in scenario.pairs] == ["raw-c8", "raw-c1"]
+
+
+def test_what_is_given_is_not_said_to_stand_in_the_file(tmp_path: Path) -> None:
+    """Nor does it replace a part of what is no table there."""
+    with pytest.raises(ScenarioError) as caught:
+        loaded(tmp_path, SWEPT, **{"load.grid.connections": [1, "a"]})
+    assert str(caught.value) == (
+        f"{tmp_path}/scenario.toml: load.grid.connections[1]: expected a whole number, got 'a'"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        loaded(tmp_path, f"{NAME}[load]\ngrid = [1, 2]\n", **{"load.grid.connections": [1, 2]})
+    assert str(caught.value) == (
+        f"{tmp_path}/scenario.toml:3: load.grid: expected a table, since connections of it is given, got [1, 2]"
+    )
+
+
+def test_a_number_of_connections_beside_a_sweep_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "swept.toml"
+    file.write_text(SWEPT)
+    with pytest.raises(UsageError, match="--connections: expected --grid connections=N,N instead"):
+        load_selected(file, {"load.connections": 500}, None)
+    swept = load_selected(file, {"load.connections": None, "load.grid.connections": [2]}, None)
+    assert [each.connections for each in swept.topologies] == [2, 2]
 
 
 @pytest.mark.parametrize(

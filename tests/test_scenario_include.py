@@ -73,6 +73,16 @@ def test_an_error_has_the_file_and_the_line_where_it_stands(tmp_path: Path) -> N
     )
 
 
+def test_an_error_within_a_table_of_a_list_is_said_to_be_there(tmp_path: Path) -> None:
+    """Tables of lists are merged, and lists within them are not."""
+    processes = '[[topology.process]]\ncommand = ["{}", "{{port}}"]\n'
+    main = MAIN.replace('command = ["cluster", "{port}"]\n', processes.format("a") + processes.format("b"))
+    common = COMMON.replace('command = ["raw", "{port}"]\n', processes.format("c"))
+    assert refusal(tmp_path, main=f"{main}instances = 0\n", common=common).startswith(
+        "own.toml:12: topology[0].process[1].instances: expected"
+    )
+
+
 @pytest.mark.parametrize(
     ("include", "said"),
     [

@@ -12,8 +12,12 @@ def load_selected(
     file: Path, overrides: Mapping[str, object], only: str | None, malloc: MallocChoice | None = None
 ) -> Scenario:
     """Return the scenario with the options that were given (not None) in place of its own keys, and ``only`` the named
-    topologies. ``malloc`` is that of all of them: see :meth:`Scenario.with_malloc`. Raises ScenarioError."""
-    scenario = load_scenario(file, {key: value for key, value in overrides.items() if value is not None})
+    topologies. ``malloc`` is that of all of them: see :meth:`Scenario.with_malloc`. Raises ScenarioError, and
+    UsageError for a number of connections beside a sweep."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    scenario = load_scenario(file, given)
+    if scenario.is_sweep and "load.connections" in given:
+        raise UsageError(f"--connections: expected --grid connections=N,N instead, since {file} has a [load.grid]")
     selected = scenario if only is None else scenario.only(name.strip() for name in only.split(","))
     return selected if malloc is None else selected.with_malloc(malloc)
 

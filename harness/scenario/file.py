@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -22,7 +23,7 @@ from harness.scenario.event import SECOND_AFTER_S, Event
 from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import CellValues, Grid
-from harness.scenario.include import ScenarioText, find_text, merge_texts, read_texts
+from harness.scenario.include import Location, ScenarioText, find_text, merge_texts, read_texts
 from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
@@ -319,6 +320,13 @@ class ScenarioFile(_Settings):
             raise ValueError("expected at most one baseline = true")
         return tables
 
+    @field_validator("load")
+    @classmethod
+    def _check_stages(cls, load: LoadTable, others: ValidationInfo) -> LoadTable:
+        if load.stages and others.data.get("soak_s") is not None:
+            raise ValueError("expected stages or soak, not both: each says how long")
+        return load
+
     @model_validator(mode="after")
     def _check_services(self) -> Self:
         for table in self.topology:
@@ -388,11 +396,7 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     texts = read_texts(path)
     tables = merge_texts(texts)
     for key, value in (overrides or {}).items():
-        *parents, last = key.split(".")
-        table: dict[str, Any] = tables
-        for parent in parents:
-            table = table.setdefault(parent, {})
-        table[last] = value
+        _override(texts, tables, key.split("."), value)
     try:
         return ScenarioFile.model_validate(tables).resolve(path.parent)
     except ValidationError as error:
@@ -402,11 +406,27 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
         raise ScenarioError("\n".join(f"{path}: {reason(line)}" for line in str(error).splitlines())) from error
 
 
+def _override(texts: Sequence[ScenarioText], tables: dict[str, Any], keys: Sequence[str], value: object) -> None:
+    """Set the value of a key in the merged tables. Raises ScenarioError where what it is in is no table."""
+    table = tables
+    for depth, parent in enumerate(keys[:-1], start=1):
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            said = f"expected a table, since {keys[-1]} of it is given, got {format_value(table)}"
+            raise ScenarioError(_format_reason(*find_text(texts, tuple(keys[:depth])), said, {}))
+    table[keys[-1]] = value
+
+
 def _format_problem(texts: Sequence[ScenarioText], problem: ErrorDetails, overrides: Mapping[str, object]) -> str:
     text, location = find_text(texts, problem["loc"])
+    return _format_reason(text, location, describe_expected(problem, _keys_for(location)), overrides)
+
+
+def _format_reason(text: ScenarioText, location: Location, said: str, overrides: Mapping[str, object]) -> str:
+    """Return what is said of a location in a file, with the file, the line and the key."""
     line, key = text.find_line(location, overrides), key_of(location) or "scenario"
     where = text.path if line is None else f"{text.path}:{line}"
-    return f"{where}: {reason(f'{key}: {describe_expected(problem, _keys_for(location))}')}"
+    return f"{where}: {reason(f'{key}: {said}')}"
 
 
 def _find_names_of_several(tables: Sequence[TopologyTable]) -> Iterator[str]:

@@ -136,14 +136,12 @@ def _tables_of(value: object) -> list[Tables]:
 
 
 def _locate(before: Sequence[ScenarioText], location: Location) -> Location:
-    """Return the location in a file that comes after these."""
-    found: list[int | str] = []
-    for part in location:
+    """Return the location in a file that comes after these. Lists within a table are no one else's."""
+    for at, part in enumerate(location):
         if isinstance(part, int):
-            values = [value_at(text.tables, tuple(found)) for text in before]
-            part -= sum(len(_tables_of(value)) for value in values)
-        found.append(part)
-    return tuple(found)
+            earlier = sum(len(_tables_of(value_at(text.tables, location[:at]))) for text in before)
+            return (*location[:at], part - earlier, *location[at + 1 :])
+    return location
 
 
 def _depth(tables: Tables, location: Location) -> int:

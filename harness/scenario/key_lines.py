@@ -24,11 +24,16 @@ class KeyLines:
         """Return the line, from 1, on which the key at this location begins. Where the file does not have it, that is
         the line of the nearest table around it; None where the file has none of them."""
         names = [part for part in location if part != "[key]"]
-        if not self._is_readable or ".".join(str(name) for name in names) in self._overridden:
+        if not self._is_readable or self._is_overridden(names):
             return None
         while names and value_at(self._tables(len(self._lines)), names) is None:
             names.pop()
         return self._begin_of(names) if names else None
+
+    def _is_overridden(self, names: Sequence[int | str]) -> bool:
+        """Check whether the key, or what it is a part of, is not from the file."""
+        beginnings = (names[:number] for number in range(1, len(names) + 1))
+        return any(".".join(map(str, each)) in self._overridden for each in beginnings)
 
     def _begin_of(self, names: list[int | str]) -> int | None:
         """Return the line after the longest beginning of the file that is valid and does not have the key; None where a
