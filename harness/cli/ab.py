@@ -63,7 +63,7 @@ def ab_command(
 
     from harness.cli.measuring import measure, print_doubts
     from harness.cli.outcome import most_serious, with_gates
-    from harness.cli.scenario import load_selected
+    from harness.cli.scenario import check_form, load_selected
     from harness.measure.base_and_head import default_gates, find_sides, missing_file_warnings, prepare_side_by_side
     from harness.measure.preparation import seed_or_random
     from harness.record import read_run
@@ -79,7 +79,9 @@ def ab_command(
         "load.duration": window,
         "load.warmup": warmup,
     }
-    with usage_errors():
+    codes: list[int] = []
+    with usage_errors(codes):
+        check_form(form, files)
         scenarios = [(file, load_selected(file, overrides, only, malloc)) for file in files]
         gated = [(file, with_gates(each, fail_on, strict, default_gates(each))) for file, each in scenarios]
         repository = Path.cwd()
@@ -88,7 +90,6 @@ def ab_command(
             changes = ", with uncommitted changes" if revision.is_changed else ""
             line = f"{name}: {revision.short} {revision.subject} ({revision.ref}{changes})"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        codes = []
         for file, scenario in gated:
             others = [other for other in files if other != file]
             with prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:

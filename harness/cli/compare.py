@@ -72,7 +72,7 @@ def compare_command(
     from harness.cli.measuring import measure, print_skipped
     from harness.cli.outcome import check_compared, most_serious, with_gates
     from harness.cli.plan_table import plan_table
-    from harness.cli.scenario import load_selected
+    from harness.cli.scenario import check_form, load_selected
     from harness.measure.preparation import prepare, seed_or_random
     from harness.record import read_run
 
@@ -93,12 +93,13 @@ def compare_command(
         "load.rate": rate,
         "load.expect_body": expect_body,
     }
-    with usage_errors():
+    codes: list[int] = []
+    with usage_errors(codes):
+        check_form(form, files)
         runs = []
         for file in files:
             scenario = check_compared(with_gates(load_selected(file, overrides, only, malloc), fail_on, strict))
             runs.append((file, prepare(scenario, seed_or_random(seed))))
-        codes = []
         for file, prepared in runs:
             print_skipped(console, prepared)
             if dry_run:

@@ -47,6 +47,6 @@ def command_line(context: typer.Context) -> str:
 def command_to_repeat(context: typer.Context, seed: int, others: Sequence[Path] = ()) -> str:
     """Return the command that makes this run again, its seed included, and without ``others``."""
     verb, *words = context.meta[ARGUMENTS]
-    arguments = [word for word in words if word not in map(str, others)]
+    arguments = [word for word in words if Path(word) not in others]
     is_given = context.params.get("seed") is not None
     return shlex.join(["harness", verb, *([] if is_given else ["--seed", str(seed)]), *arguments])

@@ -62,6 +62,11 @@ class Format(StrEnum):
         """True if the standard output gets nothing else."""
         return self is not Format.TEXT
 
+    @property
+    def is_document(self) -> bool:
+        """True if two of them, one after the other, are none."""
+        return self in (Format.HTML, Format.JSON, Format.CSV, Format.JUNIT)
+
 
 ScenarioFile = Annotated[Path, typer.Argument(help="The scenario, a TOML file.")]
 ScenarioFiles = Annotated[

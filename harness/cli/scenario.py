@@ -1,8 +1,9 @@
 """The scenario and the objectives that the options of a verb come to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.cli.options import Format
 from harness.cli.usage import UsageError
 from harness.scenario import Objective, Scenario, load_scenario
 from harness.scenario.malloc import MallocChoice
@@ -20,6 +21,12 @@ def load_selected(
         raise UsageError(f"--connections: expected --grid connections=N,N instead, since {file} has a [load.grid]")
     selected = scenario if only is None else scenario.only(name.strip() for name in only.split(","))
     return selected if malloc is None else selected.with_malloc(malloc)
+
+
+def check_form(form: Format, files: Sequence[Path]) -> None:
+    """Raise UsageError for a document that is to be of several scenarios."""
+    if form.is_document and len(files) > 1:
+        raise UsageError(f"--format {form}: expected one scenario, since it is one document, got {len(files)}")
 
 
 def parse_objective(text: str) -> Objective:

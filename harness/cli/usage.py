@@ -1,6 +1,6 @@
 """Input that can't be used ends in one message and exit code 2, never in a traceback."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -16,13 +16,14 @@ class UsageError(HarnessError):
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
-    """Say what is wrong with the input and end with exit code 2."""
+def usage_errors(codes: Sequence[int] = ()) -> Iterator[None]:
+    """Say what is wrong with the input and end with exit code 2, or with a more serious one of the runs before it."""
     try:
         yield
     except HarnessError as error:
+        from harness.cli.outcome import most_serious
         from harness.text import printable
         from harness.text.redaction import hide_secrets
 
         typer.echo("harness: " + "\n".join(map(printable, hide_secrets(str(error)).splitlines())), err=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(most_serious([*codes, 2])) from error
