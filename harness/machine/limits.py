@@ -52,10 +52,12 @@ class LimitCounters:
 
 @dataclass(frozen=True)
 class LimitGroup:
-    """A control group with limits: its folders, one in version 2, and one for each controller in version 1."""
+    """A control group with limits: its folders, one in version 2, and one for each controller in version 1; and those
+    of the groups ``outside`` in which this process is instead."""
 
     limits: Limits
     folders: tuple[Path, ...]
+    outside: tuple[Path, ...]
 
     def read_counters(self) -> LimitCounters:
         """Return what the kernel has counted; zeros for what it does not count."""
@@ -85,16 +87,18 @@ class LimitGroup:
 
 def make_group(limits: Limits, host: Host) -> LimitGroup:
     """Make a control group with these limits. Raises LimitError where the machine does not grant that."""
-    name, folders = f"harness-{secrets.token_hex(4)}", list[Path]()
+    name, folders, outside = f"harness-{secrets.token_hex(4)}", list[Path](), list[Path]()
     try:
-        for controller in limits.controllers:
-            made = _make_folder(host, controller, name, folders)
-            _write_limit(made, controller, limits)
+        for controllers in _share_hierarchies(host, limits.controllers):
+            folders.append(_make_folder(host, controllers, name))
+            outside.append(_find_groups(host, controllers[0])[0])
+            for controller in controllers:
+                _write_limit(folders[-1], controller, limits)
     except (OSError, LimitError) as error:
-        LimitGroup(limits, tuple(folders)).remove()
+        LimitGroup(limits, tuple(folders), tuple(outside)).remove()
         why = str(error) if isinstance(error, LimitError) else f"{error.filename}: {error.strerror}"
         raise LimitError(f"this machine does not grant limits ({why}); {ADVICE}") from error
-    return LimitGroup(limits, tuple(folders))
+    return LimitGroup(limits, tuple(folders), tuple(outside))
 
 
 @contextlib.contextmanager
@@ -110,35 +114,47 @@ def open_group(limits: Limits, host: Host) -> Iterator[LimitGroup | None]:
         group.remove()
 
 
-def _make_folder(host: Host, controller: Controller, name: str, made: list[Path]) -> Path:
-    """Make a group below this process's own, or below the nearest above it that lets its children be limited; in
-    version 2 it is the same for all controllers."""
+def _share_hierarchies(host: Host, controllers: Sequence[Controller]) -> Iterator[Sequence[Controller]]:
+    """Yield the controllers that have their limits in one group: all of version 2, since a process is in one group of
+    it, and each one of version 1 by itself."""
+    second = [each for each in controllers if any(map(_is_of_second_version, _find_groups(host, each)))]
+    if second:
+        yield second
+    for controller in controllers:
+        if controller not in second:
+            yield [controller]
+
+
+def _make_folder(host: Host, controllers: Sequence[Controller], name: str) -> Path:
+    """Make a group below this process's own, or below the nearest above it that lets its children be limited by all of
+    the controllers. Raises OSError and LimitError."""
     error: OSError | None = None
-    for parent in _find_parents(host, controller):
-        folder = parent / name
-        if folder in made:
-            return folder
+    for parent in _find_groups(host, controllers[0]):
+        allowed = _read_words(parent / "cgroup.subtree_control")
+        if _is_of_second_version(parent) and not set(controllers).issubset(allowed):
+            continue
         try:
-            folder.mkdir()
+            (parent / name).mkdir()
         except OSError as refused:
             error = error or refused
             continue
-        made.append(folder)
-        return folder
+        return parent / name
     if error is not None:
         raise error
-    raise LimitError(f"there is no control group for {controller} below which to make another")
+    raise LimitError(f"there is no control group for {' and '.join(controllers)} below which to make another")
 
 
-def _find_parents(host: Host, controller: Controller) -> Sequence[Path]:
-    groups = [host.root / group for group in find_groups(host, controller)]
-    if groups and (groups[-1] / "cgroup.controllers").exists():
-        return [group for group in groups if controller in _read_words(group / "cgroup.subtree_control")]
-    return groups
+def _find_groups(host: Host, controller: Controller) -> Sequence[Path]:
+    """Return this process's own group, and those above it, that have the controller."""
+    return [host.root / group for group in find_groups(host, controller)]
+
+
+def _is_of_second_version(group: Path) -> bool:
+    return (group / "cgroup.controllers").exists()
 
 
 def _write_limit(folder: Path, controller: Controller, limits: Limits) -> None:
-    is_second_version = (folder / "cgroup.controllers").exists()
+    is_second_version = _is_of_second_version(folder)
     if controller == "cpu" and limits.cpus is not None:
         quota_us = round(limits.cpus * PERIOD_US)
         if is_second_version:
@@ -155,9 +171,14 @@ def _write_limit(folder: Path, controller: Controller, limits: Limits) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    if path.exists():  # swap may not be counted
+    if not path.exists():  # swap may not be counted
+        return
+    try:
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
+    except OSError as error:
+        error.filename = str(path)  # which a refused write does not have
+        raise
 
 
 def _read_words(path: Path) -> list[str]:
@@ -173,9 +194,10 @@ def join_group(folders: Sequence[str]) -> None:
         _write(Path(folder) / "cgroup.procs", str(os.getpid()))
 
 
-def leave_group(folders: Sequence[str]) -> None:
-    """Put this process into the groups above, and remove the group if nobody else is in it."""
-    for folder in map(Path, folders):
+def leave_group(folders: Sequence[str], outside: Sequence[str]) -> None:
+    """Put this process into the groups outside, and remove the group if nobody else is in it."""
+    with contextlib.suppress(OSError):
+        join_group(outside)
+    for folder in folders:
         with contextlib.suppress(OSError):
-            _write(folder.parent / "cgroup.procs", str(os.getpid()))
-            folder.rmdir()
+            os.rmdir(folder)

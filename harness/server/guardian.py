@@ -63,14 +63,14 @@ def main(fd: int) -> None:
         reason = f"{order['commands'][failed]['words'][0]}: {getattr(error, 'strerror', None) or error}"
         if servers:
             Guard(harness, lease, servers, log, order["max_log_bytes"]).end(order["grace_s"])
-        leave_group(order["groups"])
+        leave_group(order["groups"], order["groups_outside"])
         _send(harness, error=reason, command=failed)
         return
     _send(harness, pid=servers[0].pid)
     guard = Guard(harness, lease, servers, log, order["max_log_bytes"])
     why = guard.run()
     killed = guard.end(order["grace_s"])
-    leave_group(order["groups"])
+    leave_group(order["groups"], order["groups_outside"])
     if order["folder"] is not None and (guard.is_abandoned or not order["keeps_folder"]):
         shutil.rmtree(order["folder"], ignore_errors=True)
     _send(harness, why=why, killed=killed, exited=servers[0].returncode)

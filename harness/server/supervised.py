@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from harness.errors import HarnessError
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
+from harness.machine.limits import LimitGroup
 from harness.server import guardian
 from harness.server.ending import explain_start_failure
 from harness.server.mark import ProcessMark
@@ -41,8 +42,8 @@ class CommandLine:
 
 class SupervisedProcess:
     """A command that a guardian starts in ``root``, on the given cores if any; its output is appended to the log.
-    ``others`` are commands that are started after it, and belong to it, and ``groups`` the control groups in which all
-    of them run.
+    ``others`` are commands that are started after it, and belong to it. All of them run in the control group of
+    ``limits``, if any.
 
     See :mod:`harness.server.guardian`. Leaving the context stops the command and all its descendants, and removes its
     ``folder`` if it has one. With ``keeps_folder``, that is removed only where this process ends before the command.
@@ -63,7 +64,7 @@ class SupervisedProcess:
         folder: str | None = None,
         keeps_folder: bool = False,
         others: Sequence[CommandLine] = (),
-        groups: Sequence[Path] = (),
+        limits: LimitGroup | None = None,
     ) -> None:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.ended: int = 0  # the number of the command whose exit code is returned
@@ -83,7 +84,7 @@ class SupervisedProcess:
             self._mark.put_on(self._guardian.pid)  # inherited, as the cores are, by all that it will start
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)
-            self._launch([CommandLine(command, env), *others], root, log, folder, keeps_folder, groups)
+            self._launch([CommandLine(command, env), *others], root, log, folder, keeps_folder, limits)
         except (BrokenPipeError, ProcessLookupError) as error:  # it was killed before it got a message
             self.stop()
             raise ServerError(ENDED) from error
@@ -149,7 +150,7 @@ class SupervisedProcess:
         log: Path,
         folder: str | None,
         keeps_folder: bool,
-        groups: Sequence[Path],
+        limits: LimitGroup | None,
     ) -> None:
         order = {
             "commands": [{"words": list(each.words), "env": dict(each.env)} for each in commands],
@@ -159,7 +160,8 @@ class SupervisedProcess:
             "grace_s": GRACE_S,
             "folder": folder,
             "keeps_folder": keeps_folder,
-            "groups": list(map(str, groups)),
+            "groups": list(map(str, limits.folders)) if limits else [],
+            "groups_outside": list(map(str, limits.outside)) if limits else [],
         }
         self._send(json.dumps(order).encode())
         answer = self._receive(time.monotonic() + EXCHANGE_S)

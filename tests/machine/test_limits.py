@@ -49,14 +49,24 @@ def test_a_group_is_made_where_the_kernel_lets_children_be_limited(
             (self / name).write_text("")
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    (folder,) = make_group(BOTH, made).folders
+    group = make_group(BOTH, made)
+    (folder,) = group.folders
+    assert group.outside == (tmp_path / "sys/fs/cgroup/user.slice/shell.scope",)
     assert folder.parent == tmp_path / "sys/fs/cgroup/user.slice"
     assert (folder / "cpu.max").read_text() == "150000 100000"
     assert [(folder / name).read_text() for name in ("memory.max", "memory.swap.max")] == [str(2**26), "0"]
 
 
+def test_both_limits_are_of_one_group(tmp_path: Path) -> None:
+    """Version 2, where the nearest group that limits memory does not limit CPU: a process is in one group only."""
+    made = second_version(tmp_path, subtree="memory pids")
+    (tmp_path / "sys/fs/cgroup/cgroup.subtree_control").write_text("cpu memory pids")
+    group = make_group(BOTH, made)
+    assert [folder.parent for folder in group.folders] == [tmp_path / "sys/fs/cgroup"]
+
+
 def test_where_no_child_can_be_limited_the_reason_and_the_way_out_are_told(tmp_path: Path) -> None:
-    with pytest.raises(LimitError, match=r"there is no control group for cpu .*systemd-run --user --scope"):
+    with pytest.raises(LimitError, match=r"there is no control group for cpu and memory .*systemd-run --user --scope"):
         make_group(BOTH, second_version(tmp_path, subtree="pids"))
 
 
@@ -97,7 +107,7 @@ def test_what_the_kernel_counted_is_read_in_either_version(
 
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert LimitGroup(BOTH, (tmp_path,)).read_counters() == counted
+    assert LimitGroup(BOTH, (tmp_path,), ()).read_counters() == counted
 
 
 def test_nothing_is_made_without_a_limit(tmp_path: Path) -> None:
@@ -125,10 +135,11 @@ def test_this_machine_grants_limits_and_they_hold() -> None:
 @needs_limits
 def test_who_leaves_a_group_removes_it() -> None:
     group = make_group(Limits(memory_bytes=2**28), Host.here())
-    words = "import sys; from harness.machine.limits import join_group, leave_group; join_group(sys.argv[1:]);"
-    subprocess.run([sys.executable, "-c", f"{words} leave_group(sys.argv[1:])", *map(str, group.folders)], check=True)
+    words = "import sys; from harness.machine.limits import join_group, leave_group; join_group(sys.argv[1:2]);"
+    places = map(str, (*group.folders, *group.outside))
+    subprocess.run([sys.executable, "-c", f"{words} leave_group(sys.argv[1:2], sys.argv[2:])", *places], check=True)
     deadline_s = time.monotonic() + 5
     while any(folder.exists() for folder in group.folders) and time.monotonic() < deadline_s:
         time.sleep(0.01)
     assert not any(folder.exists() for folder in group.folders)
-    leave_group([str(folder) for folder in group.folders])  # once more, of what is gone
+    leave_group(list(map(str, group.folders)), ())  # once more, of what is gone
