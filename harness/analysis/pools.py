@@ -16,7 +16,7 @@ def connections_to_services(trials: Sequence[Trial]) -> dict[str, int]:
     for trial in trials:
         held = Counter[str]()
         for process in trial.usage.processes:
-            held.update(process.connections_to)
+            held.update(process.connections_to or {})
         most |= {name: max(number, most.get(name, 0)) for name, number in held.items()}
     return most
 

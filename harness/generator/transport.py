@@ -77,8 +77,8 @@ class Connector:
 
         Raises OSError when connecting fails at once.
         """
-        replica = self._dealer.deal()
         sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        replica = self._dealer.deal()
         try:
             if self._family != socket.AF_UNIX:
                 _tune(sock)

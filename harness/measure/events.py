@@ -35,22 +35,21 @@ class EventRunner:
         self._events = sorted(events, key=lambda event: event.at_s)
         self._server, self._process_tree, self._services = server, process_tree, services
         self._topology, self._log = topology, log
-        self._victims: dict[str, list[int]] = {}
+        self._killed: set[int] = set()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._failure: str | None = None
+        self._has_begun = False
 
     @property
     def has_begun(self) -> bool:
-        """True once an event was carried out, after which the server may be gone for a while, or for good."""
-        return bool(self.records)
+        """True once an event was due, after which the server may be gone for a while, or for good."""
+        return self._has_begun
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Carry them out from now on, and leave out what is not due when the context is left. Raises ServerError where
-        one failed."""
-        for process in self._process_tree.list_alive() if any(event.kill for event in self._events) else ():
-            self._victims.setdefault(process.role, []).append(process.pid)
+        """Carry them out from now on. Raises ServerError on leaving where one failed, or was held up by those before
+        it."""
         self._began_s = time.monotonic()
         self._thread.start()
         try:
@@ -60,12 +59,16 @@ class EventRunner:
             self._thread.join()
         if self._failure is not None:
             raise ServerError(self._failure)
+        if late := self._events[len(self.records) :]:
+            raise ServerError(f"event {late[0].what}: the window was over before those before it were")
 
     def _run(self) -> None:
         for event in self._events:
             if self._is_over.wait(max(0.0, self._began_s + event.at_s - time.monotonic())):
                 return
             at_s = time.monotonic() - self._began_s
+            self._has_begun = True
+            self._process_tree.note_event()
             try:
                 what = self._carry_out(event)
             except (ServerError, OSError) as error:
@@ -93,10 +96,13 @@ class EventRunner:
         return self._server.pid
 
     def _choose_victim(self, role: str) -> int:
-        """Return a process of the role, of those that were there as the window began; each is chosen once."""
-        if not self._victims.get(role):
+        """Return a process of the role, of those that are there and were not killed before."""
+        there = (process.pid for process in self._process_tree.list_alive() if process.role == role)
+        pid = next((pid for pid in there if pid not in self._killed), None)
+        if pid is None:
             raise ServerError(f"the server has no {role}, or no more of them")
-        return self._victims[role].pop(0)
+        self._killed.add(pid)
+        return pid
 
     def _stop_service(self, name: str) -> None:
         service = next((each for each in self._services if each.name == name), None)

@@ -16,6 +16,7 @@ from harness.load.result import LoadResult
 from harness.load.spec import Load
 from harness.machine.clocks import Clocks
 from harness.monitor import CoreSpeedProbe, Monitor
+from harness.monitor.holdings import resolve_addresses
 from harness.record import (
     Allocator,
     EventRecord,
@@ -71,22 +72,16 @@ class LaunchedTopology:
         """Return the state of it after its load, while it is still up. What events of the scenario do to its workers,
         and to the bodies, is no reason against the trial: it is what is measured. Raises ServerError."""
         counts, roles = self.process_tree.workers(), self.process_tree.roles()
-        may_change, broke = self.scenario.workers_may_change, has_broken_connections(result)
+        before = self.process_tree.workers_before_event()
+        broke = not self.scenario.events and has_broken_connections(result)
         jump = Clocks.now().jump_since(self.clocks)
-        if self.scenario.events:
-            as_before = counts.as_before_events()
-            reasons = [
-                *objections(self.planned.topology, as_before, may_change=True, broke=False),
-                *([jump] if jump else []),
-            ]
-        else:
-            reasons = [
-                *objections(self.planned.topology, counts, may_change, broke),
-                *self.server.describe_oom_kills(),
-                *_describe_stops(self.server, roles),
-                *_describe_doubts(self.server, result, jump, self.scenario),
-            ]
-        return Examination(tuple(reasons), counts, tuple(self.process_tree.list_at_begin()), roles)
+        reasons = (
+            *objections(self.planned.topology, before, self.scenario.workers_may_change, broke),
+            *self.server.describe_oom_kills(),
+            *_describe_stops(self.server, roles, self.scenario),
+            *_describe_doubts(self.server, result, jump, self.scenario),
+        )
+        return Examination(reasons, counts, tuple(self.process_tree.list_at_begin()), roles)
 
     def record(
         self,
@@ -139,7 +134,7 @@ def launch_topology(
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         timeout_s, ready_path = scenario.start_timeout_s, scenario.load.ready_path
         ready = wait_until_ready(server, load, topology.workers, timeout_s, ready_path, known_body)
-        ports = {int(each.values[f"service.{each.name}.port"]): each.name for each in services}
+        addresses = {address: each.name for each in services for address in resolve_addresses(*each.place)}
         roots = {each.name: each.root_pid for each in services if each.root_pid is not None}
         with ProcessTree(server, topology.workers, ready.processes) as process_tree:
             yield LaunchedTopology(
@@ -151,7 +146,7 @@ def launch_topology(
                 generator,
                 server,
                 process_tree,
-                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots, server.limits, ports),
+                Monitor(process_tree.list_alive, server.guardian_pid, core_speed, roots, server.limits, addresses),
                 ready,
                 read_allocator(ready.processes),
                 _with_expected_body(load, ready, scenario),
@@ -175,13 +170,14 @@ def has_broken_connections(result: LoadResult) -> bool:
     return result.reconnected + result.errors.read + result.errors.write + result.errors.stale > 0
 
 
-def _describe_stops(server: Server, roles: Mapping[int, Role]) -> Iterator[str]:
+def _describe_stops(server: Server, roles: Mapping[int, Role], scenario: Scenario) -> Iterator[str]:
     """Yield the processes that were stopped under load, a sentence each: they kept others waiting, or read the counters
-    late."""
+    late. An event may stop those of the server."""
     names = {os.getpid(): "the harness", server.guardian_pid: "its guardian"}
     for pid, seconds in server.stopped_s().items():
         name = names.get(pid) or f"{roles.get(pid, 'process')} {pid}"
-        yield f"{name} was stopped for {seconds:.1f} s"
+        if pid in names or not scenario.events:
+            yield f"{name} was stopped for {seconds:.1f} s"
 
 
 def _describe_doubts(server: Server, result: LoadResult, jump: str | None, scenario: Scenario) -> Iterator[str]:
@@ -189,7 +185,7 @@ def _describe_doubts(server: Server, result: LoadResult, jump: str | None, scena
     one."""
     if strangers := find_listening_processes(server)[1]:
         yield f"{', '.join(strangers)} listened on the port too"
-    if result.errors.body:
+    if result.errors.body and not scenario.events:
         yield f"{result.errors.body} bodies were not {_expected_body(scenario)}"
     if jump:
         yield jump

@@ -38,7 +38,12 @@ from harness.scenario.topology import LOOPBACK
 from harness.server.fingerprint import take_fingerprint
 from harness.server.launch import check_port_is_free, explain_missing_programs, folder_of, limits_of
 from harness.server.programs import describe_programs
-from harness.server.service import UpService, find_missing_hook_program, find_missing_program
+from harness.server.service import (
+    UpService,
+    find_missing_event_program,
+    find_missing_hook_program,
+    find_missing_program,
+)
 from harness.text.redaction import Redactor
 
 MAX_NAMED: Final = 6  # files, packages or variables in one message
@@ -243,6 +248,9 @@ def _check_can_start(scenario: Scenario) -> None:
     for name, hook in scenario.hooks.by_name.items():
         if program := find_missing_hook_program(hook):
             raise ScenarioError(f"hooks.{name}: {program} not found on PATH; install {program}")
+    for number, event in enumerate(scenario.events):
+        if program := find_missing_event_program(event):
+            raise ScenarioError(f"event[{number}]: {program} not found on PATH; install {program}")
 
 
 def _check_environment(where: str, names: Sequence[str]) -> None:

@@ -1,13 +1,17 @@
-"""Resources that a process holds and that may run out: descriptors, and connections to services."""
+"""Resources that processes hold and that may run out: descriptors, and connections to services."""
 
 import contextlib
 import os
 import resource
+import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 import psutil
+
+Address = tuple[str, int]  # of a peer: the IP address and the port
 
 
 @dataclass(frozen=True)
@@ -20,18 +24,42 @@ class Holdings:
     connections_to: Mapping[str, int] | None = None
 
 
-def read_holdings(pid: int, services: Mapping[int, str]) -> Holdings:
-    """Return what a process holds now. ``services`` are the names of the services by their ports."""
-    with contextlib.suppress(OSError, psutil.Error):
-        limit, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        return Holdings(len(os.listdir(f"/proc/{pid}/fd")), limit, _count_connections(pid, services))
-    return Holdings()
+def resolve_addresses(host: str, port: int) -> set[Address]:
+    """Return the addresses that the host has; none where they can't be found."""
+    with contextlib.suppress(OSError):
+        return {(str(each[4][0]), port) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    return set()
 
 
-def _count_connections(pid: int, services: Mapping[int, str]) -> dict[str, int]:
-    """Return the number of established TCP connections to each service; those by Unix sockets are not counted."""
+def read_holdings(pids: Iterable[int], services: Mapping[Address, str]) -> dict[int, Holdings]:
+    """Return what each process holds now. ``services`` are the names of the services by their addresses. A connection
+    that processes share, as after a fork, is of the first of them."""
+    found: dict[int, Holdings] = {}
+    counted: set[tuple[Address, Address]] = set()
+    for pid in pids:
+        found[pid] = Holdings()
+        with contextlib.suppress(OSError, psutil.Error):
+            limit, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            own = set(_list_connections(pid, services)) - counted
+            counted |= own
+            connections_to = Counter(services[peer] for _, peer in own)
+            found[pid] = Holdings(len(os.listdir(f"/proc/{pid}/fd")), limit, dict(connections_to))
+    return found
+
+
+def _list_connections(pid: int, services: Mapping[Address, str]) -> Iterator[tuple[Address, Address]]:
+    """Yield the established TCP connections to services, each by its two ends; not those by Unix sockets."""
     if not services:
-        return {}
-    found = psutil.Process(pid).net_connections("tcp")
-    peers = [each.raddr.port for each in found if each.status == psutil.CONN_ESTABLISHED and each.raddr]
-    return dict(Counter(services[port] for port in peers if port in services))
+        return
+    for each in psutil.Process(pid).net_connections("tcp"):
+        if each.status == psutil.CONN_ESTABLISHED and each.raddr:
+            own, peer = ((_plain(end.ip), end.port) for end in (each.laddr, each.raddr))
+            if peer in services:
+                yield own, peer
+
+
+def _plain(address: str) -> str:
+    """Return the IPv4 address that a socket of both versions has for its peer."""
+    parsed = ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or address)

@@ -15,7 +15,7 @@ from harness.machine.host import Host
 from harness.machine.limits import LimitCounters, LimitGroup
 from harness.monitor.core_speed import CoreSpeedProbe
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
-from harness.monitor.holdings import read_holdings
+from harness.monitor.holdings import Address, Holdings, read_holdings
 from harness.monitor.machine import machine_usage_between, read_machine
 from harness.monitor.others import find_busiest_others
 from harness.monitor.processes import NEWBORN, ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
@@ -25,7 +25,7 @@ from harness.record import LimitUsage, ProcessUsage, ServerProcess, Usage, Usage
 from harness.units import NS_PER_US
 
 NO_SERVICES: Final[Mapping[str, int]] = MappingProxyType({})
-NO_PORTS: Final[Mapping[int, str]] = MappingProxyType({})
+NO_ADDRESSES: Final[Mapping[Address, str]] = MappingProxyType({})
 MIN_OTHER_CORES: Final = 0.05  # a process of others that used less is not listed
 
 
@@ -59,7 +59,7 @@ class Monitor:
     of the process that waited for it.
 
     ``core_speed`` measures the speed of the server's cores, if that is wanted. ``services``, by name and by the process
-    from which all of theirs descend, are measured apart; connections are counted to those at ``service_ports``.
+    from which all of theirs descend, are measured apart; connections are counted to those at ``service_addresses``.
     ``limits`` are those of the server, where it has any.
     """
 
@@ -70,14 +70,14 @@ class Monitor:
         core_speed: CoreSpeedProbe | None = None,
         services: Mapping[str, int] = NO_SERVICES,
         limits: LimitGroup | None = None,
-        service_ports: Mapping[int, str] = NO_PORTS,
+        service_addresses: Mapping[Address, str] = NO_ADDRESSES,
     ) -> None:
         self._list_processes = list_processes
         self._root_pid = root_pid
         self._core_speed = core_speed
         self._services = services
         self._limits = limits
-        self._service_ports = service_ports
+        self._service_addresses = service_addresses
         self._first_limits = self._last_limits = self._read_limits()
         self._first_services = self._last_services = dict[str, FamilyReading]()
         self._probe_ns: list[int] = []
@@ -151,9 +151,9 @@ class Monitor:
     def add_memory(self, usage: Usage) -> Usage:
         """Return the usage with the proportional memory of each process, and what it holds, as it is now."""
         watched = {each.listed.pid: process for process, each in self._watched.items()}
-        processes = [
-            _add_holdings(_add_memory(used, watched.get(used.pid)), self._service_ports) for used in usage.processes
-        ]
+        processes = [_add_memory(used, watched.get(used.pid)) for used in usage.processes]
+        held = read_holdings((used.pid for used in processes if not used.ended), self._service_addresses)
+        processes = [_add_holdings(used, held.get(used.pid)) for used in processes]
         return usage.model_copy(update={"processes": processes})
 
     def _process_usage(self, process: psutil.Process, watched: WatchedProcess) -> ProcessUsage:
@@ -237,17 +237,8 @@ def _add_memory(used: ProcessUsage, process: psutil.Process | None) -> ProcessUs
     return used.model_copy(update={"pss_bytes": pss_bytes, "ended": has_just_ended})
 
 
-def _add_holdings(used: ProcessUsage, service_ports: Mapping[int, str]) -> ProcessUsage:
-    if used.ended:
-        return used
-    held = read_holdings(used.pid, service_ports)
-    return used.model_copy(
-        update={
-            "descriptors": held.descriptors,
-            "descriptor_limit": held.descriptor_limit,
-            "connections_to": dict(held.connections_to or {}),
-        }
-    )
+def _add_holdings(used: ProcessUsage, held: Holdings | None) -> ProcessUsage:
+    return used if held is None else used.model_copy(update=asdict(held))
 
 
 def _now_boot_s() -> float:

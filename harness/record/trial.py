@@ -81,11 +81,6 @@ class WorkerCounts(RecordPart):
         are then the slices."""
         return self.model_copy(update={"changed_seconds": sorted({second // 2 for second in self.changed_seconds})})
 
-    def as_before_events(self) -> Self:
-        """Return the same counts as though the workers that were there as the window began had stayed."""
-        stayed = {"least": self.found, "most": self.found, "at_end": self.found, "started": 0}
-        return self.model_copy(update={**stayed, "ended": {}, "crashed": [], "untold": 0, "changed_seconds": []})
-
     def with_found(self, found: int) -> Self:
         """Return the same counts with another number of workers found."""
         return self.model_copy(update={"found": found})
@@ -127,7 +122,7 @@ class ProcessUsage(RecordPart):
     ended: bool = False
     descriptors: Count | None = None
     descriptor_limit: Count | None = None
-    connections_to: dict[Printable, Count] = {}
+    connections_to: dict[Printable, Count] | None = None
 
     @property
     def cpu_s(self) -> float:

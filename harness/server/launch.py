@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
@@ -292,8 +292,9 @@ class Server(SupervisedProcess):
             self.target = _build_target(topology, place)
             _write_files(topology, place)
             lines = [CommandLine(other.words, other.env) for other in others]
-            groups = self.limits.folders if self.limits else ()
-            super().__init__(first.words, first.env, first.folder, log, cpus, self._folder, others=lines, groups=groups)
+            super().__init__(
+                first.words, first.env, first.folder, log, cpus, self._folder, others=lines, limits=self.limits
+            )
         except BaseException:
             self._clean_up()
             raise
@@ -369,7 +370,7 @@ def _write_files(topology: Topology, place: ServerPlace) -> None:
         try:
             text = _TEMPLATES.from_string(file.text or "").render(known)
             Path(names[file.name]).write_text(text, encoding="utf-8")
-        except (TemplateError, OSError, ArithmeticError, TypeError) as error:
+        except Exception as error:  # whatever a template calls may raise
             raise ServerError(f"file {file.name}: {error}") from error
 
 

@@ -44,6 +44,7 @@ class ProcessTree:
         self._known: dict[Key, SeenProcess] = {}
         self._looks: list[frozenset[Key]] = []  # the processes alive at each look
         self._begin = 0  # the index of the look with which the window began
+        self._event: int | None = None  # how many looks there were when the first event of the scenario came
         self.look()
 
     def look(self) -> None:
@@ -55,6 +56,11 @@ class ProcessTree:
         """Look, and take this look as the begin of the measured window."""
         self.look()
         self._begin = len(self._looks) - 1
+
+    def note_event(self) -> None:
+        """Note that an event of the scenario is about to change the processes."""
+        if self._event is None:
+            self._event = len(self._looks)
 
     @contextlib.contextmanager
     def look_repeatedly(self) -> Iterator[None]:
@@ -108,7 +114,15 @@ class ProcessTree:
 
         Where workers are replaced, ``found`` is the most that were there at a time.
         """
-        looks, exits = self._workers_by_look(), self._read_exits()
+        return self._count_workers(len(self._looks))
+
+    def workers_before_event(self) -> WorkerCounts:
+        """Return the same counts as they were when the first event of the scenario came; at the end, if none did."""
+        return self._count_workers(len(self._looks) if self._event is None else max(self._event, self._begin + 1))
+
+    def _count_workers(self, number: int) -> WorkerCounts:
+        """Return the counts by the first looks, so many of them."""
+        looks, exits = self._workers_by_look()[:number], self._read_exits(number)
         window, ready = looks[self._begin :], looks[0]
         before = set().union(*looks[: self._begin + 1])
         counts = WorkerCounts(
@@ -140,10 +154,10 @@ class ProcessTree:
         there = {(process.pid, process.born_s) for process in self._when_ready}
         return max(len(workers & there), min(len(workers), len(workers_of(self._when_ready))))
 
-    def _read_exits(self) -> dict[Key, int | None]:
-        """Return the exit status of each worker and each front that has ended."""
+    def _read_exits(self, looks: int) -> dict[Key, int | None]:
+        """Return the exit status of each worker and each front that had ended after so many looks."""
         roles = self.roles()
-        gone = set(self._known) - self._looks[-1]
+        gone = set().union(*self._looks[:looks]) - self._looks[looks - 1]
         return {key: self._known[key].exit.status() for key in sorted(gone) if roles[key[0]] in ("worker", "front")}
 
     def _describe_crashes(self, exits: dict[Key, int | None]) -> list[str]:

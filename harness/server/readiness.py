@@ -75,14 +75,13 @@ def wait_until_ready(
     began_s = time.monotonic()
     page = Question.of_load(load)
     question = page if ready_path is None else Question.of_path(ready_path, load)
-    for target in reversed(server.target.replicas):
-        answer = _first_good_answer(server, target, question, began_s, timeout_s)
+    first = [_first_good_answer(server, target, question, began_s, timeout_s) for target in server.target.replicas]
     answered_s = time.monotonic()
     complete_s = _wait_for_workers(server, workers, began_s + timeout_s)
     ready_cpu_s = sum(_read_cpu_s(process.pid) for process in find_descendants(server))
     server.check_alive()  # a child may have answered, after the launched process had ended
     processes = list_processes(server)
-    answers = [answer] if ready_path is None else []
+    answers = first if ready_path is None else []
     if page.is_safe:
         expected = max(len(workers_of(processes)), workers or 1)
         answers += ask_again(page, answers, answered_s, expected, known_body)

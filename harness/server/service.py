@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.scenario.event import KNOWN_TO_EVENTS, Event
 from harness.scenario.placeholders import check_placeholders, fill, look_up, variables_of
 from harness.scenario.service import KNOWN_TO_HOOKS, KNOWN_TO_SERVICES, Hook, Service
 from harness.server.launch import build_environment, check_port_is_free, find_free_port, find_python, read_log_tail
@@ -21,7 +22,7 @@ from harness.server.supervised import ServerError, SupervisedProcess
 POLL_S: Final = 0.05
 CONNECT_S: Final = 1.0  # for one attempt to reach the service
 PREPARE_S: Final = 120.0
-KNOWN_TO_ANY: Final = (*KNOWN_TO_SERVICES, *KNOWN_TO_HOOKS)
+KNOWN_TO_ANY: Final = (*KNOWN_TO_SERVICES, *KNOWN_TO_HOOKS, *KNOWN_TO_EVENTS)
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,22 @@ class UpService:
         """The process from which all of its own descend."""
         return self.process.guardian_pid if self.process else None
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """The host and the port at which it is."""
+        host, port = (self.values[f"service.{self.name}.{key}"] for key in ("host", "port"))
+        return host, int(port)
+
     def check_alive(self) -> None:
         """Raise ServerError when it has ended or, where the harness did not start it, when nobody listens any more."""
         if self.process is not None and (code := self.process.returncode()) is not None:
             raise ServerError(f"service {self.name}: has ended, with exit code {code}")
         if self.process is None:
-            host, port = (self.values[f"service.{self.name}.{key}"] for key in ("host", "port"))
             try:
-                socket.create_connection((host, int(port)), CONNECT_S).close()
+                socket.create_connection(self.place, CONNECT_S).close()
             except OSError as error:
-                raise ServerError(
-                    f"service {self.name}: {host}:{port} is not there any more: {error.strerror}"
-                ) from error
+                where = ":".join(map(str, self.place))
+                raise ServerError(f"service {self.name}: {where} is not there any more: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -93,17 +98,22 @@ def _launch(
 
 def find_missing_program(service: Service) -> str | None:
     """Return the program of the service that this machine does not have; None where it has them."""
-    return _find_missing(service, (service.prepare, service.command, service.ready_command))
+    return _find_missing(service.env, (service.prepare, service.command, service.ready_command))
 
 
 def find_missing_hook_program(hook: Hook) -> str | None:
     """Return the program of the hook, if this machine does not have it."""
-    return _find_missing(hook, (hook.command,))
+    return _find_missing(hook.env, (hook.command,))
 
 
-def _find_missing(command: Service | Hook, commands: Sequence[Sequence[str]]) -> str | None:
+def find_missing_event_program(event: Event) -> str | None:
+    """Return the program that the event runs, if this machine does not have it."""
+    return _find_missing({}, (event.run,))
+
+
+def _find_missing(env: Mapping[str, str], commands: Sequence[Sequence[str]]) -> str | None:
     """Return the first program that is not there. One in a folder that is not there yet may come to be."""
-    values, path = common_values(), command.env.get("PATH", os.environ.get("PATH", os.defpath))
+    values, path = common_values(), env.get("PATH", os.environ.get("PATH", os.defpath))
     words = [words[0] for words in commands if words]
     known = [fill(word, values) for word in words if check_placeholders([word], KNOWN_TO_ANY) <= values.keys()]
     return next((name for name in known if shutil.which(name, path=path) is None), None)

@@ -11,10 +11,10 @@ MIN_WARMUP_S: Final = 2.0  # and a queue that does not, to reach its steady leng
 
 def for_search(scenario: Scenario) -> Scenario:
     """Return the scenario with a closed loop, with whose throughput the search begins, and windows that are long
-    enough."""
+    enough; without events, since the capacity is that of a server that is left alone."""
     load = scenario.load.as_closed_loop()
     load = load.with_windows(max(MIN_WARMUP_S, load.warmup_s), max(MIN_WINDOW_S, load.duration_s))
-    return scenario.with_load(load)
+    return scenario.with_load(load).model_copy(update={"events": ()})
 
 
 def check_objectives(objectives: list[Objective], scenario: Scenario) -> None:

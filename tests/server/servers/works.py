@@ -1,4 +1,5 @@
-"""One process that works for each answer; with ``--eat`` it takes more and more memory, after a while."""
+"""One process that works for each answer; with ``--eat`` it takes more and more memory, after so many
+seconds."""
 
 import threading
 import time
@@ -19,5 +20,5 @@ def eat(after_s: float) -> None:
 if __name__ == "__main__":
     given = options(eat=0)
     if given.eat:
-        threading.Thread(target=eat, args=(0.7,), daemon=True).start()
+        threading.Thread(target=eat, args=(given.eat,), daemon=True).start()
     serve(listen(given.port), work)
