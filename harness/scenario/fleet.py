@@ -75,6 +75,11 @@ class TopologyFile(TomlTable):
             raise ValueError("expected either template = 'FILE' or text")
         return self
 
+    @property
+    def variables(self) -> set[str]:
+        """The variables that its text names, once that is read."""
+        return meta.find_undeclared_variables(TEMPLATES.parse(self.text or ""))
+
     def read(self, folder: Path, axes: Collection[str]) -> Self:
         """Return the file with its template's text; ``template`` is relative to ``folder``. Raises ValueError for one
         that can't be read, is no template, or names what a trial does not have."""
@@ -85,14 +90,20 @@ class TopologyFile(TomlTable):
                 path = folder / self.template
                 if path.stat().st_size > MAX_FILE_BYTES:
                     raise ValueError(f"{where}: expected at most {MAX_FILE_BYTES:,} bytes")
-                text = read_utf8(path.read_bytes())
+                data = path.read_bytes()
             except OSError as error:
                 raise ValueError(f"{where}: {error.strerror}") from error
-        assert text is not None, "one of both is given"
+            try:
+                text = read_utf8(data)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from error
         try:
-            named = meta.find_undeclared_variables(TEMPLATES.parse(text))
+            parsed = TEMPLATES.parse(text or "")
         except TemplateSyntaxError as error:
             raise ValueError(f"{where}: line {error.lineno}: {error.message}") from error
+        if any(meta.find_referenced_templates(parsed)):
+            raise ValueError(f"{where}: expected one template, which includes and extends no other")
+        named = meta.find_undeclared_variables(parsed)
         if unknown := sorted(named - {*IN_TEMPLATES, *axes}):
             known = ", ".join((*IN_TEMPLATES, *(axis for axis in axes if axis not in IN_TEMPLATES)))
             raise ValueError(f"{where}: expected names of {known}, got {unknown[0]}")

@@ -1,8 +1,9 @@
 """Topologies, ways to run the server: ``[[topology]]`` as written, and one topology for each cell of its grid."""
 
 import ipaddress
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -49,7 +50,9 @@ _AS_WRITTEN: Final = {
 
 def _parse_memory(value: object) -> object:
     size_bytes = parse_size_bytes(value) if isinstance(value, str) else value
-    if not isinstance(size_bytes, int | float) or isinstance(size_bytes, bool) or size_bytes < MIN_MEMORY_BYTES:
+    if isinstance(size_bytes, bool) or not isinstance(size_bytes, int | float):
+        size_bytes = 0
+    if not MIN_MEMORY_BYTES <= size_bytes < math.inf:
         raise ValueError(f"expected at least {size_text(MIN_MEMORY_BYTES)}, such as '512MB', got {format_value(value)}")
     return round(size_bytes)
 
@@ -315,11 +318,12 @@ class TopologyTable(Listening):
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
-        if self.process and self.replicas:
+        if self.process and REPLICAS in self._axes:
             raise ValueError("expected replicas of one command, or [[topology.process]], not both")
         if self.process and all(each.role != "worker" for each in self.process):
             raise ValueError('expected at least one [[topology.process]] with role = "worker"')
-        if self.replicas and (self.port is not None or self.unix_socket is not None):
+        is_elsewhere = self.port is not None or self.unix_socket is not None or "unix_socket" in placeholders_of(self)
+        if REPLICAS in self._axes and is_elsewhere:
             raise ValueError(
                 "expected no fixed port and no unix_socket, since each of the replicas has a {port} of its own"
             )
@@ -344,14 +348,19 @@ class TopologyTable(Listening):
                 raise ValueError(f"expected {axis} = [N, ...], since {{{axis}}} is used")
         if WORKERS in self._axes and REPLICAS in self._axes:
             raise ValueError("expected workers or replicas, not both: each of the replicas is a single process")
-        told = used | {each.instances.strip("{}") for each in self.process if isinstance(each.instances, str)}
+        told = self._used_names
         if unknown := sorted(told - used - self._axes.keys()):
             raise ValueError(f"expected {unknown[0]} = [N, ...], since instances = '{{{unknown[0]}}}'")
-        if unused := [axis for axis in self._axes if axis not in (WORKERS, REPLICAS) and axis not in told]:
-            raise ValueError(f"expected {{{unused[0]}}} in command or env, since grid has {unused[0]}")
+        if not self.file:  # whose texts may name them, and are yet to be read
+            self._check_axes_are_used(told)
         if self.baseline and len(self._cells) > 1:
             raise ValueError(f"expected one topology as the baseline, got one for each of {len(self._cells)} cells")
         return self
+
+    def _check_axes_are_used(self, told: Collection[str]) -> None:
+        if unused := [axis for axis in self._axes if axis not in (WORKERS, REPLICAS) and axis not in told]:
+            where = "command, env or a file" if self.file else "command or env"
+            raise ValueError(f"expected {{{unused[0]}}} in {where}, since grid has {unused[0]}")
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -363,6 +372,12 @@ class TopologyTable(Listening):
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """The words of all its commands, as they are written."""
         return tuple(process.command for process in self.process) or (self.command,)
+
+    @property
+    def _used_names(self) -> set[str]:
+        """The names that its commands, its variables and its numbers of instances hold."""
+        numbers = {each.instances.strip("{}") for each in self.process if isinstance(each.instances, str)}
+        return placeholders_of(self) | numbers
 
     @property
     def _own_axes(self) -> dict[str, tuple[CellValue, ...]]:
@@ -394,21 +409,26 @@ class TopologyTable(Listening):
 
     def read_files(self, folder: Path) -> Self:
         """Return the table with the texts of its files, relative to ``folder``. Raises ValueError where one can't be
-        used."""
-        return self.model_copy(update={"file": tuple(each.read(folder, self._axes) for each in self.file)})
+        used, and for an axis of the grid that nothing names."""
+        files = tuple(each.read(folder, self._axes) for each in self.file)
+        self._check_axes_are_used(self._used_names.union(*(each.variables for each in files)))
+        return self.model_copy(update={"file": files})
 
     def _make_topology(self, cell: CellValues, rest: dict[str, Any]) -> Topology:
         # {workers} and {replicas} are filled in a trial.
         own = {axis: value for axis, value in cell.items() if axis not in (WORKERS, REPLICAS)}
         of_family = {axis: "N" if axis in (WORKERS, REPLICAS) else value for axis, value in cell.items()}
+        processes = tuple(each.with_words(_fill_words(each.command, own), cell) for each in self.process)
+        fleet = sum(each.instances for each in processes if each.role == "worker")
+        is_fleet = fleet > 1 and self.workers is None
         return Topology(
             name=name_cell(self.name, cell, self._axes),
             family=name_cell(self.name, of_family, self._axes),
             cell=Cell(grid=self.name, values=dict(cell)) if cell else None,
             command=_fill_words(self.command, own),
-            processes=tuple(each.with_words(_fill_words(each.command, own), cell) for each in self.process),
+            processes=processes,
             env={name: fill_some(value, own) for name, value in self.env.items()},
-            workers=_number_on(cell, WORKERS) or _number_on(cell, REPLICAS),
+            workers=_number_on(cell, WORKERS) or _number_on(cell, REPLICAS) or (fleet if is_fleet else None),
             replicas=_number_on(cell, REPLICAS),
             workers_as_found=self.workers == "as found",
             **rest,

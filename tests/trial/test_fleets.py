@@ -188,6 +188,12 @@ def test_a_template_that_fails_is_told_with_its_name(tmp_path: Path, log: Path) 
         (("text = ", 'template = "x.j2"\ntext = '), "topology[0].file[0]: expected either template = 'FILE' or text"),
         (("workers = [2]", "workers = [2]\nreplicas = [2]"), "topology[0]: expected replicas of one command, or "),
         (("workers = [2]", 'workers = [2]\ncommand = ["x"]'), "topology[0].command: expected either this, or "),
+        (("workers = [2]", "workers = [2]\ngrid.replicas = [2]"), "topology[0]: expected replicas of one command, or "),
+        (
+            ("workers = [2]", "workers = [2]\ngrid.keep = [1, 2]"),
+            "topology front-{workers}: expected {keep} in command, env or a file, since grid has keep",
+        ),
+        (("events {}", "{% include 'x' %}"), "topology front-{workers}: file nginx.conf: expected one template, which"),
     ],
 )
 def test_what_does_not_fit_is_told(tmp_path: Path, change: tuple[str, str], said: str) -> None:
@@ -198,6 +204,29 @@ def test_what_does_not_fit_is_told(tmp_path: Path, change: tuple[str, str], said
     with pytest.raises(ScenarioError) as caught:
         scenario(tmp_path, text)
     assert said in str(caught.value)
+
+
+def test_an_axis_of_the_grid_may_be_in_a_file_alone(tmp_path: Path) -> None:
+    text = BEHIND.replace("front-{workers}", "front-{keep}").replace(
+        "workers = [2]", "workers = [2]\ngrid.keep = [8, 9]"
+    )
+    made = scenario(tmp_path, text + NGINX.replace("keepalive 16", "keepalive {{ keep }}"))
+    assert [each.cell.values["keep"] for each in made.topologies if each.cell] == [8, 9]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ['replicas = [2]\ncommand = ["x", "unix:{unix_socket}"]', 'grid.replicas = [2]\nport = 80\ncommand = ["x"]'],
+)
+def test_replicas_that_would_be_at_one_place_are_told(tmp_path: Path, given: str) -> None:
+    with pytest.raises(ScenarioError, match="expected no fixed port and no unix_socket, since each of the replicas"):
+        scenario(tmp_path, f'[[topology]]\nname = "a-{{replicas}}"\n{given}\n')
+
+
+def test_a_fixed_number_of_instances_is_the_number_of_workers(tmp_path: Path) -> None:
+    text = BEHIND.replace('"{workers}"', "3").replace("workers = [2]\n", "").replace("front-{workers}", "front")
+    assert only(tmp_path, text + NGINX).workers == 3
+    assert only(tmp_path, text.replace("instances = 3", "instances = 1") + NGINX).workers is None
 
 
 def test_a_template_is_read_beside_the_scenario(tmp_path: Path) -> None:

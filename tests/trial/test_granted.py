@@ -64,6 +64,7 @@ def test_limits_are_read_as_people_write_them(tmp_path: Path) -> None:
     [
         ("cpus = 0.001", "topology[0].cpus: expected greater than or equal to 0.01, got 0.001"),
         ('memory = "1MiB"', "topology[0].memory: expected at least 4.0 MiB, such as '512MB', got '1MiB'"),
+        ("memory = inf", "topology[0].memory: expected at least 4.0 MiB, such as '512MB', got inf"),
         ("memory = true", "topology[0].memory: expected at least 4.0 MiB, such as '512MB', got true"),
     ],
 )
