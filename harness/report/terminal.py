@@ -26,6 +26,7 @@ from harness.report.verdicts import VERDICT_STYLES, verdict_table
 from harness.stats.verdict import Verdict
 from harness.units import ms_text, rate_text, size_text
 
+SHORT_NAME: Final = 16  # characters
 MANY: Final = 6  # topologies: of more than these a screen has no room for every verdict
 
 
