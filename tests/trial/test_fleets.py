@@ -10,6 +10,7 @@ import pytest
 
 from harness.record import Role, TrialRecord
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
+from tests.server.topologies import small
 from tests.trial.trials import try_out
 
 ROOT: Final = Path(__file__).parents[2]
@@ -128,6 +129,12 @@ env = {{ PYTHONPATH = "{ROOT}" }}
     if balance != "random":
         assert set(record.load.open_by_port.values()) == {2}
         assert len(record.load.workers) == 2
+
+
+def test_bodies_that_name_their_replica_are_no_reason_against_a_trial(log: Path) -> None:
+    pods = small("odd", "--kind", "pid", workers=2).model_copy(update={"replicas": 2})
+    record = try_out(pods, log, warmup_s=0.3)
+    assert (record.status, record.reason, record.body_sha256) == ("ok", None, None)
 
 
 def test_one_of_several_commands_that_ends_is_named_with_its_exit_code(tmp_path: Path, log: Path) -> None:
