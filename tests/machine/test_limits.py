@@ -57,9 +57,10 @@ def test_a_group_is_made_where_the_kernel_lets_children_be_limited(
     assert [(folder / name).read_text() for name in ("memory.max", "memory.swap.max")] == [str(2**26), "0"]
 
 
-def test_both_limits_are_of_one_group(tmp_path: Path) -> None:
-    """Version 2, where the nearest group that limits memory does not limit CPU: a process is in one group only."""
-    made = second_version(tmp_path, subtree="memory pids")
+@pytest.mark.parametrize("subtree", ["memory pids", "cpu pids"])
+def test_both_limits_are_of_one_group(tmp_path: Path, subtree: str) -> None:
+    """Version 2, where the nearest group does not limit both: a process is in one group only."""
+    made = second_version(tmp_path, subtree)
     (tmp_path / "sys/fs/cgroup/cgroup.subtree_control").write_text("cpu memory pids")
     group = make_group(BOTH, made)
     assert [folder.parent for folder in group.folders] == [tmp_path / "sys/fs/cgroup"]
