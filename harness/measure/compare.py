@@ -130,6 +130,8 @@ def _measure(
             return "sure", plan  # nothing but baselines is left
         if scenario.rounds is None and plan.is_out_of_time(scenario, block - 1, testbed.monotonic_s() - began_s):
             return "out of time", replace(plan, looks=plan.looks.ended_after(block - 1))
+        if scenario.rounds is None and plan.is_carried_out(block - 1):
+            return "planned rounds", plan
         records += make_round(
             trials, info.interleaving, replace(prepared, scenario=plan.apply(scenario)), folder, observer, testbed
         )

@@ -42,11 +42,16 @@ class RoundPlan:
         return scenario.with_window(self.rotations * slice_s(scenario))
 
     def is_out_of_time(self, scenario: Scenario, rounds: int, elapsed_s: float) -> bool:
-        """Return whether one more round would exceed the scenario's time, or the looks are over."""
+        """Return whether one more round would exceed the scenario's time."""
         if rounds == 0:
             return False
         each_s = elapsed_s / rounds if self.round_s is None else self.round_s
-        return elapsed_s + each_s > scenario.max_time_s or rounds >= self.looks.after[-1]
+        return elapsed_s + each_s > scenario.max_time_s
+
+    def is_carried_out(self, rounds: int) -> bool:
+        """Return whether no look is left. Where topologies were dropped meanwhile, that may be before the time is out:
+        to plan more looks as the data come in would err more often than the level allows."""
+        return rounds >= self.looks.after[-1]
 
     def after_pilot(self, scenario: Scenario, records: Sequence[TrialRecord], rounds: int, elapsed_s: float) -> Self:
         """Return the plan for the rest of the time, after so many rounds in that time. Where topologies were dropped,

@@ -18,7 +18,7 @@ from harness.text import Printable
 from harness.units.ranges import Amount, Moment, PositiveAmount, PositiveCount
 
 MAX_LOOKS: Final = 64  # of 10,000 rounds there are 20
-EndReason = Literal["all rounds", "sure", "given up", "out of time", "interrupted"]
+EndReason = Literal["all rounds", "planned rounds", "sure", "given up", "out of time", "interrupted"]
 
 
 def _check_ascending(looks: tuple[int, ...]) -> tuple[int, ...]:

@@ -45,6 +45,7 @@ ENDS: Final[dict[EndReason, str]] = {
     "sure": ", after which every verdict was settled or as precise as asked",
     "given up": ", after which no answer was expected",
     "out of time": ", for which there was time (max_time)",
+    "planned rounds": ", as many as were planned for the time (max_time)",
     "interrupted": ", until it was interrupted",
     "all rounds": "",
 }

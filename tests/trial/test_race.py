@@ -68,6 +68,22 @@ def test_a_race_that_was_interrupted_goes_on_as_it_would_have(tmp_path: Path, at
     assert raced(tmp_path / "resumed", interrupt_at=at) == raced(tmp_path / "whole")
 
 
+def test_rounds_that_are_over_before_the_time_are_told_as_planned(tmp_path: Path) -> None:
+    """The third best is dropped late, so that the last rounds are shorter than they were planned."""
+    services = {name: Service(mean_ms=ms, is_constant=True) for name, ms in {"a": 10.0, "b": 10.3, "c": 10.7}.items()}
+    tables = "".join(f'[[topology]]\nname = "{name}"\ncommand = ["python3", "{{port}}"]\n' for name in services)
+    testbed = VirtualTestbed(services=services, cores=2, scatter=0.02, seed=2)
+    with rehearse(tmp_path, testbed) as stage, stage.undrawn():
+        stage.write("few.toml", SCENARIO.split("[[topology]]")[0] + tables)
+        stage.call("compare", "few.toml", "--seed", "1", "--race", "on", "--max-time", "3m")
+        (path,) = (tmp_path / "results").glob("*-grid")
+    run = read_run(path)
+    assert run.ending is not None
+    assert run.ending.reason == "planned rounds"
+    assert testbed.elapsed_s < 160
+    assert ", as many as were planned for the time (max_time)" in (path / "report.md").read_text(encoding="utf-8")
+
+
 def test_no_more_rounds_is_told_as_it_happens(tmp_path: Path) -> None:
     with rehearse(tmp_path, two_cores()) as stage, stage.undrawn():
         stage.write("grid.toml", SCENARIO)
