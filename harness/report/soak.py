@@ -11,18 +11,19 @@ S_PER_H: Final = 3600.0
 
 
 def soak_texts(analysis: RunAnalysis) -> Iterator[str]:
-    """Yield, for each topology of a soak, how the memory of a worker grows, in Markdown; nothing for other runs."""
+    """Yield, for each trial of a soak, how the memory of a worker grows, in Markdown; nothing for other runs."""
     if analysis.run.scenario.soak_s is None:
         return
     for summary in analysis.measured_summaries:
         limit_bytes = summary.topology.memory_bytes or analysis.run.environment.memory_bytes
-        found = [soak for trial in summary.trials if (soak := soak_of(trial, limit_bytes)) is not None]
-        yield f"`{summary.name}` {_soak_text(found[-1]) if found else 'was measured too shortly to tell its growth'}."
+        for trial in summary.trials:
+            of = f" (round {trial.block})" if len(summary.trials) > 1 else ""
+            yield f"`{summary.name}`{of} {_soak_text(soak_of(trial, limit_bytes))}."
 
 
-def _soak_text(soak: Soak) -> str:
-    growth = soak.growth_bytes_per_s
-    if growth.low is None or growth.high is None:
+def _soak_text(soak: Soak | None) -> str:
+    growth = soak.growth_bytes_per_s if soak else None
+    if soak is None or growth is None or growth.low is None or growth.high is None:
         return "was measured too shortly to tell its growth"
     between = f"({_size_per_h(growth.low)} to {_size_per_h(growth.high)})"
     each = f"memory of each worker: {_size_per_h(growth.value)} per hour {between}"

@@ -38,7 +38,7 @@ from harness.units.ranges import Amount, Count, PositiveAmount
 PREPARED_WITH: Final = ("python", "harness_python", "root")
 MAX_ROUNDS: Final = 10_000
 MAX_SLICE_S: Final = 60.0  # longer ones take no drift of the machine out
-MIN_SOAK_S: Final = 60.0
+MIN_SOAK_S: Final = 240.0  # half of it may be discarded, and fewer readings than 120 tell no growth
 MAX_TOPOLOGIES: Final = 100  # no report could show more
 
 
