@@ -28,7 +28,6 @@ MOST_IN_A_TURN: Final = MAX_READS * CHUNKS_PIECE_BYTES
 class Watcher:
     """A policy that starts nothing."""
 
-    in_flight = 0
     connections: Sequence[Connection] = ()
 
     def __init__(self) -> None:
@@ -53,6 +52,9 @@ class Watcher:
         return False
 
     def select_overdue(self, connections: Sequence[Connection], now_ns: int) -> list[Connection]:
+        return []
+
+    def list_due_ns(self) -> list[int]:
         return []
 
     def maintain(self, connection: Connection, now_ns: int) -> None:

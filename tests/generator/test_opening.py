@@ -39,7 +39,7 @@ def test_those_that_are_open_are_served_before_more_are_opened(
     monkeypatch.setattr(loop, "_run_until", turn)
     loop._open_connections(loop._exchange.connections, 0, 0)
     assert served_with == [MAX_OPENED, 2 * MAX_OPENED, 3 * MAX_OPENED]
-    assert loop._closed.in_flight == number
+    assert len(loop._closed.list_due_ns()) == number
     for connection in loop._exchange.connections:
         loop._exchange.close(connection)
 
@@ -57,9 +57,9 @@ def test_after_a_time_out_a_connection_is_opened_in_its_turn(listener: socket.so
     assert closed.select_overdue([connection], overdue_ns) == [connection]
     exchange.time_out(connection, overdue_ns)
     assert connection.state == CLOSED
-    assert (stats.counters.started, stats.counters.timed_out, closed.in_flight) == (1, 1, 0)
+    assert (stats.counters.started, stats.counters.timed_out, len(closed.list_due_ns())) == (1, 1, 0)
     assert closed.select_overdue([connection], overdue_ns) == [connection]
     closed.maintain(connection, overdue_ns)
     assert connection.state == CONNECTING
-    assert (stats.counters.started, closed.in_flight) == (2, 1)
+    assert (stats.counters.started, len(closed.list_due_ns())) == (2, 1)
     exchange.close(connection)

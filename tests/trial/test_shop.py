@@ -40,7 +40,7 @@ def test_a_grid_of_a_shop_with_its_database_and_its_front_has_a_best_cell(
     }
     assert all(found.count("front") == 1 for found in roles.values())
     held = [
-        sum(process.connections_to.get("postgres", 0) for process in record.usage.processes)
+        sum((process.connections_to or {}).get("postgres", 0) for process in record.usage.processes)
         for record in run.records
         if record.usage
     ]
