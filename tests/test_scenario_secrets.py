@@ -391,7 +391,7 @@ STRUCTURE = {  # made by the harness, or bound to a pattern: nothing of a server
     *("TrialRecord.trial", "TrialRecord.topology", "TrialRecord.body_sha256", "SkippedTopology.name"),
     *("RunInfo.scenario_sha256", "NoiseFloor.scatter", "NoiseFloor.scatter_at_equal_pace", "Objective.text"),
     *("PlannedTrial.id", "PlannedTrial.topology", "Second.histogram", "LoadResult.histogram"),
-    *("LoadResult.service_histogram", "RequestResult.histogram"),
+    *("LoadResult.service_histogram", "LoadResult.unfinished_histogram", "RequestResult.histogram"),
 }
 
 

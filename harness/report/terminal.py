@@ -26,6 +26,7 @@ from harness.report.verdicts import VERDICT_STYLES, verdict_table
 from harness.stats.verdict import Verdict
 from harness.units import ms_text, rate_text, size_text
 
+GRID_LEGEND: Final = "bold best, * as good; ▲ better, ▼ worse, = equivalent, ? inconclusive, × dropped"
 SHORT_NAME: Final = 16  # characters
 MANY: Final = 6  # topologies: of more than these a screen has no room for every verdict
 
@@ -41,7 +42,8 @@ def render_terminal(report: RunReport) -> Group:
     lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
     comparisons = select_comparisons(report)
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
-    maps = [part for grid in grid_maps(report) for part in (grid_table(grid), Text())]
+    legend = Text(GRID_LEGEND, style="dim")
+    maps = [part for grid in grid_maps(report) for part in (grid_table(grid), legend, Text())]
     maps += [sweep_table(sweep_data(report)), Text()] if has_sweep(report) else []
     return Group(summary_table(report.summaries), *verdicts, *maps, Markdown("\n".join(lines)))
 
