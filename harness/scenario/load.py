@@ -260,7 +260,9 @@ class LoadTable(TomlTable):
 
     @property
     def _threads(self) -> int:
-        return self.threads or min(THREADS, self._connections)
+        if self.threads is not None and not self.grid:  # over each number of a grid there are as many as can be
+            return self.threads
+        return min(self.threads or THREADS, self._connections)
 
     @property
     def _one_request(self) -> dict[str, object]:

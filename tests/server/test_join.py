@@ -82,6 +82,7 @@ def test_what_was_used_in_slices_is_used_in_all(slices: list[tuple[Usage, int]])
 def test_every_amount_of_a_process_and_of_the_machine_is_added_up() -> None:
     """A new field of a record has to be joined as well."""
     kept = {"pid", "role", "program", "rss_bytes", "pss_bytes", "threads", "busy_threads", "ended"}
-    assert set(ProcessUsage.model_fields) == kept | set(PROCESS_SUMS)
+    at_end = {"descriptors", "descriptor_limit", "connections_to"}
+    assert set(ProcessUsage.model_fields) == kept | at_end | set(PROCESS_SUMS)
     assert set(MachineUsage.model_fields) == {"cores", "quota_cores"} | set(MACHINE_SUMS)
     assert set(CoreUsage.model_fields) == {"cpu"} | set(CORE_SUMS)

@@ -366,7 +366,10 @@ def test_the_folder_of_a_unix_socket_goes_though_the_guardian_is_killed(log: Pat
 
 
 def test_a_host_that_this_machine_does_not_have_is_told_in_words(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.server.launch.find_free_port", lambda _: (_ for _ in ()).throw(OSError(99, "No such")))
+    def refuse(*_: object) -> list[int]:
+        raise OSError(99, "No such")
+
+    monkeypatch.setattr("harness.server.launch.find_free_ports", refuse)
     with pytest.raises(ServerError, match="nothing can listen on ::1: No such"):
         Server(small("page").model_copy(update={"host": "::1"}), log)
 

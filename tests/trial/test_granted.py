@@ -13,6 +13,7 @@ from tests.test_scenario import loaded, refusal
 from tests.trial.trials import try_out
 
 
+@pytest.mark.alone  # it measures
 @needs_limits
 def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck(log: Path) -> None:
     burns = small("works").model_copy(update={"cpus": 0.1})
@@ -30,6 +31,7 @@ def test_a_topology_gets_no_more_cpu_than_its_limit_which_is_then_its_bottleneck
     assert groups_left() == []
 
 
+@pytest.mark.alone  # the groups of others are left
 @needs_limits
 def test_a_topology_that_uses_up_its_memory_does_not_count_and_is_told_why(log: Path) -> None:
     eats = small("works", "--eat", "1").model_copy(update={"memory_bytes": 48 * 2**20})

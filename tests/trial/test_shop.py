@@ -32,7 +32,6 @@ def test_a_grid_of_a_shop_with_its_database_and_its_front_has_a_best_cell(
     analysis = RunAnalysis(run)
     (grid,) = analysis.grids
     assert grid.best is not None
-    assert grid.effects is not None
     assert any(text.startswith("Best: `shop-") for text in grid_texts(analysis, grid))
     roles = {record.topology: [each.role for each in record.processes] for record in run.records}
     assert {name: found.count("worker") for name, found in roles.items()} == {

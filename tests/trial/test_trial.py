@@ -232,14 +232,14 @@ def test_a_port_that_a_stranger_took_is_given_up_for_another(
     """The one can't listen on it, the other could, beside the stranger."""
     with listen(0, share=True) as stranger:
         ports = iter([stranger.getsockname()[1], find_free_port()])
-        monkeypatch.setattr("harness.server.launch.find_free_port", lambda _: next(ports))
+        monkeypatch.setattr("harness.server.launch.find_free_ports", lambda *_: [next(ports)])
         assert_good(try_out(small(server), log))
 
 
 def test_ports_that_are_taken_again_and_again_fail_the_trial(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with listen(0) as stranger:
         port: int = stranger.getsockname()[1]
-        monkeypatch.setattr("harness.server.launch.find_free_port", lambda _: port)
+        monkeypatch.setattr("harness.server.launch.find_free_ports", lambda *_: [port])
         assert_failed(try_out(small("page"), log), rf"port {port} is in use by .*\(pid {os.getpid()}\)")
 
 
