@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.scenario import ScenarioError, load_scenario
 from tests.test_scenario import loaded, refusal
 
 SCENARIO = """
@@ -47,13 +48,13 @@ def test_events_are_read(tmp_path: Path) -> None:
         ('at = "1s"\nsignal = "HUP"', "event[0].at: expected greater than or equal to 1.5, got 1.0"),
         (
             'at = "10s"\nsignal = "HUP"',
-            "event: expected at no later than a second before the end of the window of 10s (load.duration), got 10s",
+            "event[0].at: expected no later than a second before the end of the window of 10s (load.duration), got 10s",
         ),
         (
             'at = "5s"\nstop = "cache"',
-            "scenario: event[0]: expected a [[service]] with scope = 'trial', which the next trial has anew, got cache",
+            "event[0].stop: expected a [[service]] with scope = 'trial', which the next trial has anew, got cache",
         ),
-        ('at = "5s"\nrun = ["x", "{service.cache.port}"]', "scenario: event[0]: expected a [[service]] called cache"),
+        ('at = "5s"\nrun = ["x", "{service.cache.port}"]', "event[0]: expected a [[service]] called cache"),
     ],
 )
 def test_what_is_no_event_is_told(tmp_path: Path, event: str, said: str) -> None:
@@ -64,3 +65,20 @@ def test_a_service_that_outlives_the_trial_can_not_be_stopped(tmp_path: Path) ->
     text = SCENARIO.replace('scope = "trial"', 'scope = "run"') + EVENT + 'at = "5s"\nstop = "db"\n'
     (said,) = refusal(tmp_path, text)
     assert "scope = 'trial'" in said
+
+
+def test_all_that_refers_to_what_is_not_there_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(
+        'name = "a"\n[[topology]]\nname = "raw"\ncommand = ["{port}", "{service.db.port}"]\n'
+        '[hooks.setup]\ncommand = ["x", "{service.queue.port}"]\n'
+        '[[event]]\nat = "5s"\nsignal = "HUP"\n[[event]]\nat = "6s"\nstop = "cache"\n'
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(tmp_path / "a.toml")
+    told = [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).splitlines()]
+    assert told == [
+        "a.toml:2: topology[0]: expected a [[service]] called db",
+        "a.toml:5: hooks.setup: expected a [[service]] called queue",
+        "a.toml:12: event[1].stop: expected a [[service]] with scope = 'trial', which the next trial has anew, got"
+        " cache",
+    ]

@@ -77,7 +77,7 @@ def test_their_secrets_are_not_written(tmp_path: Path) -> None:
             + '[[service]]\nname = "twin"\ncommand = ["x"]\nport = 5433\n',
             "twin: expected another port than pool has, got 5433",
         ),
-        ('name = "none"\n' + TOPOLOGY, "topology raw: expected a [[service]] called db"),
+        ('name = "none"\n' + TOPOLOGY, "topology[0]: expected a [[service]] called db"),
         (
             SERVICES.replace('address = "127.0.0.1:25"', 'address = "25"') + TOPOLOGY,
             "address: expected HOST:PORT, such as '127.0.0.1:5432', got '25'",

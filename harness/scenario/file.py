@@ -13,13 +13,12 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
-from harness.scenario.event import SECOND_AFTER_S, Event
+from harness.scenario.event import Event
 from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import CellValues, Grid
@@ -27,12 +26,12 @@ from harness.scenario.include import Location, ScenarioText, find_text, merge_te
 from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
-from harness.scenario.service import Hook, Hooks, Service, check_hooks, check_references, check_services
+from harness.scenario.service import Hook, Hooks, Service, check_services
 from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
-from harness.scenario.topology import Side, Topology, TopologyTable, placeholders_of
+from harness.scenario.topology import Side, Topology, TopologyTable
+from harness.scenario.whole import Problem, find_bad_references, find_late_events, require_none
 from harness.text import Printable
 from harness.text.problems import describe_expected, format_value, key_of, reason
-from harness.units import duration_text
 from harness.units.ranges import Amount, Count, PositiveAmount
 
 PREPARED_WITH: Final = ("python", "harness_python", "root")
@@ -327,43 +326,25 @@ class ScenarioFile(_Settings):
             raise ValueError("expected stages or soak, not both: each says how long")
         return load
 
-    @model_validator(mode="after")
-    def _check_services(self) -> Self:
-        for table in self.topology:
+    def _read_files(self, folder: Path) -> list[TopologyTable]:
+        """Return the tables with the texts of their files. Raises ValidationError where some can't be used."""
+        tables, problems = list[TopologyTable](), list[Problem]()
+        for number, table in enumerate(self.topology):
             try:
-                check_references(placeholders_of(table), self.services)
+                tables.append(table.read_files(folder))
             except ValueError as error:
-                raise ValueError(f"topology {table.name}: {error}") from error
-        check_hooks(self.hooks, self.services)
-        self._check_events()
-        return self
-
-    def _check_events(self) -> None:
-        scopes = {service.name: service.scope for service in self.services}
-        for number, event in enumerate(self.events):
-            try:
-                check_references(event.placeholders, self.services)
-            except ValueError as error:
-                raise ValueError(f"event[{number}]: {error}") from error
-            if event.stop is not None and scopes.get(event.stop) != "trial":
-                raise ValueError(
-                    f"event[{number}]: expected a [[service]] with scope = 'trial', which the next trial has anew, got"
-                    f" {event.stop}"
-                )
-
-    def _read_files(self, folder: Path) -> Iterator[TopologyTable]:
-        for table in self.topology:
-            try:
-                yield table.read_files(folder)
-            except ValueError as error:
-                raise ValueError(f"topology {table.name}: {error}") from error
+                problems.append((("topology", number), str(error)))
+        require_none(problems)
+        return tables
 
     def resolve(self, folder: Path) -> Scenario:
         """Return the scenario with one topology for each number of workers. The first is the baseline where none is
         named.
 
-        Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used.
+        Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used, and
+        ValidationError where one table contradicts another.
         """
+        require_none(list(find_bad_references(self.topology, self.hooks, self.events, self.services)))
         topologies = [
             topology.with_malloc(table.malloc or self.malloc)
             for table in self._read_files(folder)
@@ -378,11 +359,7 @@ class ScenarioFile(_Settings):
         if self.soak_s is not None:
             common |= {"rounds": self.rounds or 1, "interleave": "trials"}
             load = load.with_windows(load.warmup_s, self.soak_s)
-        if late := [event for event in self.events if event.at_s + SECOND_AFTER_S > load.duration_s]:
-            raise ValueError(
-                f"event: expected at no later than a second before the end of the window of"
-                f" {duration_text(load.duration_s)} (load.duration), got {duration_text(late[0].at_s)}"
-            )
+        require_none(list(find_late_events(self.events, load.duration_s)))
         if reasons := self.gate.unknown_requests(load.kinds):
             raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))
         return Scenario.model_construct(**common, load=load, topologies=_with_baselines(topologies))

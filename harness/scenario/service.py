@@ -180,14 +180,10 @@ def _check_folders(placeholders: set[str], known: dict[str, Service]) -> None:
             )
 
 
-def check_hooks(hooks: Hooks, services: tuple[Service, ...]) -> None:
-    """Raise ValueError where a hook refers to a service that is not there, or does not live as long."""
+def check_hook(name: str, hook: Hook, services: tuple[Service, ...]) -> None:
+    """Raise ValueError where the hook refers to a service that is not there, or does not live as long."""
+    check_references(hook.placeholders, services)
     scopes = {service.name: service.scope for service in services}
-    for name, hook in hooks.by_name.items():
-        needed = services_of(hook.placeholders)
-        try:
-            check_references(hook.placeholders, services)
-        except ValueError as error:
-            raise ValueError(f"hooks.{name}: {error}") from error
-        if name in ("setup", "cleanup") and (short := sorted(each for each in needed if scopes[each] != "run")):
-            raise ValueError(f"hooks.{name}: {' and '.join(short)} is there for a {scopes[short[0]]} alone")
+    short = sorted(each for each in services_of(hook.placeholders) if scopes[each] != "run")
+    if name in ("setup", "cleanup") and short:
+        raise ValueError(f"{' and '.join(short)} is there for a {scopes[short[0]]} alone")

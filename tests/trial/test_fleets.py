@@ -180,9 +180,9 @@ def test_a_template_that_fails_is_told_with_its_name(tmp_path: Path, log: Path) 
         (('role = "front"', ""), "workers"),
         (
             ("{{ folder }}/nginx.pid", "{{ pid }}"),
-            "topology front-{workers}: file nginx.conf: expected names of port, ",
+            "topology[0]: file nginx.conf: expected names of port, ",
         ),
-        (("{% for each", "{% four each"), "topology front-{workers}: file nginx.conf: line "),
+        (("{% for each", "{% four each"), "topology[0]: file nginx.conf: line "),
         (("{file.nginx.conf}", "{file.haproxy.cfg}"), "topology[0]: expected a [[topology.file]] called haproxy.cfg"),
         (
             ('instances = "{workers}"', 'instances = "{pods}"'),
@@ -198,9 +198,9 @@ def test_a_template_that_fails_is_told_with_its_name(tmp_path: Path, log: Path) 
         (("workers = [2]", "workers = [2]\ngrid.replicas = [2]"), "topology[0]: expected replicas of one command, or "),
         (
             ("workers = [2]", "workers = [2]\ngrid.keep = [1, 2]"),
-            "topology front-{workers}: expected {keep} in command, env or a file, since grid has keep",
+            "topology[0]: expected {keep} in command, env or a file, since grid has keep",
         ),
-        (("events {}", "{% include 'x' %}"), "topology front-{workers}: file nginx.conf: expected one template, which"),
+        (("events {}", "{% include 'x' %}"), "topology[0]: file nginx.conf: expected one template, which"),
     ],
 )
 def test_what_does_not_fit_is_told(tmp_path: Path, change: tuple[str, str], said: str) -> None:
@@ -241,7 +241,7 @@ def test_a_template_is_read_beside_the_scenario(tmp_path: Path) -> None:
     begin, end = NGINX.index("text = "), NGINX.rindex("'''") + 3
     text = BEHIND + NGINX[:begin] + 'template = "front.j2"' + NGINX[end:]
     assert only(tmp_path, text).files[0].text == "listen {{ port }};"
-    with pytest.raises(ScenarioError, match=r"front-\{workers\}: file nginx.conf: none.j2: No such file or directory"):
+    with pytest.raises(ScenarioError, match=r"topology\[0\]: file nginx.conf: none.j2: No such file or directory"):
         scenario(tmp_path, text.replace("front.j2", "none.j2"))
 
 
