@@ -19,10 +19,11 @@ from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
 from harness.machine.host import Host
 from harness.machine.limits import LimitError, LimitGroup, Limits, make_group
 from harness.scenario import Topology
-from harness.scenario.fleet import TopologyProcess
+from harness.scenario.fleet import FleetRole, TopologyProcess
 from harness.scenario.malloc import malloc_variables
 from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.topology import LOOPBACK, placeholders_of
+from harness.server import front
 from harness.server.ending import explain_exit
 from harness.server.first_exception import find_first_exception
 from harness.server.guardian import DROPPED
@@ -51,7 +52,7 @@ class Instance:
     words: tuple[str, ...]
     number: int
     port: int
-    is_worker: bool = True
+    role: FleetRole = "worker"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class ServerPlace:
                 process.command,
                 number,
                 next(own_ports) if has_own_port(topology, process) else self.port,
-                process.role == "worker",
+                process.role,
             )
             for process in topology.processes
             for number in range(1, process.instances + 1)
@@ -288,12 +289,13 @@ class Server(SupervisedProcess):
             self.limits = _make_limits(topology)
             place = _choose_place(topology, self._folder)
             self.port = place.port
-            first, *others = self._commands = ServerCommand.list_of(topology, place, services)
+            self._commands = ServerCommand.list_of(topology, place, services)
             self.target = _build_target(topology, place)
             _write_files(topology, place)
-            lines = [CommandLine(other.words, other.env) for other in others]
+            folder = folder_of(topology)
+            lines = _list_lines(topology, place, self._commands)
             super().__init__(
-                first.words, first.env, first.folder, log, cpus, self._folder, others=lines, limits=self.limits
+                lines[0].words, lines[0].env, folder, log, cpus, self._folder, others=lines[1:], limits=self.limits
             )
         except BaseException:
             self._clean_up()
@@ -347,13 +349,28 @@ def _choose_place(topology: Topology, folder: str | None) -> ServerPlace:
     return ServerPlace(topology.port or first, tuple(others), unix_socket, folder)
 
 
+def _list_lines(topology: Topology, place: ServerPlace, commands: Sequence[ServerCommand]) -> list[CommandLine]:
+    """Return what is started. A front waits until the workers behind it listen, each at its port."""
+    instances, host = place.list_instances(topology), WILDCARD_ADDRESSES.get(topology.host, topology.host)
+    behind = [
+        str(each.port)
+        for each in instances
+        if each.role == "worker" and any("{port}" in text for text in (*each.words, *topology.env.values()))
+    ]
+    waiting = (sys.executable, "-I", front.__file__, host, ",".join(behind)) if behind else ()
+    return [
+        CommandLine((*waiting, *command.words) if each.role == "front" else command.words, command.env)
+        for each, command in zip(instances, commands, strict=True)
+    ]
+
+
 def _write_files(topology: Topology, place: ServerPlace) -> None:
     """Write the files of the topology into the folder of the trial. Raises ServerError."""
     names = {file.name: os.path.join(place.folder or "", file.name) for file in topology.files}
     instances = [
         {"number": each.number, "host": topology.host, "port": each.port}
         for each in place.list_instances(topology)
-        if each.is_worker
+        if each.role == "worker"
     ]
     known = {
         **(topology.cell.values if topology.cell else {}),

@@ -141,8 +141,9 @@ def test_one_of_several_commands_that_ends_is_named_with_its_exit_code(tmp_path:
     text = f"""
 [[topology]]
 name = "one"
+env = {{ PYTHONPATH = "{ROOT}" }}
 [[topology.process]]
-command = ["{sys.executable}", "-m", "http.server", "{{port}}"]
+command = ["{sys.executable}", "-m", "tests.server.servers.page", "--port", "{{port}}"]
 [[topology.process]]
 role = "helper"
 command = ["sh", "-c", "sleep 0.2; echo no queue >&2; exit 7"]
@@ -251,3 +252,15 @@ def test_nothing_is_left_of_the_folder_of_a_trial(tmp_path: Path, log: Path, mon
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     try_out(only(tmp_path, BEHIND + NGINX), log)
     assert os.listdir(temporary) == []
+
+
+def test_a_front_is_started_when_its_workers_listen(tmp_path: Path, log: Path) -> None:
+    """nginx would ask a worker that it has found down no more for ten seconds."""
+    page = f"{sys.executable} -m tests.server.servers.page --port {{port}}"
+    late = f'["sh", "-c", "test {{instance}} = 2 || sleep 1.5; exec {page}"]'
+    front = NGINX.replace("worker_processes {{ workers }}", "worker_processes 1")
+    record = try_out(only(tmp_path, BEHIND.replace(ASGI, late) + front), log, warmup_s=0.3)
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.load is not None
+    assert record.load.errors.total == 0
+    assert len(record.load.workers) == 2
