@@ -17,12 +17,15 @@ class EventCost:
     """The cost of the events of one trial, from the first of them on.
 
     ``lost`` requests did not end well, were due and never sent, or still had no answer as the window closed, although
-    they had waited longer than any before the event. ``late`` are those that took longer than any before the event.
-    ``recovery_s`` is how long it took until all seconds were like those before: no errors, and a p99 as before. Where
-    it is not ``is_back`` within the window, it is what was left of the window, and so the least that it may be.
+    they had waited longer than any before the event. ``again`` is how many were sent again, once, since their
+    connection ended before the answer began: a client that does not do so loses them too. ``late`` are those that took
+    longer than any before the event. ``recovery_s`` is how long it took until all seconds were like those before: no
+    errors, and a p99 as before. Where it is not ``is_back`` within the window, it is what was left of the window, and
+    so the least that it may be.
     """
 
     lost: int
+    again: int
     late: int
     recovery_s: float
     is_back: bool
@@ -45,6 +48,7 @@ def cost_of_events(load: LoadResult, events: Sequence[EventRecord]) -> EventCost
     hung = hanging.above(slowest_ms * NS_PER_MS)
     return EventCost(
         lost=sum(row.errors for row in after) + (load.offered.dropped if load.offered else 0) + hung,
+        again=load.reconnected,
         late=sum(LatencyHistogram.decode(row.histogram).above(slowest_ms * NS_PER_MS) for row in after),
         recovery_s=after[-1].end_s - at_s if hung else unlike[-1].end_s - at_s if unlike else 0.0,
         is_back=not hung and not (unlike and unlike[-1] is after[-1]),

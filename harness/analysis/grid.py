@@ -47,6 +47,12 @@ class GridAnalysis:
         """The names of the cells that are shown to be behind the best."""
         return tuple(each.candidate for each in self.race.dropped)
 
+    @property
+    def untold(self) -> tuple[TopologySummary, ...]:
+        """The cells that were measured, and of which too few rounds are sound to hold them against the best."""
+        told = {self.race.leader, *self.near_best, *self.behind}
+        return tuple(cell for cell in self.cells.values() if cell.trials and cell.name not in told)
+
 
 def grids_of(scenario: Scenario, trials: Trials, summaries: Sequence[TopologySummary]) -> Iterator[GridAnalysis]:
     """Yield the grids of a comparison with several values on at least two axes."""

@@ -42,14 +42,15 @@ def delayed_acks(load: LoadResult, usage: Usage) -> str | None:
     """Return that most answers took as long as a delayed ACK.
 
     Nagle's algorithm keeps the second of two small writes back until the first is acknowledged, and the peer's kernel
-    delays that. It does not on new connections, such as those of the requests that were sent without load.
+    delays that. It does not on new connections, such as those of the requests that were sent without load. An answer
+    takes that long and the delay then, which tells it from one that was in line for so long.
     """
     if usage.unloaded_ms is None or usage.unloaded_ms > QUICK_MS:
         return None
-    share = _share_between(load, DELAYED_ACK_MS)
+    low, high = (usage.unloaded_ms + delay_ms for delay_ms in DELAYED_ACK_MS)
+    share = _share_between(load, (low, high))
     if share <= MIN_SHARE_DELAYED:
         return None
-    low, high = DELAYED_ACK_MS
     return f"{share:.0%} of the answers took {low:.0f} to {high:.0f} ms, and one without load {_unloaded_text(usage)}"
 
 

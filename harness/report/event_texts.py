@@ -26,6 +26,9 @@ def _cost_text(costs: list[EventCost]) -> str:
     lost, late = (difference_of([float(getattr(cost, name)) for cost in costs]) for name in ("lost", "late"))
     back = [cost.recovery_s for cost in costs if cost.is_back]
     parts = [f"lost {_number_text(lost)} requests", f"had {_number_text(late)} late"]
+    if any(cost.again for cost in costs):
+        again = difference_of([float(cost.again) for cost in costs])
+        parts.append(f"had {_number_text(again)} sent again, which a client that does not do so would lose")
     if back:
         parts.append(f"p99 was back after {_seconds_text(difference_of(back))}")
     if len(back) < len(costs):

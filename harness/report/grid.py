@@ -49,7 +49,12 @@ def _best_text(grid: GridAnalysis) -> Iterator[str]:
     if best is None:
         yield f"The best cell is not known: {_why_unknown(grid)}."
         return
-    yield f"Best: `{best.name}`, with {_speed_text(best)}{_needs_text(best)}."
+    of_whom = " of those that can be told" if grid.untold else ""
+    yield f"Best{of_whom}: `{best.name}`, with {_speed_text(best)}{_needs_text(best)}."
+    if grid.untold:
+        listed = ", ".join(f"`{cell.name}` ({_speed_text(cell)})" for cell in grid.untold[:MAX_LISTED])
+        more = f" and {len(grid.untold) - MAX_LISTED} more" if len(grid.untold) > MAX_LISTED else ""
+        yield f"Not told, since fewer than three of their rounds have sound figures: {listed}{more}."
     near = sorted(grid.race.others, key=lambda each: -each.ratio.value)
     if near:
         cells = {cell.name: cell for cell in grid.cells.values()}

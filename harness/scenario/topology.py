@@ -327,6 +327,8 @@ class TopologyTable(Listening):
             raise ValueError(
                 "expected no fixed port and no unix_socket, since each of the replicas has a {port} of its own"
             )
+        if "balance" in self.model_fields_set and REPLICAS not in self._axes:
+            raise ValueError("expected replicas = [N, ...], to which balance deals the connections")
         if twice := [name for name, times in Counter(each.name for each in self.file).items() if times > 1]:
             raise ValueError(f"expected files of different names, got {', '.join(twice)} more than once")
         if unknown := sorted(files_of(placeholders_of(self)) - {each.name for each in self.file}):

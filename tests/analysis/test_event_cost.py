@@ -11,6 +11,7 @@ from harness.analysis.run import RunAnalysis
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult, Second
 from harness.record import EventRecord
+from harness.report.event_texts import event_texts
 from harness.scenario import GateTable
 from harness.scenario.event import Event
 from tests.made_runs import load_result, made_run, record, scenario_of, topology
@@ -58,23 +59,31 @@ def window(p99s_ms: Sequence[float], errors: Sequence[int], hanging_ms: Sequence
 
 USUAL = [USUAL_MS] * 6
 NONE = [0] * 6
+AGAIN = window(USUAL, NONE).model_copy(update={"reconnected": 3})
 LATE = [*USUAL[:2], SLOW_MS, SLOW_MS, *USUAL[4:]]
 
 
 @pytest.mark.parametrize(
     ("load", "cost"),
     [
-        (window(USUAL, NONE), EventCost(0, 0, 0.0, True)),
-        (window(LATE, NONE), EventCost(0, 4, 2.0, True)),
-        (window(USUAL, [0, 0, 0, 3, 0, 0]), EventCost(3, 0, 2.0, True)),
-        (window(USUAL, [9, 0, 1, 0, 0, 0]), EventCost(1, 0, 1.0, True)),  # errors before are not its
-        (window(USUAL, [0, 0, 1, 1, 1, 1]), EventCost(4, 0, 4.0, False)),
-        (window(USUAL, NONE, [3.0, 9.0]), EventCost(0, 0, 0.0, True)),  # in flight, as always
-        (window(USUAL, NONE, [3.0, 3000.0, 3000.0]), EventCost(2, 0, 4.0, False)),
+        (window(USUAL, NONE), EventCost(0, 0, 0, 0.0, True)),
+        (window(LATE, NONE), EventCost(0, 0, 4, 2.0, True)),
+        (window(USUAL, [0, 0, 0, 3, 0, 0]), EventCost(3, 0, 0, 2.0, True)),
+        (window(USUAL, [9, 0, 1, 0, 0, 0]), EventCost(1, 0, 0, 1.0, True)),  # errors before are not its
+        (window(USUAL, [0, 0, 1, 1, 1, 1]), EventCost(4, 0, 0, 4.0, False)),
+        (window(USUAL, NONE, [3.0, 9.0]), EventCost(0, 0, 0, 0.0, True)),  # in flight, as always
+        (window(USUAL, NONE, [3.0, 3000.0, 3000.0]), EventCost(2, 0, 0, 4.0, False)),
     ],
 )
 def test_what_an_event_costs(load: LoadResult, cost: EventCost) -> None:
     assert cost_of_events(load, [RELOAD]) == cost
+
+
+def test_requests_that_were_sent_again_are_told(run_of_events: RunAnalysis) -> None:
+    assert "sent again" not in "".join(event_texts(run_of_events))
+    records = [each.model_copy(update={"load": AGAIN}) for each in run_of_events.run.records]
+    again = RunAnalysis(run_of_events.run.model_copy(update={"records": records}))
+    assert "had 3.0 sent again, which a client that does not do so would lose" in "".join(event_texts(again))
 
 
 def test_no_time_is_within_a_limit_where_p99_was_not_back(run_of_events: RunAnalysis) -> None:

@@ -114,6 +114,14 @@ def test_a_cell_that_departs_is_told_in_words_of_the_metric(
     assert f": `shop-1x8` {text} than they add up to." in "\n".join(texts)
 
 
+def test_the_best_is_not_said_of_all_where_a_cell_has_too_few_sound_rounds(tmp_path: Path) -> None:
+    run = analysed(tmp_path).run
+    few = [each for each in run.records if each.topology != "shop-4x8" or each.block <= 2]
+    text = said(RunReport(run.model_copy(update={"records": few})))
+    assert "Best of those that can be told: `shop-2x8`" in text
+    assert "fewer than three of their rounds have sound figures: `shop-4x8` (2,9" in text
+
+
 def test_a_cell_that_fails_requests_is_no_best(tmp_path: Path) -> None:
     assert "Best: `shop-2x8`" in said(analysed(tmp_path, failing=(4, 8)))
 

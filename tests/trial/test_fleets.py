@@ -201,6 +201,7 @@ def test_a_template_that_fails_is_told_with_its_name(tmp_path: Path, log: Path) 
             ("workers = [2]", "workers = [2]\ngrid.keep = [1, 2]"),
             "topology[0]: expected {keep} in command, env or a file, since grid has keep",
         ),
+        (("workers = [2]", 'workers = [2]\nbalance = "random"'), "topology[0]: expected replicas = [N, ...], to which"),
         (("events {}", "{% include 'x' %}"), "topology[0]: file nginx.conf: expected one template, which"),
     ],
 )
