@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare demo test test-comparing test-others faults servers lint format fuzz soak truth foresight validity bench clean
+.PHONY: help setup compare demo test test-comparing test-others faults stacks servers lint format fuzz soak truth foresight validity bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,16 +33,19 @@ marked = $$(grep --recursive --files-with-matches --include='test_*.py' mark.$(1
 # Four at a time keep two cores busy, since most tests wait for servers; of those that compare, a machine allows one.
 test: $(READY) ## run the tests: those that measure alone, the others four at a time
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-comparing test-others
-	$(BIN)/pytest -m "alone and not faults" $(call marked,alone)
+	$(BIN)/pytest -m "alone and not faults and not stacks" $(call marked,alone)
 
 test-comparing: $(READY)
-	$(BIN)/pytest -m "compares and not alone and not faults" $(call marked,compares)
+	$(BIN)/pytest -m "compares and not alone and not faults and not stacks" $(call marked,compares)
 
 test-others: $(READY)
-	$(BIN)/pytest -m "not compares and not alone and not servers and not faults" --numprocesses=3 --dist=loadfile
+	$(BIN)/pytest -m "not compares and not alone and not servers and not faults and not stacks" --numprocesses=3 --dist=loadfile
 
 faults: $(READY) ## kill and stop whoever takes part, fill disks and spoil run folders (five minutes)
 	$(BIN)/pytest -m faults $(call marked,faults)
+
+stacks: $(READY) ## run the scenarios that need databases and fronts, in short (two minutes)
+	$(BIN)/pytest -m stacks $(call marked,stacks)
 
 servers: $(READY) ## measure the servers that people run, and write docs/servers.md (a quarter of an hour)
 	tests/real_servers/install

@@ -14,7 +14,7 @@ from harness.record import Run, read_run
 from harness.scenario import load_scenario
 from tests.trial.shops import ROOT, path_with_postgres
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.stacks]
 
 SHORT: Final[dict[str, Any]] = {"rounds": 1, "load.duration": "500ms", "load.warmup": "300ms"}
 RELOADED: Final[dict[str, Any]] = {

@@ -14,7 +14,7 @@ from harness.report.grid import grid_texts
 from harness.scenario import load_scenario
 from tests.trial.shops import ROOT, path_with_postgres, shop_text
 
-pytestmark = pytest.mark.compares
+pytestmark = [pytest.mark.compares, pytest.mark.stacks]
 
 
 def test_a_grid_of_a_shop_with_its_database_and_its_front_has_a_best_cell(
