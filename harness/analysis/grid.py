@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import log, nan
+from math import nan
 
 import numpy as np
 
 from harness.analysis.metrics import Metric, metrics_of
-from harness.analysis.race import race_topologies
+from harness.analysis.race import race_topologies, take_logs
 from harness.analysis.summary import TopologySummary
 from harness.analysis.trials import Trials
 from harness.scenario import Scenario
@@ -91,18 +91,9 @@ def _fit(
     levels = [[values.index(_values_of(each)[axis]) for axis, values in axes.items()] for each in members]
     if any({level[at] for level in levels} != set(range(len(values))) for at, values in enumerate(axes.values())):
         return None
-    logs = [
-        {
-            trial.block: log(figure)
-            for trial in trials[each.name]
-            if metric.is_sound(trial)
-            if (figure := metric.of(trial))
-        }
-        for each in members
-    ]
+    logs = [take_logs(metric, trials[each.name]) for each in members]
     blocks = sorted(set().union(*logs))
-    sign = 1 if metric.more_is_better else -1
-    table = [[sign * of[block] if block in of else nan for of in logs] for block in blocks]
+    table = [[of.get(block, nan) for of in logs] for block in blocks]
     return fit_effects(np.array(table), levels) if blocks else None
 
 

@@ -5,7 +5,7 @@ from math import log, log1p, log2
 
 from harness.analysis.comparison import margin_of
 from harness.analysis.metrics import ERRORS, Metric, metrics_of
-from harness.analysis.trials import Trials, trials_of
+from harness.analysis.trials import Trial, Trials, trials_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.stats.race import MIN_ROUNDS, Race, Standing, race
@@ -21,7 +21,7 @@ def race_topologies(scenario: Scenario, trials: Trials, names: Sequence[str]) ->
     metric = metrics_of(scenario)[0]
     last = max((trial.block for name in names for trial in trials[name]), default=0)
     looks = range(MIN_ROUNDS, last + 1) if scenario.is_race else [last] if last >= MIN_ROUNDS else []
-    logs = {name: _logs(metric, trials, name) for name in names}
+    logs = {name: take_logs(metric, trials[name]) for name in names}
     return race(logs, looks, _allow(scenario, metric, trials), _may_lead(scenario, trials))
 
 
@@ -50,9 +50,10 @@ def _race_group(scenario: Scenario, trials: Trials, group: Sequence[Topology]) -
     return race_topologies(scenario, trials, [topology.name for topology in group])
 
 
-def _logs(metric: Metric, trials: Trials, name: str) -> dict[int, float]:
+def take_logs(metric: Metric, trials: Sequence[Trial]) -> dict[int, float]:
+    """Return the logarithms of the sound figures of one topology by round, greater where it is better."""
     sign = 1 if metric.more_is_better else -1
-    figures = {trial.block: metric.of(trial) for trial in trials[name] if metric.is_sound(trial)}
+    figures = {trial.block: metric.of(trial) for trial in trials if metric.is_sound(trial)}
     return {block: sign * log(figure) for block, figure in figures.items() if figure}
 
 

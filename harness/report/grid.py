@@ -1,7 +1,7 @@
 """A grid in sentences: its best cell and those that are as good, what each axis brings, and whether the
 effects add up; and which topologies got no more rounds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import exp, isnan, log1p
 from typing import Final
@@ -52,18 +52,23 @@ def _best_text(grid: GridAnalysis) -> Iterator[str]:
     of_whom = " of those that can be told" if grid.untold else ""
     yield f"Best{of_whom}: `{best.name}`, with {_speed_text(best)}{_needs_text(best)}."
     if grid.untold:
-        listed = ", ".join(f"`{cell.name}` ({_speed_text(cell)})" for cell in grid.untold[:MAX_LISTED])
-        more = f" and {len(grid.untold) - MAX_LISTED} more" if len(grid.untold) > MAX_LISTED else ""
-        yield f"Not told, since fewer than three of their rounds have sound figures: {listed}{more}."
+        listed = _list_some([f"`{cell.name}` ({_speed_text(cell)})" for cell in grid.untold])
+        yield f"Not told, since fewer than three of their rounds have sound figures: {listed}."
     near = sorted(grid.race.others, key=lambda each: -each.ratio.value)
     if near:
         cells = {cell.name: cell for cell in grid.cells.values()}
-        listed = ", ".join(
-            f"`{each.candidate}` ({ratio_text(each.ratio)} of it{_needs_text(cells[each.candidate])})"
-            for each in near[:MAX_LISTED]
+        listed = _list_some(
+            [
+                f"`{each.candidate}` ({ratio_text(each.ratio)} of it{_needs_text(cells[each.candidate])})"
+                for each in near
+            ]
         )
-        more = f" and {len(near) - MAX_LISTED} more" if len(near) > MAX_LISTED else ""
-        yield f"Not shown to be behind it: {listed}{more}."
+        yield f"Not shown to be behind it: {listed}."
+
+
+def _list_some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
+    return ", ".join(texts[:MAX_LISTED]) + more
 
 
 def _why_unknown(grid: GridAnalysis) -> str:
