@@ -72,7 +72,7 @@ class LaunchedTopology:
         """Return the state of it after its load, while it is still up. What events of the scenario do to its workers,
         and to the bodies, is no reason against the trial: it is what is measured. Raises ServerError."""
         counts, roles = self.process_tree.workers(), self.process_tree.roles()
-        before = self.process_tree.workers_before_event()
+        before = self.process_tree.workers_before_event() if self.scenario.events else counts
         broke = not self.scenario.events and has_broken_connections(result)
         jump = Clocks.now().jump_since(self.clocks)
         reasons = (
