@@ -120,7 +120,7 @@ AXES = 'threads = [1, 8]\nworker_class = ["sync"]\n'
             "topology[0].grid: expected names of axes in small letters, digits and _, got 'Big'",
         ),
         (AXES + "workers = [0]\n", "topology[0].grid: expected workers from 1 to 1024, got [0]"),
-        (AXES + "unused = [1]\n", "topology[0]: expected {unused} in command or env, since grid has unused"),
+        (AXES + "unused = [1]\n", "topology[0]: expected {unused} in command or env, since [topology.grid] has unused"),
         (
             AXES.replace("[1, 8]", "8"),
             "topology[0].grid.threads: expected a list of at least one and at most 100 values, such as [1, 8], got 8",

@@ -9,7 +9,8 @@ from harness.record import ProcessUsage, Usage
 from harness.units import MS_PER_S, NS_PER_MS, ms_text, size_text
 
 NEAR: Final = 1.5  # times as long as without load: the requests hardly wait for each other
-FAR: Final = 2.0  # times as long: most of the time they do
+FAR: Final = 2.0  # times as long: most of the time they do, be it for the CPU
+MAX_USED: Final = 0.5  # of what a worker can get: with more, requests also wait for each other on its core
 MIN_BUSY_OTHER: Final = 0.9  # of one core
 DELAYED_ACK_MS: Final = (38.0, 46.0)  # TCP_DELACK_MIN of Linux is 40 ms, and somewhat late
 MIN_SHARE_DELAYED: Final = 0.5  # of the answers
@@ -93,10 +94,13 @@ def concurrency_limit(load: LoadResult, usage: Usage) -> str | None:
     """Return that requests wait for each other though there is CPU left: only so many are served at a time (Little's
     law)."""
     slower = _slowdown(load, usage)
-    if slower is None or slower < FAR or usage.unloaded_ms is None:
+    if slower is None or usage.unloaded_ms is None:
+        return None
+    workers = [process for process in usage.processes if process.role == "worker" and not process.ended]
+    waits_for_cpu = any(_busy_share(worker, usage) > MAX_USED for worker in workers)
+    if slower < (FAR if waits_for_cpu else NEAR):
         return None
     at_a_time = load.requests_per_s * usage.unloaded_ms / MS_PER_S
-    workers = [process for process in usage.processes if process.role == "worker" and not process.ended]
     threads = sum(worker.threads or 1 for worker in workers)
     return (
         f"{_slowdown_text(load, usage)}, so about {max(1.0, at_a_time):.0f} of {load.connections} was served at a"

@@ -15,7 +15,8 @@ JUST_AS_BUSY: Final = 0.85  # the same, where the others were seen with connecti
 AS_MUCH_A_WAKE: Final = 0.5  # of the median worker's CPU per wake-up: to see an arrival and not accept takes 0.2 to 0.3
 MIN_SEEN: Final = 4  # looks with connections, over all workers
 MIN_LOOKS: Final = 5  # looks with connections, of one worker
-MIN_WAKES: Final = 4  # a supervisor without connections wakes up about once a second
+MIN_WAKES: Final = 4  # beyond those of a supervisor without connections
+SUPERVISOR_WAKES_PER_S: Final = 1.0  # gunicorn's looks after its workers so often
 MIN_BEHIND: Final = 0.25  # of the server's CPU: less is no sign of workers behind a front
 
 # Programs made to pass requests on. For any other program it depends on how many processes there are.
@@ -35,7 +36,7 @@ class Activity:
 
     ``listens`` are the places whose listening socket it holds, ``serves`` those of which it held accepted connections.
     ``cpu_s``, ``reaped_cpu_s`` (CPU of children that ended) and ``wakes`` (how often its main thread slept and was
-    woken) count from when it was first seen.
+    woken) count from when it was first seen, ``seen_s`` ago.
     """
 
     pid: int
@@ -49,6 +50,7 @@ class Activity:
     cpu_s: float = 0.0
     reaped_cpu_s: float = 0.0
     wakes: int = 0
+    seen_s: float = 0.0
     most_threads: int = 1
 
 
@@ -178,10 +180,12 @@ class _Family:
     def parents_that_wait(self, places: Set[Place], workers: set[int]) -> set[int]:
         """Return the ancestors of workers that were woken as connections arrived, but got none."""
         came = sum(process.most_served for process in self.by_pid.values())
+        above = [self.by_pid[pid] for pid in self.ancestors_of(workers) - workers]
         return {
-            pid
-            for pid in self.ancestors_of(workers) - workers
-            if self.by_pid[pid].listens & places and self.by_pid[pid].wakes >= max(MIN_WAKES, came / 2)
+            process.pid
+            for process in above
+            if process.listens & places
+            and process.wakes - SUPERVISOR_WAKES_PER_S * process.seen_s >= max(MIN_WAKES, came / 2)
         }
 
     def _does_little_a_wake(self, pid: int, others: set[int]) -> bool:

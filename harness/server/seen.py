@@ -1,5 +1,6 @@
 """The observations of one process of a server, added up look by look."""
 
+import time
 from collections import Counter
 from pathlib import PurePath
 
@@ -18,6 +19,7 @@ class SeenProcess:
         self._process = process
         self._born_s = born_s
         self._parent = process.ppid()
+        self._first_seen_s = self._last_seen_s = time.monotonic()
         self.exit = ExitWatch(process.pid)
         self.holds_sockets = False
         self.listens: set[Place] = set()
@@ -35,6 +37,7 @@ class SeenProcess:
             cpu = self._process.cpu_times()
             self._cpu_s, self._reaped_cpu_s = cpu.user + cpu.system, cpu.children_user + cpu.children_system
             self._wakes = self._process.num_ctx_switches().voluntary
+            self._last_seen_s = time.monotonic()
             self._threads = self._process.num_threads()
             self._most_threads = max(self._most_threads, self._threads)
             self._name = self._process.name().encode(errors="replace").decode()  # the kernel may cut within a character
@@ -60,6 +63,7 @@ class SeenProcess:
             cpu_s=self._cpu_s - self._first_cpu_s,
             reaped_cpu_s=self._reaped_cpu_s - self._first_reaped_cpu_s,
             wakes=self._wakes - self._first_wakes,
+            seen_s=self._last_seen_s - self._first_seen_s,
             most_threads=self._most_threads,
         )
 

@@ -271,7 +271,12 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
         load(), waiting(0.5, threads=2), By.CONCURRENCY,
         "an answer without load took 0.50 ms, so about 1 of 40 was served at a time, by 2 threads",
     ),
-    "a p50 neither near nor far": (load(), waiting(0.9), By.STARVED, "something else than the CPU"),
+    "a p50 neither near nor far, of a worker with time": (
+        load(), waiting(0.9, threads=24), By.CONCURRENCY, "was served at a time, by 24 threads"
+    ),
+    "a p50 neither near nor far, of a busy worker": (
+        load(), usage([worker(0.6)]).model_copy(update={"unloaded_ms": 0.9}), By.STARVED, "something else than the CPU"
+    ),
     "a p50 far above, of a busy worker": (
         load(), usage(ONE).model_copy(update={"unloaded_ms": 0.5}), By.SERVER, "97%"
     ),

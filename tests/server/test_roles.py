@@ -25,6 +25,7 @@ def process(
     cpu_s: float = 0.0,
     reaped_cpu_s: float = 0.0,
     wakes: int = 0,
+    seen_s: float = 0.0,
     most_threads: int = 1,
 ) -> Activity:
     """What one process was seen to do; whoever serves does so in every look."""
@@ -40,6 +41,7 @@ def process(
         cpu_s=cpu_s,
         reaped_cpu_s=reaped_cpu_s,
         wakes=wakes,
+        seen_s=seen_s,
         most_threads=most_threads,
     )
 
@@ -441,10 +443,10 @@ def test_a_parent_that_was_not_woken_is_no_worker_whatever_was_declared() -> Non
     assert assign_roles(asleep, {PUBLIC}, declared=3)[10] == "supervisor"
 
 
-@pytest.mark.parametrize(("wakes", "each"), [(5, 40), (2, 1)])
-def test_a_parent_that_was_woken_seldom_is_no_worker(wakes: int, each: int) -> None:
+@pytest.mark.parametrize(("wakes", "each", "seen_s"), [(5, 40, 0.0), (2, 1, 0.0), (9, 4, 9.0)])
+def test_a_parent_that_was_woken_seldom_is_no_worker(wakes: int, each: int, seen_s: float) -> None:
     waiting = [
-        process(10, listens=LISTENS, wakes=wakes),
+        process(10, listens=LISTENS, wakes=wakes, seen_s=seen_s),
         *(process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=0.3, most_served=each) for pid in (11, 12)),
     ]
     assert assign_roles(waiting, {PUBLIC}, declared=3)[10] == "supervisor"

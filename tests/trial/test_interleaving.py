@@ -61,6 +61,11 @@ def test_slices_are_as_short_as_eight_answers_allow(answer_s: float, slice_s: fl
     assert choose_slice_s(answer_s) == slice_s
 
 
+def test_slices_are_no_longer_than_the_window() -> None:
+    made = scenario(ONE, TWO).with_window(0.6)
+    assert choose_interleaving(made, lambda: Tried(None, answer_s=0.2)).slice_s == 0.6
+
+
 @pytest.mark.parametrize("kind", ["auto", "slices", "both"])
 def test_the_length_of_slices_is_found_by_a_try(kind: str) -> None:
     slow = named("slow", small("beside", "slow"))
