@@ -19,13 +19,13 @@ from pydantic_core import ErrorDetails
 from harness.load.sources import RequestTable
 from harness.scenario.command import PassedNames
 from harness.scenario.event import Event
-from harness.scenario.fleet import TopologyFile, TopologyProcess
 from harness.scenario.gate import GateTable
 from harness.scenario.grid import CellValues, Grid
 from harness.scenario.include import Location, ScenarioText, find_text, merge_texts, read_texts
 from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
+from harness.scenario.process import TopologyFile, TopologyProcess
 from harness.scenario.service import Hook, Hooks, Service, check_services
 from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import Side, Topology, TopologyTable

@@ -30,11 +30,11 @@ from harness.scenario.command import (
     check_public_names,
     check_variables,
 )
-from harness.scenario.fleet import Balance, TopologyFile, TopologyProcess
 from harness.scenario.grid import REPLICAS, WORKERS, Cell, CellValue, CellValues, Grid, name_cell
 from harness.scenario.load import NumberOfConnections
 from harness.scenario.malloc import Malloc, malloc_variables
 from harness.scenario.placeholders import KNOWN_IN_COMMANDS, KNOWN_IN_ENV, check_placeholders, files_of, fill, fill_some
+from harness.scenario.process import Balance, TopologyFile, TopologyProcess
 from harness.scenario.table import MAX_WORKERS, NAME, Name, TomlTable, Words
 from harness.text.problems import format_value
 from harness.units import parse_size_bytes, size_text
@@ -360,9 +360,16 @@ class TopologyTable(Listening):
         return self
 
     def _check_axes_are_used(self, told: Collection[str]) -> None:
-        if unused := [axis for axis in self._axes if axis not in (WORKERS, REPLICAS) and axis not in told]:
+        """Raise ValueError where the values of an axis would all be the same server."""
+        if unused := [axis for axis in self._axes if axis not in told and self._needs_placeholder(axis)]:
             where = "command, env or a file" if self.file else "command or env"
-            raise ValueError(f"expected {{{unused[0]}}} in {where}, since grid has {unused[0]}")
+            of = "[topology.grid]" if self.grid and unused[0] in self.grid.axes else "the topology"
+            raise ValueError(f"expected {{{unused[0]}}} in {where}, since {of} has {unused[0]}")
+
+    def _needs_placeholder(self, axis: str) -> bool:
+        """Return whether a command has to name the axis: the harness deals replicas itself, and a single number of
+        workers is what somebody says of a command that has it in some other way."""
+        return axis != REPLICAS and (axis != WORKERS or len(self._axes[axis]) > 1)
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -421,8 +428,8 @@ class TopologyTable(Listening):
         own = {axis: value for axis, value in cell.items() if axis not in (WORKERS, REPLICAS)}
         of_family = {axis: "N" if axis in (WORKERS, REPLICAS) else value for axis, value in cell.items()}
         processes = tuple(each.with_words(_fill_words(each.command, own), cell) for each in self.process)
-        fleet = sum(each.instances for each in processes if each.role == "worker")
-        is_fleet = fleet > 1 and self.workers is None
+        instances = sum(each.instances for each in processes if each.role == "worker")
+        is_several = instances > 1 and self.workers is None
         return Topology(
             name=name_cell(self.name, cell, self._axes),
             family=name_cell(self.name, of_family, self._axes),
@@ -430,7 +437,7 @@ class TopologyTable(Listening):
             command=_fill_words(self.command, own),
             processes=processes,
             env={name: fill_some(value, own) for name, value in self.env.items()},
-            workers=_number_on(cell, WORKERS) or _number_on(cell, REPLICAS) or (fleet if is_fleet else None),
+            workers=_number_on(cell, WORKERS) or _number_on(cell, REPLICAS) or (instances if is_several else None),
             replicas=_number_on(cell, REPLICAS),
             workers_as_found=self.workers == "as found",
             **rest,

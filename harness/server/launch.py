@@ -19,9 +19,9 @@ from harness.load.spec import DEFAULT_PORTS, WILDCARD_ADDRESSES, Target, Tls
 from harness.machine.host import Host
 from harness.machine.limits import LimitError, LimitGroup, Limits, make_group
 from harness.scenario import Topology
-from harness.scenario.fleet import FleetRole, TopologyProcess
 from harness.scenario.malloc import malloc_variables
 from harness.scenario.placeholders import fill, look_up, variables_of
+from harness.scenario.process import ProcessRole, TopologyProcess
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server import front
 from harness.server.ending import explain_exit
@@ -52,7 +52,7 @@ class Instance:
     words: tuple[str, ...]
     number: int
     port: int
-    role: FleetRole = "worker"
+    role: ProcessRole = "worker"
 
 
 @dataclass(frozen=True)

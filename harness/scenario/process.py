@@ -1,4 +1,4 @@
-"""Topologies of several commands: a front before its workers, a fleet of processes, and the files that configure
+"""Topologies of several commands: a front before its workers, several processes, and the files that configure
 them."""
 
 import re
@@ -14,7 +14,7 @@ from harness.scenario.table import MAX_WORKERS, Name, TomlTable
 from harness.text import read_utf8
 from harness.text.problems import format_value
 
-FleetRole = Literal["worker", "front", "helper"]
+ProcessRole = Literal["worker", "front", "helper"]
 Balance = Literal["round-robin", "random", "least-connections"]
 
 MAX_INSTANCES: Final = MAX_WORKERS
@@ -41,7 +41,7 @@ class TopologyProcess(TomlTable):
     they share the topology's (SO_REUSEPORT). {instance} numbers them from 1. A *helper* takes no requests.
     """
 
-    role: FleetRole = "worker"
+    role: ProcessRole = "worker"
     instances: Instances = 1
     command: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 

@@ -14,7 +14,7 @@ from tests.server.topologies import small
 from tests.trial.trials import try_out
 
 ROOT: Final = Path(__file__).parents[2]
-HEAD: Final = 'name = "fleet"\n'
+HEAD: Final = 'name = "commands"\n'
 ASGI: Final = (
     '["{harness_python}", "-m", "uvicorn", "tests.server.servers.asgi_page:app", "--host", "{host}",'
     ' "--port", "{port}", "--lifespan", "off"]'
@@ -199,7 +199,7 @@ def test_a_template_that_fails_is_told_with_its_name(tmp_path: Path, log: Path) 
         (("workers = [2]", "workers = [2]\ngrid.replicas = [2]"), "topology[0]: expected replicas of one command, or "),
         (
             ("workers = [2]", "workers = [2]\ngrid.keep = [1, 2]"),
-            "topology[0]: expected {keep} in command, env or a file, since grid has keep",
+            "topology[0]: expected {keep} in command, env or a file, since [topology.grid] has keep",
         ),
         (("workers = [2]", 'workers = [2]\nbalance = "random"'), "topology[0]: expected replicas = [N, ...], to which"),
         (("events {}", "{% include 'x' %}"), "topology[0]: file nginx.conf: expected one template, which"),
