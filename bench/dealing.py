@@ -55,7 +55,7 @@ def compare_costs() -> Iterator[Row]:
 def _load(target: Target) -> float:
     """Return the CPU time for each request (seconds)."""
     load = Load(target=target, connections=CONNECTIONS, warmup_s=0.3, duration_s=DURATION_S)
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(load)
         result = generator.result()
     return result.generator_cpu_s / max(1, result.requests)

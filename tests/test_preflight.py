@@ -98,7 +98,7 @@ def test_a_full_backlog_costs_time_outs_and_each_is_counted() -> None:
     """The kernel completes 129 connections, and leaves the others to try again."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert most > MANY, "this test takes many descriptors (ulimit -Hn)"
-    with socket.create_server((HOST, 0), backlog=128) as listener, Generator() as generator:
+    with socket.create_server((HOST, 0), backlog=128) as listener, Generator.here() as generator:
         generator.begin(short_load(listener.getsockname()[1], connections=MANY, duration_s=1.5, timeout_s=0.5))
         result = generator.result()
     assert_adds_up(result)

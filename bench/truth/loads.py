@@ -36,7 +36,7 @@ def offer(
     when_measuring: Callable[[Generator], object] = lambda generator: None,
 ) -> LoadResult:
     """Offer the load and return the result; ``when_measuring`` is called as the window begins, and must not block."""
-    with Generator(processes, cpus) as generator:
+    with Generator.here(processes, cpus) as generator:
         generator.begin(load)
         for event in generator.events():
             if isinstance(event, WindowBegan):

@@ -13,7 +13,8 @@ import typer
 from harness.cli.usage import UsageError
 from harness.doctor.connections import check_ports
 from harness.doctor.demand import LoadDemand
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import Generator
 from harness.generator.spreading import can_spread
 from harness.load.result import LoadResult, WindowBegan
 from harness.load.spec import Load
@@ -71,10 +72,10 @@ def warn_of_ports(offered: Load) -> None:
         typer.echo(f"ports: {check.what}. {check.advice}", err=True)
 
 
-def run_load(offered: Load, processes: int, cpus: tuple[int, ...]) -> tuple[LoadResult, datetime, bool]:
+def run_load(offered: Load, generators: Generator) -> tuple[LoadResult, datetime, bool]:
     """Make the load; return its result, when its window began, and whether it was cut short by Ctrl-C."""
     began_at = datetime.now(UTC)
-    with Generator(processes, cpus) as generator:
+    with generators as generator:
         generator.begin(offered)
         with _stopped_by_ctrl_c(generator) as interrupts:
             for event in generator.events():

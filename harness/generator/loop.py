@@ -319,6 +319,10 @@ class LoadLoop:
         unfinished = LatencyHistogram()
         unfinished.record(end_ns - due_ns)
         return ProcessResult(
+            began_ns=window.begin_ns,
+            connection_s=self._load.connections * duration_s,
+            requests_per_s=counters.complete_responses / duration_s,
+            bytes_per_s=counters.bytes / duration_s,
             started=counters.started,
             reconnected=counters.reconnected,
             requests=counters.complete_responses,

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from harness.generator.crew import Crew
 from harness.generator.messages import PartEvent, PartOffered, PartRequest, PartSecond, ProcessResult
 from harness.load.arrivals import mean_rate_per_s
 from harness.load.health import check_health
@@ -27,22 +28,34 @@ from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 Key = TypeVar("Key", int, str)
 
 
-class Collector:
-    """A collector of the events of all processes, which merges each event once every process has sent its part."""
+class Alignment:
+    """The events of several processes, of which those that belong together are returned together."""
 
-    def __init__(self, load: Load, processes: int, cpus: Sequence[int]) -> None:
+    def __init__(self, parts: int) -> None:
+        self._queues: list[deque[PartEvent]] = [deque() for _ in range(parts)]
+
+    def take(self, index: int, event: PartEvent) -> Iterator[list[PartEvent]]:
+        """Add the event of one process, and yield the parts of every event that is complete with it."""
+        self._queues[index].append(event)
+        while all(self._queues):
+            # A process that was held up may have sent fewer seconds than another: then the second is without it.
+            seconds = [queue for queue in self._queues if isinstance(queue[0], PartSecond)]
+            yield [queue.popleft() for queue in seconds or self._queues]
+
+
+class Collector:
+    """A collector of the events of a crew, which merges each event once all of its parts have come."""
+
+    def __init__(self, load: Load, crew: Crew) -> None:
         self._load = load
-        self._cpus = cpus
-        self._queues: list[deque[PartEvent]] = [deque() for _ in range(processes)]
+        self._crew = crew
+        self._alignment = Alignment(crew.parts)
         self._series: list[Second] = []
 
     def take(self, index: int, event: PartEvent) -> Iterator[Event]:
-        """Add the event of one process, and yield every merged event that is complete with it."""
-        self._queues[index].append(event)
-        while all(self._queues):
-            # A process that was held up may have sent fewer seconds than another: then the second is merged without it.
-            seconds = [queue for queue in self._queues if isinstance(queue[0], PartSecond)]
-            if (merged := self._merge_events([queue.popleft() for queue in seconds or self._queues])) is not None:
+        """Add one part of an event, and yield every merged event that is complete with it."""
+        for parts in self._alignment.take(index, event):
+            if (merged := self._merge_events(parts)) is not None:
                 yield merged
 
     def _merge_events(self, events: Sequence[PartEvent]) -> Event | None:
@@ -53,7 +66,7 @@ class Collector:
             case ProcessResult():
                 parts = [event for event in events if isinstance(event, ProcessResult)]
                 last = merge_seconds([part.last_second for part in parts])
-                return merge_parts(self._load, parts, [*self._series, last], self._cpus)
+                return merge_parts(self._load, parts, [*self._series, last], self._crew)
             case WindowEnded():
                 return WindowEnded()
             case WindowBegan():
@@ -87,8 +100,8 @@ def row_percentiles_ms(histogram: LatencyHistogram) -> tuple[float | None, float
     return p50_ns / NS_PER_MS, p99_ns / NS_PER_MS, max_ns / NS_PER_MS
 
 
-def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second], cpus: Sequence[int]) -> LoadResult:
-    """Return the result of a whole load from those of its processes. ``series`` has the seconds of the window."""
+def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second], crew: Crew) -> LoadResult:
+    """Return the result of a whole load from the parts of its crew. ``series`` has the seconds of the window."""
     duration_s = max(part.duration_s for part in parts)
     requests, size_bytes = sum(part.requests for part in parts), sum(part.bytes for part in parts)
     histogram = LatencyHistogram.merge(part.histogram for part in parts)
@@ -99,9 +112,7 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
     errors = add_errors([part.errors for part in parts])
     latency_ms = histogram.summary()
     occupied = (
-        _compute_occupancy(load, parts, latency_ms.mean * histogram.total * NS_PER_MS / NS_PER_S)
-        if latency_ms
-        else None
+        _compute_occupancy(parts, latency_ms.mean * histogram.total * NS_PER_MS / NS_PER_S) if latency_ms else None
     )
     found = check_health(busy, stalled_s / duration_s, offered, occupied)
     return LoadResult(
@@ -109,8 +120,9 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         loop="open" if load.arrivals else "closed",
         threads=load.threads,
         connections=load.connections,
-        processes=len(parts),
-        cpus=list(cpus),
+        processes=sum(part.processes for part in parts),
+        cpus=list(crew.cpus),
+        hosts=crew.describe_hosts(parts),
         started=sum(part.started for part in parts),
         reconnected=sum(part.reconnected for part in parts),
         requests=requests,
@@ -123,10 +135,10 @@ def merge_parts(load: Load, parts: Sequence[ProcessResult], series: list[Second]
         in_flight=None if occupied is None else occupied * load.connections,
         asked_duration_s=load.duration_s,
         duration_s=duration_s,
-        requests_per_s=sum(part.requests / part.duration_s for part in parts),
+        requests_per_s=sum(part.requests_per_s for part in parts),
         offered=offered,
         bytes=size_bytes,
-        bytes_per_s=sum(part.bytes / part.duration_s for part in parts),
+        bytes_per_s=sum(part.bytes_per_s for part in parts),
         latency_ms=latency_ms,
         service_ms=service.summary(),
         group_requests_per_s=compute_spread(np.array([rate for part in parts for rate in part.group_rates_per_s])),
@@ -182,7 +194,7 @@ def _merge_offered(load: Load, parts: Sequence[PartOffered], duration_s: float) 
     )
 
 
-def _compute_occupancy(load: Load, parts: Sequence[ProcessResult], ended_s: float) -> float | None:
+def _compute_occupancy(parts: Sequence[ProcessResult], ended_s: float) -> float | None:
     """Return the mean number of requests in flight, divided by the number of connections.
 
     ``ended_s`` is how long the requests that ended took, added up (seconds). Of requests that began before the window
@@ -193,8 +205,7 @@ def _compute_occupancy(load: Load, parts: Sequence[ProcessResult], ended_s: floa
     aged_s = [part.aged_s for part in parts if part.aged_s is not None]
     if len(aged_s) < len(parts):
         return None
-    pairs = zip(load.shares(len(parts)), parts, strict=True)
-    return max(0.0, ended_s + sum(aged_s)) / sum(share.connections * part.duration_s for share, part in pairs)
+    return max(0.0, ended_s + sum(aged_s)) / sum(part.connection_s for part in parts)
 
 
 def _summarize_send_lag(lag: LatencyHistogram) -> SendLag:

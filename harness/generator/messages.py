@@ -85,9 +85,16 @@ class PartRequest(_Message):
 
 
 class ProcessResult(_Message):
-    """The window of one process: counts as in LoadResult, histograms encoded."""
+    """The window of one process, or of several ``processes`` of one host together: counts as in LoadResult, histograms
+    encoded. It began at ``began_ns`` of their monotonic clock; ``connection_s`` is how long its connections were there,
+    added up."""
 
     event: Literal["part"] = "part"
+    processes: int = 1
+    began_ns: int
+    connection_s: float
+    requests_per_s: float
+    bytes_per_s: float
     started: int
     reconnected: int
     requests: int
@@ -136,3 +143,14 @@ class PartSlice(_Message):
 
 PartEvent = GeneratorReady | WindowBegan | PartSecond | WindowEnded | ProcessResult | Paused | PartSlice
 PART_EVENTS: TypeAdapter[PartEvent] = TypeAdapter(Annotated[PartEvent, Field(discriminator="event")])
+
+
+def is_last(order: Order, event: PartEvent) -> bool:
+    """Return whether the event is the last with which a process answers the order."""
+    match order:
+        case Begin():
+            return isinstance(event, ProcessResult)
+        case RunSlice():
+            return isinstance(event, PartSlice)
+        case _:
+            return isinstance(event, Paused)

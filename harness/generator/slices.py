@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from harness.generator.crew import Crew
 from harness.generator.merge import add_counts, add_errors, merge_parts, merge_seconds, row_percentiles_ms
 from harness.generator.messages import PartRequest, PartSlice, ProcessResult
 from harness.load.latency import LatencyHistogram
@@ -42,7 +43,7 @@ class MeasuredSlice:
     @property
     def requests_per_s(self) -> float:
         """The complete responses per second in its window."""
-        return sum(part.window.requests / part.window.duration_s for part in self.parts)
+        return sum(part.window.requests_per_s for part in self.parts)
 
     @property
     def answered(self) -> int:
@@ -60,11 +61,11 @@ class MeasuredSlice:
         return max(part.window.stalled_s for part in self.parts)
 
 
-def join_slices(load: Load, slices: Sequence[MeasuredSlice], cpus: Sequence[int]) -> LoadResult:
+def join_slices(load: Load, slices: Sequence[MeasuredSlice], crew: Crew) -> LoadResult:
     """Return the result of a whole load from its slices (at least one), as though their windows followed each other."""
     by_process = zip(*(each.parts for each in slices), strict=True)
     parts = [_join_windows([part.window for part in of_one]) for of_one in by_process]
-    return merge_parts(load, parts, list(_join_rows(slices)), cpus)
+    return merge_parts(load, parts, list(_join_rows(slices)), crew)
 
 
 def _join_rows(slices: Sequence[MeasuredSlice]) -> Iterator[Second]:
@@ -100,6 +101,11 @@ def _join_windows(windows: Sequence[ProcessResult]) -> ProcessResult:
     aged_s = [window.aged_s for window in windows if window.aged_s is not None]
     busy_s = [window.busy * window.duration_s for window in windows if window.busy is not None]
     return ProcessResult(
+        processes=windows[0].processes,
+        began_ns=windows[0].began_ns,
+        connection_s=sum(window.connection_s for window in windows),
+        requests_per_s=sum(window.requests for window in windows) / duration_s,
+        bytes_per_s=sum(window.bytes for window in windows) / duration_s,
         started=sum(window.started for window in windows),
         reconnected=sum(window.reconnected for window in windows),
         requests=sum(window.requests for window in windows),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.machine.cores import UsableCores
 from harness.units.ranges import Count, PositiveCount
 
+MAX_CPUS: Final = 8192  # of one machine, as Linux can be built at the most
 _CPUS: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
@@ -52,18 +53,22 @@ def parse_cpus(text: str) -> tuple[int, ...]:
 
     Raises ValueError, with what was expected, if the text is no such list or names a core that can't be used.
     """
-    expected, usable = f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}", list_usable_cpus()
+    cpus, usable = parse_cpu_list(text), list_usable_cpus()
+    if missing := [cpu for cpu in cpus if cpu not in usable]:
+        raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {', '.join(map(str, missing))}")
+    return cpus
+
+
+def parse_cpu_list(text: str) -> tuple[int, ...]:
+    """Return the cores in such a list, of whichever machine. Raises ValueError if the text is no such list."""
+    expected = f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}"
     cpus: dict[int, None] = {}  # in the order given, each once
     for part in text.split(","):
         match = _CPUS.fullmatch(part.strip())
         if match is None:
             raise ValueError(expected)
         first, last = int(match[1]), int(match[2] or match[1])
-        if first > last:
+        if first > last or last - first >= MAX_CPUS:
             raise ValueError(expected)
-        if first not in usable or last not in usable:
-            raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {part.strip()}")
         cpus |= dict.fromkeys(range(first, last + 1))
-    if missing := [cpu for cpu in cpus if cpu not in usable]:
-        raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {', '.join(map(str, missing))}")
     return tuple(cpus)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.load.latency import LatencySummary, Spread
 from harness.text import Printable
-from harness.units.ranges import Amount, Count, PositiveAmount
+from harness.units.ranges import Amount, Count, Difference, PositiveAmount
 
 HealthWarningKind = Literal["busy", "stalled", "behind", "lagging", "miscounted"]
 
@@ -128,6 +128,28 @@ class RequestResult(_ResultPart):
     histogram: str = Field(description="latencies as in the result's histogram")
 
 
+class GeneratorHost(_ResultPart):
+    """The part of one of the machines that generated a load together, apart from the server.
+
+    Its clock was ahead of the server's machine by ``offset_us``, give or take ``bound_us``; it began its window
+    ``begun_us`` after the first of them. Counts are as in LoadResult.
+    """
+
+    name: Printable
+    processes: Count
+    started: Count
+    requests: Count
+    errors: Count
+    bytes: Count
+    cpu_s: Amount
+    busy: Amount | None
+    stalled_s: Amount
+    offset_us: Difference
+    bound_us: Amount
+    round_trip_us: Amount
+    begun_us: Amount
+
+
 class LoadResult(_ResultPart):
     """The result of one measured window.
 
@@ -147,6 +169,7 @@ class LoadResult(_ResultPart):
     connections: Count = Field(description="kept open in a closed loop; the most that were allowed in an open one")
     processes: Count = 1
     cpus: list[Count] = Field(default=[], description="where the processes were pinned; empty when they were not")
+    hosts: list[GeneratorHost] = Field(default=[], description="other machines that generated it; empty for this one")
     started: Count
     reconnected: Count = Field(
         default=0, description="of those started: sent again, since a used connection had ended before the answer began"
@@ -198,6 +221,11 @@ class LoadResult(_ResultPart):
     unfinished_histogram: str | None = Field(
         default=None, description="in the same form, how long those unfinished had waited as the window closed"
     )
+
+    @property
+    def generator_cpu_here_s(self) -> float:
+        """The CPU time of the generator on the server's machine: none where it is on others."""
+        return 0.0 if self.hosts else self.generator_cpu_s
 
     @property
     def is_unchecked(self) -> bool:

@@ -51,7 +51,7 @@ def main(ports: int, wanted: int, host: str) -> None:
         check = connections.check_ports(Host.here(), LoadDemand(connections=wanted, is_spread=can_spread(host)))
         print(f"{check.status}: {check.what}")
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        with Generator() as generator:
+        with Generator.here() as generator:
             generator.begin(short_load(8080, host=host, connections=wanted))
             print(generator.result().model_dump_json())
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Final
 
+from harness.generator.crew import LocalCrew
 from harness.generator.loop import LoadLoop
 from harness.generator.merge import Collector
 from harness.load.result import LoadResult
@@ -44,10 +45,18 @@ def forked_loop() -> Iterator[Offer]:
         ours.close()
 
 
+class _ThisProcess(LocalCrew):
+    """This process as the only one of its crew."""
+
+    @property
+    def parts(self) -> int:
+        return 1
+
+
 def _run(pipe: Connection) -> None:
     gc.freeze()  # or the loop, which collects before it starts, would go through all that the tests ever made
     load: Load = pipe.recv()
-    collector = Collector(load, 1, ())
+    collector = Collector(load, _ThisProcess(0))
     part = LoadLoop(load, lambda event: deque(collector.take(0, event)), _never).run(time.monotonic_ns())
     (result,) = collector.take(0, part)
     pipe.send(result)

@@ -146,7 +146,7 @@ def test_heads_are_forgotten_while_a_body_is_on_its_way() -> None:
 
 def load_until(server: ScriptedServer, enough: Callable[[], bool], **changes: object) -> LoadResult:
     """A load that is stopped as soon as it is enough."""
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, duration_s=60.0, timeout_s=30.0, **changes))
         for event in generator.events(patience_s=0.05):
             if isinstance(event, LoadResult):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.load.arrivals import OWN_AT_A_TIME, arrival_times_ns, mean_rate_per_s
+from harness.load.arrivals import MOST_DEALT, OWN_AT_A_TIME, _random_counts, arrival_times_ns, mean_rate_per_s
 from harness.load.spec import Arrivals, Load, LoadShare, Stage
 from harness.units import NS_PER_MS, NS_PER_S
 from tests.generator.loads import short_load
@@ -283,6 +283,22 @@ def test_a_share_of_poisson_arrivals_is_more_even_than_they_are() -> None:
     quarter = np.diff(times_s(shared(load, 0, 4)))
     assert not looks_exponential(quarter)
     assert quarter.std() / quarter.mean() == pytest.approx(1 / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("of", [65, 400])
+def test_many_shares_together_are_poisson(of: int) -> None:
+    load = load_of(rate=4000, kind="poisson", duration_s=3, seed=3)
+    every = np.sort(np.concatenate([times_s(shared(load, index, of)) for index in range(of)]))
+    assert looks_exponential(np.diff(every))
+    assert every.size == pytest.approx(12_000, abs=4 * math.sqrt(12_000))
+
+
+def test_a_share_of_many_draws_no_more_than_it_sends() -> None:
+    """And in one of few, the gaps of all: a time that grows with them."""
+    for of in (MOST_DEALT + 1, 1600):
+        draws = _random_counts(shared(load_of(rate=4000, kind="poisson"), of - 1, of))
+        assert next(draws).size == OWN_AT_A_TIME
+        assert np.mean(np.diff(next(draws))) == pytest.approx(of, rel=0.2)
 
 
 def test_the_sums_are_those_of_the_generator() -> None:

@@ -112,7 +112,7 @@ def test_one_request_has_no_figures_of_its_own() -> None:
 
 
 def test_the_parts_of_the_processes_are_one_without_their_warm_up() -> None:
-    with Generator(processes=2) as generator, AnsweringServer(answer_to) as server:
+    with Generator.here(processes=2) as generator, AnsweringServer(answer_to) as server:
         generator.begin(short_load(server.port, requests=REQUESTS, warmup_s=0.3, duration_s=0.5))
         result = generator.result()
     assert_adds_up(result)

@@ -47,7 +47,7 @@ def stop_for_a_while(pid: int) -> None:
 @pytest.mark.parametrize("arrivals", [None, Arrivals(rate_per_s=100.0)], ids=["closed", "open"])
 def test_one_of_two_processes_that_stood_still_is_enough(arrivals: Arrivals | None, server: ScriptedServer) -> None:
     result: LoadResult | None = None
-    with Generator(processes=2) as generator:
+    with Generator.here(processes=2) as generator:
         generator.begin(short_load(server.port, duration_s=WINDOW_S, warmup_s=0.02, arrivals=arrivals))
         for event in generator.events():
             if isinstance(event, WindowBegan):
@@ -65,7 +65,7 @@ def test_one_of_two_processes_that_stood_still_is_enough(arrivals: Arrivals | No
 
 def test_what_stopped_before_the_window_is_forgotten(server: ScriptedServer) -> None:
     """The generator is stopped in its warm-up, and would say so if that were in the window."""
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, duration_s=0.1, warmup_s=STOPPED_S))
         stop_for_a_while(*generator.pids)
         result = generator.result()

@@ -15,7 +15,8 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import Generator
 from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
 from harness.load.spec import Load
 from harness.machine.helpers import limit_exchanges
@@ -38,7 +39,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def test_events_come_in_order(server: ScriptedServer) -> None:
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, duration_s=1.6))
         events = [event for event in generator.events() if event]
     measuring, second, measured, result = events
@@ -52,7 +53,7 @@ def test_events_come_in_order(server: ScriptedServer) -> None:
 
 
 def test_silence_is_told_while_waiting(server: ScriptedServer) -> None:
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port))
         events = list(generator.events(patience_s=0.02))
     assert None in events
@@ -79,7 +80,7 @@ def test_the_requests_in_flight_when_the_window_opens_are_its_first() -> None:
 @pytest.mark.parametrize("warmup_s", [0.0, LONG_S], ids=["in the window", "in the warm-up"])
 def test_stopping_ends_early_with_a_result(server: ScriptedServer, warmup_s: float) -> None:
     load = short_load(server.port, warmup_s=warmup_s, duration_s=LONG_S)
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(load)
         wait_until(lambda: server.connections > 0)
         generator.stop()
@@ -91,7 +92,7 @@ def test_stopping_ends_early_with_a_result(server: ScriptedServer, warmup_s: flo
 
 def test_connections_are_opened_one_after_another_during_the_warm_up(server: ScriptedServer) -> None:
     """Not at once, as without a warm-up: a burst of them tends to land on one worker of a cluster."""
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, warmup_s=LONG_S, connections=4, threads=1))
         wait_until(lambda: server.connections == 1)
         generator.stop()
@@ -101,12 +102,12 @@ def test_connections_are_opened_one_after_another_during_the_warm_up(server: Scr
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "nohost", "[::1]"])
 def test_an_unknown_host_is_told_in_words(host: str) -> None:
-    with Generator() as generator, pytest.raises(GeneratorError, match=r"known|resolution|address"):
+    with Generator.here() as generator, pytest.raises(GeneratorError, match=r"known|resolution|address"):
         generator.begin(short_load(80, host=host))
 
 
 def test_a_generator_that_is_killed_has_no_result(server: ScriptedServer) -> None:
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, duration_s=LONG_S))
         wait_until(lambda: server.connections > 0)
         os.kill(generator.pids[0], signal.SIGKILL)
@@ -115,7 +116,7 @@ def test_a_generator_that_is_killed_has_no_result(server: ScriptedServer) -> Non
 
 
 def test_a_generator_that_was_killed_before_it_began_has_no_result() -> None:
-    with Generator() as generator:
+    with Generator.here() as generator:
         os.kill(generator.pids[0], signal.SIGKILL)
         wait_until(lambda: has_ended(generator.pids[0]))
         with closed_port() as port, pytest.raises(GeneratorError, match="-9"):
@@ -125,7 +126,7 @@ def test_a_generator_that_was_killed_before_it_began_has_no_result() -> None:
 def test_a_generator_that_was_stopped_and_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its load is more than the pipe to it holds."""
     monkeypatch.setattr("harness.generator.process.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
-    with Generator() as generator:
+    with Generator.here() as generator:
         os.kill(generator.pids[0], signal.SIGSTOP)
         with pytest.raises(GeneratorError, match="the generator took nothing for"):
             generator.begin(short_load(80, method="POST", body=bytes(2**20)))
@@ -140,12 +141,12 @@ def test_a_generator_that_was_stopped_in_the_midst_of_a_message_is_not_waited_fo
     half.chmod(0o755)
     monkeypatch.setattr("harness.generator.process.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
     monkeypatch.setattr("harness.generator.process.sys.executable", str(half))
-    with Generator() as generator, pytest.raises(GeneratorError, match="in the midst of a message"):
+    with Generator.here() as generator, pytest.raises(GeneratorError, match="in the midst of a message"):
         generator.begin(short_load(80))
 
 
 def test_leaving_the_context_ends_the_process(server: ScriptedServer) -> None:
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, duration_s=LONG_S))
         wait_until(lambda: server.connections > 0)
         assert psutil.pid_exists(generator.pids[0])
@@ -153,7 +154,7 @@ def test_leaving_the_context_ends_the_process(server: ScriptedServer) -> None:
 
 
 def test_leaving_the_context_by_an_exception_ends_the_process() -> None:
-    with pytest.raises(KeyboardInterrupt), Generator() as generator:
+    with pytest.raises(KeyboardInterrupt), Generator.here() as generator:
         raise KeyboardInterrupt
     assert not psutil.pid_exists(generator.pids[0])
 
@@ -163,7 +164,7 @@ PARENT: Final = """
 import signal, sys
 from harness.load.spec import Load
 from harness.generator.process import Generator
-with Generator() as generator:
+with Generator.here() as generator:
     if len(sys.argv) > 1:
         generator.begin(Load.model_validate_json(sys.argv[1]))
     print(generator.pids[0], flush=True)

@@ -12,7 +12,8 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import Generator
 from harness.load.arrivals import arrival_times_ns
 from harness.load.cpus import list_usable_cpus
 from harness.load.latency import LatencyHistogram
@@ -42,7 +43,7 @@ class Run:
 
 
 def run_on(server: ScriptedServer, load: Load, cpus: tuple[int, ...] = ()) -> Run:
-    with server, Generator(PROCESSES, cpus) as generator:
+    with server, Generator.here(PROCESSES, cpus) as generator:
         generator.begin(load)
         affinities = [os.sched_getaffinity(pid) for pid in generator.pids]
         events = [event for event in generator.events() if event]
@@ -195,7 +196,7 @@ def test_processes_begin_together(rows: tuple[Run, int]) -> None:
 )
 def test_stopping_ends_all(server: ScriptedServer, warmup_s: float, arrivals: Arrivals | None) -> None:
     load = short_load(server.port, connections=CONNECTIONS, warmup_s=warmup_s, duration_s=LONG_S, arrivals=arrivals)
-    with Generator(PROCESSES) as generator:
+    with Generator.here(PROCESSES) as generator:
         generator.begin(load)
         wait_until(lambda: server.connections >= (1 if arrivals or warmup_s else PROCESSES))
         generator.stop()
@@ -208,7 +209,7 @@ def test_stopping_ends_all(server: ScriptedServer, warmup_s: float, arrivals: Ar
 
 
 def test_one_that_is_killed_leaves_no_result_and_the_others_end(server: ScriptedServer) -> None:
-    with Generator(PROCESSES) as generator:
+    with Generator.here(PROCESSES) as generator:
         pids = generator.pids
         generator.begin(short_load(server.port, connections=CONNECTIONS, duration_s=LONG_S))
         wait_until(lambda: server.connections == CONNECTIONS)
@@ -222,7 +223,7 @@ def test_one_that_is_killed_leaves_no_result_and_the_others_end(server: Scripted
 
 
 def test_more_processes_than_connections_are_refused(server: ScriptedServer) -> None:
-    with Generator(PROCESSES) as generator, pytest.raises(ValueError, match="2 connections and 3 processes"):
+    with Generator.here(PROCESSES) as generator, pytest.raises(ValueError, match="2 connections and 3 processes"):
         generator.begin(short_load(server.port, connections=2))
     assert server.connections == 0
 
@@ -230,5 +231,5 @@ def test_more_processes_than_connections_are_refused(server: ScriptedServer) -> 
 def test_one_that_cannot_be_pinned_leaves_none_behind() -> None:
     before = set(psutil.Process().children())
     with pytest.raises(OSError, match="Invalid argument"):
-        Generator(2, cpus=[list_usable_cpus()[0], 1023])
+        Generator.here(2, cpus=[list_usable_cpus()[0], 1023])
     assert set(psutil.Process().children()) == before

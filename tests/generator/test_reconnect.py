@@ -320,7 +320,7 @@ def test_whatever_ends_adds_up(names: list[str], method: str, loop: dict[str, ob
 
 
 def test_no_count_is_lost_between_two_processes() -> None:
-    with TalkingServer(reset_after_the_next) as server, Generator(processes=2) as generator:
+    with TalkingServer(reset_after_the_next) as server, Generator.here(processes=2) as generator:
         load: Load = short_load(server.port, **CLOSED)
         generator.begin(load)
         result = generator.result()

@@ -12,7 +12,8 @@ from typing import Final
 import psutil
 import pytest
 
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import Generator
 from harness.generator.slices import MeasuredSlice
 from harness.load.result import LoadResult
 from harness.load.spec import Load, Request
@@ -30,7 +31,7 @@ FAILURE: Final = head_of(500, "Content-Length: 0")
 @contextmanager
 def warmed_up(load: Load, processes: int = 1) -> Iterator[Generator]:
     """A generator whose load is paused after its warm-up."""
-    with Generator(processes) as generator:
+    with Generator.here(processes) as generator:
         assert list(generator.warm_up(load)) is not None
         yield generator
 

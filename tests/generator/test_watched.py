@@ -27,7 +27,7 @@ def watched_sockets(pid: int) -> list[int]:
 def looked_at(server: ScriptedServer, **changes: object) -> list[int]:
     """What was waited for on all connections, looked at a few times in the middle of a load."""
     masks: list[int] = []
-    with Generator() as generator:
+    with Generator.here() as generator:
         generator.begin(short_load(server.port, connections=CONNECTIONS, warmup_s=0.1, duration_s=0.3, **changes))
         for event in generator.events():
             if isinstance(event, WindowBegan):

@@ -203,7 +203,8 @@ def test_the_state_of_a_process_is_read_whatever_its_name() -> None:
 HARNESS: Final = """
 import sys, time
 from pathlib import Path
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import Generator
 from harness.monitor import CoreSpeedProbe
 from harness.server.supervised import ServerError
 from harness.server.launch import Server
@@ -211,7 +212,7 @@ from tests.generator.loads import short_load
 from tests.server.asking import wait_until_listening
 from tests.server.topologies import small
 daemon, log = small("leaves_daemon"), Path(sys.argv[1])
-with Generator() as idle, Generator() as busy, Server(daemon, log) as server, CoreSpeedProbe([0]) as pace:
+with Generator.here() as idle, Generator.here() as busy, Server(daemon, log) as server, CoreSpeedProbe([0]) as pace:
     wait_until_listening(server.port)
     server.watch()
     busy.begin(short_load(server.port, duration_s=300.0))
