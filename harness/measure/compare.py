@@ -1,5 +1,7 @@
 """The comparison: trials by a schedule, each recorded on disk, until the schedule ends or the verdicts are settled."""
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -13,13 +15,11 @@ from harness.measure.interleaving import choose_interleaving
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.round_plan import RoundPlan
-from harness.measure.rounds import make_round
 from harness.measure.schedule import expected_rounds
 from harness.measure.services import carry_out
 from harness.measure.testbed import Testbed
 from harness.record import EndReason, LooksAfter, Run, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Scenario
-from harness.server.fingerprint import take_fingerprint
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks, looks_until
 
 
@@ -59,9 +59,10 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
         revisions=list(prepared.revisions),
         programs=testbed.describe_programs(scenario.topologies),
         interleaving=interleaving,
+        rigs=testbed.describe_rigs(),
     )
     # A comparison of two commits can't be resumed: their checkouts are gone by then.
-    fingerprint = None if prepared.revisions else take_fingerprint(scenario.topologies, info.programs)
+    fingerprint = None if prepared.revisions else testbed.take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
     return _run_to_end(prepared, info, folder, ResumedFrom([], 0.0), observer, testbed)
 
@@ -104,7 +105,7 @@ def _run_to_end(
         reason, plan = _measure(up, info, resumed, folder, made, observer, testbed)
         return reason, None if plan.looks.after == info.looks else plan.looks.after
 
-    carry_out(prepared, folder, make_rounds)
+    carry_out(testbed.open_run(prepared, folder), folder, make_rounds)
     return folder.path
 
 
@@ -117,25 +118,36 @@ def _measure(
     observer: Observer,
     testbed: Testbed,
 ) -> tuple[EndReason, RoundPlan]:
-    """Make round after round, with the comparisons after each; return why the last was the last, and its plan."""
+    """Make round after round, with the comparisons after each; return why the last was the last, and its plan.
+
+    With several lanes, as many rounds are under way, and are judged in the order of the plan: an order of completion
+    would let rounds choose, by how long they take, whether they count.
+    """
     scenario, records, began_s = prepared.scenario, list(made.records), testbed.monotonic_s() - made.elapsed_s
     recorded = {record.trial for record in records}
-    for block, planned in groupby(prepared.schedule, key=lambda planned: planned.block):
-        dropped = find_dropped(scenario, [record for record in records if record.block < block])
-        out = {each.candidate for each in dropped}
-        trials = [trial for trial in planned if trial.id not in recorded and trial.topology.name not in out]
-        if not trials:
-            continue
-        if len(out) == len(scenario.pairs) > 0:
-            return "sure", plan  # nothing but baselines is left
-        if scenario.rounds is None and plan.is_out_of_time(scenario, block - 1, testbed.monotonic_s() - began_s):
-            return "out of time", replace(plan, looks=plan.looks.ended_after(block - 1))
-        if scenario.rounds is None and plan.is_carried_out(block - 1):
-            return "planned rounds", plan
-        records += make_round(
-            trials, info.interleaving, replace(prepared, scenario=plan.apply(scenario)), folder, observer, testbed
-        )
+    waiting = deque((block, list(trials)) for block, trials in groupby(prepared.schedule, key=lambda each: each.block))
+    under_way = deque[tuple[int, Iterable[TrialRecord]]]()
+    ended: tuple[EndReason, RoundPlan] | None = None
+    while True:
+        while waiting and len(under_way) < testbed.lanes and ended is None:
+            block, planned = waiting.popleft()
+            out = {each.candidate for each in find_dropped(scenario, [each for each in records if each.block < block])}
+            trials = [trial for trial in planned if trial.id not in recorded and trial.topology.name not in out]
+            if not trials:
+                continue
+            ended = _find_end(plan, scenario, block, out, testbed.monotonic_s() - began_s)
+            if ended is None:
+                up = replace(prepared, scenario=plan.apply(scenario))
+                under_way.append((block, testbed.start_round(trials, info.interleaving, up, folder, observer)))
+        if not under_way and waiting and ended is None:
+            return "interrupted", plan  # all machines that make rounds are lost
+        if not under_way:
+            return ended or ("all rounds" if scenario.rounds is not None else "out of time", plan)
+        dropped = find_dropped(scenario, records)
+        block, coming = under_way.popleft()
+        records += coming
         comparisons = compare_topologies(scenario, plan.looks, records)
+        out = {each.candidate for each in dropped}
         observer.on_comparisons(block, {key: each for key, each in comparisons.items() if each.topology not in out})
         observer.on_dropped(find_dropped(scenario, records)[len(dropped) :])
         if scenario.rounds is None and block in plan.looks.after:
@@ -143,7 +155,19 @@ def _measure(
                 return "sure", plan
             if plan.round_s is None:
                 plan = plan.after_pilot(scenario, records, block, testbed.monotonic_s() - began_s)
-    return "all rounds" if scenario.rounds is not None else "out of time", plan
+
+
+def _find_end(
+    plan: RoundPlan, scenario: Scenario, block: int, dropped: set[str], elapsed_s: float
+) -> tuple[EndReason, RoundPlan] | None:
+    """Return why the run ends before this round, and its plan; None where it goes on."""
+    if len(dropped) == len(scenario.pairs) > 0:
+        return "sure", plan  # nothing but baselines is left
+    if scenario.rounds is None and plan.is_out_of_time(scenario, block - 1, elapsed_s):
+        return "out of time", replace(plan, looks=plan.looks.ended_after(block - 1))
+    if scenario.rounds is None and plan.is_carried_out(block - 1):
+        return "planned rounds", plan
+    return None
 
 
 def _is_decided(scenario: Scenario, records: list[TrialRecord], comparisons: Comparisons) -> bool:

@@ -14,7 +14,8 @@ from typing import Final, Literal
 import psutil
 
 from harness.errors import HarnessError
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import StartGenerator, start_here
 from harness.load.cpus import Placement
 from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
@@ -60,12 +61,17 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
-    return Interleaving(kind=kind, slice_s=scenario.slice_s or choose_slice_s(tried.answer_s))
+    return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.answer_s))
 
 
 def choose_slice_s(answer_s: float) -> float:
     """Return how long slices have to be (seconds), if an answer under load takes so long."""
     return next((each for each in SLICES_S if each >= ANSWERS_IN_SLICE * answer_s), SLICES_S[-1])
+
+
+def _slice_s(scenario: Scenario, answer_s: float) -> float:
+    """Return how long slices are (seconds): as the scenario says or, if it leaves that, no longer than the window."""
+    return scenario.slice_s or min(choose_slice_s(answer_s), scenario.load.duration_s)
 
 
 def check_interleaving(scenario: Scenario) -> None:
@@ -130,12 +136,14 @@ class _UpServer:
         return read_family(self.server.guardian_pid)
 
 
-def try_slices(scenario: Scenario, placement: Placement) -> Tried:
+def try_slices(scenario: Scenario, placement: Placement, start_generator: StartGenerator = start_here) -> Tried:
     """Launch the topologies that would take turns together, load each for a moment, and return what was found."""
-    return _try(scenario, _select_together(scenario), placement)
+    return _try(scenario, _select_together(scenario), placement, start_generator)
 
 
-def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placement) -> Tried:
+def _try(
+    scenario: Scenario, topologies: Sequence[Topology], placement: Placement, start_generator: StartGenerator
+) -> Tried:
     """Launch the topologies, all at once, load one after the other, and return what was found.
 
     A topology that can't be launched even alone is no reason against slices: its trials fail in either way.
@@ -144,10 +152,11 @@ def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placemen
         up: list[_UpServer] = []
         for topology in topologies:
             try:
-                up.append(_launch(scenario, topology, placement, Path(folder, f"{len(up)}.log"), stack))
+                log = Path(folder, f"{len(up)}.log")
+                up.append(_launch(scenario, topology, placement, start_generator, log, stack))
             except (ServerError, GeneratorError) as error:
                 stack.close()
-                return _try_without(scenario, topologies, topology, placement, error)
+                return _try_without(scenario, topologies, topology, placement, start_generator, error)
             if short := _describe_short_memory(up):
                 return Tried(short)
         tried = Tried(next(_iter_objections(scenario, up), None), max(each.answer_s for each in up))
@@ -157,24 +166,36 @@ def _try(scenario: Scenario, topologies: Sequence[Topology], placement: Placemen
 
 
 def _try_without(
-    scenario: Scenario, topologies: Sequence[Topology], failed: Topology, placement: Placement, error: HarnessError
+    scenario: Scenario,
+    topologies: Sequence[Topology],
+    failed: Topology,
+    placement: Placement,
+    start_generator: StartGenerator,
+    error: HarnessError,
 ) -> Tried:
     """Return the objection where the topology that failed beside the others can be launched alone; try the others
     otherwise."""
     others = [topology for topology in topologies if topology is not failed]
     try:
         with tempfile.TemporaryDirectory(prefix="harness-") as folder, ExitStack() as stack:
-            _launch(scenario, failed, placement, Path(folder, "0.log"), stack)
+            _launch(scenario, failed, placement, start_generator, Path(folder, "0.log"), stack)
     except (ServerError, GeneratorError):
-        return _try(scenario, others, placement) if others else Tried(None)
+        return _try(scenario, others, placement, start_generator) if others else Tried(None)
     beside = ", ".join(topology.name for topology in others)
     return Tried(f"{failed.name} can't be up at the same time as {beside}: {error}")
 
 
-def _launch(scenario: Scenario, topology: Topology, placement: Placement, log: Path, stack: ExitStack) -> _UpServer:
+def _launch(
+    scenario: Scenario,
+    topology: Topology,
+    placement: Placement,
+    start_generator: StartGenerator,
+    log: Path,
+    stack: ExitStack,
+) -> _UpServer:
     """Launch a topology, to be stopped with the stack, and load it for a moment. Raises ServerError and
     GeneratorError."""
-    generator = stack.enter_context(Generator(placement.processes, placement.generator))
+    generator = stack.enter_context(start_generator(placement))
     server = stack.enter_context(Server(topology, log, placement.server))
     load = scenario.load_of(topology).at(server.target, TRY_SEED)
     load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
@@ -202,7 +223,7 @@ def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:
 def _iter_objections(scenario: Scenario, up: Sequence[_UpServer]) -> Iterator[str]:
     """Yield each reason, by what the servers do, for which slices would not be sound."""
     for each in up:
-        slice_s = scenario.slice_s or choose_slice_s(each.answer_s)
+        slice_s = _slice_s(scenario, each.answer_s)
         if each.answer_s > MAX_ANSWER_SHARE * slice_s:
             yield (
                 f"an answer of {each.name} takes {duration_text(each.answer_s)} under load, which is long for slices of"

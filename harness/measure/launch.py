@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from harness.generator.process import Generator
+from harness.generator.process import Generator, StartGenerator
 from harness.load.cpus import Placement
 from harness.load.failures import describe_failures
 from harness.load.result import LoadResult
@@ -121,12 +121,13 @@ def launch_topology(
     known_body: str | None,
     core_speed: CoreSpeedProbe,
     services: Sequence[UpService],
+    start_generator: StartGenerator,
     started_at: datetime,
 ) -> Iterator[LaunchedTopology]:
     """Launch a topology and wait until it is ready; stop it on leaving. Raises ServerError and GeneratorError."""
     topology = planned.topology
     with (
-        Generator(placement.processes, placement.generator) as generator,
+        start_generator(placement) as generator,
         Server(topology, log, placement.server, values_of(services)) as server,
     ):
         own = scenario.load_of(topology)

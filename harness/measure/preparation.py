@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from harness.load.cpus import Placement, separate_cores
 from harness.load.spec import Target
@@ -19,6 +19,7 @@ from harness.record import (
     PlannedTrial,
     Program,
     Revision,
+    RigRecord,
     Run,
     RunFolderError,
     SkippedTopology,
@@ -35,9 +36,7 @@ from harness.scenario.secrets import (
     withheld_of_load,
 )
 from harness.scenario.topology import LOOPBACK
-from harness.server.fingerprint import take_fingerprint
 from harness.server.launch import check_port_is_free, explain_missing_programs, folder_of, limits_of
-from harness.server.programs import describe_programs
 from harness.server.service import (
     UpService,
     find_missing_event_program,
@@ -80,7 +79,33 @@ def prepare(scenario: Scenario, seed: int, revisions: tuple[Revision, ...] = ())
     return PreparedRun(scenario, skipped, seed, make_schedule(scenario, seed), choose_placement(scenario), revisions)
 
 
-def prepare_again(run: Run, now: Environment) -> PreparedRun:
+class Machine(Protocol):
+    """The machine on which a run is resumed, as far as it has to be what it was: this one, or those of a fleet."""
+
+    def find_missing(self, scenario: Scenario) -> list[SkippedTopology]:
+        """Return the topologies that can't run. Raises ScenarioError where others can't start."""
+
+    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
+        """Return the programs that the topologies run, with their versions."""
+
+    def take_fingerprint(self, topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
+        """Return the fingerprint of what the topologies run."""
+
+    def describe_rigs(self) -> list[RigRecord]:
+        """Return the machines of a fleet; none where this one makes the rounds."""
+
+
+def find_missing(scenario: Scenario) -> list[SkippedTopology]:
+    """Return the topologies that can't run on this machine, with what to install. Raises ScenarioError where a variable
+    is missing, or where none is missing and one can't start."""
+    _check_variables(scenario)
+    missing = list(skipped_topologies(scenario))
+    if not missing:
+        _check_can_start(scenario)
+    return missing
+
+
+def prepare_again(run: Run, now: Environment, machine: Machine) -> PreparedRun:
     """Prepare a run to be resumed. Raises RunFolderError when no trial is missing, or when code or machine are others
     than when the run began, and ScenarioError when its scenario can't be run any more."""
     if run.is_whole:
@@ -93,6 +118,11 @@ def prepare_again(run: Run, now: Environment) -> PreparedRun:
     if run.scenario.is_of_two_commits:
         raise RunFolderError(f"{run.path}: can't be gone on with: its two checkouts are gone; run its command again")
     redactor = redactor_of(run.scenario)  # for what is compared with what was written
+    if (made_on := _rig_names(run.info.rigs)) != (others := _rig_names(machine.describe_rigs())):
+        raise RunFolderError(
+            f"{run.path}: can't be gone on with here: it was made on {made_on or 'one machine, without --fleet'}, and"
+            f" this is {others or 'one machine, without --fleet'}"
+        )
     if changed := find_differences(run.environment, redactor.as_written(now)):
         raise RunFolderError(
             f"{run.path}: can't be gone on with, since this is not what it began with ({'; '.join(changed)})"
@@ -103,16 +133,18 @@ def prepare_again(run: Run, now: Environment) -> PreparedRun:
             " that stands as {env:NAME}, or is named in pass_env, is taken from the environment again; public_env names"
             " what in env may be written"
         )
-    _check_variables(run.scenario)
-    if missing := [f"{topology.name}: {topology.reason}" for topology in skipped_topologies(run.scenario)]:
+    if missing := [f"{topology.name}: {topology.reason}" for topology in machine.find_missing(run.scenario)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
-    programs = describe_programs(run.scenario.topologies)
+    programs = machine.describe_programs(run.scenario.topologies)
     if other := _describe_changed_programs(run, programs, redactor):
         raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
-    doubts = tuple(_doubts_about_code(run, fingerprint, programs, redactor))
-    _check_can_start(run.scenario)
+    doubts = tuple(_doubts_about_code(run, fingerprint, programs, redactor, machine))
     schedule = tuple(run.info.trials)
     return PreparedRun(run.scenario, run.info.skipped, run.info.seed, schedule, run.info.placement, doubts=doubts)
+
+
+def _rig_names(rigs: Sequence[RigRecord]) -> str:
+    return "; ".join(" with ".join([f"the fleet's {rig.server}", *rig.generators]) for rig in rigs)
 
 
 def _find_withheld(scenario: Scenario) -> list[str]:
@@ -135,7 +167,7 @@ def _describe_changed_programs(run: Run, programs: Sequence[Program], redactor: 
 
 
 def _doubts_about_code(
-    run: Run, before: Fingerprint | None, programs: Sequence[Program], redactor: Redactor
+    run: Run, before: Fingerprint | None, programs: Sequence[Program], redactor: Redactor, machine: Machine
 ) -> Iterator[str]:
     """Yield a sentence for each thing that may have changed since the run began, without being known to have. Raises
     RunFolderError naming the files and packages that have changed and that the run's commands use."""
@@ -144,7 +176,7 @@ def _doubts_about_code(
             f"{run.path}: can't be gone on with: it was begun by an older harness, which did not record the state of"
             " what its commands run"
         )
-    now = redactor.as_written(take_fingerprint(run.scenario.topologies, programs))
+    now = redactor.as_written(machine.take_fingerprint(run.scenario.topologies, programs))
     changes = list(before.changes(now))
     if code := [name for name in changes if not WRITTEN_BY_SERVERS.fullmatch(name)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: what its commands run has changed: {_join_few(code)}")

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
 from harness.measure.services import call_hook, choose_after_warmup, find_ended_service, open_services
-from harness.measure.testbed import Testbed
 from harness.record import Interleaving, PlannedTrial, RunFolder, TrialRecord
 from harness.scenario import Scenario
 from harness.server.supervised import ServerError
+
+if TYPE_CHECKING:  # it makes rounds, which make their trials on it
+    from harness.measure.testbed import Testbed
 
 
 def make_round(
@@ -18,23 +21,13 @@ def make_round(
     prepared: PreparedRun,
     folder: RunFolder,
     observer: Observer,
-    testbed: Testbed,
+    testbed: "Testbed",
 ) -> Iterator[TrialRecord]:
-    """Make the trials of one round, beside the services of the round, and yield the record of each as it was written.
-    Raises RunFolderError when a record can't be written."""
-    if interleaving.has_slices(trials[0].block):
-        yield from _beside_services(_make_slices, trials, prepared, folder, observer, testbed)
-    else:
-        yield from make_trials(trials, prepared, folder, observer, testbed)
-
-
-def make_trials(
-    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
-) -> Iterator[TrialRecord]:
-    """Make the trials of a round one after the other, each beside its services and between its hooks, and yield the
-    record of each as it was written, which is on disk before the next begins. Raises RunFolderError when a record can't
-    be written."""
-    return _beside_services(_make_trials, trials, prepared, folder, observer, testbed)
+    """Make the trials of one round beside the services of the round: together, or one after the other, each between its
+    hooks. Yield the record of each as it was written, which is on disk before the next whole trial begins. Raises
+    RunFolderError when a record can't be written."""
+    make = _make_slices if interleaving.has_slices(trials[0].block) else _make_trials
+    return _beside_services(make, trials, prepared, folder, observer, testbed)
 
 
 def _beside_services(
@@ -43,7 +36,7 @@ def _beside_services(
     prepared: PreparedRun,
     folder: RunFolder,
     observer: Observer,
-    testbed: Testbed,
+    testbed: "Testbed",
 ) -> Iterator[TrialRecord]:
     """Make the trials of a round beside its services. Where one of these fails, so do the trials."""
     made = set[str]()
@@ -60,7 +53,7 @@ def _beside_services(
 
 
 def _make_trials(
-    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: "Testbed"
 ) -> Iterator[TrialRecord]:
     for planned in trials:
         observer.on_trial(planned)
@@ -68,14 +61,14 @@ def _make_trials(
 
 
 def _make_slices(
-    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: "Testbed"
 ) -> Iterator[TrialRecord]:
     for group in split_round(trials, prepared.scenario):
         yield from _make_sliced_trials(group, prepared, folder, observer, testbed)
 
 
 def _make_trial(
-    planned: PlannedTrial, prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+    planned: PlannedTrial, prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: "Testbed"
 ) -> TrialRecord:
     """Make a trial. Where a service or a hook before it fails, its record is a failed one, and where the hook after it
     does, an invalid one."""
@@ -113,7 +106,7 @@ def split_round(trials: Iterable[PlannedTrial], scenario: Scenario) -> list[list
 
 
 def _make_sliced_trials(
-    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: Testbed
+    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: "Testbed"
 ) -> Iterator[TrialRecord]:
     for planned in trials:
         observer.on_trial(planned)

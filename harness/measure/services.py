@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -43,10 +44,13 @@ def open_run(prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
 
 
 def carry_out(
-    prepared: PreparedRun, folder: RunFolder, measure: Callable[[PreparedRun], tuple[EndReason, LooksAfter | None]]
+    opened: AbstractContextManager[PreparedRun],
+    folder: RunFolder,
+    measure: Callable[[PreparedRun], tuple[EndReason, LooksAfter | None]],
 ) -> None:
-    """Measure beside the services of the run, and write down how it ended: reports show which of the scheduled trials
-    have no record. ``measure`` returns why it ended, and the looks that were made where they are others than planned.
+    """Measure beside the services of the run, which are up in the context ``opened``, and write down how it ended:
+    reports show which of the scheduled trials have no record. ``measure`` returns why it ended, and the looks that were
+    made where they are others than planned.
 
     Ctrl-C ends it and keeps what was measured. Raises RunFolderError where a service or a hook of the run fails.
     """
@@ -54,7 +58,7 @@ def carry_out(
     looks: LooksAfter | None = None
     failure: ServerError | None = None
     try:
-        with open_run(prepared, folder) as up:
+        with opened as up:
             reason, looks = measure(up)
     except KeyboardInterrupt:
         pass

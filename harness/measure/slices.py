@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from harness.analysis.launch import count_minor_faults
-from harness.generator.process import GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import StartGenerator, start_here
 from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import Placement, list_usable_cpus
 from harness.load.result import LoadResult, Second
@@ -41,6 +42,7 @@ def run_sliced_trials(
     known_bodies: Mapping[str, str],
     services: Sequence[UpService] = (),
     after_warmup: AfterWarmup | None = None,
+    start_generator: StartGenerator = start_here,
 ) -> list[TrialRecord]:
     """Make the trials of one round together and return their records. Where a server or a generator fails, its record
     is a failed or an invalid one, and the others go on.
@@ -54,7 +56,9 @@ def run_sliced_trials(
         made = []
         for planned in trials:
             log, known_body = logs[planned.id], known_bodies.get(planned.topology.name)
-            start = partial(launch_topology, planned, scenario, placement, log, known_body, core_speed, services)
+            start = partial(
+                launch_topology, planned, scenario, placement, log, known_body, core_speed, services, start_generator
+            )
             made.append(_SlicedTrial(planned, log, watch, stack.enter_context(ExitStack()), start, after_warmup))
         for trial in made:
             trial.start()

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from harness.generator.process import Generator, GeneratorError
+from harness.generator.crew import GeneratorError
+from harness.generator.process import Generator, StartGenerator, start_here
 from harness.load.cpus import Placement, list_usable_cpus
 from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
 from harness.measure.events import EventRunner
@@ -34,6 +35,7 @@ def run_trial(
     known_body: str | None = None,
     services: Sequence[UpService] = (),
     after_warmup: AfterWarmup | None = None,
+    start_generator: StartGenerator = start_here,
 ) -> TrialRecord:
     """Make one trial and return its record. Where the server or the generator fails, the record is a failed or an
     invalid one.
@@ -47,11 +49,20 @@ def run_trial(
     try:
         with CoreSpeedProbe(placement.server or list_usable_cpus()) as core_speed, ExitStack() as stack:
             start = partial(
-                launch_topology, planned, scenario, placement, log, known_body, core_speed, services, started_at
+                launch_topology,
+                planned,
+                scenario,
+                placement,
+                log,
+                known_body,
+                core_speed,
+                services,
+                start_generator,
+                started_at,
             )
             launch = enter_on_free_port(stack, planned, start)
             if after_warmup is not None:
-                launch = _warm_up_apart(launch, placement, watch)
+                launch = _warm_up_apart(launch, start_generator(placement), watch)
                 after_warmup(planned.topology.name)
             events = EventRunner(
                 scenario.events, launch.server, launch.process_tree, services, planned.topology.name, log
@@ -64,15 +75,15 @@ def run_trial(
     return launch.record(examined, result, usage, events=events.records)
 
 
-def _warm_up_apart(launch: LaunchedTopology, placement: Placement, watch: Watch) -> LaunchedTopology:
-    """Offer the load for as long as its warm-up, to its end; return the launch whose load begins with no more than the
-    opening of its connections. Raises ServerError and GeneratorError."""
+def _warm_up_apart(launch: LaunchedTopology, another: Generator, watch: Watch) -> LaunchedTopology:
+    """Have another generator offer the load for as long as its warm-up, to its end; return the launch whose load begins
+    with no more than the opening of its connections. Raises ServerError and GeneratorError."""
     watch(Progress(Phase.WARMING_UP))
     opening_s = min(OPENING_S, launch.load.warmup_s)
-    if launch.load.warmup_s > 0:
-        with Generator(placement.processes, placement.generator) as generator:
-            generator.begin(launch.load.with_windows(launch.load.warmup_s, SHORTEST_S))
-            for _ in generator.events():
+    with another:
+        if launch.load.warmup_s > 0:
+            another.begin(launch.load.with_windows(launch.load.warmup_s, SHORTEST_S))
+            for _ in another.events():
                 launch.server.check_alive()
     return replace(launch, load=launch.load.with_warmup(opening_s))
 

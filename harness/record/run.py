@@ -64,6 +64,15 @@ class Program(RecordPart):
         return self.model_copy(update={"side": side})
 
 
+class RigRecord(RecordPart):
+    """A rig of a fleet that made rounds: the machine of its server, and those that generated the load, of which there
+    are none where that machine did."""
+
+    server: Printable
+    generators: list[Printable] = Field(default_factory=list)
+    environment: Environment
+
+
 class NoiseFloor(RecordPart):
     """The noise floor of this machine: the scatter of a topology compared with itself, by ``harness aa``.
 
@@ -104,7 +113,8 @@ class RunInfo(RecordPart):
     measured on this machine with the same load and baseline. ``checks`` are the doctor's results before the first
     trial. ``revisions`` are base and head, where two commits are compared. With ``objectives`` the run is a search for
     the capacity, whose trials are not known in advance. ``programs`` are those that the topologies run.
-    ``interleaving`` is how the trials of a round take turns.
+    ``interleaving`` is how the trials of a round take turns. ``rigs`` are those of a fleet, none of a run on this
+    machine.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -122,6 +132,7 @@ class RunInfo(RecordPart):
     objectives: list[Objective] = Field(default_factory=list)
     programs: list[Program] = Field(default_factory=list)
     interleaving: Interleaving = Interleaving()
+    rigs: list[RigRecord] = Field(default_factory=list)
 
 
 class Ending(RecordPart):

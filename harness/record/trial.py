@@ -345,7 +345,8 @@ class TrialRecord(RecordPart):
     the last lines. ``allocator`` is the library from which the server took its memory ("none": no library that is
     known), None where that was not read. ``killed`` is the number of server processes that had to be killed. ``slices``
     are those of a trial whose load alternated with that of others; a whole trial has none. ``ready_cpu_s`` is the CPU
-    time that the server took until it was ready. ``events`` are those that were carried out.
+    time that the server took until it was ready. ``events`` are those that were carried out. ``rig`` is the server's
+    machine where a fleet made the trial.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -371,6 +372,7 @@ class TrialRecord(RecordPart):
     killed: Count = 0
     slices: list[Slice] = []
     events: list[EventRecord] = []
+    rig: Printable | None = None
 
     @property
     def log(self) -> str:

@@ -84,7 +84,6 @@ def put_on_testbed(patch: pytest.MonkeyPatch, testbed: VirtualTestbed) -> None:
             return testbed.now()
 
     patch.setattr("harness.measure.testbed.Testbed.here", lambda: testbed)
-    patch.setattr("harness.measure.preparation.describe_programs", testbed.describe_programs)
     patch.setattr("harness.measure.preparation.UsableCores", _Cores(testbed.cores))
     patch.setattr("harness.record.folder.datetime", VirtualDate)
     patch.setattr("harness.machine.environment.describe_environment", testbed.describe_environment)

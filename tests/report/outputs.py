@@ -17,6 +17,7 @@ from harness.cli.options import Format
 from harness.cli.outcome import exit_code
 from harness.machine.environment import Environment, describe_environment
 from harness.measure.preparation import prepare_again
+from harness.measure.testbed import Testbed
 from harness.record import Run, RunFolder, RunFolderError, read_run
 from harness.report.capacity.document import render_capacity_json
 from harness.report.capacity.note import render_capacity_markdown, render_capacity_terminal
@@ -91,7 +92,7 @@ def _lay_out(drawn: Figure) -> None:
 def resume(run: Run, here: Environment) -> None:
     """Go on with a run as far as nothing is measured."""
     try:
-        prepare_again(run, here)
+        prepare_again(run, here, Testbed.here())
     except (RunFolderError, ScenarioError):
         return
     RunFolder.reopen(run).end("interrupted")

@@ -14,6 +14,7 @@ import pytest
 from harness.machine.environment import describe_environment
 from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare, prepare_again
+from harness.measure.testbed import Testbed
 from harness.record import Run, RunFolderError, TrialRecord, read_run
 from harness.report.charts.pictures import throughput
 from harness.report.write import FILES, write_reports
@@ -104,7 +105,7 @@ def test_a_disk_that_takes_no_more_costs_no_record_and_the_run_can_be_gone_on_wi
 
 def gone_on_with(run: Run) -> Run:
     """The run with the trials that it lacked."""
-    resumed = read_run(resume(run, prepare_again(run, describe_environment()), Silent()))
+    resumed = read_run(resume(run, prepare_again(run, describe_environment(), Testbed.here()), Silent()))
     assert [record.trial for record in resumed.records] == [planned.id for planned in run.info.trials]
     assert resumed.records[: len(run.records)] == run.records
     assert {record.status for record in resumed.records} == {"ok"}

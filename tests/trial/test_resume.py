@@ -11,6 +11,7 @@ from harness.cli.outcome import exit_code
 from harness.machine.environment import Environment
 from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare, prepare_again
+from harness.measure.testbed import Testbed
 from harness.record import PlannedTrial, Program, Run, RunFolderError, read_run
 from harness.report.run_report import RunReport
 from harness.scenario import ScenarioError, Topology
@@ -69,7 +70,7 @@ def interrupted(results: Path, after: int, *topologies: Topology, rounds: int | 
 
 def gone_on_with(run: Run, now: Environment = HERE) -> Run:
     """The same run when it was resumed."""
-    return read_run(resume(run, prepare_again(run, now), Silent(), TESTBED))
+    return read_run(resume(run, prepare_again(run, now, Testbed.here()), Silent(), TESTBED))
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 7])
@@ -86,7 +87,7 @@ def test_the_missing_trials_are_made_in_the_order_of_the_plan(tmp_path: Path, af
 
 def test_it_can_be_interrupted_and_gone_on_with_again(tmp_path: Path) -> None:
     before = interrupted(tmp_path, 2)
-    again = read_run(resume(before, prepare_again(before, HERE), Impatient(3), TESTBED))
+    again = read_run(resume(before, prepare_again(before, HERE, Testbed.here()), Impatient(3), TESTBED))
     assert (len(again.records), again.is_whole) == (5, False)
     run = gone_on_with(again)
     assert len(run.records) == 8
@@ -118,7 +119,7 @@ def refusal(run: Run, now: Environment = HERE) -> str:
     """Why it can't be gone on with; nothing of it is touched."""
     files = {path: path.read_bytes() for path in run.path.rglob("*.json*")}
     with pytest.raises(RunFolderError) as caught:
-        prepare_again(run, now)
+        prepare_again(run, now, Testbed.here())
     assert {path: path.read_bytes() for path in run.path.rglob("*.json*")} == files
     return str(caught.value)
 
@@ -175,7 +176,7 @@ def test_variables_that_are_gone_are_named_before_anything_is_touched(
     run = interrupted(tmp_path, 2, RAW, TWO.model_copy(update={"env": {"API_TOKEN": "{env:TOKEN}"}}))
     monkeypatch.delenv("TOKEN")
     with pytest.raises(ScenarioError, match=r"^cluster-2: the environment does not have what {env:TOKEN} stands for"):
-        prepare_again(run, HERE)
+        prepare_again(run, HERE, Testbed.here())
 
 
 def test_a_program_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +239,7 @@ def test_code_whose_path_is_not_written_down_is_known_again(tmp_path: Path, monk
     monkeypatch.setenv("PLUG_INS", str(code.parent))
     run = interrupted(tmp_path / "results", 2, RAW.model_copy(update={"pass_env": ("PLUG_INS",)}), TWO)
     assert "plug-ins" not in (run.path / "fingerprint.json").read_text()
-    assert len(prepare_again(run, HERE).doubts) == 1
+    assert len(prepare_again(run, HERE, Testbed.here()).doubts) == 1
     code.write_text("two")
     assert refusal(run).endswith("has changed: (redacted)/one.py")
 
@@ -258,7 +259,7 @@ def test_what_runs_and_harness_write_is_no_other_code(tmp_path: Path) -> None:
     write(tmp_path / "service/.git/index", "bytes")
     write(other.path / "report.md", "text")
     write(tmp_path / "service/venv/pyvenv.cfg", "home = /usr")
-    assert prepare_again(run, HERE).doubts == ()
+    assert prepare_again(run, HERE, Testbed.here()).doubts == ()
 
 
 def test_what_servers_write_is_told_and_gone_on_with(tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ def test_what_servers_write_is_told_and_gone_on_with(tmp_path: Path) -> None:
     run = interrupted(tmp_path / "results", 2, served(tmp_path), TWO.model_copy(update={"pass_env": ("HOME",)}))
     path.write_text("two")
     write(tmp_path / "service/tmp/pids/server", "1")
-    changed, handed_on = prepare_again(run, HERE).doubts
+    changed, handed_on = prepare_again(run, HERE, Testbed.here()).doubts
     assert changed == "Changed since the run began, as by a server that writes there: shop.db, tmp/pids/server."
     assert handed_on == "Handed on as they are now, which was not recorded when the run began: HOME."
 
@@ -318,7 +319,7 @@ def test_a_fixed_port_that_is_taken_is_told_before_anything_is_touched(tmp_path:
         port: int = free.getsockname()[1]
     run = interrupted(tmp_path, 2, RAW.model_copy(update={"port": port}), TWO)
     with listen(port), pytest.raises(Exception, match=f"port {port} of 127.0.0.1"):
-        prepare_again(run, HERE)
+        prepare_again(run, HERE, Testbed.here())
 
 
 @pytest.mark.parametrize("name", ["trials.jsonl", "logs"])

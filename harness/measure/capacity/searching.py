@@ -9,11 +9,10 @@ from harness.analysis.capacity import Capacity
 from harness.measure.capacity.search import CLOSED_LOOP_TRIALS, is_found, next_rates
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
-from harness.measure.rounds import make_trials
 from harness.measure.schedule import trial_s
 from harness.measure.services import carry_out
 from harness.measure.testbed import Testbed
-from harness.record import EndReason, PlannedTrial, RunFolder, RunInfo, TrialRecord
+from harness.record import EndReason, Interleaving, PlannedTrial, RunFolder, RunInfo, TrialRecord
 from harness.scenario import Objective, Topology
 from harness.stats.sequential import SINGLE_LOOK
 
@@ -50,9 +49,11 @@ def search(
             checks=checks,
             objectives=list(objectives),
             programs=testbed.describe_programs(prepared.scenario.topologies),
+            rigs=testbed.describe_rigs(),
         )
         folder = RunFolder.create(results, info, prepared.scenario, environment)
-        carry_out(prepared, folder, lambda up: (_search(up, objectives, folder, observer, testbed), None))
+        opened = testbed.open_run(prepared, folder)
+        carry_out(opened, folder, lambda up: (_search(up, objectives, folder, observer, testbed), None))
         return folder.path
 
 
@@ -65,6 +66,8 @@ def _search(
         found = [Capacity.of(topology, records, objectives) for topology in scenario.topologies]
         if block:
             observer.on_capacities(block, found)
+        if not testbed.lanes:
+            return "interrupted"
         block += 1
         trials = schedule_round(block, found, scenario.precision or DEFAULT_PRECISION, dice)
         if not trials:
@@ -72,7 +75,7 @@ def _search(
         each_s = (testbed.monotonic_s() - began_s) / len(records) if records else trial_s(scenario.load)
         if block > 1 and testbed.monotonic_s() - began_s + each_s * len(trials) > scenario.max_time_s:
             return "out of time"
-        records += make_trials(trials, prepared, folder, observer, testbed)
+        records += testbed.start_round(trials, Interleaving(), prepared, folder, observer)
 
 
 def schedule_round(
