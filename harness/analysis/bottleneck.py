@@ -118,7 +118,7 @@ def server_demand(load: LoadResult, usage: Usage) -> float:
 
 def contention(load: LoadResult, usage: Usage) -> float:
     """Return the demand for the server's cores as a multiple of them; with the generator's where it shares them."""
-    generator = 0.0 if load.cpus else load.generator_cpu_s / usage.window_s
+    generator = 0.0 if load.cpus else load.generator_cpu_here_s / usage.window_s
     return _share(server_demand(load, usage) + generator, free_cores(load, usage))
 
 
@@ -135,7 +135,7 @@ def _load_on_generator_cores(load: LoadResult, usage: Usage) -> str | None:
     """Return how much others used of the generator's own cores. Of a generator without such, they are among all
     others."""
     own = [core for core in usage.machine.cores if core.cpu in load.cpus]
-    others = _other_share(own, load.generator_cpu_s)
+    others = _other_share(own, load.generator_cpu_here_s)
     if others <= MAX_HOGGED:
         return None
     return (
@@ -173,7 +173,7 @@ def _other_load(load: LoadResult, usage: Usage) -> str | None:
     cores, quota = usage.machine.cores, usage.machine.quota_cores
     missed = 1.0 if quota is None else _share(quota, len(cores))
     others = _share(
-        _other_share(cores, usage.cpu_s + usage.services_cpu_s + load.generator_cpu_s) - (1 - missed), missed
+        _other_share(cores, usage.cpu_s + usage.services_cpu_s + load.generator_cpu_here_s) - (1 - missed), missed
     )
     if others <= MAX_OTHERS:
         return None

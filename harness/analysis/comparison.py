@@ -195,18 +195,19 @@ def pair_up(
     figures = [(was, now) for _, was, _, now in rounds]
     before, after = (tuple(each) for each in zip(*figures, strict=True))
     kept = margin_of(metric, [trial for trial, *_ in rounds], margin)
+    rigs = tuple(trial.rig for trial, *_ in rounds if trial.rig is not None)
     if metric.scale is Scale.RATIO:
         gains = _gains(metric, before, after, _log_ratio)
         pairs = (
-            _at_equal_core_speed(metric, gains, [(one, other) for one, _, other, _ in rounds])
+            _at_equal_core_speed(metric, gains, [(one, other) for one, _, other, _ in rounds], rigs)
             if at_equal_core_speed
-            else Paired(gains)
+            else Paired(gains, rigs=rigs)
         )
         return Pairs(metric, before, after, Ratios(pairs, kept))
     if metric.scale is Scale.SHARE:
         good_before, good_after = (tuple(1 - share for share in shares) for shares in (before, after))
         return Pairs(metric, before, after, Shares(good_before, good_after, kept))
-    return Pairs(metric, before, after, Differences(_gains(metric, before, after, _difference), kept))
+    return Pairs(metric, before, after, Differences(_gains(metric, before, after, _difference), kept, rigs))
 
 
 def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:
@@ -302,10 +303,12 @@ def _difference(was: float, now: float) -> float:
     return now - was
 
 
-def _at_equal_core_speed(metric: Metric, gains: tuple[float, ...], rounds: Sequence[tuple[Trial, Trial]]) -> Paired:
+def _at_equal_core_speed(
+    metric: Metric, gains: tuple[float, ...], rounds: Sequence[tuple[Trial, Trial]], rigs: tuple[str, ...]
+) -> Paired:
     """Return the paired figures with how much faster the cores were in the second trial of each round; without, where
     one is unknown."""
     known = [log(one.pace_us / other.pace_us) for one, other in rounds if one.pace_us and other.pace_us]
     if len(known) < len(rounds):
-        return Paired(gains)
-    return Paired(gains, tuple(known), core_speed_slope(metric, rounds))
+        return Paired(gains, rigs=rigs)
+    return Paired(gains, tuple(known), core_speed_slope(metric, rounds), rigs)

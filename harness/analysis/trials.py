@@ -45,6 +45,7 @@ class Trial:
     slices: tuple[Slice, ...] = ()
     ready_cpu_s: float | None = None
     events: tuple[EventRecord, ...] = ()
+    rig: str | None = None  # the machine that made it, where a fleet did
 
     @cached_property
     def event_cost(self) -> EventCost | None:
@@ -297,6 +298,7 @@ def trials_of(records: Iterable[TrialRecord], topologies: Iterable[str]) -> Tria
                 tuple(record.slices),
                 record.ready_cpu_s,
                 tuple(record.events),
+                record.rig,
             )
             found[record.topology].append(trial)
     return {topology: tuple(trials) for topology, trials in found.items()}

@@ -1,7 +1,7 @@
 """Estimates: a value, its interval and the method. Intervals are over trials, never over requests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,9 +64,12 @@ def share_over_trials(shares: Sequence[float]) -> Estimate:
     return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), len(shares), method)
 
 
-def difference_of(values: Sequence[float]) -> Estimate:
+def difference_of(values: Sequence[float], rigs: tuple[str, ...] = ()) -> Estimate:
     """Return the mean of the differences to the baseline, one for each round that holds both, with its 95 % paired t
-    interval."""
+    interval; with ``rigs``, the machines that made the rounds, the mean of their means."""
+    pairs = Paired(tuple(values), rigs=rigs)
+    if pairs.has_rigs:
+        return replace(_estimate_of(pairs), method="mean of the rigs' mean differences within rounds, t interval")
     mean, method = float(np.mean(values)), "mean difference within rounds, paired t interval"
     if len(values) < 2:
         return Estimate(mean, None, None, len(values), method)
@@ -96,12 +99,23 @@ def ratio_of_logs(logs: Sequence[float]) -> Estimate:
 
 def ratio_of(pairs: Paired) -> Estimate:
     """Return the ratio to the baseline, at equal core speed where that is known: see :mod:`harness.stats.paired`."""
-    if not pairs.is_adjusted:
+    if not pairs.is_adjusted and not pairs.has_rigs:
         return ratio_of_logs(pairs.logs)
-    running = Running.of(pairs)
-    effect, half = running.effects[-1], running.errors[-1] * stdtrit(running.freedom[-1], (1 + CONFIDENCE) / 2)
-    value, low, high = map(ratio_of_log, (effect, effect - half, effect + half))
-    return Estimate(value, low, high, len(pairs), "mean log-ratio within blocks at equal pace, analysis of covariance")
+    found = _estimate_of(pairs)
+    low, high = (None if end is None else ratio_of_log(end) for end in (found.low, found.high))
+    return Estimate(ratio_of_log(found.value), low, high, found.n, found.method)
+
+
+def _estimate_of(pairs: Paired) -> Estimate:
+    """Return the effect with its interval, as logarithms."""
+    running, method = Running.of(pairs), "mean log-ratio within blocks"
+    method += " at equal pace, analysis of covariance" if pairs.is_adjusted else ""
+    method += ", mean of the rigs' means" if pairs.has_rigs else ""
+    effect, freedom = float(running.effects[-1]), running.freedom[-1]
+    if freedom < 1:
+        return Estimate(effect, None, None, len(pairs), method)
+    half = float(running.errors[-1] * stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    return Estimate(effect, effect - half, effect + half, len(pairs), method)
 
 
 def ratio_of_log(log: float) -> float:

@@ -107,10 +107,11 @@ class Ratios:
 @dataclass(frozen=True)
 class Differences:
     """The evidence on figures that may be zero or below: Student's paired t test of their differences. The ``margin``
-    is in the unit of the figures."""
+    is in the unit of the figures. ``rigs`` are the machines that made the rounds, where they are several."""
 
     values: tuple[float, ...]
     margin: float
+    rigs: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -118,7 +119,7 @@ class Differences:
     @cached_property
     def estimate(self) -> Estimate:
         """The mean difference."""
-        return difference_of(self.values)
+        return difference_of(self.values, self.rigs)
 
     @property
     def precision(self) -> float | None:
@@ -146,7 +147,7 @@ class Differences:
 
     @cached_property
     def _tests(self) -> "_Tests":
-        return _t_tests(Paired(self.values), self.margin)
+        return _t_tests(Paired(self.values, rigs=self.rigs), self.margin)
 
 
 @dataclass(frozen=True)

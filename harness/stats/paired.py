@@ -14,6 +14,12 @@ For the same reason the c of a round, the mean over its rotations, is zero but f
 it has beyond that is an error of the measure that lasts as long as a launch: it must not be taken for a speed of the
 cores. Where chance does not explain it, β is multiplied by the reliability of c: the part of its mean square that the
 rotations explain (Fuller, Measurement Error Models, 1987). Both follow from the core speeds alone.
+
+Rounds that were made on several machines ("rigs") have an effect of each rig, which is fixed: the result holds for
+these machines. The effect is the mean of the rigs' means, whose error follows from the scatter within rigs, with n less
+the number of rigs degrees of freedom: a one-way design of fixed effects (Montgomery, Design and Analysis of
+Experiments, ch. 3). A mean over all rounds would lean to the rig that made most of them, and its error would count the
+difference of the rigs as chance.
 """
 
 from collections.abc import Sequence
@@ -38,11 +44,13 @@ class Paired:
     """The paired figures of a comparison. ``logs`` are the log-ratios, one for each round, greater where the topology
     is better than the baseline. ``paces`` are the differences of the core speeds in the same rounds, as logarithms,
     greater where the topology had the faster cores; None where they are unknown or must not be used. ``given_slope`` is
-    the slope that the rotations within rounds show; None where they don't."""
+    the slope that the rotations within rounds show; None where they don't. ``rigs`` are the machines that made the
+    rounds, one for each round; empty where one machine made all."""
 
     logs: tuple[float, ...]
     paces: tuple[float, ...] | None = None
     given_slope: float | None = None
+    rigs: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.logs)
@@ -55,12 +63,28 @@ class Paired:
     @property
     def is_adjusted(self) -> bool:
         """True if the effect is the one at equal core speed."""
-        return self.paces is not None and (self.given_slope is not None or len(self) >= MIN_ADJUSTED)
+        if self.paces is None:
+            return False
+        return self.given_slope is not None or (len(self) >= MIN_ADJUSTED and not self.has_rigs)
+
+    @property
+    def has_rigs(self) -> bool:
+        """True if several machines made the rounds."""
+        return len({*self.rigs}) > 1
 
     @cached_property
     def at_equal_pace(self) -> tuple[float, ...]:
-        """The log-ratios without the part that the core speed explains."""
-        return tuple((np.asarray(self.logs) - self.slope * np.asarray(self.paces or 0.0)).tolist())
+        """The log-ratios without the part that the core speed explains and, of several rigs, without the differences
+        between these."""
+        logs = np.asarray(self.logs) - self.slope * np.asarray(self.paces or 0.0)
+        if not self.has_rigs:
+            return tuple(logs.tolist())
+        of_rig = {
+            rig: float(np.mean([log for log, each in zip(logs, self.rigs, strict=True) if each == rig]))
+            for rig in {*self.rigs}
+        }
+        mean = float(np.mean(list(of_rig.values())))
+        return tuple(float(log) - of_rig[rig] + mean for log, rig in zip(logs, self.rigs, strict=True))
 
 
 @dataclass(frozen=True)
@@ -79,8 +103,10 @@ class Running:
         d = np.asarray(pairs.logs, dtype=np.float64)
         c = np.zeros_like(d) if pairs.paces is None else np.asarray(pairs.paces, dtype=np.float64)
         if pairs.given_slope is not None:
-            plain = cls.of(Paired(tuple((d - pairs.given_slope * c).tolist())))
+            plain = cls.of(Paired(tuple((d - pairs.given_slope * c).tolist()), rigs=pairs.rigs))
             return cls(plain.effects, plain.errors, plain.freedom, np.full_like(d, pairs.given_slope))
+        if pairs.has_rigs:
+            return cls._over_rigs(d, pairs.rigs)
         n = np.arange(1, len(d) + 1, dtype=np.float64)
         mean_d, mean_c = np.cumsum(d) / n, np.cumsum(c) / n
         spread_d, spread_c, common = _spread(d, d, n), _spread(c, c, n), _spread(d, c, n)
@@ -92,6 +118,20 @@ class Running:
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.sqrt(left / freedom * (1 / n + np.where(uses, mean_c**2 / safe_c, 0.0)))
         return cls(mean_d - slopes * mean_c, errors, freedom, slopes)
+
+    @classmethod
+    def _over_rigs(cls, d: Floats, rigs: Sequence[str]) -> Self:
+        """Return the running estimates of the mean of the rigs' means."""
+        of_rig = np.array([[rig == each for each in dict.fromkeys(rigs)] for rig in rigs], dtype=np.float64)
+        counts = np.cumsum(of_rig, axis=0)
+        seen, safe = counts > 0, np.maximum(counts, 1)
+        means = np.cumsum(of_rig * d[:, None], axis=0) / safe
+        number = seen.sum(axis=1)
+        left = np.maximum(np.cumsum(d**2) - (counts * means**2).sum(axis=1), 0.0)
+        freedom = np.arange(1, len(d) + 1, dtype=np.float64) - number
+        with np.errstate(divide="ignore", invalid="ignore"):
+            errors = np.sqrt(left / freedom * np.where(seen, 1 / safe, 0.0).sum(axis=1)) / number
+        return cls(means.sum(axis=1) / number, np.where(freedom > 0, errors, np.nan), freedom, np.zeros_like(d))
 
 
 def effect_of(logs: Floats, paces: Floats, axis: int = -1) -> Floats:
