@@ -9,17 +9,17 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare demo test test-comparing test-others faults stacks servers lint format fuzz soak truth foresight validity bench clean
+.PHONY: help setup compare demo test test-comparing test-others faults stacks fleet fleet-bench servers lint format fuzz soak truth foresight validity bench clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment, when it is not up to date
 
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CONSTRAINTS) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	PIP_CONSTRAINT=$(CONSTRAINTS) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,fleet]'
 	@touch $@
 
 compare: $(READY) ## compare one process with clusters: make compare [SCENARIO=file]
@@ -46,6 +46,12 @@ faults: $(READY) ## kill and stop whoever takes part, fill disks and spoil run f
 
 stacks: $(READY) ## run the scenarios that need databases and fronts, in short (two minutes)
 	$(BIN)/pytest -m stacks $(call marked,stacks)
+
+fleet: $(READY) ## run on three hosts made of namespaces, and lose them in every way (four minutes)
+	$(BIN)/pytest -m fleet tests/fleet
+
+fleet-bench: $(READY) ## requests/s against generator hosts, and rounds/hour against rigs: make fleet-bench FLEET=file [SCENARIO=file]
+	$(BIN)/python -m bench.fleet $(FLEET) $(SCENARIO)
 
 servers: $(READY) ## measure the servers that people run, and write docs/servers.md (a quarter of an hour)
 	tests/real_servers/install

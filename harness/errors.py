@@ -15,6 +15,10 @@ HarnessError
 ├── ProbeError               nothing that can be measured answers
 ├── ForeignProtocolError     something else than HTTP/1.1 answers
 ├── ProtocolError            bytes that are no HTTP/1.1 response
+├── FleetError               a fleet can't be used
+│   └── LostHostError        one of its hosts is not heard any more
+├── CallError                a call to a host came to no result
+│   └── RefusedError         since the host does not do it
 ├── RunFolderError           a run folder can't be read or written
 ├── FileError                a file of it must not be used
 ├── PlanningError            no plan can be made from a run

@@ -62,7 +62,7 @@ def test_the_command_that_repeats_a_run_has_its_seed_whatever_its_files_are_call
     file.write_text(SCENARIO)
     commands: list[str] = []
 
-    def compare(prepared: object, results: object, command: str, observer: object) -> Path:
+    def compare(prepared: object, results: object, command: str, observer: object, testbed: object) -> Path:
         commands.append(command)
         raise KeyboardInterrupt
 

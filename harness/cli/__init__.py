@@ -15,6 +15,7 @@ from harness.cli.capacity import capacity_command
 from harness.cli.compare import compare_command
 from harness.cli.diff import diff_command
 from harness.cli.doctor import doctor_command
+from harness.cli.fleet import agent_command, fleet_app
 from harness.cli.history import history_command
 from harness.cli.init import init_command
 from harness.cli.load import load_command
@@ -74,4 +75,6 @@ app.command(name="history")(history_command)
 app.command(name="plan")(plan_command)
 app.command(name="load")(load_command)
 app.command(name="doctor")(doctor_command)
+app.command(name="agent")(agent_command)
+app.add_typer(fleet_app, name="fleet")
 app.command(name="schema")(schema_command)

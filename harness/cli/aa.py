@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.fleet import FleetFile, open_testbed
 from harness.cli.options import Interleaving, Malloc, MaxTime, Out, Seed, Slice, Window, rounds
 from harness.cli.usage import usage_errors
 
@@ -21,13 +22,14 @@ def aa_command(
     slice_s: Slice = None,
     malloc: Malloc = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Run in this folder, not from two checkouts.")] = False,
+    fleet: FleetFile = None,
     seed: Seed = None,
     out: Out = Path("results"),
 ) -> None:
     """Compare the baseline with itself: what looks like a difference then is the noise of this machine.
 
     In a git repository it runs from two checkouts of the working tree, as two commits do, of which one has a comment
-    more in each source file; else, or with --in-place, twice in this folder.
+    more in each source file; else, or with --in-place or --fleet, twice in this folder.
 
     Comparisons made here later with the same baseline and load quote it.
     """
@@ -38,7 +40,7 @@ def aa_command(
     from harness.cli.outcome import exit_code, has_answers
     from harness.cli.scenario import load_selected
     from harness.measure.base_and_head import prepare_against_itself
-    from harness.measure.preparation import prepare, seed_or_random
+    from harness.measure.preparation import seed_or_random
     from harness.record import read_run, write_noise_floor
 
     console = Console()
@@ -49,10 +51,11 @@ def aa_command(
         "slice": slice_s,
         "load.duration": window,
     }
-    with usage_errors():
+    with usage_errors(), open_testbed(fleet) as testbed:
         scenario, drawn = load_selected(file, overrides, None, malloc), seed_or_random(seed)
-        if in_place:
-            path = measure(context, console, prepare(make_aa_scenario(scenario), drawn), out)
+        if in_place or fleet is not None:
+            prepared = testbed.prepare(make_aa_scenario(scenario), drawn)
+            path = measure(context, console, prepared, out, testbed=testbed)
         else:
             with prepare_against_itself(scenario, Path.cwd(), drawn) as prepared:
                 print_doubts(console, list(prepared.doubts))

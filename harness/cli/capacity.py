@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.fleet import FleetFile, open_testbed
 from harness.cli.options import Only, Out, ScenarioFile, Seed, duration
 from harness.cli.usage import usage_errors
 
@@ -27,6 +28,7 @@ def capacity_command(
         typer.Option("--duration", parser=duration, metavar="5s", help="Window of each probe, 5s at the least."),
     ] = None,
     only: Only = None,
+    fleet: FleetFile = None,
     seed: Seed = None,
     out: Out = Path("results"),
 ) -> None:
@@ -43,19 +45,20 @@ def capacity_command(
     from harness.cli.search_progress import SearchDisplay
     from harness.measure.capacity.searching import search
     from harness.measure.capacity.setting import check_objectives, for_search
-    from harness.measure.preparation import prepare, seed_or_random
+    from harness.measure.preparation import seed_or_random
     from harness.record import read_run
 
     console = Console()
-    with usage_errors():
+    with usage_errors(), open_testbed(fleet) as testbed:
         objectives = [parse_objective(text) for text in slo]
         overrides = {"precision": precision, "max_time": max_time, "load.duration": window}
         scenario = load_selected(file, overrides, only)
         check_objectives(objectives, scenario)
-        prepared = prepare(for_search(scenario), seed_or_random(seed))
+        prepared = testbed.prepare(for_search(scenario), seed_or_random(seed))
         print_skipped(console, prepared)
         with SearchDisplay(console) as observer:
-            path = search(prepared, objectives, out, command_to_repeat(context, prepared.seed), observer)
+            command = command_to_repeat(context, prepared.seed)
+            path = search(prepared, objectives, out, command, observer, testbed)
 
         from harness.cli.reporting import report_capacity
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.fleet import FleetFile, open_testbed
 from harness.cli.options import (
     FailOn,
     Form,
@@ -58,6 +59,7 @@ def compare_command(
     soak: Soak = None,
     malloc: MallocOrBoth = None,
     only: Only = None,
+    fleet: FleetFile = None,
     seed: Seed = None,
     out: Out = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
@@ -73,7 +75,7 @@ def compare_command(
     from harness.cli.outcome import check_compared, most_serious, with_gates
     from harness.cli.plan_table import plan_table
     from harness.cli.scenario import check_form, load_selected
-    from harness.measure.preparation import prepare, seed_or_random
+    from harness.measure.preparation import seed_or_random
     from harness.record import read_run
 
     console = Console(stderr=form.is_alone)
@@ -94,19 +96,19 @@ def compare_command(
         "load.expect_body": expect_body,
     }
     codes: list[int] = []
-    with usage_errors(codes):
+    with usage_errors(codes), open_testbed(fleet) as testbed:
         check_form(form, files)
         runs = []
         for file in files:
             scenario = check_compared(with_gates(load_selected(file, overrides, only, malloc), fail_on, strict))
-            runs.append((file, prepare(scenario, seed_or_random(seed))))
+            runs.append((file, testbed.prepare(scenario, seed_or_random(seed))))
         for file, prepared in runs:
             print_skipped(console, prepared)
             if dry_run:
                 console.print(plan_table(prepared))
                 continue
             others = [other for other in files if other != file]
-            run = read_run(measure(context, console, prepared, out, others))
+            run = read_run(measure(context, console, prepared, out, others, testbed))
 
             from harness.cli.reporting import report_run
 

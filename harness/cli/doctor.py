@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.fleet import FleetFile, open_hosts
 from harness.cli.usage import usage_errors
 
 
@@ -13,9 +14,10 @@ def doctor_command(
         Path | None,
         typer.Argument(help="A scenario, whose connections, rate, workers and generator the machine has to bear."),
     ] = None,
+    fleet: FleetFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as a JSON list instead.")] = False,
 ) -> None:
-    """Tell what about this machine spoils measurements, and what to do about it.
+    """Tell what about this machine spoils measurements, and what to do about it; or about each machine of a fleet.
 
     Warnings are advice: the exit code is 0 with them too, and 2 for a scenario that can't be used.
     """
@@ -28,9 +30,9 @@ def doctor_command(
     from harness.machine.host import Host
     from harness.scenario import load_scenario
 
-    with usage_errors():
+    with usage_errors(), open_hosts(fleet) as hosts:
         scenario = None if file is None else load_scenario(file)
-    checks = run_checkup(Host.here(), scenario)
+        checks = run_checkup(Host.here(), scenario) if hosts is None else hosts.examine_hosts(scenario)
     if as_json:
         typer.echo(TypeAdapter(list[Check]).dump_json(checks, indent=2).decode())
         return

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from harness.cli.fleet import open_hosts
 from harness.cli.options import (
     CLOSED_CONNECTIONS,
     MAX_CONNECTIONS_ELSEWHERE,
@@ -123,6 +124,10 @@ def load_command(
     max_connections: Annotated[
         str, typer.Option(metavar="N|none", help="Connections to other hosts, at the most.", rich_help_panel=_WHOM)
     ] = str(MAX_CONNECTIONS_ELSEWHERE),
+    fleet: Annotated[
+        Path | None,
+        typer.Option("--fleet", metavar="FILE", help="Load it from the machines of a fleet.", rich_help_panel=_HOW),
+    ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Trust any certificate.", rich_help_panel=_WHAT)] = False,
     cacert: Annotated[
         Path | None, typer.Option(help="Trust the authorities in this PEM file.", rich_help_panel=_WHAT)
@@ -162,10 +167,11 @@ def load_command(
     from harness.cli.host_policy import check_reach, parse_bound, resolve
     from harness.cli.loading import Outputs, run_load, warn_of_ports
     from harness.generator.probe import probe
+    from harness.generator.process import Generator
     from harness.load.failures import describe_failures
     from harness.report.load.notes import load_text
 
-    with usage_errors():
+    with usage_errors(), open_hosts(fleet) as hosts:
         outputs = Outputs(chart, series, hlog)
         outputs.check()
         target, path = load_options.parse_target(url, unix_socket, insecure, cacert)
@@ -194,7 +200,7 @@ def load_command(
         most_connections = parse_bound(max_connections)
         check_reach(
             offered,
-            allow_host or [],
+            [*(allow_host or []), *(hosts.server_addresses if hosts else [])],
             parse_bound(max_rate),
             None if most_connections is None else int(most_connections),
         )
@@ -205,8 +211,10 @@ def load_command(
             typer.echo(
                 "The certificate is not checked, as it is this machine's own: --cacert FILE has it checked.", err=True
             )
-        warn_of_ports(offered)
-        result, began_at, interrupted = run_load(offered, number, pinned)
+        if hosts is None:
+            warn_of_ports(offered)
+        generator = Generator.here(number, pinned) if hosts is None else hosts.start_generators(offered)
+        result, began_at, interrupted = run_load(offered, generator)
         if as_json:
             typer.echo(result.model_dump_json(exclude={"event"}, indent=2))
         else:

@@ -11,16 +11,22 @@ from harness.cli.progress import LiveDisplay, PlainDisplay, is_live
 from harness.cli.usage import ARGUMENTS
 from harness.measure.compare import compare
 from harness.measure.preparation import PreparedRun
+from harness.measure.testbed import Testbed
 from harness.text import printable
 
 
 def measure(
-    context: typer.Context, console: Console, prepared: PreparedRun, out: Path, others: Sequence[Path] = ()
+    context: typer.Context,
+    console: Console,
+    prepared: PreparedRun,
+    out: Path,
+    others: Sequence[Path] = (),
+    testbed: Testbed | None = None,
 ) -> Path:
-    """Make the trials, showing on the console how it goes; return the run folder. ``others`` are the scenarios of the
-    command line that are measured in runs of their own."""
+    """Make the trials on the testbed, by default this machine, showing on the console how it goes; return the run
+    folder. ``others`` are the scenarios of the command line that are measured in runs of their own."""
     with display(console, prepared) as observer:
-        return compare(prepared, out, command_to_repeat(context, prepared.seed, others), observer)
+        return compare(prepared, out, command_to_repeat(context, prepared.seed, others), observer, testbed)
 
 
 def display(console: Console, prepared: PreparedRun) -> LiveDisplay | PlainDisplay:

@@ -10,6 +10,7 @@ from harness.analysis.summary import TopologySummary
 from harness.record import Run
 from harness.report.figures import row_change_text
 from harness.report.finding import Finding
+from harness.report.fleet import fleet_texts
 from harness.report.interleaving import interleaving_text
 from harness.report.intervals import draw_changes, sort_worst_first
 from harness.report.malloc import malloc_text
@@ -74,6 +75,7 @@ def _render(
             malloc=malloc_text(scenario),
             granted=limits_text(scenario),
             interleaving=interleaving_text(run),
+            machines=list(fleet_texts(run)),
             plan=plan_text(run),
         )
     )

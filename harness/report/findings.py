@@ -11,6 +11,7 @@ from harness.load.spec import SAFE_METHODS
 from harness.record import Run
 from harness.report.figures import percent_text
 from harness.report.finding import Finding
+from harness.report.fleet import unlike_rigs_texts
 from harness.report.malloc import allocators_of
 from harness.report.markup import plain
 from harness.report.page_faults import fault_cost_text, mode_texts
@@ -291,6 +292,12 @@ def _page_faults(analysis: RunAnalysis) -> Iterator[Finding]:
         yield Finding(*texts)
 
 
+def _unlike_rigs(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield that the machines of a fleet do not agree on a comparison."""
+    for text in unlike_rigs_texts(analysis):
+        yield Finding(text, "What is said of it is the mean over these machines: look at each by itself.")
+
+
 def _machine(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield what the doctor warned of before the first trial."""
     for check in analysis.run.info.checks:
@@ -413,6 +420,7 @@ _CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the 
     _services,
     _hash_seed,
     _malloc,
+    _unlike_rigs,
 )
 
 

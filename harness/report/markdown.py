@@ -23,6 +23,7 @@ from harness.report.figures import (
     ratio_text,
     share_text,
 )
+from harness.report.fleet import fleet_texts
 from harness.report.grid import dropped_texts, grid_texts
 from harness.report.interleaving import interleaving_text, scatter_texts
 from harness.report.kernel_work import kernel_work_rows
@@ -71,6 +72,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "malloc": malloc_text(run.scenario),
         "granted": limits_text(run.scenario),
         "interleaving": interleaving_text(run),
+        "machines": list(fleet_texts(run)),
         "scatter": list(scatter_texts(report)),
         "summaries": summaries,
         "comparisons": [each for summary in summaries for each in summary.comparisons],

@@ -15,6 +15,7 @@ from harness.analysis.summary import TopologySummary
 from harness.report.charts.heat_map import GridMaps, HeatCell, grid_maps
 from harness.report.charts.sweep import SweepData, has_sweep, sweep_data
 from harness.report.figures import gate_result_text
+from harness.report.fleet import fleet_texts
 from harness.report.grid import dropped_text, grid_texts
 from harness.report.interleaving import interleaving_text
 from harness.report.limits import usual_limit
@@ -40,6 +41,7 @@ def render_terminal(report: RunReport) -> Group:
     lines += [f"- {text}"] if (text := malloc_text(report.run.scenario)) else []
     lines += [f"- {text}"] if (text := limits_text(report.run.scenario)) else []
     lines += [f"- {interleaving_text(report.run)}"] if report.run.info.interleaving.why else []
+    lines += [f"- {text}" for text in fleet_texts(report.run)]
     comparisons = select_comparisons(report)
     verdicts: list[Table | Text] = [verdict_table(comparisons), Text()] if comparisons else []
     legend = Text(GRID_LEGEND, style="dim")

@@ -1,0 +1,1 @@
+"""What more machines bring, and what they cost."""

@@ -1,0 +1,198 @@
+"""A crew on other machines, as the generator on the server's machine uses it: one part from each machine."""
+
+import asyncio
+import queue
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from harness.fleet.clocks import EXCHANGES, ClockOffset, most_bound_ns
+from harness.fleet.messages import Seat
+from harness.fleet.wire import ANSWER_S, CallError, Json, Wire
+from harness.generator.crew import START_S, GeneratorError
+from harness.generator.messages import PART_EVENTS, Order, PartEvent, ProcessResult, is_last
+from harness.load.result import GeneratorHost
+from harness.load.spec import Load
+from harness.units import NS_PER_MS, NS_PER_US
+
+LEAST_HEAD_START_NS: Final = 10 * NS_PER_MS
+TRIPS: Final = 4  # round trips that an order has to reach every machine
+LONG_POLL_S: Final = 1.0
+SHARES: Final[TypeAdapter[list[Load]]] = TypeAdapter(list[Load])
+
+
+class FarCrew:
+    """The crews of other machines, one for each seat. All are started at construction. Leaving none behind is up to
+    them: their agents end with the leader."""
+
+    def __init__(self, wire: Wire, seats: Sequence[Seat]) -> None:
+        self.cpus: list[int] = []
+        self.pids: list[int] = []
+        self.head_start_ns = LEAST_HEAD_START_NS
+        self._wire = wire
+        self._seats = seats
+        self._id = secrets.token_hex(8)
+        self._clocks: list[ClockOffset] = []
+        self._clocked_s = 0.0
+        self._duration_s = 0.0
+        self._order: Order | None = None
+        self._awaited: set[int] = set()
+        self._reading: list[Future[None]] = []
+        self._received: queue.SimpleQueue[tuple[int, list[PartEvent]] | CallError] = queue.SimpleQueue()
+        self._all(lambda seat: self._ask(seat, "crew_start", processes=seat.processes, cpus=seat.cpus))
+
+    @property
+    def parts(self) -> int:
+        """The number of machines."""
+        return len(self._seats)
+
+    @property
+    def is_done(self) -> bool:
+        """True once each machine has sent the last event of the order."""
+        return not self._awaited
+
+    def hand_out(self, load: Load) -> None:
+        """Hand each machine the shares of its processes, and find out how far its clock is ahead. Raises
+        GeneratorError."""
+        shares, dealt = load.shares(sum(seat.processes for seat in self._seats)), 0
+        own: dict[str, list[Load]] = {}
+        for seat in self._seats:
+            own[seat.name] = shares[dealt : dealt + seat.processes]
+            dealt += seat.processes
+        self._all(
+            lambda seat: self._ask(
+                seat,
+                "crew_hand_out",
+                START_S + ANSWER_S,
+                shares=SHARES.dump_json(own[seat.name]).decode(),
+                connections=load.connections,
+            )
+        )
+        self._duration_s = load.duration_s
+        self._clocks, self._clocked_s = self._measure_clocks(), time.monotonic()
+        self.head_start_ns = LEAST_HEAD_START_NS + TRIPS * max(clock.round_trip_ns for clock in self._clocks)
+
+    def order(self, order: Order) -> None:
+        """Send every machine the order, for the same moment of its own clock. Raises GeneratorError."""
+        self._order, self._awaited = order, set(range(self.parts))
+        own = {
+            seat.name: order.model_copy(update={"at_ns": order.at_ns + clock.offset_ns}).model_dump_json()
+            for seat, clock in zip(self._seats, self._clocks, strict=True)
+        }
+        self._all(lambda seat: self._ask(seat, "crew_order", order=own[seat.name]))
+        self._reading = [self._wire.start(self._read(index)) for index in range(self.parts)]
+
+    def receive(self, patience_s: float) -> Sequence[tuple[int, PartEvent]]:
+        """Return the events of one machine, each with its index; none where nothing came for so long. Raises
+        GeneratorError when a machine is lost, or its crew has ended."""
+        assert self._order is not None, "an order comes first"
+        try:
+            received = self._received.get(timeout=patience_s)
+        except queue.Empty:
+            return []
+        if isinstance(received, CallError):
+            raise GeneratorError(str(received)) from received
+        index, events = received
+        if any(is_last(self._order, event) for event in events):
+            self._awaited.discard(index)
+        return [(index, event) for event in events]
+
+    def stop(self) -> None:
+        """Ask every machine to end the window now."""
+        self._all(lambda seat: self._ask(seat, "crew_stop"))
+
+    def describe_hosts(self, parts: Sequence[ProcessResult]) -> list[GeneratorHost]:
+        """Return what each machine did. Raises GeneratorError where its clock can't be relied on."""
+        again, elapsed_s = self._measure_clocks(), time.monotonic() - self._clocked_s
+        for seat, clock, later in zip(self._seats, self._clocks, again, strict=True):
+            if not clock.agrees_with(later, elapsed_s):
+                apart_us = abs(later.offset_ns - clock.offset_ns) / NS_PER_US
+                raise GeneratorError(f"{seat.name}: its clock went {apart_us:,.0f} µs away from the server's meanwhile")
+        begun_ns = [part.began_ns - clock.offset_ns for part, clock in zip(parts, self._clocks, strict=True)]
+        return [
+            GeneratorHost(
+                name=seat.name,
+                processes=part.processes,
+                started=part.started,
+                requests=part.requests,
+                errors=part.errors.total,
+                bytes=part.bytes,
+                cpu_s=part.cpu_s,
+                busy=part.busy,
+                stalled_s=part.stalled_s,
+                offset_us=clock.offset_ns / NS_PER_US,
+                bound_us=clock.bound_ns / NS_PER_US,
+                round_trip_us=clock.round_trip_ns / NS_PER_US,
+                begun_us=(began_ns - min(begun_ns)) / NS_PER_US,
+            )
+            for seat, part, clock, began_ns in zip(self._seats, parts, self._clocks, begun_ns, strict=True)
+        ]
+
+    def end(self) -> None:
+        """End all crews, as far as their machines can be reached."""
+        self._awaited = set()
+        for reading in self._reading:
+            reading.cancel()  # or it would read what the next crew sends
+        for seat in self._seats:
+            try:
+                self._wire.run(self._ask(seat, "crew_end"))
+            except GeneratorError:
+                continue  # it is lost, and ends what it has by itself
+
+    def _all(self, call: Callable[[Seat], Coroutine[Any, Any, Json]]) -> list[Json]:
+        """Make a call to every machine at once, and return the answers. Raises GeneratorError."""
+
+        async def gather() -> list[Json]:
+            return await asyncio.gather(*(call(seat) for seat in self._seats))
+
+        return self._wire.run(gather())
+
+    async def _ask(self, seat: Seat, verb: str, limit_s: float = ANSWER_S, **arguments: Any) -> Json:
+        try:
+            return await self._wire.ask(seat.address, verb, seat.token, limit_s, {**arguments, "crew": self._id})
+        except CallError as error:
+            raise GeneratorError(f"{seat.name}: {error}") from error
+
+    async def _read(self, index: int) -> None:
+        """Read what one machine sends until it has carried out the order."""
+        seat = self._seats[index]
+        try:
+            while True:
+                given = {"patience_s": LONG_POLL_S, "crew": self._id}
+                limit_s = LONG_POLL_S + ANSWER_S
+                answer = await self._wire.ask(seat.address, "crew_receive", seat.token, limit_s, given)
+                events = [PART_EVENTS.validate_json(text) for text in answer["events"]]
+                if events:
+                    self._received.put((index, events))
+                if answer["is_done"]:
+                    return
+        except CallError as error:
+            self._received.put(CallError(f"{seat.name}: {error}"))
+
+    def _measure_clocks(self) -> list[ClockOffset]:
+        """Return how far the clock of every machine is ahead. Raises GeneratorError where that can't be told well
+        enough for all to begin together."""
+
+        async def measure(seat: Seat) -> ClockOffset:
+            exchanges = []
+            for _ in range(EXCHANGES):
+                sent_ns = time.monotonic_ns()
+                there_ns = int((await self._ask(seat, "clock"))["now_ns"])
+                exchanges.append((sent_ns, there_ns, time.monotonic_ns()))
+            return ClockOffset.of(exchanges)
+
+        async def gather() -> list[ClockOffset]:
+            return await asyncio.gather(*map(measure, self._seats))
+
+        clocks = self._wire.run(gather())
+        for seat, clock in zip(self._seats, clocks, strict=True):
+            if clock.bound_ns > most_bound_ns(self._duration_s):
+                raise GeneratorError(
+                    f"{seat.name}: its clock is known to ±{clock.bound_ns / NS_PER_MS:.1f} ms only, which is too little"
+                    f" for windows of {self._duration_s:g} s"
+                )
+        return clocks

@@ -1,0 +1,321 @@
+"""The testbed of a fleet: every rig makes rounds, each on its own machines; records are written here."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from queue import Empty, SimpleQueue
+from typing import Final, Literal
+
+from pydantic import TypeAdapter
+
+from harness.doctor.check import Check
+from harness.fleet.file import FleetError, FleetRig
+from harness.fleet.leader import Leader, LostHostError
+from harness.fleet.messages import (
+    FingerprintOrder,
+    JobEvent,
+    LogWritten,
+    Preparation,
+    PreparationOrder,
+    RigPlan,
+    RoundOrder,
+    ScenarioOrder,
+    Seat,
+    SlicesTried,
+    TrialBegan,
+    TrialMade,
+    TrialProgress,
+)
+from harness.generator.process import Generator
+from harness.load.cpus import Placement
+from harness.load.spec import Load
+from harness.machine.environment import Environment
+from harness.measure.interleaving import Tried
+from harness.measure.observer import Observer
+from harness.measure.preparation import PreparedRun
+from harness.measure.progress import Phase, Progress
+from harness.measure.testbed import Testbed
+from harness.record import (
+    Fingerprint,
+    Interleaving,
+    PlannedTrial,
+    Program,
+    RigRecord,
+    RunFolder,
+    SkippedTopology,
+    TrialRecord,
+)
+from harness.scenario import Scenario, Topology
+from harness.server.supervised import ServerError
+
+CHECKS: Final = TypeAdapter(list[Check])
+MISSING: Final = TypeAdapter(list[SkippedTopology])
+PROGRAMS: Final = TypeAdapter(list[Program])
+PATIENCE_S: Final = 0.5  # between two looks of the main thread, so that Ctrl-C is heard
+
+
+class FarTestbed(Testbed):
+    """Some rigs of a fleet. What is asked of one machine is asked of the first rig's server, since all are alike."""
+
+    def __init__(self, leader: Leader, rigs: Sequence[FleetRig]) -> None:
+        self._leader = leader
+        self._rigs = list(rigs)
+        self._free: SimpleQueue[FleetRig] = SimpleQueue()
+        self._busy: dict[str, FleetRig] = {}
+        self._threads = ThreadPoolExecutor(len(self._rigs), "rig")
+        self._observing = threading.Lock()
+        for rig in self._rigs:
+            self._free.put(rig)
+
+    @property
+    def lanes(self) -> int:
+        """The number of rigs of which no host is lost."""
+        return len(self._live)
+
+    def prepare(self, scenario: Scenario, seed: int) -> PreparedRun:
+        """Return the run as it is prepared on every rig. Raises FleetError where they differ in that."""
+        for rig in self._rigs:
+            self._join(rig, scenario)
+        order = PreparationOrder(scenario=scenario, seed=seed).model_dump_json(by_alias=True)
+        found = {
+            rig.server: Preparation.model_validate_json(self._leader.do(rig.server, "prepare", order))
+            for rig in self._rigs
+        }
+        first = found[self._first]
+        if others := [name for name, each in found.items() if each.skipped != first.skipped]:
+            raise FleetError(f"{self._first} and {others[0]} can't run the same topologies")
+        return PreparedRun(first.scenario, first.skipped, seed, first.schedule, first.placement)
+
+    def find_missing(self, scenario: Scenario) -> list[SkippedTopology]:
+        """Return the topologies that can't run on one of the servers' machines."""
+        for rig in self._rigs:
+            self._join(rig, scenario)
+        order = _order_of(scenario)
+        found = (MISSING.validate_json(self._leader.do(rig.server, "find_missing", order)) for rig in self._rigs)
+        return [each for those in found for each in those]
+
+    def examine_hosts(self, scenario: Scenario | None) -> list[Check]:
+        """Return how far the clock of each machine of the fleet is ahead, and what may spoil measurements there."""
+        order = "" if scenario is None else _order_of(scenario)
+        return [
+            check.model_copy(update={"name": f"{name}: {check.name}"})
+            for name in self._leader.joined
+            for check in (
+                self._leader.check_clock(name),
+                *CHECKS.validate_json(self._leader.do(name, "run_checkup", order)),
+            )
+        ]
+
+    @contextmanager
+    def _locks(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for rig in self._rigs:
+                self._leader.do(rig.server, "lock")
+                stack.callback(self._leave_lock, rig)
+            yield
+
+    def exclusive_run(self) -> AbstractContextManager[None]:
+        """Return a context in which no other run is made on any of the servers' machines."""
+        return self._locks()
+
+    def describe_environment(self) -> Environment:
+        """Return the first server's machine and its software."""
+        return Environment.model_validate_json(self._leader.do(self._first, "describe_environment"))
+
+    def describe_rigs(self) -> list[RigRecord]:
+        """Return the rigs."""
+        return [
+            RigRecord(
+                server=rig.server,
+                generators=list(rig.others),
+                environment=self._leader.joined[rig.server].facts.environment,
+            )
+            for rig in self._rigs
+        ]
+
+    def run_checkup(self, scenario: Scenario) -> list[Check]:
+        """Return what may spoil measurements on any of the servers' machines."""
+        order = _order_of(scenario)
+        found = {
+            rig.server: CHECKS.validate_json(self._leader.do(rig.server, "run_checkup", order)) for rig in self._rigs
+        }
+        return [
+            check.model_copy(update={"name": f"{server}: {check.name}"})
+            for server, those in found.items()
+            for check in those
+        ]
+
+    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
+        """Return the programs that the topologies run."""
+        order = FingerprintOrder(topologies=tuple(topologies)).model_dump_json(by_alias=True)
+        return PROGRAMS.validate_json(self._leader.do(self._first, "describe_programs", order))
+
+    def take_fingerprint(self, topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
+        """Return the fingerprint of what the topologies run."""
+        order = FingerprintOrder(topologies=tuple(topologies), programs=tuple(programs)).model_dump_json(by_alias=True)
+        return Fingerprint.model_validate_json(self._leader.do(self._first, "take_fingerprint", order))
+
+    def try_slices(self, scenario: Scenario, placement: Placement) -> Tried:
+        """Return what a try of slices finds on the first rig."""
+        found = self._leader.do(self._first, "try_slices", _order_of(scenario, placement))
+        tried = SlicesTried.model_validate_json(found)
+        return Tried(tried.objection, tried.answer_s)
+
+    @contextmanager
+    def open_run(self, prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
+        """Have the services of the run up on every rig. Raises ServerError."""
+        order = _order_of(prepared.scenario, prepared.placement)
+        try:
+            with ExitStack() as stack:
+                for rig in self._rigs:
+                    stack.callback(self._close_run, rig, folder)
+                    self._leader.do(rig.server, "open_run", order, lambda event: _write_log(folder, rig.server, event))  # noqa: B023
+                yield prepared
+        except FleetError as error:
+            raise ServerError(str(error)) from error
+
+    def start_round(
+        self,
+        trials: Sequence[PlannedTrial],
+        interleaving: Interleaving,
+        prepared: PreparedRun,
+        folder: RunFolder,
+        observer: Observer,
+    ) -> Iterable[TrialRecord]:
+        """Have a rig that is free make the round, from now on; return its records, each as it was written."""
+        made: SimpleQueue[TrialMade | None] = SimpleQueue()
+        order = RoundOrder(trials=tuple(trials), interleaving=interleaving, scenario=prepared.scenario)
+        self._threads.submit(self._make_round, order, made, observer)
+        return self._write(made, folder, observer)
+
+    def _make_round(self, order: RoundOrder, made: "SimpleQueue[TrialMade | None]", observer: Observer) -> None:
+        """Have the next free rig make the round. Of trials for which a host was lost, the record is a failed one."""
+        rig, planned = self._next_rig(), {trial.id: trial for trial in order.trials}
+        if rig is None:
+            made.put(None)
+            return
+        self._busy[rig.server] = rig
+
+        def take(event: JobEvent) -> None:
+            match event:
+                case TrialBegan():
+                    with self._observing:
+                        observer.on_trial(planned[event.trial])
+                case TrialProgress():
+                    with self._observing:
+                        observer.on_progress(Progress(Phase[event.phase], event.second, event.topology))
+                case TrialMade():
+                    record = event.record.model_copy(update={"rig": rig.server})
+                    made.put(event.model_copy(update={"record": record}))
+                    planned.pop(record.trial)
+
+        began_at = self.now()
+        try:
+            self._leader.do(rig.server, "make_round", order.model_dump_json(by_alias=True), take)
+        except FleetError as error:
+            for trial in planned.values():
+                failed = TrialRecord.of_failure(trial, began_at, str(error), [])
+                made.put(TrialMade(record=failed.model_copy(update={"rig": rig.server}), log=b""))
+        finally:
+            del self._busy[rig.server]
+            if self._leader.look_for(rig) is None:
+                self._free.put(rig)
+            made.put(None)
+
+    def _next_rig(self) -> FleetRig | None:
+        """Wait for a rig that is free; None where all are lost."""
+        while self._live:
+            try:
+                rig = self._free.get(timeout=PATIENCE_S)
+            except Empty:
+                continue
+            if self._leader.find_lost_host(rig) is None:
+                return rig
+        return None
+
+    def _write(
+        self, made: "SimpleQueue[TrialMade | None]", folder: RunFolder, observer: Observer
+    ) -> Iterator[TrialRecord]:
+        """Yield the records as they are made, each after it and its log were written."""
+        while (event := _take(made)) is not None:
+            folder.make_log(event.record.trial).write_bytes(event.log)
+            written = folder.append(event.record)
+            with self._observing:
+                observer.on_record(written)
+            yield written
+
+    @property
+    def server_addresses(self) -> list[str]:
+        """The addresses of the servers' machines."""
+        return [self._leader.joined[rig.server].server_address for rig in self._rigs]
+
+    def start_generators(self, load: Load) -> Generator:
+        """Return a generator on all machines that are there for that, or else on all. Raises FleetError where the load
+        would not leave them."""
+        if load.target.is_loopback:
+            raise FleetError(f"{load.target.host} is another machine on each of them: give the server's address")
+        names = [name for rig in self._rigs for name in rig.others] or list(self._leader.joined)
+        return self._leader.start_generator(self._seat(names, load.connections, "auto"))
+
+    @property
+    def _live(self) -> list[FleetRig]:
+        return [rig for rig in self._rigs if self._leader.find_lost_host(rig) is None]
+
+    @property
+    def _first(self) -> str:
+        return self._rigs[0].server
+
+    def _join(self, rig: FleetRig, scenario: Scenario) -> None:
+        """Tell a server's machine the machines that generate its load."""
+        least = min(scenario.load_of(topology).connections for topology in scenario.topologies)
+        seats = self._seat(rig.others, least, scenario.load.processes)
+        address = self._leader.joined[rig.server].server_address
+        self._leader.do(rig.server, "join_rig", RigPlan(seats=seats, address=address).model_dump_json())
+
+    def _seat(self, names: Sequence[str], connections: int, asked: int | Literal["auto"]) -> tuple[Seat, ...]:
+        """Return the seats of these machines for a load over so many connections, of which every process needs one.
+        Raises FleetError where there are too few."""
+        if connections < len(names):
+            raise FleetError(f"expected at least as many connections as generators ({len(names)}), got {connections}")
+        seats = []
+        for joined in (self._leader.joined[name] for name in names):
+            most = connections // len(names)
+            processes = joined.count_processes(most) if asked == "auto" else min(asked, most)
+            host, cpus = joined.host, joined.cpus[:processes]
+            seats.append(
+                Seat(name=host.name, address=joined.address, token=joined.token, processes=processes, cpus=cpus)
+            )
+        return tuple(seats)
+
+    def _leave_lock(self, rig: FleetRig) -> None:
+        try:
+            self._leader.do(rig.server, "unlock")
+        except LostHostError:
+            return  # it has ended
+
+    def _close_run(self, rig: FleetRig, folder: RunFolder) -> None:
+        if rig.server in self._busy:  # the round is of no use any more
+            self._leader.interrupt(rig.server)
+        try:
+            self._leader.do(rig.server, "close_run", "", lambda event: _write_log(folder, rig.server, event))
+        except LostHostError:
+            return  # its records say so
+
+
+def _take(made: "SimpleQueue[TrialMade | None]") -> TrialMade | None:
+    """Wait for the next record, such that Ctrl-C ends the wait."""
+    while True:
+        try:
+            return made.get(timeout=PATIENCE_S)
+        except Empty:
+            continue
+
+
+def _write_log(folder: RunFolder, server: str, event: JobEvent) -> None:
+    if isinstance(event, LogWritten):
+        folder.make_log(f"{server}-{event.name}").write_bytes(event.log)
+
+
+def _order_of(scenario: Scenario, placement: Placement | None = None) -> str:
+    return ScenarioOrder(scenario=scenario, placement=placement or Placement()).model_dump_json(by_alias=True)

@@ -1,0 +1,254 @@
+"""The run of a leader on a server's machine, by its agent: it is prepared there and opened, and its rounds are made.
+
+A trial is made there as one is made without a fleet: the server, its processes and their counters are on the same
+machine as what observes them. Only its generator may be elsewhere.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, SerializeAsAny, TypeAdapter
+
+from harness.doctor.checkup import run_checkup
+from harness.fleet.far_crew import FarCrew
+from harness.fleet.messages import (
+    FingerprintOrder,
+    LogWritten,
+    Preparation,
+    PreparationOrder,
+    RigPlan,
+    RoundOrder,
+    ScenarioOrder,
+    Seat,
+    SlicesTried,
+    TrialBegan,
+    TrialMade,
+    TrialProgress,
+)
+from harness.fleet.wire import CallError, Wire
+from harness.generator.process import Generator
+from harness.load.cpus import Placement
+from harness.machine.environment import describe_environment
+from harness.machine.host import Host
+from harness.machine.lock import exclusive_run
+from harness.measure.observer import Observer
+from harness.measure.preparation import PreparedRun, find_missing, prepare
+from harness.measure.progress import Progress
+from harness.measure.testbed import Testbed
+from harness.record import PlannedTrial, RunFolder
+from harness.record.trial import LOGS
+from harness.scenario import Scenario, ScenarioError, Topology
+from harness.scenario.secrets import redactor_of
+from harness.server.fingerprint import take_fingerprint
+from harness.server.programs import describe_programs
+
+HERE_ALONE: Final = ("127.0.0.1", "::1", "localhost")
+EVERYWHERE: Final = ("0.0.0.0", "::")
+Emit = Callable[[BaseModel], None]
+
+
+class _Apart(Testbed):
+    """This machine for the server, and others for the generator."""
+
+    def __init__(self, wire: Wire, seats: Sequence[Seat]) -> None:
+        self._wire, self._seats = wire, seats
+
+    def start_generator(self, placement: Placement) -> Generator:
+        """Return a generator on the other machines."""
+        return Generator(FarCrew(self._wire, self._seats))
+
+
+class _Reporter(Observer):
+    """An observer that tells the leader what happens."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    def on_trial(self, planned: PlannedTrial) -> None:
+        """Tell the trial that begins."""
+        self._emit(TrialBegan(trial=planned.id))
+
+    def on_progress(self, progress: Progress) -> None:
+        """Tell the state of the trial."""
+        self._emit(TrialProgress(phase=progress.phase.name, second=progress.second, topology=progress.topology))
+
+
+@dataclass(frozen=True)
+class _OpenRun:
+    """A run whose services are up until ``services`` is closed, and the folder of its logs on this machine."""
+
+    prepared: PreparedRun
+    folder: RunFolder
+    services: ExitStack
+
+
+class HostRun:
+    """The runs of one leader on this machine, one after the other. Its methods are called by the main thread, one at a
+    time, with an order of the leader as JSON, and return JSON. They raise HarnessError."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._rig = RigPlan(seats=(), address="")
+        self._lock = ExitStack()
+        self._open: _OpenRun | None = None
+        self.verbs: dict[str, Callable[[str, Emit], str]] = {
+            "join_rig": self._join_rig,
+            "lock": self._take_lock,
+            "unlock": self._leave_lock,
+            "prepare": self._prepare,
+            "find_missing": self._find_missing,
+            "describe_environment": lambda _, __: describe_environment().model_dump_json(),
+            "run_checkup": self._run_checkup,
+            "describe_programs": self._describe_programs,
+            "take_fingerprint": self._take_fingerprint,
+            "try_slices": self._try_slices,
+            "open_run": self._open_run,
+            "make_round": self._make_round,
+            "close_run": self._close_run,
+        }
+
+    def close(self) -> None:
+        """End what is open."""
+        with self._lock:
+            self._close()
+
+    def _join_rig(self, order: str, emit: Emit) -> str:
+        self._rig = RigPlan.model_validate_json(order)
+        return ""
+
+    def _take_lock(self, order: str, emit: Emit) -> str:
+        self._lock.enter_context(exclusive_run())
+        return ""
+
+    def _leave_lock(self, order: str, emit: Emit) -> str:
+        self._lock.close()
+        return ""
+
+    def _prepare(self, order: str, emit: Emit) -> str:
+        given = PreparationOrder.model_validate_json(order)
+        for topology in given.scenario.topologies if self._rig.seats else ():
+            _check_reachable(topology)
+        prepared = prepare(given.scenario, given.seed)
+        placement = prepared.placement
+        if self._rig.seats:
+            placement = Placement(processes=sum(seat.processes for seat in self._rig.seats))
+        return Preparation(
+            scenario=prepared.scenario, skipped=prepared.skipped, schedule=prepared.schedule, placement=placement
+        ).model_dump_json(by_alias=True)
+
+    def _find_missing(self, order: str, emit: Emit) -> str:
+        given = ScenarioOrder.model_validate_json(order)
+        return _list_json(find_missing(given.scenario))
+
+    def _run_checkup(self, order: str, emit: Emit) -> str:
+        scenario = ScenarioOrder.model_validate_json(order).scenario if order else None
+        return _list_json(run_checkup(Host.here(), scenario))
+
+    def _describe_programs(self, order: str, emit: Emit) -> str:
+        given = FingerprintOrder.model_validate_json(order)
+        return _list_json(describe_programs(given.topologies))
+
+    def _take_fingerprint(self, order: str, emit: Emit) -> str:
+        given = FingerprintOrder.model_validate_json(order)
+        return take_fingerprint(given.topologies, given.programs).model_dump_json()
+
+    def _try_slices(self, order: str, emit: Emit) -> str:
+        given = ScenarioOrder.model_validate_json(order)
+        tried = self._testbed.try_slices(self._reachable(given.scenario), given.placement)
+        return SlicesTried(objection=tried.objection, answer_s=tried.answer_s).model_dump_json()
+
+    def _open_run(self, order: str, emit: Emit) -> str:
+        self._close()
+        given = ScenarioOrder.model_validate_json(order)
+        path = Path(tempfile.mkdtemp(prefix="harness-run-"))
+        (path / LOGS).mkdir()
+        folder = RunFolder(path, redactor_of(given.scenario))
+        prepared = PreparedRun(self._reachable(given.scenario), [], 0, (), given.placement)
+        services = ExitStack()
+        try:
+            up = services.enter_context(self._testbed.open_run(prepared, folder))
+        except BaseException:
+            _send_logs(folder, emit)
+            raise
+        self._open = _OpenRun(up, folder, services)
+        return ""
+
+    def _make_round(self, order: str, emit: Emit) -> str:
+        given = RoundOrder.model_validate_json(order)
+        if self._open is None:
+            raise CallError("no run is open")
+        up, folder = self._open.prepared, self._open.folder
+        prepared = replace(up, scenario=self._reachable(given.scenario))
+        topologies = {topology.name: topology for topology in prepared.scenario.topologies}
+        trials = [
+            planned.model_copy(update={"topology": topologies[planned.topology.name]}) for planned in given.trials
+        ]
+        testbed = self._testbed
+        for record in testbed.start_round(trials, given.interleaving, prepared, folder, _Reporter(emit)):
+            log = folder.logs / f"{record.trial}.log"
+            emit(TrialMade(record=record, log=log.read_bytes()))
+            log.unlink()
+        return ""
+
+    def _close_run(self, order: str, emit: Emit) -> str:
+        opened, self._open = self._open, None
+        if opened is not None:
+            try:
+                opened.services.close()
+            finally:
+                _send_logs(opened.folder, emit)
+        return ""
+
+    def _close(self) -> None:
+        if self._open is not None:
+            opened, self._open = self._open, None
+            try:
+                opened.services.close()
+            finally:
+                shutil.rmtree(opened.folder.path, ignore_errors=True)
+
+    @property
+    def _testbed(self) -> Testbed:
+        return _Apart(self._wire, self._rig.seats) if self._rig.seats else Testbed.here()
+
+    def _reachable(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with servers that the generators find: at this machine's address, if they are elsewhere
+        and these would be here alone."""
+        if not self._rig.seats:
+            return scenario
+        return scenario.with_topologies(tuple(map(self._listen_outside, scenario.topologies)))
+
+    def _listen_outside(self, topology: Topology) -> Topology:
+        if topology.host not in (*HERE_ALONE, *EVERYWHERE):
+            return topology
+        return topology.model_copy(update={"host": self._rig.address})
+
+
+def _check_reachable(topology: Topology) -> None:
+    """Raise ScenarioError where other machines can't reach the server, as far as the topology shows it."""
+    if topology.listens_on_unix_socket:
+        raise ScenarioError(f"{topology.name}: a Unix socket can't be reached by generators on other machines")
+    words = [word for command in topology.commands for word in command]
+    if found := next(
+        (host for host in HERE_ALONE for word in words if word == host or f"{host}:{{port}}" in word), None
+    ):
+        raise ScenarioError(
+            f"{topology.name}: its command has {found}, where generators on other machines can't reach it: write"
+            " {host}"
+        )
+
+
+def _send_logs(folder: RunFolder, emit: Emit) -> None:
+    """Send the logs that are left, of services and hooks, and remove the folder."""
+    for log in sorted(folder.logs.glob("*.log")):
+        emit(LogWritten(name=log.stem, log=log.read_bytes()))
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _list_json(models: Sequence[BaseModel]) -> str:
+    return TypeAdapter(list[SerializeAsAny[BaseModel]]).dump_json(list(models)).decode()

@@ -1,0 +1,51 @@
+"""The process that watches an agent: it starts it, ends with it, and kills it when it has been stopped for too long.
+
+A process that was stopped (SIGSTOP) can't notice that its lease has run out.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from harness.machine.lease import state_in
+
+STOPPED_S: Final = 5.0
+LOOK_S: Final = 0.5
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+def run_watched(words: Sequence[str]) -> int:
+    """Run the agent with these arguments until it ends; return its exit code. It is killed when this process ends, and
+    when it was stopped for too long."""
+    with subprocess.Popen([sys.executable, "-m", "harness.fleet", *words], stdin=subprocess.DEVNULL) as agent:
+        try:
+            stopped_s = 0.0
+            while agent.poll() is None:
+                time.sleep(LOOK_S)
+                stopped_s = stopped_s + LOOK_S if _is_stopped(agent.pid) else 0.0
+                if stopped_s > STOPPED_S:
+                    break
+        finally:
+            agent.kill()
+    return agent.returncode
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return state_in(Path(f"/proc/{pid}/stat").read_bytes()) == b"T"
+    except OSError:
+        return False
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the one that watches it ends."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the process that watches the agent has gone")

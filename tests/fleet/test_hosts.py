@@ -1,0 +1,193 @@
+"""Runs on hosts of namespaces: what one machine says, several say too, to the last request."""
+
+import json
+import sys
+from typing import Any, Final
+
+import pytest
+
+from harness.fleet.facts import HostFacts
+from harness.record import Run, read_run
+from tests.fleet.conftest import REPOSITORY, Site
+from tests.fleet.lab import ADDRESSES, CLOCKS_S, HUB
+
+pytestmark = pytest.mark.fleet
+
+US_PER_S: Final = 1_000_000
+
+
+def offer(site: Site, kind: str, duration_s: float = 1.0) -> dict[str, Any]:
+    """What came of a load from the hosts of the fleet file."""
+    words = [sys.executable, "-m", "tests.fleet.far_load", str(site.folder / "fleet.toml"), kind, str(duration_s)]
+    output = site.lab.run(HUB, words, REPOSITORY)
+    found: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return found
+
+
+def compare(site: Site, *words: str) -> Run:
+    output = site.run("compare", "scenario.toml", "--fleet", "fleet.toml", *words)
+    assert (site.folder / "results" / "latest").exists(), output
+    return read_run(site.folder / "results" / "latest")
+
+
+@pytest.mark.parametrize("hosts", ["a", "ab", "abc"])
+def test_the_server_has_counted_what_the_parts_add_up_to(site: Site, hosts: str) -> None:
+    site.write_fleet(*hosts)
+    site.start_agents(*hosts)
+    found = offer(site, "closed")
+    assert found["started"] == found["counted"] > 0
+    assert found["started"] == sum(host["started"] for host in found["hosts"])
+    assert found["processes"] == 2 * len(hosts)
+    assert found["errors"] == 0
+
+
+@pytest.mark.parametrize("kind", ["constant", "poisson"])
+def test_a_rate_is_the_same_however_many_hosts_offer_it(site: Site, kind: str) -> None:
+    due = []
+    for hosts in ("a", "abc"):
+        site.write_fleet(*hosts)
+        site.start_agents(*hosts)
+        found = offer(site, kind)
+        assert found["started"] == found["counted"]
+        due.append(found["due"])
+        for agent in site.agents.values():
+            agent.communicate(timeout=10)
+    assert due[0] == due[1]
+
+
+def test_clocks_are_known_within_their_bounds(site: Site) -> None:
+    site.write_fleet("a", "b", "c")
+    site.start_agents("a", "b", "c")
+    for host in offer(site, "closed", 0.3)["hosts"]:
+        assert abs(host["offset_us"] - CLOCKS_S[host["name"]] * US_PER_S) <= host["bound_us"]
+
+
+def test_a_server_alone_on_its_machine(site: Site) -> None:
+    site.write_fleet("abc")
+    site.write_scenario()
+    site.start_agents("a", "b", "c")
+    run = compare(site)
+    assert [record.status for record in run.records] == ["ok"] * 4
+    assert run.info.interleaving.kind == "slices"
+    assert [rig.generators for rig in run.info.rigs] == [["b", "c"]]
+    for record in run.records:
+        assert record.load is not None
+        assert [host.name for host in record.load.hosts] == ["b", "c"]
+        assert record.load.started == sum(host.started for host in record.load.hosts)
+        assert record.rig == "a"
+        assert (run.path / record.log).exists()
+    assert {topology.host for topology in run.scenario.topologies} == {"127.0.0.1"}
+    report = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "The server ran on `a`. " in report or "The server ran on `a`." in report
+    assert "The load came from `b`" in report
+    assert "hold the network in between" in report
+
+
+def test_whole_trials_with_a_hook_and_a_service_work_there_too(site: Site) -> None:
+    text = """
+interleave = "trials"
+[[service]]
+name = "beside"
+command = ["python3", "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
+[hooks]
+before_trial = { command = ["sh", "-c", "echo {topology} >> hooks.txt"] }
+"""
+    site.write_fleet("ab")
+    site.write_scenario(text)
+    site.start_agents("a", "b")
+    run = compare(site)
+    assert [record.status for record in run.records] == ["ok"] * 4, [record.reason for record in run.records]
+    assert sorted((site.folder / "hooks.txt").read_text(encoding="utf-8").split()) == ["one", "one", "two", "two"]
+    assert (run.path / "logs" / "a-service-beside.log").exists()
+
+
+def test_rounds_are_made_on_several_machines_at_once_and_judged_in_order(site: Site) -> None:
+    site.write_fleet("a", "b", "c")
+    site.write_scenario(rounds=6)
+    site.start_agents("a", "b", "c")
+    run = compare(site)
+    assert [record.block for record in run.records] == [block for block in range(1, 7) for _ in range(2)]
+    assert {record.rig for record in run.records} == {"a", "b", "c"}
+    assert all(len({each.rig for each in run.records if each.block == block}) == 1 for block in range(1, 7))
+    report = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "Rounds were made on 3 machines at once" in report
+    assert "the verdicts hold on these machines" in report
+
+
+def test_an_agent_of_another_version_is_refused_by_name(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.write_fleet("a")
+    site.write_scenario()
+    program = (
+        "import harness.fleet.facts as facts; facts._digest_code = lambda: 'other'; import sys;"
+        " from harness.fleet.__main__ import main; main(*sys.argv[1:])"
+    )
+    words = ["a", f"tls://{ADDRESSES[HUB]}:8786", ADDRESSES["a"], str(site.folder), str(site.keys)]
+    site.agents["a"] = site.lab.start("a", [sys.executable, "-c", program, *words], REPOSITORY)
+    output = site.run("compare", "scenario.toml", "--fleet", "fleet.toml")
+    assert "a was refused: another version of the harness" in output
+    assert not (site.folder / "results").exists()
+    assert "refused: another version of the harness" in site.agents["a"].communicate(timeout=20)[0]
+
+
+def test_an_agent_belongs_to_one_leader(site: Site) -> None:
+    site.write_fleet("a")
+    site.write_scenario(duration="3s")
+    site.start_agents("a")
+    first = site.start("compare", "scenario.toml", "--fleet", "fleet.toml")
+    site.lab.find("a", "counting_server")
+    listed = "import psutil; print(*[c.laddr.port for c in psutil.net_connections() if c.status == 'LISTEN'])"
+    ports = site.lab.run("a", [sys.executable, "-c", listed]).split()
+    program = f"""
+import sys
+from pathlib import Path
+from harness.fleet.keys import security_of
+from harness.fleet.wire import CallError, Wire
+with Wire(security_of(Path({str(site.keys)!r}), "leader")) as wire:
+    for port in {ports}:
+        try:
+            wire.call(f"tls://{ADDRESSES["a"]}:{{port}}", "start", "guessed", job="prepare", order="")
+        except CallError as error:
+            print(error)
+"""
+    said = site.lab.run(HUB, [sys.executable, "-c", program], REPOSITORY)
+    assert "a belongs to another leader" in said.splitlines()
+    first.kill()
+    first.communicate()
+
+
+def test_unlike_machines_are_refused_unless_the_file_allows_them(site: Site) -> None:
+    path = site.write_fleet("a", "b")
+    path.write_text(path.read_text(encoding="utf-8").replace("unlike = true", ""), encoding="utf-8")
+    site.write_scenario()
+    site.start_agents("a", "b")
+    output = site.run("compare", "scenario.toml", "--fleet", "fleet.toml")
+    assert "a and b: both are one machine, and would disturb each other" in " ".join(output.split())
+    assert "unlike = true" in output
+
+
+def test_a_command_that_others_cannot_reach_is_told_before_the_run(site: Site) -> None:
+    site.write_fleet("ab")
+    path = site.write_scenario()
+    path.write_text(path.read_text(encoding="utf-8").replace('"{host}"', '"127.0.0.1"'), encoding="utf-8")
+    site.start_agents("a", "b")
+    output = " ".join(site.run("compare", "scenario.toml", "--fleet", "fleet.toml").split())
+    assert "one: its command has 127.0.0.1, where generators on other machines can't reach it: write {host}" in output
+
+
+def test_the_capacity_of_a_server_elsewhere(site: Site) -> None:
+    site.write_fleet("ab")
+    site.write_scenario()
+    site.start_agents("a", "b")
+    words = ["--slo", "p99 < 500ms", "--only", "one", "--max-time", "20s", "--precision", "30%"]
+    output = site.run("capacity", "scenario.toml", "--fleet", "fleet.toml", *words)
+    run = read_run(site.folder / "results" / "latest")
+    assert any(record.status == "ok" for record in run.records), output
+    loads = [record.load for record in run.records if record.load]
+    assert {host.name for load in loads for host in load.hosts} == {"b"}
+
+
+def test_facts_name_every_difference() -> None:
+    here = HostFacts.gather("here")
+    assert list(here.find_other_software(here)) == []
+    other = here.model_copy(update={"code": "x", "python": "3.99", "packages": {**here.packages, "pydantic": "0"}})
+    assert [said.split()[0] for said in other.find_other_software(here)] == ["another", "Python", "pydantic"]

@@ -1,0 +1,167 @@
+"""Calls are answered, refused, or given up in time, and are made once."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from distributed.security import Security
+
+from harness.fleet.file import FleetError
+from harness.fleet.keys import make_keys, security_of
+from harness.fleet.wire import CallError, Json, Wire
+
+HOST: Final = "127.0.0.1"
+NOTHING: Final = Security(require_encryption=False)
+
+
+class Listener:
+    """Somebody who takes calls: how often each verb was called, by what."""
+
+    def __init__(self) -> None:
+        self.calls: list[Json] = []
+
+    async def take(self, message: Json) -> Json:
+        self.calls.append(message)
+        if message["verb"] == "hang":
+            await asyncio.sleep(60)
+        if message["verb"] == "refuse":
+            raise CallError("not today")
+        return {"said": message["arguments"]}
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with Wire(NOTHING) as wire:
+        yield wire
+
+
+def test_a_call_is_answered(wire: Wire, listener: Listener) -> None:
+    with Wire(NOTHING) as other:
+        address = other.listen(HOST, 0, listener.take)
+        assert wire.call(address, "say", "secret", what="déjà vu") == {"said": {"what": "déjà vu"}}
+    assert listener.calls == [{"verb": "say", "token": "secret", "arguments": {"what": "déjà vu"}}]
+
+
+def test_a_refusal_says_why(wire: Wire, listener: Listener) -> None:
+    address = wire.listen(HOST, 0, listener.take)
+    with pytest.raises(CallError, match=r"^not today$"):
+        wire.call(address, "refuse", "")
+
+
+def test_a_call_without_an_answer_is_given_up_and_not_made_again(wire: Wire, listener: Listener) -> None:
+    address = wire.listen(HOST, 0, listener.take)
+    with pytest.raises(CallError, match=r"^not heard for 0\.3 s$"):
+        wire.call(address, "hang", "", 0.3)
+    assert wire.call(address, "say", "") == {"said": {}}  # on another connection
+    assert [call["verb"] for call in listener.calls] == ["hang", "say"]
+
+
+def test_who_has_gone_is_lost(wire: Wire, listener: Listener) -> None:
+    with Wire(NOTHING) as other:
+        address = other.listen(HOST, 0, listener.take)
+        wire.call(address, "say", "")
+    with pytest.raises(CallError, match=r"^lost: "):
+        wire.call(address, "say", "")
+
+
+def test_nothing_of_a_server_of_distributed_is_offered_but_calls(wire: Wire, listener: Listener) -> None:
+    address = wire.listen(HOST, 0, listener.take)
+    assert wire.run(wire._pool(address).identity()) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # distributed leaves the socket open
+def test_an_address_that_cannot_be_had_is_named(wire: Wire, listener: Listener) -> None:
+    with pytest.raises(CallError, match=r"can't listen on 192\.0\.2\.1: "):
+        wire.listen("192.0.2.1", 0, listener.take)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    make_keys(folder / "ours")
+    make_keys(folder / "theirs")
+    return folder
+
+
+def test_the_keys_are_for_nobody_else_to_read(keys: Path) -> None:
+    assert (keys / "ours").stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in (keys / "ours").iterdir()} == {0o600}
+
+
+def test_keys_are_not_overwritten(keys: Path) -> None:
+    with pytest.raises(FleetError, match="can't make keys: File exists"):
+        make_keys(keys / "ours")
+
+
+def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match=r"no authority\.pem: harness fleet keys makes it"):
+        security_of(tmp_path, "agent")
+
+
+def test_both_sides_of_one_authority_understand_each_other(keys: Path, listener: Listener) -> None:
+    with Wire(security_of(keys / "ours", "leader")) as leader, Wire(security_of(keys / "ours", "agent")) as agent:
+        address = agent.listen(HOST, 0, listener.take)
+        assert address.startswith("tls://")
+        assert leader.call(address, "say", "") == {"said": {}}
+
+
+def test_what_is_said_between_them_is_tls_1_3(keys: Path, listener: Listener) -> None:
+    with Wire(security_of(keys / "ours", "agent")) as agent:
+        address = agent.listen(HOST, 0, listener.take)
+        command = ["openssl", "s_client", "-connect", address.removeprefix("tls://"), "-tls1_2"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "protocol version" in done.stdout + done.stderr
+    assert listener.calls == []
+
+
+STRANGERS: Final = {
+    "without a certificate": "context = ssl.create_default_context(); context.check_hostname = False;"
+    " context.verify_mode = ssl.CERT_NONE",
+    "over plain TCP": "context = None",
+}
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+def test_strangers_are_refused(keys: Path, listener: Listener, stranger: str) -> None:
+    program = f"""
+import socket, ssl, sys
+{stranger}
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+sock.settimeout(5)
+try:
+    sock = context.wrap_socket(sock) if context else sock
+    sock.sendall(b"x" * 64)
+    print("answered" if sock.recv(1) else "closed")
+except (OSError, ssl.SSLError) as error:
+    print("refused")
+"""
+    with Wire(security_of(keys / "ours", "agent")) as agent:
+        host, port = agent.listen(HOST, 0, listener.take).removeprefix("tls://").split(":")
+        done = subprocess.run([sys.executable, "-c", program, host, port], capture_output=True, text=True)
+    assert done.stdout.strip() in ("refused", "closed"), done.stderr
+    assert listener.calls == []
+
+
+def test_who_has_keys_of_another_fleet_is_refused(keys: Path, listener: Listener) -> None:
+    with Wire(security_of(keys / "ours", "agent")) as agent, Wire(security_of(keys / "theirs", "leader")) as stranger:
+        address = agent.listen(HOST, 0, listener.take)
+        with pytest.raises(CallError, match=r"lost: "):
+            stranger.call(address, "say", "")
+    assert listener.calls == []
+
+
+def test_who_has_no_keys_is_refused(keys: Path, wire: Wire, listener: Listener) -> None:
+    with Wire(security_of(keys / "ours", "agent")) as agent:
+        address = agent.listen(HOST, 0, listener.take).replace("tls://", "tcp://")
+        with pytest.raises(CallError):
+            wire.call(address, "say", "", 2.0)
+    assert listener.calls == []
