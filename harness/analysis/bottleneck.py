@@ -15,6 +15,8 @@ MAX_HOGGED: Final = 0.5  # of the generator's own cores
 MAX_STOLEN: Final = 0.02  # of all cores
 MAX_THROTTLED: Final = 0.02  # of the CPU time that the quota allows
 MAX_OTHERS: Final = 0.1  # of all cores
+MAX_LINK: Final = 0.8  # of what a network interface carries
+MAX_RESENT: Final = 0.01  # of the segments of TCP
 MIN_IDLE: Final = 0.05  # of the server's cores
 MAX_WAITING: Final = 0.1  # of the time in which the server ran or could have
 MIN_BUSY: Final = 0.85  # of what the workers can use, on average
@@ -31,6 +33,7 @@ class Bottleneck(enum.Enum):
     GENERATOR = "generator-bound"
     MACHINE = "machine-bound"
     LIMIT = "limit-bound"
+    NETWORK = "network-bound"
     SERVER = "server-bound"
     CONNECTIONS = "connection-bound"
     PROCESS = "process-bound"
@@ -167,6 +170,27 @@ def _own_limit(load: LoadResult, usage: Usage) -> str | None:
     )
 
 
+def _full_link(load: LoadResult, usage: Usage) -> str | None:
+    """Return how full a network interface was, where the load comes from other machines."""
+    shares = [
+        (max(link.received_bytes, link.sent_bytes) / usage.window_s / link.bytes_per_s, link)
+        for link in usage.machine.links
+        if link.bytes_per_s is not None and usage.window_s
+    ]
+    share, link = max(shares, key=lambda each: each[0], default=(0.0, None))
+    if not load.hosts or link is None or share <= MAX_LINK:
+        return None
+    return f"{link.name} carried {share:.0%} of the {link.bytes_per_s:,.0f} bytes/s that it can"
+
+
+def _resent_segments(load: LoadResult, usage: Usage) -> str | None:
+    """Return how much of what was sent had to be sent again, where the load comes from other machines."""
+    sent, resent = usage.machine.sent_segments, usage.machine.resent_segments
+    if not load.hosts or sent is None or resent is None or _share(resent, sent) <= MAX_RESENT:
+        return None
+    return f"{_share(resent, sent):.1%} of the segments that the server's machine sent were lost, and sent again"
+
+
 def _other_load(load: LoadResult, usage: Usage) -> str | None:
     """Return how much others used of all cores. Under a CPU quota, some cores can be used by others at no loss to the
     server."""
@@ -258,6 +282,7 @@ RULES: Final[Sequence[tuple[Bottleneck, Rule]]] = (
     (Bottleneck.MACHINE, _throttling),
     (Bottleneck.MACHINE, _other_load),
     (Bottleneck.LIMIT, _own_limit),
+    (Bottleneck.NETWORK, _full_link),
     (Bottleneck.MACHINE, _core_shortage),
     (Bottleneck.PROCESS, _require_time_left(waiting.other_process)),
     (Bottleneck.SERVICE, _require_time_left(waiting.service)),
@@ -267,6 +292,7 @@ RULES: Final[Sequence[tuple[Bottleneck, Rule]]] = (
     (Bottleneck.SERVER, _one_worker_at_limit),
     (Bottleneck.NOTHING, _no_limit),
     (Bottleneck.CONNECTIONS, _require_time_left(waiting.few_connections)),
+    (Bottleneck.NETWORK, _require_time_left(_resent_segments)),
     (Bottleneck.DISK, _require_time_left(waiting.disk)),
     (Bottleneck.LOCKS, _require_time_left(waiting.locks)),
     (Bottleneck.CONCURRENCY, _require_time_left(waiting.concurrency_limit)),

@@ -7,7 +7,16 @@ from statistics import harmonic_mean
 from typing import Final, TypeVar
 
 from harness.monitor.service_usage import add_services
-from harness.record import CoreUsage, LimitUsage, MachineUsage, OtherProcess, ProcessUsage, Usage, UsageSecond
+from harness.record import (
+    CoreUsage,
+    LimitUsage,
+    LinkUsage,
+    MachineUsage,
+    OtherProcess,
+    ProcessUsage,
+    Usage,
+    UsageSecond,
+)
 
 # Of each field, the figure is added up over the slices; None where it is unknown in one of them.
 PROCESS_SUMS: Final = (
@@ -31,11 +40,14 @@ MACHINE_SUMS: Final = (
     "throttled_periods",
     "throttled_s",
     "io_pressure_s",
+    "sent_segments",
+    "resent_segments",
 )
+LINK_SUMS: Final = ("received_bytes", "sent_bytes")
 
 LIMIT_SUMS: Final = ("periods", "throttled_periods", "throttled_s", "oom_kills")
 
-Part = TypeVar("Part", ProcessUsage, CoreUsage, MachineUsage, LimitUsage)
+Part = TypeVar("Part", ProcessUsage, CoreUsage, MachineUsage, LimitUsage, LinkUsage)
 
 
 def join_usages(usages: Sequence[Usage], answered: Sequence[int]) -> Usage:
@@ -78,7 +90,13 @@ def _join_process(found: Sequence[ProcessUsage], is_gone: bool) -> ProcessUsage:
 
 def _join_machines(machines: Sequence[MachineUsage]) -> MachineUsage:
     cores = [_add_fields(of_one, CORE_SUMS) for of_one in zip(*(machine.cores for machine in machines), strict=True)]
-    return _add_fields(machines, MACHINE_SUMS).model_copy(update={"cores": cores})
+    by_name = [{link.name: link for link in machine.links} for machine in machines]
+    links = [
+        _add_fields([each[link.name] for each in by_name], LINK_SUMS)
+        for link in machines[-1].links
+        if all(link.name in each for each in by_name)
+    ]
+    return _add_fields(machines, MACHINE_SUMS).model_copy(update={"cores": cores, "links": links})
 
 
 def _join_limits(limits: Sequence[LimitUsage]) -> LimitUsage | None:

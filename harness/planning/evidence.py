@@ -35,6 +35,7 @@ FLOORS: Final = {
     ),
     Bottleneck.STARVED: "the CPU was not the limit, so that connections may have been",
     Bottleneck.MACHINE: "the machine was the limit",
+    Bottleneck.NETWORK: "the network was the limit",
 }
 
 

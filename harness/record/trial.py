@@ -141,6 +141,16 @@ class CoreUsage(RecordPart):
     steal_s: Difference
 
 
+class LinkUsage(RecordPart):
+    """The use of one network interface that leads to other machines; ``bytes_per_s`` is what it carries each way, None
+    where the kernel does not say."""
+
+    name: Printable
+    received_bytes: CountDifference
+    sent_bytes: CountDifference
+    bytes_per_s: PositiveAmount | None = None
+
+
 class MachineUsage(RecordPart):
     """The use of the usable cores, and the state of the machine around them.
 
@@ -148,7 +158,8 @@ class MachineUsage(RecordPart):
     waited for storage. ``quota_cores`` is the CPU quota in cores, where it is less than the number of cores. The quota
     was used up in ``throttled_periods`` periods, and stopped processes for ``throttled_s``, added up over cores.
     ``listen_overflows`` counts the attempts to connect that found the queue of a listening socket full,
-    ``listen_drops`` all attempts that a listening socket turned away. None where the kernel does not report a figure.
+    ``listen_drops`` all attempts that a listening socket turned away. Of ``sent_segments`` of TCP, ``resent_segments``
+    were sent again. None where the kernel does not report a figure.
     """
 
     cores: list[CoreUsage] = Field(min_length=1)
@@ -159,6 +170,9 @@ class MachineUsage(RecordPart):
     throttled_periods: CountDifference | None = None
     throttled_s: Difference | None = None
     io_pressure_s: Difference | None = None
+    sent_segments: CountDifference | None = None
+    resent_segments: CountDifference | None = None
+    links: list[LinkUsage] = []
 
     @property
     def busy_s(self) -> float:

@@ -26,6 +26,7 @@ NOT_THE_SERVER: Final = {
     Bottleneck.MACHINE: "Their figures are those of the machine as much as of the server.",
     Bottleneck.LIMIT: "The limit is the topology's own (cpus), as it would be in production: fewer workers lose less to"
     " it, or raise it.",
+    Bottleneck.NETWORK: "The network was full, or lost what was sent: send smaller responses, or have a faster link.",
     Bottleneck.CONNECTIONS: "The server had time left, and could have served more at a time: offer more connections.",
     Bottleneck.PROCESS: "That process is full, not the workers: have more of it, or give it less to do.",
     Bottleneck.SERVICE: "The service is full, not the server, and more workers would wait for it too: ask less of it,"

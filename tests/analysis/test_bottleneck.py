@@ -15,8 +15,8 @@ from harness.analysis.bottleneck import (
 )
 from harness.analysis.bottleneck import Bottleneck as By
 from harness.load.latency import LatencyHistogram
-from harness.load.result import Errors, HealthWarning, LoadResult, Offered
-from harness.record import CoreUsage, LimitUsage, MachineUsage, ProcessUsage, ServiceUsage, Usage
+from harness.load.result import Errors, GeneratorHost, HealthWarning, LoadResult, Offered
+from harness.record import CoreUsage, LimitUsage, LinkUsage, MachineUsage, ProcessUsage, ServiceUsage, Usage
 from tests.made_runs import load_result, offered
 
 BUSY_LOOP = HealthWarning(kind="busy", what="the loop was busy 97% of the time.", advice="Use more processes.")
@@ -131,6 +131,19 @@ def waiting(
     return found.model_copy(update={"unloaded_ms": unloaded_ms, "machine": machine})
 
 
+ELSEWHERE = GeneratorHost(
+    name="gen-1", processes=1, started=500, requests=500, errors=0, bytes=1, cpu_s=0.9, busy=0.9, stalled_s=0.0,
+    offset_us=0.0, bound_us=1.0, round_trip_us=2.0, begun_us=0.0,
+)  # fmt: skip
+
+
+def over_network(found: Usage, sent_bytes: int = 0, resent: int = 0) -> Usage:
+    """With an interface that can send a thousand bytes a second, and a thousand segments that were sent."""
+    link = LinkUsage(name="eth0", received_bytes=0, sent_bytes=sent_bytes, bytes_per_s=1000.0)
+    changes = {"links": [link], "sent_segments": 1000, "resent_segments": resent}
+    return found.model_copy(update={"machine": found.machine.model_copy(update=changes)})
+
+
 SERVICE = ServiceUsage(name="redis", cpu_s=0.95, busiest_s=0.95, rss_bytes=1)
 
 
@@ -227,6 +240,21 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
     ),
     "two connections for workers one after the other": (
         load(connections=2), usage([worker(0.48, lived_s=0.5, ended=True), worker(0.49, lived_s=0.5)]), By.SERVER, ""
+    ),
+    "a full link": (
+        load(hosts=[ELSEWHERE]), over_network(usage(ONE), 900), By.NETWORK,
+        "eth0 carried 90% of the 1,000 bytes/s that it can",
+    ),
+    "a full link of others": (load(), over_network(usage(ONE), 900), By.SERVER, "97%"),
+    "a link with room": (load(hosts=[ELSEWHERE]), over_network(usage(ONE), 700), By.SERVER, "97%"),
+    "segments that are lost": (
+        load(hosts=[ELSEWHERE]), over_network(waiting(0.1), resent=20), By.NETWORK,
+        "only 40% of the CPU that it can get: 2.0% of the segments that the server's machine sent were lost",
+    ),
+    "lost segments of a busy server": (load(hosts=[ELSEWHERE]), over_network(usage(ONE), resent=20), By.SERVER, "97%"),
+    "a generator elsewhere takes no core": (
+        load(hosts=[ELSEWHERE], cpus=[], generator_cpu_s=3.9), usage([worker(0.97)], [0.97, 0.0, 0.0, 0.0]), By.SERVER,
+        "97%",
     ),
     "a quota that is used up": (
         load(cpus=[]), usage(ONE, quota=2.0, throttled=(7, 0.5)), By.MACHINE,

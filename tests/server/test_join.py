@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.monitor.join import CORE_SUMS, MACHINE_SUMS, PROCESS_SUMS, join_usages
-from harness.record import CoreUsage, MachineUsage, OtherProcess, ProcessUsage, Usage, UsageSecond
+from harness.monitor.join import CORE_SUMS, LINK_SUMS, MACHINE_SUMS, PROCESS_SUMS, join_usages
+from harness.record import CoreUsage, LinkUsage, MachineUsage, OtherProcess, ProcessUsage, Usage, UsageSecond
 
 AMOUNTS = st.integers(0, 1000).map(float)
 COUNTS = st.integers(0, 1000)
@@ -79,10 +79,31 @@ def test_what_was_used_in_slices_is_used_in_all(slices: list[tuple[Usage, int]])
     assert joined.rss_bytes == parts[-1].rss_bytes
 
 
+def test_links_are_added_up_by_name() -> None:
+    def machine(*names: str) -> MachineUsage:
+        core = CoreUsage(cpu=0, busy_s=0.0, irq_s=0.0, idle_s=1.0, steal_s=0.0)
+        links = [LinkUsage(name=name, received_bytes=3, sent_bytes=5, bytes_per_s=1e9) for name in names]
+        return MachineUsage(cores=[core], pressure_s=None, listen_overflows=None, listen_drops=None, links=links)
+
+    parts = [
+        Usage(
+            window_s=1.0,
+            processes=[],
+            machine=each,
+            pace_us=None,
+            series=[UsageSecond(end_s=1, cpu_s={}, rss_bytes={})],
+        )
+        for each in (machine("eth0"), machine("eth0", "wlan0"))
+    ]
+    (link,) = join_usages(parts, [1, 1]).machine.links
+    assert (link.name, link.received_bytes, link.sent_bytes, link.bytes_per_s) == ("eth0", 6, 10, 1e9)
+
+
 def test_every_amount_of_a_process_and_of_the_machine_is_added_up() -> None:
     """A new field of a record has to be joined as well."""
     kept = {"pid", "role", "program", "rss_bytes", "pss_bytes", "threads", "busy_threads", "ended"}
     at_end = {"descriptors", "descriptor_limit", "connections_to"}
     assert set(ProcessUsage.model_fields) == kept | at_end | set(PROCESS_SUMS)
-    assert set(MachineUsage.model_fields) == {"cores", "quota_cores"} | set(MACHINE_SUMS)
+    assert set(MachineUsage.model_fields) == {"cores", "quota_cores", "links"} | set(MACHINE_SUMS)
+    assert set(LinkUsage.model_fields) == {"name", "bytes_per_s"} | set(LINK_SUMS)
     assert set(CoreUsage.model_fields) == {"cpu"} | set(CORE_SUMS)

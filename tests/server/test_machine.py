@@ -82,6 +82,25 @@ def test_pressure_and_listen_queues_are_read(tmp_path: Path) -> None:
     assert (machine.pressure_s, machine.listen_overflows, machine.listen_drops) == (947.776713, 23, 45)
 
 
+DEV = "Inter-| Receive | Transmit\n face |bytes packets\n" + "".join(
+    f"{name}: {received} 9 0 0 0 0 0 0 {sent} 9 0 0 0 0 0 0\n"
+    for name, received, sent in (("lo", 9, 9), ("eth0", 12345, 67890))
+)
+
+
+def test_links_and_segments_are_read(tmp_path: Path) -> None:
+    host = made(tmp_path, net_dev=DEV, net_snmp="Tcp: OutSegs RetransSegs\nTcp: 4000 23\n")
+    speed = tmp_path / "sys" / "class" / "net" / "eth0" / "speed"
+    speed.parent.mkdir(parents=True)
+    speed.write_text("1000\n")
+    machine = read_machine(host)
+    assert (machine.sent_segments, machine.resent_segments) == (4000, 23)
+    assert [(link.name, link.received_bytes, link.sent_bytes) for link in machine.links] == [("eth0", 12345, 67890)]
+    assert machine.links[0].bytes_per_s == 125e6
+    speed.write_text("-1\n")
+    assert read_machine(host).links[0].bytes_per_s is None
+
+
 def test_what_the_kernel_does_not_tell_is_unknown(tmp_path: Path) -> None:
     machine = read_machine(made(tmp_path))
     assert (machine.pressure_s, machine.listen_overflows, machine.listen_drops) == (None, None, None)
