@@ -99,7 +99,7 @@ def kinds(slower_steps: int) -> dict[str, Kind]:
         ),
         "cpu-waiting": Kind(WAITING, replace(WAITING, steps=slower_steps), frozenset({"cpu_per_request"}), speed),
         "sleep": Kind(
-            # A timer and one more turn of the event loop cost about 1 % of CPU for each request, as does a shorter line.
+            # A timer, one more turn of the event loop and a shorter line cost about 1 % of CPU for each request.
             USUAL,
             replace(USUAL, sometimes_wait_s=0.03),
             frozenset({"p99"}),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.fleet import FleetFile, open_testbed
 from harness.cli.options import (
     FailOn,
     Form,
@@ -47,6 +48,7 @@ def ab_command(
     slice_s: Slice = None,
     malloc: Malloc = None,
     only: Only = None,
+    fleet: FleetFile = None,
     seed: Seed = None,
     out: Out = Path("results"),
     fail_on: FailOn = None,
@@ -64,7 +66,7 @@ def ab_command(
     from harness.cli.measuring import measure, print_doubts
     from harness.cli.outcome import most_serious, with_gates
     from harness.cli.scenario import check_form, load_selected
-    from harness.measure.base_and_head import default_gates, find_sides, missing_file_warnings, prepare_side_by_side
+    from harness.measure.base_and_head import default_gates, find_sides, missing_file_warnings
     from harness.measure.preparation import seed_or_random
     from harness.record import read_run
 
@@ -80,7 +82,7 @@ def ab_command(
         "load.warmup": warmup,
     }
     codes: list[int] = []
-    with usage_errors(codes):
+    with usage_errors(codes), open_testbed(fleet) as testbed:
         check_form(form, files)
         scenarios = [(file, load_selected(file, overrides, only, malloc)) for file in files]
         gated = [(file, with_gates(each, fail_on, strict, default_gates(each))) for file, each in scenarios]
@@ -92,9 +94,10 @@ def ab_command(
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         for file, scenario in gated:
             others = [other for other in files if other != file]
-            with prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:
-                print_doubts(console, list(missing_file_warnings(repository, prepared)))
-                run = read_run(measure(context, console, prepared, out, others))
+            with testbed.prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:
+                if fleet is None:  # whose checkouts are elsewhere
+                    print_doubts(console, list(missing_file_warnings(repository, prepared)))
+                run = read_run(measure(context, console, prepared, out, others, testbed))
 
             from harness.cli.reporting import report_run
 

@@ -3,16 +3,20 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
 from harness.doctor.check import Check
+from harness.fleet.commits import pack_commits
 from harness.fleet.file import FleetError, FleetRig
 from harness.fleet.leader import Leader, LostHostError
 from harness.fleet.messages import (
+    CheckoutOrder,
     FingerprintOrder,
     JobEvent,
     LogWritten,
@@ -41,6 +45,7 @@ from harness.record import (
     Interleaving,
     PlannedTrial,
     Program,
+    Revision,
     RigRecord,
     RunFolder,
     SkippedTopology,
@@ -78,14 +83,35 @@ class FarTestbed(Testbed):
         for rig in self._rigs:
             self._join(rig, scenario)
         order = PreparationOrder(scenario=scenario, seed=seed).model_dump_json(by_alias=True)
+        return self._agree_on("prepare", order, seed)
+
+    def _agree_on(self, verb: str, order: str, seed: int) -> PreparedRun:
+        """Return the run as it is prepared on the first rig. Raises FleetError where others differ in that."""
         found = {
-            rig.server: Preparation.model_validate_json(self._leader.do(rig.server, "prepare", order))
-            for rig in self._rigs
+            rig.server: Preparation.model_validate_json(self._leader.do(rig.server, verb, order)) for rig in self._rigs
         }
         first = found[self._first]
         if others := [name for name, each in found.items() if each.skipped != first.skipped]:
             raise FleetError(f"{self._first} and {others[0]} can't run the same topologies")
         return PreparedRun(first.scenario, first.skipped, seed, first.schedule, first.placement)
+
+    @contextmanager
+    def prepare_side_by_side(
+        self, scenario: Scenario, repository: Path, sides: tuple[Revision, Revision], seed: int
+    ) -> Iterator[PreparedRun]:
+        """Have both commits checked out and prepared on every rig, where they stay within the context. Raises
+        RevisionError, and FleetError where that fails."""
+        packed = pack_commits(repository, sides)
+        order = CheckoutOrder(scenario=scenario, seed=seed, commits=packed).model_dump_json(by_alias=True)
+        with ExitStack() as stack:
+            for rig in self._rigs:
+                self._join(rig, scenario)
+                stack.callback(self._remove_checkouts, rig)
+            yield replace(self._agree_on("check_out", order, seed), revisions=sides)
+
+    def _remove_checkouts(self, rig: FleetRig) -> None:
+        with suppress(LostHostError):
+            self._leader.do(rig.server, "remove_checkouts")
 
     def find_missing(self, scenario: Scenario) -> list[SkippedTopology]:
         """Return the topologies that can't run on one of the servers' machines."""

@@ -15,8 +15,10 @@ from typing import Final
 from pydantic import BaseModel, SerializeAsAny, TypeAdapter
 
 from harness.doctor.checkup import run_checkup
+from harness.fleet.commits import unpack_commits
 from harness.fleet.far_crew import FarCrew
 from harness.fleet.messages import (
+    CheckoutOrder,
     FingerprintOrder,
     LogWritten,
     Preparation,
@@ -36,6 +38,7 @@ from harness.load.cpus import Placement
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
+from harness.measure.base_and_head import prepare_side_by_side
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun, find_missing, prepare
 from harness.measure.progress import Progress
@@ -95,12 +98,16 @@ class HostRun:
         self._wire = wire
         self._rig = RigPlan(seats=(), address="")
         self._lock = ExitStack()
+        self._checkouts = ExitStack()
+        self._roots: dict[str, str] = {}  # of the commits that are checked out, by side
         self._open: _OpenRun | None = None
         self.verbs: dict[str, Callable[[str, Emit], str]] = {
             "join_rig": self._join_rig,
             "lock": self._take_lock,
             "unlock": self._leave_lock,
             "prepare": self._prepare,
+            "check_out": self._check_out,
+            "remove_checkouts": self._remove_checkouts,
             "find_missing": self._find_missing,
             "describe_environment": lambda _, __: describe_environment().model_dump_json(),
             "run_checkup": self._run_checkup,
@@ -114,7 +121,7 @@ class HostRun:
 
     def close(self) -> None:
         """End what is open."""
-        with self._lock:
+        with self._lock, self._checkouts:
             self._close()
 
     def _join_rig(self, order: str, emit: Emit) -> str:
@@ -133,7 +140,30 @@ class HostRun:
         given = PreparationOrder.model_validate_json(order)
         for topology in given.scenario.topologies if self._rig.seats else ():
             _check_reachable(topology)
-        prepared = prepare(given.scenario, given.seed)
+        return self._describe(prepare(given.scenario, given.seed))
+
+    def _check_out(self, order: str, emit: Emit) -> str:
+        given = CheckoutOrder.model_validate_json(order)
+        self._checkouts.close()
+        try:
+            folder = unpack_commits(given.commits, given.scenario.name)
+        except OSError as error:
+            raise CallError(f"the commits can't be checked out: {error.strerror}") from error
+        with ExitStack() as stack:
+            sides = prepare_side_by_side(given.scenario, folder, given.commits.sides, given.seed)
+            prepared = stack.enter_context(sides)
+            self._checkouts = stack.pop_all()
+        sided = (topology.side for topology in prepared.scenario.topologies)
+        self._roots = {side.commit: side.root for side in sided if side is not None}
+        return self._describe(prepared)
+
+    def _remove_checkouts(self, order: str, emit: Emit) -> str:
+        self._roots = {}
+        self._checkouts.close()
+        return ""
+
+    def _describe(self, prepared: PreparedRun) -> str:
+        """Return the prepared run as JSON."""
         placement = prepared.placement
         if self._rig.seats:
             placement = Placement(processes=sum(seat.processes for seat in self._rig.seats))
@@ -217,14 +247,18 @@ class HostRun:
         return _Apart(self._wire, self._rig.seats) if self._rig.seats else Testbed.here()
 
     def _reachable(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with servers that the generators find: at this machine's address, if they are elsewhere
-        and these would be here alone."""
-        if not self._rig.seats:
-            return scenario
-        return scenario.with_topologies(tuple(map(self._listen_outside, scenario.topologies)))
+        """Return the scenario with the checkouts of this machine, and with servers that the generators find: at this
+        machine's address, if they are elsewhere and these would be here alone."""
+        return scenario.with_topologies(tuple(self._listen_outside(self._move(each)) for each in scenario.topologies))
+
+    def _move(self, topology: Topology) -> Topology:
+        """Return the topology in the checkout of its commit on this machine."""
+        if topology.side is None or topology.side.commit not in self._roots:
+            return topology
+        return topology.on_root(self._roots[topology.side.commit])
 
     def _listen_outside(self, topology: Topology) -> Topology:
-        if topology.host not in (*HERE_ALONE, *EVERYWHERE):
+        if not self._rig.seats or topology.host not in (*HERE_ALONE, *EVERYWHERE):
             return topology
         return topology.model_copy(update={"host": self._rig.address})
 

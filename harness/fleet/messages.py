@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.fleet.commits import PackedCommits
 from harness.load.cpus import Placement
 from harness.load.result import Second
 from harness.record import Interleaving, PlannedTrial, Program, SkippedTopology, TrialRecord
@@ -38,6 +39,14 @@ class PreparationOrder(_FleetMessage):
 
     scenario: Scenario
     seed: int
+
+
+class CheckoutOrder(_FleetMessage):
+    """The order to check two commits out, and to prepare a run of the scenario on both."""
+
+    scenario: Scenario
+    seed: int
+    commits: PackedCommits
 
 
 class Preparation(_FleetMessage):

@@ -16,6 +16,7 @@ from harness.load.cpus import Placement
 from harness.machine.environment import Environment, describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
+from harness.measure.base_and_head import prepare_side_by_side
 from harness.measure.interleaving import Tried, try_slices
 from harness.measure.launch import AfterWarmup
 from harness.measure.observer import Observer
@@ -30,6 +31,7 @@ from harness.record import (
     Interleaving,
     PlannedTrial,
     Program,
+    Revision,
     RigRecord,
     RunFolder,
     SkippedTopology,
@@ -62,6 +64,13 @@ class Testbed:
     def prepare(self, scenario: Scenario, seed: int) -> PreparedRun:
         """Return the run of the scenario, prepared to be made: see :func:`harness.measure.preparation.prepare`."""
         return prepare(scenario, seed)
+
+    def prepare_side_by_side(
+        self, scenario: Scenario, repository: Path, sides: tuple[Revision, Revision], seed: int
+    ) -> AbstractContextManager[PreparedRun]:
+        """Return a context in which both commits are checked out on it: see
+        :func:`harness.measure.base_and_head.prepare_side_by_side`."""
+        return prepare_side_by_side(scenario, repository, sides, seed)
 
     def find_missing(self, scenario: Scenario) -> list[SkippedTopology]:
         """Return the topologies that can't run on it: see :func:`harness.measure.preparation.find_missing`."""

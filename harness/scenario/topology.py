@@ -223,6 +223,11 @@ class Topology(Listening):
             }
         )
 
+    def on_root(self, root: str) -> Self:
+        """Return the same topology of a commit, whose checkout is in this folder."""
+        assert self.side is not None, "it is of no commit"
+        return self.model_copy(update={"side": self.side.model_copy(update={"root": root})})
+
     def over(self, connections: int) -> Self:
         """Return the same topology over so many connections, under a name that ends like wrk's option: ``-c64``."""
         return self.model_copy(

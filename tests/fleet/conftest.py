@@ -67,12 +67,17 @@ class Site:
         path.write_text(f'{head}duration = "{duration}"\n{topologies}', encoding="utf-8")
         return path
 
-    def start_agents(self, *hosts: str) -> None:
-        """Start the agents of these hosts."""
+    def start_agents(self, *hosts: str, **env: str) -> None:
+        """Start the agents of these hosts, with these variables."""
         for host in hosts:
             words = ["agent", f"tls://{ADDRESSES[HUB]}:{PORT}", "--name", host, "--listen", ADDRESSES[host]]
             options = ["--root", str(self.folder), "--keys", str(self.keys)]
-            self.agents[host] = self.lab.start(host, harness(*words, *options), REPOSITORY)
+            self.agents[host] = self.lab.start(host, harness(*words, *options), REPOSITORY, env)
+
+    def collect_agents(self) -> None:
+        """Wait until all agents have ended with their leader."""
+        for agent in self.agents.values():
+            agent.communicate(timeout=20)
 
     def run(self, *words: str, limit_s: float = 90.0) -> str:
         """Run a command of the harness on the hub to its end, and return what it printed."""

@@ -1,7 +1,12 @@
 """Runs on hosts of namespaces: what one machine says, several say too, to the last request."""
 
 import json
+import re
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -9,7 +14,7 @@ import pytest
 from harness.fleet.facts import HostFacts
 from harness.record import Run, read_run
 from tests.fleet.conftest import REPOSITORY, Site
-from tests.fleet.lab import ADDRESSES, CLOCKS_S, HUB
+from tests.fleet.lab import ADDRESSES, CLOCKS_S, HUB, end, harness
 
 pytestmark = pytest.mark.fleet
 
@@ -50,8 +55,7 @@ def test_a_rate_is_the_same_however_many_hosts_offer_it(site: Site, kind: str) -
         found = offer(site, kind)
         assert found["started"] == found["counted"]
         due.append(found["due"])
-        for agent in site.agents.values():
-            agent.communicate(timeout=10)
+        site.collect_agents()
     assert due[0] == due[1]
 
 
@@ -191,3 +195,77 @@ def test_facts_name_every_difference() -> None:
     assert list(here.find_other_software(here)) == []
     other = here.model_copy(update={"code": "x", "python": "3.99", "packages": {**here.packages, "pydantic": "0"}})
     assert [said.split()[0] for said in other.find_other_software(here)] == ["another", "Python", "pydantic"]
+
+
+def test_two_commits_are_compared_on_other_machines(site: Site, tmp_path: Path) -> None:
+    """Each in its checkout there; the repository is on the leader's machine alone."""
+    site.write_fleet("ab")
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "server.py").write_bytes((REPOSITORY / "tests" / "fleet" / "counting_server.py").read_bytes())
+    (repository / "scenario.toml").write_text(
+        'name = "far"\nrounds = 1\n[load]\nconnections = 4\nwarmup = "200ms"\nduration = "500ms"\n[[topology]]\n'
+        'name = "raw"\ncommand = ["{harness_python}", "server.py", "{host}", "{port}"]\n',
+        encoding="utf-8",
+    )
+    for text in ("one", "two"):
+        (repository / "note.txt").write_text(text, encoding="utf-8")
+        for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", text]):
+            by = ["-c", "user.name=Somebody", "-c", "user.email=somebody@localhost"]
+            subprocess.run(["git", "-C", str(repository), *by, *words], check=True)
+    site.start_agents("a", "b", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    words = ["ab", "scenario.toml", "--base", "HEAD~", "--head", "HEAD", "--fleet", str(site.folder / "fleet.toml")]
+    output = site.lab.run(HUB, harness(*words), repository)
+    run = read_run(repository / "results" / "latest")
+    assert [record.status for record in run.records] == ["ok", "ok"], output
+    assert [revision.subject for revision in run.info.revisions] == ["one", "two"]
+    assert (
+        str(tmp_path / "cache") in {topology.side.root for topology in run.scenario.topologies if topology.side}.pop()
+    )
+    assert not list((tmp_path / "cache" / "harness" / "checkouts").glob("*/*/tree"))
+
+
+def test_an_interrupted_run_is_gone_on_with_on_the_same_machines_alone(site: Site) -> None:
+    site.write_fleet("ab")
+    site.write_scenario(rounds=3, duration="1s")
+    site.start_agents("a", "b")
+    first = site.start("compare", "scenario.toml", "--fleet", "fleet.toml")
+    trials = site.folder / "results" / "latest" / "trials.jsonl"
+    deadline_s = time.monotonic() + 60
+    while not trials.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    site.lab.find(HUB, "compare").send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+    assert "it was made on the fleet's a with b" in " ".join(site.run("resume", "results/latest").split())
+    site.collect_agents()
+    site.start_agents("a", "b")
+    output = site.run("resume", "results/latest", "--fleet", "fleet.toml")
+    run = read_run(site.folder / "results" / "latest")
+    assert run.is_whole, output
+    assert len(run.records) == 6
+
+
+def test_a_load_from_the_machines_of_a_fleet(site: Site) -> None:
+    site.write_fleet("ab")
+    site.start_agents("a", "b")
+    words = [sys.executable, str(REPOSITORY / "tests" / "fleet" / "counting_server.py"), ADDRESSES["a"], "80"]
+    server = site.lab.start("a", words, REPOSITORY)
+    url = f"http://{ADDRESSES['a']}:80/"
+    output = site.run("load", url, "-c", "4", "-d", "1s", "--max-rate", "none", "--fleet", "fleet.toml", "--json")
+    end(site.lab.find("a", "counting_server"))
+    server.communicate()
+    result = json.loads(output[output.index("{") :])
+    assert [host["name"] for host in result["hosts"]] == ["b"]
+    assert result["requests"] > 0
+
+
+def test_the_doctor_looks_at_every_machine(site: Site) -> None:
+    site.write_fleet("ab")
+    site.start_agents("a", "b")
+    checks = {check["name"]: check for check in json.loads(site.run("doctor", "--fleet", "fleet.toml", "--json"))}
+    for host in ("a", "b"):
+        assert checks[f"{host}: clock"]["status"] == "ok"
+        ahead = re.search(r"([\d,.]+) s ahead of the leader's", checks[f"{host}: clock"]["what"])
+        assert ahead
+        assert float(ahead[1].replace(",", "")) == pytest.approx(CLOCKS_S[host], abs=0.01)
+        assert f"{host}: cores" in checks
