@@ -182,7 +182,7 @@ def pair_up(
     both = [
         (of_baseline[trial.block], trial)
         for trial in sorted(trials, key=lambda trial: trial.block)
-        if trial.block in of_baseline and metric.is_sound(trial)
+        if trial.block in of_baseline and metric.is_sound(trial) and trial.rig == of_baseline[trial.block].rig
     ]
     rounds = [
         (before, was, after, now)

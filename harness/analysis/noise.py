@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.run import RunAnalysis
 from harness.machine.environment import Environment
-from harness.record import Interleaving, NoiseFloor, Run, RunFolderError, read_noise_floor, read_run
+from harness.record import Interleaving, NoiseFloor, RigRecord, Run, RunFolderError, read_noise_floor, read_run
 from harness.scenario import Scenario
 
 AGAIN: Final = "again"
@@ -37,7 +37,7 @@ def compute_noise_floor(analysis: RunAnalysis) -> NoiseFloor:
     return NoiseFloor(
         measured_at=began,
         rounds=rounds,
-        block_s=(ended - began).total_seconds() / rounds,
+        block_s=max(1, len(run.info.rigs)) * (ended - began).total_seconds() / rounds,
         scatter={metric: _scatter(each.logs) for metric, each in pairs.items()},
         scatter_at_equal_pace={
             metric: _scatter(each.at_equal_pace) for metric, each in pairs.items() if each.is_adjusted
@@ -50,17 +50,26 @@ def _scatter(logs: Sequence[float]) -> float:
 
 
 def find_noise_floor(
-    results: Path, scenario: Scenario, interleaving: Interleaving, environment: Environment
+    results: Path,
+    scenario: Scenario,
+    interleaving: Interleaving,
+    environment: Environment,
+    rigs: Sequence[RigRecord] = (),
 ) -> NoiseFloor | None:
-    """Return the newest noise floor in ``results`` of such a machine, with the same load, baseline and interleaving;
-    None without one."""
+    """Return the newest noise floor in ``results`` of such a machine, and of the same rigs of a fleet, with the same
+    load, baseline and interleaving; None without one."""
     for folder in sorted((path.parent for path in results.glob("*/noise.json")), reverse=True):
         try:
-            if _is_alike(read_run(folder), scenario, interleaving, environment):
+            run = read_run(folder)
+            if _rig_names(run.info.rigs) == _rig_names(rigs) and _is_alike(run, scenario, interleaving, environment):
                 return read_noise_floor(folder)
         except RunFolderError:
             continue  # a floor that can't be read is none
     return None
+
+
+def _rig_names(rigs: Sequence[RigRecord]) -> list[tuple[str, ...]]:
+    return [(rig.server, *rig.generators) for rig in rigs]
 
 
 def _is_alike(run: Run, scenario: Scenario, interleaving: Interleaving, environment: Environment) -> bool:

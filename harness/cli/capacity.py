@@ -7,7 +7,7 @@ import typer
 
 from harness.cli.fleet import FleetFile, open_testbed
 from harness.cli.options import Only, Out, ScenarioFile, Seed, duration
-from harness.cli.usage import usage_errors
+from harness.cli.usage import UsageError, usage_errors
 
 
 def capacity_command(
@@ -54,6 +54,8 @@ def capacity_command(
         overrides = {"precision": precision, "max_time": max_time, "load.duration": window}
         scenario = load_selected(file, overrides, only)
         check_objectives(objectives, scenario)
+        if testbed.lanes > 1:
+            raise UsageError("--fleet: expected one rig, since a capacity is that of one machine")
         prepared = testbed.prepare(for_search(scenario), seed_or_random(seed))
         print_skipped(console, prepared)
         with SearchDisplay(console) as observer:

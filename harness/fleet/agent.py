@@ -11,6 +11,7 @@ import secrets
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,8 +23,9 @@ from pydantic import BaseModel
 from harness.errors import HarnessError
 from harness.fleet.crew import CREW_VERBS, HostCrews
 from harness.fleet.facts import HostFacts
+from harness.fleet.file import is_loopback
 from harness.fleet.keys import security_of
-from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire
+from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire, get_address_host
 
 LEASE_S: Final = 5.0  # without a word of the leader
 LOOK_S: Final = 0.5
@@ -71,6 +73,8 @@ class Agent:
     to which that has given its token."""
 
     def __init__(self, name: str, leader: str, address: str, keys: Path | None) -> None:
+        if keys is None and (far := [each for each in (get_address_host(leader), address) if not is_loopback(each)]):
+            raise CallError(f"expected --keys, since {far[0]} is not this machine")
         self._name, self._leader, self._address = name, leader, address
         self._wire = Wire(security_of(keys, "agent"))
         self._token = secrets.token_hex(32)
@@ -123,9 +127,12 @@ class Agent:
                 try:
                     job.end({"result": host_run.verbs[job.verb](job.order, job.emit)})
                 except HarnessError as error:
-                    job.end({"failed": str(error)})
+                    job.end({"failed": host_run.redact(str(error))})
                 except KeyboardInterrupt:
                     job.end({"failed": INTERRUPTED})
+                except Exception as error:  # a fault of the harness: the host goes on, and the leader is told
+                    traceback.print_exc()
+                    job.end({"failed": host_run.redact(f"{type(error).__name__}: {error}")})
                 job = self._next_job()
         finally:
             host_run.close()

@@ -14,14 +14,16 @@ from harness.fleet.clocks import EXCHANGES, ClockOffset, most_bound_ns
 from harness.fleet.messages import Seat
 from harness.fleet.wire import ANSWER_S, CallError, Json, Wire
 from harness.generator.crew import START_S, GeneratorError
-from harness.generator.messages import PART_EVENTS, Order, PartEvent, ProcessResult, is_last
+from harness.generator.messages import PART_EVENTS, Order, PartEvent, PartSlice, ProcessResult, is_last
 from harness.load.result import GeneratorHost
 from harness.load.spec import Load
-from harness.units import NS_PER_MS, NS_PER_US
+from harness.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 LEAST_HEAD_START_NS: Final = 10 * NS_PER_MS
 TRIPS: Final = 4  # round trips that an order has to reach every machine
 LONG_POLL_S: Final = 1.0
+MOST_LATE_NS: Final = 50 * NS_PER_MS  # that a machine may begin after the agreed time,
+MOST_LATE_SHARE: Final = 0.02  # and this part of the window more
 SHARES: Final[TypeAdapter[list[Load]]] = TypeAdapter(list[Load])
 
 
@@ -38,10 +40,12 @@ class FarCrew:
         self._id = secrets.token_hex(8)
         self._clocks: list[ClockOffset] = []
         self._clocked_s = 0.0
-        self._duration_s = 0.0
+        self._duration_s = self._warmup_s = 0.0
         self._order: Order | None = None
         self._awaited: set[int] = set()
         self._reading: list[Future[None]] = []
+        self._begun_ns: dict[int, int] = {}  # when each began what was ordered, after the time that was agreed
+        self._apart_ns = 0  # how far apart they were at the worst
         self._received: queue.SimpleQueue[tuple[int, list[PartEvent]] | CallError] = queue.SimpleQueue()
         self._all(lambda seat: self._ask(seat, "crew_start", processes=seat.processes, cpus=seat.cpus))
 
@@ -72,13 +76,13 @@ class FarCrew:
                 connections=load.connections,
             )
         )
-        self._duration_s = load.duration_s
+        self._duration_s, self._warmup_s = load.duration_s, load.warmup_s
         self._clocks, self._clocked_s = self._measure_clocks(), time.monotonic()
         self.head_start_ns = LEAST_HEAD_START_NS + TRIPS * max(clock.round_trip_ns for clock in self._clocks)
 
     def order(self, order: Order) -> None:
         """Send every machine the order, for the same moment of its own clock. Raises GeneratorError."""
-        self._order, self._awaited = order, set(range(self.parts))
+        self._order, self._awaited, self._begun_ns = order, set(range(self.parts)), {}
         own = {
             seat.name: order.model_copy(update={"at_ns": order.at_ns + clock.offset_ns}).model_dump_json()
             for seat, clock in zip(self._seats, self._clocks, strict=True)
@@ -97,9 +101,24 @@ class FarCrew:
         if isinstance(received, CallError):
             raise GeneratorError(str(received)) from received
         index, events = received
+        for event in events:
+            self._check_begin(index, event)
         if any(is_last(self._order, event) for event in events):
             self._awaited.discard(index)
         return [(index, event) for event in events]
+
+    def _check_begin(self, index: int, event: PartEvent) -> None:
+        """Note when a machine began. Raises GeneratorError where it was so late that the others loaded alone."""
+        window = event.window if isinstance(event, PartSlice) else event
+        if not isinstance(window, ProcessResult) or self._order is None:
+            return
+        lead_in_s = event.lead_in_s if isinstance(event, PartSlice) else self._warmup_s
+        begun_ns = window.began_ns - self._clocks[index].offset_ns - round(lead_in_s * NS_PER_S)
+        self._begun_ns[index] = begun_ns - self._order.at_ns
+        self._apart_ns = max(self._apart_ns, max(self._begun_ns.values()) - min(self._begun_ns.values()))
+        if self._begun_ns[index] > MOST_LATE_NS + MOST_LATE_SHARE * window.duration_s * NS_PER_S:
+            late_ms = self._begun_ns[index] / NS_PER_MS
+            raise GeneratorError(f"{self._seats[index].name}: it began {late_ms:.0f} ms after the others were to begin")
 
     def stop(self) -> None:
         """Ask every machine to end the window now."""
@@ -112,7 +131,6 @@ class FarCrew:
             if not clock.agrees_with(later, elapsed_s):
                 apart_us = abs(later.offset_ns - clock.offset_ns) / NS_PER_US
                 raise GeneratorError(f"{seat.name}: its clock went {apart_us:,.0f} µs away from the server's meanwhile")
-        begun_ns = [part.began_ns - clock.offset_ns for part, clock in zip(parts, self._clocks, strict=True)]
         return [
             GeneratorHost(
                 name=seat.name,
@@ -127,9 +145,9 @@ class FarCrew:
                 offset_us=clock.offset_ns / NS_PER_US,
                 bound_us=clock.bound_ns / NS_PER_US,
                 round_trip_us=clock.round_trip_ns / NS_PER_US,
-                begun_us=(began_ns - min(begun_ns)) / NS_PER_US,
+                begun_us=self._apart_ns / NS_PER_US,
             )
-            for seat, part, clock, began_ns in zip(self._seats, parts, self._clocks, begun_ns, strict=True)
+            for seat, part, clock in zip(self._seats, parts, self._clocks, strict=True)
         ]
 
     def end(self) -> None:

@@ -82,18 +82,24 @@ class FarTestbed(Testbed):
         """Return the run as it is prepared on every rig. Raises FleetError where they differ in that."""
         for rig in self._rigs:
             self._join(rig, scenario)
-        order = PreparationOrder(scenario=scenario, seed=seed).model_dump_json(by_alias=True)
+        order = PreparationOrder(scenario=self._with_all_time(scenario), seed=seed).model_dump_json(by_alias=True)
         return self._agree_on("prepare", order, seed)
 
+    def _with_all_time(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with the time that all rigs have together, for which its rounds are scheduled."""
+        return scenario.with_time(len(self._rigs) * scenario.max_time_s)
+
     def _agree_on(self, verb: str, order: str, seed: int) -> PreparedRun:
-        """Return the run as it is prepared on the first rig. Raises FleetError where others differ in that."""
+        """Return the run as it is prepared on the first rig, where the scenario has the time of all rigs together.
+        Raises FleetError where others differ in that."""
         found = {
             rig.server: Preparation.model_validate_json(self._leader.do(rig.server, verb, order)) for rig in self._rigs
         }
         first = found[self._first]
+        scenario = first.scenario.with_time(first.scenario.max_time_s / len(self._rigs))
         if others := [name for name, each in found.items() if each.skipped != first.skipped]:
             raise FleetError(f"{self._first} and {others[0]} can't run the same topologies")
-        return PreparedRun(first.scenario, first.skipped, seed, first.schedule, first.placement)
+        return PreparedRun(scenario, first.skipped, seed, first.schedule, first.placement)
 
     @contextmanager
     def prepare_side_by_side(
@@ -102,7 +108,8 @@ class FarTestbed(Testbed):
         """Have both commits checked out and prepared on every rig, where they stay within the context. Raises
         RevisionError, and FleetError where that fails."""
         packed = pack_commits(repository, sides)
-        order = CheckoutOrder(scenario=scenario, seed=seed, commits=packed).model_dump_json(by_alias=True)
+        timed = self._with_all_time(scenario)
+        order = CheckoutOrder(scenario=timed, seed=seed, commits=packed).model_dump_json(by_alias=True)
         with ExitStack() as stack:
             for rig in self._rigs:
                 self._join(rig, scenario)
@@ -166,6 +173,8 @@ class FarTestbed(Testbed):
         found = {
             rig.server: CHECKS.validate_json(self._leader.do(rig.server, "run_checkup", order)) for rig in self._rigs
         }
+        if len(found) == 1:
+            return found[self._first]
         return [
             check.model_copy(update={"name": f"{server}: {check.name}"})
             for server, those in found.items()
@@ -173,9 +182,16 @@ class FarTestbed(Testbed):
         ]
 
     def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
-        """Return the programs that the topologies run."""
+        """Return the programs that the topologies run. Raises FleetError where rigs that should be alike run others."""
         order = FingerprintOrder(topologies=tuple(topologies)).model_dump_json(by_alias=True)
-        return PROGRAMS.validate_json(self._leader.do(self._first, "describe_programs", order))
+        found = {
+            rig.server: PROGRAMS.validate_json(self._leader.do(rig.server, "describe_programs", order))
+            for rig in self._rigs
+        }
+        for server, programs in found.items() if not self._leader.fleet.unlike else ():
+            if other := sorted(set(map(str, programs)) ^ set(map(str, found[self._first]))):
+                raise FleetError(f"{self._first} and {server} don't run the same programs: {'; '.join(other)}")
+        return found[self._first]
 
     def take_fingerprint(self, topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
         """Return the fingerprint of what the topologies run."""
@@ -184,17 +200,19 @@ class FarTestbed(Testbed):
 
     def try_slices(self, scenario: Scenario, placement: Placement) -> Tried:
         """Return what a try of slices finds on the first rig."""
-        found = self._leader.do(self._first, "try_slices", _order_of(scenario, placement))
+        self._join(self._rigs[0], scenario)
+        found = self._leader.do(self._first, "try_slices", _order_of(scenario))
         tried = SlicesTried.model_validate_json(found)
         return Tried(tried.objection, tried.answer_s)
 
     @contextmanager
     def open_run(self, prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
         """Have the services of the run up on every rig. Raises ServerError."""
-        order = _order_of(prepared.scenario, prepared.placement)
+        order = _order_of(prepared.scenario)
         try:
             with ExitStack() as stack:
                 for rig in self._rigs:
+                    self._join(rig, prepared.scenario)
                     stack.callback(self._close_run, rig, folder)
                     self._leader.do(rig.server, "open_run", order, lambda event: _write_log(folder, rig.server, event))  # noqa: B023
                 yield prepared
@@ -211,7 +229,9 @@ class FarTestbed(Testbed):
     ) -> Iterable[TrialRecord]:
         """Have a rig that is free make the round, from now on; return its records, each as it was written."""
         made: SimpleQueue[TrialMade | None] = SimpleQueue()
-        order = RoundOrder(trials=tuple(trials), interleaving=interleaving, scenario=prepared.scenario)
+        names = [planned.topology.name for planned in trials]
+        bodies = {name: body for name in names if (body := folder.body_sha256(name)) is not None}
+        order = RoundOrder(trials=tuple(trials), interleaving=interleaving, scenario=prepared.scenario, bodies=bodies)
         self._threads.submit(self._make_round, order, made, observer)
         return self._write(made, folder, observer)
 
@@ -222,31 +242,35 @@ class FarTestbed(Testbed):
             made.put(None)
             return
         self._busy[rig.server] = rig
+        began_at = dict.fromkeys(planned, self.now())  # by this machine's clock, as all other times of the run
 
         def take(event: JobEvent) -> None:
             match event:
                 case TrialBegan():
+                    began_at[event.trial] = self.now()
                     with self._observing:
                         observer.on_trial(planned[event.trial])
                 case TrialProgress():
                     with self._observing:
                         observer.on_progress(Progress(Phase[event.phase], event.second, event.topology))
                 case TrialMade():
-                    record = event.record.model_copy(update={"rig": rig.server})
+                    changes = {"rig": rig.server, "started_at": began_at[event.record.trial]}
+                    record = event.record.model_copy(update=changes)
                     made.put(event.model_copy(update={"record": record}))
                     planned.pop(record.trial)
 
-        began_at = self.now()
         try:
             self._leader.do(rig.server, "make_round", order.model_dump_json(by_alias=True), take)
         except FleetError as error:
             for trial in planned.values():
-                failed = TrialRecord.of_failure(trial, began_at, str(error), [])
+                failed = TrialRecord.of_failure(trial, began_at[trial.id], str(error), [])
                 made.put(TrialMade(record=failed.model_copy(update={"rig": rig.server}), log=b""))
         finally:
             del self._busy[rig.server]
             if self._leader.look_for(rig) is None:
                 self._free.put(rig)
+            else:
+                self._leader.dismiss(rig)
             made.put(None)
 
     def _next_rig(self) -> FleetRig | None:
@@ -343,5 +367,5 @@ def _write_log(folder: RunFolder, server: str, event: JobEvent) -> None:
         folder.make_log(f"{server}-{event.name}").write_bytes(event.log)
 
 
-def _order_of(scenario: Scenario, placement: Placement | None = None) -> str:
-    return ScenarioOrder(scenario=scenario, placement=placement or Placement()).model_dump_json(by_alias=True)
+def _order_of(scenario: Scenario) -> str:
+    return ScenarioOrder(scenario=scenario).model_dump_json(by_alias=True)

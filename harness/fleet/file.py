@@ -1,5 +1,6 @@
 """The fleet file: the machines of a fleet, and the rigs into which they are put together."""
 
+import ipaddress
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -15,10 +16,17 @@ from harness.text.problems import describe_expected, key_of
 
 MAX_FILE_BYTES: Final = 2**18
 MAX_PROCESSES: Final = 256
-LOOPBACK: Final = ("127.", "::1", "localhost")
 
 Address = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.:_-]+$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether the host stands for this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_cpus(text: str) -> str:
@@ -118,7 +126,7 @@ class Fleet(TomlTable):
     @model_validator(mode="after")
     def _check_keys(self) -> Self:
         places = [self.leader.address, *(host.address or host.name for host in self.hosts)]
-        far = [place for place in places if not place.startswith(LOOPBACK)]
+        far = [place for place in places if not is_loopback(place)]
         if self.keys is None and far:
             raise ValueError(
                 f"expected keys = 'FOLDER', since {far[0]} is not this machine: harness fleet keys FOLDER makes them"

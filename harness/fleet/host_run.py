@@ -40,7 +40,7 @@ from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
 from harness.measure.base_and_head import prepare_side_by_side
 from harness.measure.observer import Observer
-from harness.measure.preparation import PreparedRun, find_missing, prepare
+from harness.measure.preparation import PreparedRun, choose_placement, find_missing, prepare
 from harness.measure.progress import Progress
 from harness.measure.testbed import Testbed
 from harness.record import PlannedTrial, RunFolder
@@ -49,6 +49,7 @@ from harness.scenario import Scenario, ScenarioError, Topology
 from harness.scenario.secrets import redactor_of
 from harness.server.fingerprint import take_fingerprint
 from harness.server.programs import describe_programs
+from harness.text.redaction import Redactor
 
 HERE_ALONE: Final = ("127.0.0.1", "::1", "localhost")
 EVERYWHERE: Final = ("0.0.0.0", "::")
@@ -100,9 +101,12 @@ class HostRun:
         self._lock = ExitStack()
         self._checkouts = ExitStack()
         self._roots: dict[str, str] = {}  # of the commits that are checked out, by side
+        self._placement = Placement()
+        self._redactor = Redactor(())
         self._open: _OpenRun | None = None
         self.verbs: dict[str, Callable[[str, Emit], str]] = {
             "join_rig": self._join_rig,
+            "reach_seats": self._reach_seats,
             "lock": self._take_lock,
             "unlock": self._leave_lock,
             "prepare": self._prepare,
@@ -119,6 +123,11 @@ class HostRun:
             "close_run": self._close_run,
         }
 
+    def redact(self, text: str) -> str:
+        """Return the text without the secrets of the scenario, of which this machine may know some that the leader does
+        not."""
+        return self._redactor.redact(text)
+
     def close(self) -> None:
         """End what is open."""
         with self._lock, self._checkouts:
@@ -126,6 +135,15 @@ class HostRun:
 
     def _join_rig(self, order: str, emit: Emit) -> str:
         self._rig = RigPlan.model_validate_json(order)
+        return self._reach_seats("", emit)
+
+    def _reach_seats(self, order: str, emit: Emit) -> str:
+        """Call the machines that generate the load. Raises CallError naming the one that does not answer."""
+        for seat in self._rig.seats:
+            try:
+                self._wire.call(seat.address, "clock", seat.token)
+            except CallError as error:
+                raise CallError(f"{seat.name} can't be reached from here: {error}") from error
         return ""
 
     def _take_lock(self, order: str, emit: Emit) -> str:
@@ -138,12 +156,12 @@ class HostRun:
 
     def _prepare(self, order: str, emit: Emit) -> str:
         given = PreparationOrder.model_validate_json(order)
-        for topology in given.scenario.topologies if self._rig.seats else ():
-            _check_reachable(topology)
+        self._examine(given.scenario)
         return self._describe(prepare(given.scenario, given.seed))
 
     def _check_out(self, order: str, emit: Emit) -> str:
         given = CheckoutOrder.model_validate_json(order)
+        self._examine(given.scenario)
         self._checkouts.close()
         try:
             folder = unpack_commits(given.commits, given.scenario.name)
@@ -162,18 +180,34 @@ class HostRun:
         self._checkouts.close()
         return ""
 
+    def _examine(self, scenario: Scenario) -> None:
+        """Note the secrets of the scenario. Raises ScenarioError where generators elsewhere can't reach a server."""
+        self._redactor = redactor_of(scenario)
+        for topology in scenario.topologies if self._rig.seats else ():
+            _check_reachable(topology)
+
     def _describe(self, prepared: PreparedRun) -> str:
         """Return the prepared run as JSON."""
-        placement = prepared.placement
-        if self._rig.seats:
-            placement = Placement(processes=sum(seat.processes for seat in self._rig.seats))
+        self._keep_placement(prepared.placement)
         return Preparation(
-            scenario=prepared.scenario, skipped=prepared.skipped, schedule=prepared.schedule, placement=placement
+            scenario=prepared.scenario,
+            skipped=prepared.skipped,
+            schedule=prepared.schedule,
+            placement=self._placement,
         ).model_dump_json(by_alias=True)
 
     def _find_missing(self, order: str, emit: Emit) -> str:
-        given = ScenarioOrder.model_validate_json(order)
-        return _list_json(find_missing(given.scenario))
+        scenario = ScenarioOrder.model_validate_json(order).scenario
+        self._examine(scenario)
+        missing = find_missing(scenario)
+        if not missing:
+            self._keep_placement(choose_placement(scenario))
+        return _list_json(missing)
+
+    def _keep_placement(self, placement: Placement) -> None:
+        """Keep the placement, which is that of this machine's cores: others may have other ones."""
+        elsewhere = sum(seat.processes for seat in self._rig.seats)
+        self._placement = Placement(processes=elsewhere) if elsewhere else placement
 
     def _run_checkup(self, order: str, emit: Emit) -> str:
         scenario = ScenarioOrder.model_validate_json(order).scenario if order else None
@@ -189,8 +223,9 @@ class HostRun:
 
     def _try_slices(self, order: str, emit: Emit) -> str:
         given = ScenarioOrder.model_validate_json(order)
-        tried = self._testbed.try_slices(self._reachable(given.scenario), given.placement)
-        return SlicesTried(objection=tried.objection, answer_s=tried.answer_s).model_dump_json()
+        tried = self._testbed.try_slices(self._reachable(given.scenario), self._placement)
+        objection = None if tried.objection is None else self.redact(tried.objection)
+        return SlicesTried(objection=objection, answer_s=tried.answer_s).model_dump_json()
 
     def _open_run(self, order: str, emit: Emit) -> str:
         self._close()
@@ -198,7 +233,8 @@ class HostRun:
         path = Path(tempfile.mkdtemp(prefix="harness-run-"))
         (path / LOGS).mkdir()
         folder = RunFolder(path, redactor_of(given.scenario))
-        prepared = PreparedRun(self._reachable(given.scenario), [], 0, (), given.placement)
+        self._redactor = folder.redactor
+        prepared = PreparedRun(self._reachable(given.scenario), [], 0, (), self._placement)
         services = ExitStack()
         try:
             up = services.enter_context(self._testbed.open_run(prepared, folder))
@@ -218,11 +254,13 @@ class HostRun:
         trials = [
             planned.model_copy(update={"topology": topologies[planned.topology.name]}) for planned in given.trials
         ]
+        for name, digest in given.bodies.items():
+            folder.expect_body(name, digest)
         testbed = self._testbed
         for record in testbed.start_round(trials, given.interleaving, prepared, folder, _Reporter(emit)):
             log = folder.logs / f"{record.trial}.log"
-            emit(TrialMade(record=record, log=log.read_bytes()))
-            log.unlink()
+            emit(TrialMade(record=record, log=log.read_bytes() if log.exists() else b""))
+            log.unlink(missing_ok=True)
         return ""
 
     def _close_run(self, order: str, emit: Emit) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from harness.doctor.check import Check, ok, warn
 from harness.fleet.clocks import EXCHANGES, MOST_BOUND_NS, ClockOffset
@@ -31,6 +31,8 @@ JOIN_S: Final = 60.0  # until all agents have joined
 RENEW_S: Final = 1.0
 POLL_S: Final = 0.5
 END_S: Final = 10.0  # that an agent gets to end what it has
+END_CALL_S: Final = 2.0
+MUCH_S: Final = 600.0  # for an order or for events that carry much, such as logs and commits
 SSH: Final = ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-T")
 EVENTS: Final[TypeAdapter[JobEvent]] = TypeAdapter(JobEvent)
 
@@ -79,6 +81,7 @@ class Leader:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._refused: list[str] = []
         self._news = threading.Condition()
+        self._is_closing = False
         self.joined: dict[str, JoinedHost] = {}
 
     def __enter__(self) -> Self:
@@ -97,10 +100,11 @@ class Leader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for joined in self.joined.values():
-            if joined.lost is None:
-                with contextlib.suppress(CallError):
-                    self._wire.call(joined.address, "end", joined.token)
+        with self._news:
+            self._is_closing = True
+            there = list(self.joined.values())
+        for joined in there:
+            self._end(joined)
         deadline_s = time.monotonic() + END_S
         for process in self._started.values():
             end_process(process, max(0.0, deadline_s - time.monotonic()))
@@ -111,18 +115,25 @@ class Leader:
         LostHostError where the host is lost."""
         joined = self.joined[name]
         with joined.calling:
-            self._ask(joined, "start", job=verb, order=order)
-            while True:
-                told = self._ask(joined, "poll", patience_s=POLL_S)
-                for event in told["events"]:
-                    if on_event is not None:
-                        on_event(EVENTS.validate_json(event))
-                if "outcome" in told:
-                    break
+            try:
+                self._ask_patiently(joined, "start", job=verb, order=order)
+                while "outcome" not in (told := self._take_events(joined, on_event)):
+                    continue
+            except BaseException:
+                self.interrupt(name)  # nobody waits for it any more
+                raise
         outcome = told["outcome"]
         if "failed" in outcome:
             raise FleetError(f"{name}: {outcome['failed']}")
         return str(outcome["result"])
+
+    def _take_events(self, joined: JoinedHost, on_event: Callable[[JobEvent], None] | None) -> Json:
+        """Return what a job has told since the last time, after its events were handed on."""
+        told = self._ask_patiently(joined, "poll", patience_s=POLL_S)
+        for event in told["events"]:
+            if on_event is not None:
+                on_event(EVENTS.validate_json(event))
+        return told
 
     def interrupt(self, name: str) -> None:
         """Interrupt what a host does, as Ctrl-C would."""
@@ -161,7 +172,22 @@ class Leader:
         for name in rig.hosts:
             with contextlib.suppress(LostHostError):
                 self._ask(self.joined[name], "renew")
+        if rig.others and self.find_lost_host(rig) is None:
+            try:
+                self.do(rig.server, "reach_seats")
+            except FleetError as error:
+                self.joined[rig.server].lost = str(error)
         return self.find_lost_host(rig)
+
+    def dismiss(self, rig: FleetRig) -> None:
+        """End the agents of a rig that is of no use any more, and so all that they have started."""
+        for name in rig.hosts:
+            self._end(self.joined[name])
+
+    def _end(self, joined: JoinedHost) -> None:
+        """End an agent, unless it is lost and has ended by itself."""
+        with contextlib.suppress(CallError):
+            self._wire.call(joined.address, "end", joined.token, END_CALL_S)
 
     def _ask(self, joined: JoinedHost, verb: str, **arguments: Any) -> Json:
         if joined.lost is not None:
@@ -171,6 +197,22 @@ class Leader:
         except CallError as error:
             joined.lost = joined.lost or str(error)
             raise LostHostError(f"{joined.host.name} was lost: {joined.lost}") from error
+
+    def _ask_patiently(self, joined: JoinedHost, verb: str, **arguments: Any) -> Json:
+        """Return the answer to a call that may carry much, as long as the host is heard meanwhile."""
+        if joined.lost is not None:
+            raise LostHostError(f"{joined.host.name} was lost: {joined.lost}")
+        answer = self._wire.start(self._wire.ask(joined.address, verb, joined.token, MUCH_S, arguments))
+        while True:
+            try:
+                return answer.result(POLL_S)
+            except TimeoutError:
+                if joined.lost is not None:
+                    answer.cancel()
+                    raise LostHostError(f"{joined.host.name} was lost: {joined.lost}") from None
+            except CallError as error:
+                joined.lost = joined.lost or str(error)
+                raise LostHostError(f"{joined.host.name} was lost: {joined.lost}") from error
 
     def _start_agents(self) -> None:
         for host in self.fleet.hosts:
@@ -214,10 +256,17 @@ class Leader:
         if message["verb"] != "join":
             raise CallError("the leader only takes hosts that join")
         given = message["arguments"]
-        facts = HostFacts.model_validate_json(given["facts"])
+        try:
+            facts = HostFacts.model_validate_json(given["facts"])
+        except ValidationError as error:
+            raise CallError("refused: another version of the harness") from error
         with self._news:
+            there = self.joined.get(facts.name)
+            if there is not None and there.token == given["secret"]:
+                return {}  # it did not hear the answer to its first call
             if objection := self._find_objection(facts):
-                self._refused.append(f"{facts.name} was refused: {objection}")
+                if there is None and not self._is_closing:
+                    self._refused.append(f"{facts.name} was refused: {objection}")
                 self._news.notify()
                 raise CallError(f"refused: {objection}")
             host = self.fleet.host(facts.name)
@@ -229,6 +278,8 @@ class Leader:
     def _find_objection(self, facts: HostFacts) -> str | None:
         if facts.name not in {host.name for host in self.fleet.hosts}:
             return f"the fleet has no host called {facts.name}"
+        if self._is_closing:
+            return "the leader ends"
         if facts.name in self.joined:
             return f"{facts.name} has joined already"
         return ", ".join(facts.find_other_software(self._facts)) or None

@@ -59,10 +59,9 @@ class Preparation(_FleetMessage):
 
 
 class ScenarioOrder(_FleetMessage):
-    """The order to do something with a scenario, whose generator and server have this placement."""
+    """The order to do something with a scenario."""
 
     scenario: Scenario
-    placement: Placement = Placement()
 
 
 class SlicesTried(_FleetMessage):
@@ -80,11 +79,13 @@ class FingerprintOrder(_FleetMessage):
 
 
 class RoundOrder(_FleetMessage):
-    """The order to make one round of a run that is open."""
+    """The order to make one round of a run that is open. ``bodies`` are the digests of those that earlier trials found
+    to be always the same, by topology."""
 
     trials: tuple[PlannedTrial, ...]
     interleaving: Interleaving
     scenario: Scenario
+    bodies: dict[str, str]
 
 
 class TrialBegan(_FleetMessage):

@@ -11,6 +11,7 @@ import logging
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from types import TracebackType
@@ -91,7 +92,7 @@ class Wire:
         """Wait for a coroutine in the thread of the wire, and return its result."""
         return asyncio.run_coroutine_threadsafe(what, self._loop).result()
 
-    def start(self, what: Coroutine[Any, Any, None]) -> "Future[None]":
+    def start(self, what: Coroutine[Any, Any, Given]) -> "Future[Given]":
         """Start a coroutine in the thread of the wire, and return what cancels it."""
         return asyncio.run_coroutine_threadsafe(what, self._loop)
 
@@ -144,6 +145,9 @@ class _Endpoint(Server):
             return json.dumps({RESULT: await self._handler(given)})
         except HarnessError as error:
             return json.dumps({REFUSED: str(error)})
+        except Exception as error:  # a fault of the harness, which the caller is told in words
+            traceback.print_exc()
+            return json.dumps({REFUSED: f"{type(error).__name__}: {error}"})
 
 
 def get_address_host(address: str) -> str:

@@ -53,22 +53,33 @@ def parse_cpus(text: str) -> tuple[int, ...]:
 
     Raises ValueError, with what was expected, if the text is no such list or names a core that can't be used.
     """
-    cpus, usable = parse_cpu_list(text), list_usable_cpus()
+    usable = list_usable_cpus()
+    for part, first, last in _split_ranges(text):
+        if first not in usable or last not in usable:
+            raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {part}")
+    cpus = parse_cpu_list(text)
     if missing := [cpu for cpu in cpus if cpu not in usable]:
         raise ValueError(f"expected CPUs among {', '.join(map(str, usable))}, got {', '.join(map(str, missing))}")
     return cpus
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
-    """Return the cores in such a list, of whichever machine. Raises ValueError if the text is no such list."""
-    expected = f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}"
-    cpus: dict[int, None] = {}  # in the order given, each once
-    for part in text.split(","):
-        match = _CPUS.fullmatch(part.strip())
-        if match is None:
-            raise ValueError(expected)
-        first, last = int(match[1]), int(match[2] or match[1])
-        if first > last or last - first >= MAX_CPUS:
-            raise ValueError(expected)
-        cpus |= dict.fromkeys(range(first, last + 1))
-    return tuple(cpus)
+    """Return the cores in such a list, of whichever machine, each once. Raises ValueError if the text is no such
+    list."""
+    ranges = _split_ranges(text)
+    if any(last >= MAX_CPUS for _, _, last in ranges):
+        raise ValueError(f"expected CPUs below {MAX_CPUS}, got {text!r:.60}")
+    return tuple(dict.fromkeys(cpu for _, first, last in ranges for cpu in range(first, last + 1)))
+
+
+def _split_ranges(text: str) -> list[tuple[str, int, int]]:
+    """Return each part of a list of cores with its first and its last. Raises ValueError if the text is no such
+    list."""
+    ranges = []
+    for part in map(str.strip, text.split(",")):
+        match = _CPUS.fullmatch(part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise ValueError(f"expected CPUs such as '2,3' or '0-3', got {text!r:.60}")
+        ranges.append((part, first, last))
+    return ranges

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.load.latency import LatencySummary, Spread
 from harness.text import Printable
+from harness.units import US_PER_MS
 from harness.units.ranges import Amount, Count, Difference, PositiveAmount
 
 HealthWarningKind = Literal["busy", "stalled", "behind", "lagging", "miscounted"]
@@ -131,8 +132,8 @@ class RequestResult(_ResultPart):
 class GeneratorHost(_ResultPart):
     """The part of one of the machines that generated a load together, apart from the server.
 
-    Its clock was ahead of the server's machine by ``offset_us``, give or take ``bound_us``; it began its window
-    ``begun_us`` after the first of them. Counts are as in LoadResult.
+    Its clock was ahead of the server's machine by ``offset_us``, give or take ``bound_us``; all began within
+    ``begun_us`` of each other, at the worst of all slices. Counts are as in LoadResult.
     """
 
     name: Printable
@@ -226,6 +227,11 @@ class LoadResult(_ResultPart):
     def generator_cpu_here_s(self) -> float:
         """The CPU time of the generator on the server's machine: none where it is on others."""
         return 0.0 if self.hosts else self.generator_cpu_s
+
+    @property
+    def round_trip_ms(self) -> float:
+        """The time that a message takes to the machines that generated the load and back: none on one machine."""
+        return max((host.round_trip_us for host in self.hosts), default=0.0) / US_PER_MS
 
     @property
     def is_unchecked(self) -> bool:

@@ -44,7 +44,8 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
     observer.on_checks(checks)
     interleaving = choose_interleaving(scenario, lambda: testbed.try_slices(scenario, prepared.placement))
     sliced = scenario.with_slice(interleaving.slice_s)
-    expected = expected_rounds(RoundPlan.first(sliced, interleaving).apply(sliced))
+    timed = sliced.with_time(max(1, testbed.lanes) * sliced.max_time_s)
+    expected = expected_rounds(RoundPlan.first(timed, interleaving).apply(timed))
     looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(expected)
     info = RunInfo(
         seed=prepared.seed,
@@ -54,7 +55,7 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
         looks=looks.after,
         placement=prepared.placement,
         skipped=prepared.skipped,
-        noise=find_noise_floor(results, scenario, interleaving, environment),
+        noise=find_noise_floor(results, scenario, interleaving, environment, testbed.describe_rigs()),
         checks=checks,
         revisions=list(prepared.revisions),
         programs=testbed.describe_programs(scenario.topologies),
@@ -101,7 +102,9 @@ def _run_to_end(
 
     def make_rounds(up: PreparedRun) -> tuple[EndReason, LooksAfter | None]:
         first = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
-        resumed = first.resume(info, prepared.scenario, made.records)
+        lanes = max(1, testbed.lanes)
+        timed = prepared.scenario.with_time(lanes * prepared.scenario.max_time_s)
+        resumed = first.resume(info, timed, made.records, lanes)
         reason, plan = _measure(up, info, resumed, folder, made, observer, testbed)
         return reason, None if plan.looks.after == info.looks else plan.looks.after
 
@@ -123,7 +126,10 @@ def _measure(
     With several lanes, as many rounds are under way, and are judged in the order of the plan: an order of completion
     would let rounds choose, by how long they take, whether they count.
     """
-    scenario, records, began_s = prepared.scenario, list(made.records), testbed.monotonic_s() - made.elapsed_s
+    scenario, records = prepared.scenario, list(made.records)
+    lanes, began_s = max(1, testbed.lanes), testbed.monotonic_s() - made.elapsed_s
+    # Each lane has the whole time for its rounds: they are planned in the time of all lanes together.
+    timed = scenario.with_time(lanes * scenario.max_time_s)
     recorded = {record.trial for record in records}
     waiting = deque((block, list(trials)) for block, trials in groupby(prepared.schedule, key=lambda each: each.block))
     under_way = deque[tuple[int, Iterable[TrialRecord]]]()
@@ -133,9 +139,10 @@ def _measure(
             block, planned = waiting.popleft()
             out = {each.candidate for each in find_dropped(scenario, [each for each in records if each.block < block])}
             trials = [trial for trial in planned if trial.id not in recorded and trial.topology.name not in out]
-            if not trials:
+            is_begun = any(trial.id in recorded for trial in planned)
+            if not trials or (is_begun and len(info.rigs) > 1):  # the rest of it might be made on another machine
                 continue
-            ended = _find_end(plan, scenario, block, out, testbed.monotonic_s() - began_s)
+            ended = _find_end(plan, timed, block, out, lanes * (testbed.monotonic_s() - began_s))
             if ended is None:
                 up = replace(prepared, scenario=plan.apply(scenario))
                 under_way.append((block, testbed.start_round(trials, info.interleaving, up, folder, observer)))
@@ -154,7 +161,7 @@ def _measure(
             if _is_decided(scenario, records, comparisons):
                 return "sure", plan
             if plan.round_s is None:
-                plan = plan.after_pilot(scenario, records, block, testbed.monotonic_s() - began_s)
+                plan = plan.after_pilot(timed, records, block, lanes * (testbed.monotonic_s() - began_s))
 
 
 def _find_end(

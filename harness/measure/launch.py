@@ -91,7 +91,10 @@ class LaunchedTopology:
         slices: Sequence[Slice] = (),
         events: Sequence[EventRecord] = (),
     ) -> TrialRecord:
-        """Return the record of the trial, after the launch was stopped."""
+        """Return the record of the trial, after the launch was stopped. Where the load came from other machines, the
+        time of an answer without load, which was asked for on this one, has the way to them added."""
+        quickest_ms = self.ready.unloaded_ms
+        unloaded_ms = None if quickest_ms is None else quickest_ms + result.round_trip_ms
         return TrialRecord.of_measurement(
             self.planned,
             self.started_at,
@@ -104,7 +107,7 @@ class LaunchedTopology:
             processes=list(examined.processes),
             worker_counts=examined.worker_counts,
             load=result,
-            usage=usage.with_roles(examined.roles).with_unloaded_ms(self.ready.unloaded_ms),
+            usage=usage.with_roles(examined.roles).with_unloaded_ms(unloaded_ms),
             killed=self.server.killed,
             allocator=self.allocator,
             slices=slices,

@@ -127,6 +127,11 @@ def prepare_again(run: Run, now: Environment, machine: Machine) -> PreparedRun:
         raise RunFolderError(
             f"{run.path}: can't be gone on with, since this is not what it began with ({'; '.join(changed)})"
         )
+    for before, rig in zip(run.info.rigs, machine.describe_rigs(), strict=True):
+        if changed := find_differences(before.environment, redactor.as_written(rig.environment)):
+            raise RunFolderError(
+                f"{run.path}: can't be gone on with, since {rig.server} is not what it was ({'; '.join(changed)})"
+            )
     if withheld := _find_withheld(run.scenario):
         raise RunFolderError(
             f"{run.path}: can't be gone on with: {'; '.join(withheld)} was not written down. In the scenario, a secret"

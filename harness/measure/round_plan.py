@@ -70,13 +70,14 @@ class RoundPlan:
         most = rounds + max(1, int((scenario.max_time_s - elapsed_s) / round_s))
         return replace(self, looks=replan_looks(rounds, most), rotations=rotations, round_s=round_s)
 
-    def resume(self, info: RunInfo, scenario: Scenario, records: Sequence[TrialRecord]) -> Self:
-        """Return the plan of a run that has these records: that of :meth:`after_pilot`, if the pilot is over."""
+    def resume(self, info: RunInfo, scenario: Scenario, records: Sequence[TrialRecord], lanes: int = 1) -> Self:
+        """Return the plan of a run that has these records: that of :meth:`after_pilot`, if the pilot is over. With
+        several ``lanes``, the scenario has the time of all together."""
         pilot = self.looks.after[0]
         later = [record.started_at for record in records if record.block > pilot]
         if scenario.rounds is not None or not later:
             return self
-        took_s = (min(later) - info.started_at).total_seconds()
+        took_s = lanes * (min(later) - info.started_at).total_seconds()
         return self.after_pilot(scenario, [record for record in records if record.block <= pilot], pilot, took_s)
 
 

@@ -116,6 +116,10 @@ class RunFolder:
         there was no such trial."""
         return self._bodies.get(topology)
 
+    def expect_body(self, topology: str, sha256: str) -> None:
+        """Note the digest of the body that the trials of a topology found elsewhere to be always the same."""
+        self._bodies[topology] = sha256
+
     def append(self, record: TrialRecord) -> TrialRecord:
         """Append the record and return it as it was written, after it is on disk. Raises RunFolderError, and nothing is
         appended then."""

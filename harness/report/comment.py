@@ -71,7 +71,7 @@ def _render(
             details=details,
             revisions=list(zip(("base", "head"), run.info.revisions, strict=False)),
             offer=offer_text(scenario),
-            placement=placement_text(run.info.placement, scenario, run.environment),
+            placement=placement_text(run.info.placement, scenario, run.environment, run.info.rigs),
             malloc=malloc_text(scenario),
             granted=limits_text(scenario),
             interleaving=interleaving_text(run),

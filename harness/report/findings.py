@@ -186,7 +186,9 @@ def _oversubscription(analysis: RunAnalysis) -> Iterator[Finding]:
     wanting = [summary for summary in analysis.summaries if summary.is_oversubscribed]
     if wanting:
         free = wanting[0].trials[0].free_cores
-        generator = "" if analysis.run.info.placement.generator else ", shared with the generator"
+        run = analysis.run
+        is_apart = run.info.placement.generator or any(rig.generators for rig in run.info.rigs)
+        generator = "" if is_apart else ", shared with the generator"
         wanted = ", ".join(f"`{summary.name}` could have used {summary.demanded_cores:.1f}" for summary in wanting)
         yield Finding(
             f"Oversubscribed: {wanted} of {free:.3g} core{'' if free == 1 else 's'}{generator}.",
@@ -302,7 +304,7 @@ def _unlike_rigs(analysis: RunAnalysis) -> Iterator[Finding]:
 def _machine(analysis: RunAnalysis) -> Iterator[Finding]:
     """Yield what the doctor warned of before the first trial."""
     for check in analysis.run.info.checks:
-        if check.status == "warn" and check.name not in CHECKS_REPORTED_ELSEWHERE:
+        if check.status == "warn" and check.name.split(": ")[-1] not in CHECKS_REPORTED_ELSEWHERE:
             yield Finding(f"This machine, {plain(check.name)}: {plain(check.what)}.", plain(check.advice or ""))
 
 

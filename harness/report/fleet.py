@@ -11,11 +11,10 @@ from harness.record import Run
 from harness.report.figures import ratio_text
 from harness.report.markup import plain
 from harness.stats.estimate import ratio_of_logs
-from harness.units import ms_text, rate_text
+from harness.units import US_PER_MS, ms_text, rate_text
 
 LEVEL: Final = 0.05  # of the test whether rigs differ in what they find
 MIN_ROUNDS: Final = 2  # of each rig, for that test
-US_PER_MS: Final = 1000.0
 
 
 def fleet_texts(run: Run) -> Iterator[str]:
@@ -40,16 +39,16 @@ def _generator_texts(run: Run) -> Iterator[str]:
     loads = [record.load for record in run.records if record.load and record.load.hosts]
     if not loads:
         return
-    by_name: dict[str, list[GeneratorHost]] = {}
+    by_name: dict[str, list[tuple[GeneratorHost, float]]] = {}
     for load in loads:
         for host in load.hosts:
-            by_name.setdefault(host.name, []).append(host)
+            by_name.setdefault(host.name, []).append((host, load.duration_s))
     rates = ", ".join(
-        f"`{plain(name)}` {rate_text(sum(host.requests for host in hosts) / sum(load.duration_s for load in loads))}/s"
-        f" by {hosts[0].processes} process{'' if hosts[0].processes == 1 else 'es'}"
-        for name, hosts in by_name.items()
+        f"`{plain(name)}` {rate_text(sum(host.requests for host, _ in those) / sum(each_s for _, each_s in those))}/s"
+        f" by {those[0][0].processes} process{'' if those[0][0].processes == 1 else 'es'}"
+        for name, those in by_name.items()
     )
-    every = [host for hosts in by_name.values() for host in hosts]
+    every = [host for those in by_name.values() for host, _ in those]
     trip_ms, bound_ms, begun_ms = (
         max(values) / US_PER_MS
         for values in (

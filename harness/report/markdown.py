@@ -68,7 +68,7 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "environment": run.environment,
         "headline": report.headline,
         "offer": offer_text(run.scenario),
-        "placement": placement_text(run.info.placement, run.scenario, run.environment),
+        "placement": placement_text(run.info.placement, run.scenario, run.environment, run.info.rigs),
         "malloc": malloc_text(run.scenario),
         "granted": limits_text(run.scenario),
         "interleaving": interleaving_text(run),

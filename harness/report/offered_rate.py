@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
 from harness.machine.environment import Environment
+from harness.record import RigRecord
 from harness.report.markup import code
 from harness.scenario import Scenario, ScenarioLoad
 from harness.units import duration_text, rate_text
@@ -16,9 +17,13 @@ def offer_text(scenario: Scenario) -> str:
     return ", ".join(_offer(scenario.load, numbers or [scenario.load.connections])) + "."
 
 
-def placement_text(placement: Placement, scenario: Scenario, environment: Environment) -> str:
+def placement_text(
+    placement: Placement, scenario: Scenario, environment: Environment, rigs: Sequence[RigRecord] = ()
+) -> str:
     """Return the cores of generator and server as one sentence, with the reason where they shared them."""
     processes = "1 process" if placement.processes == 1 else f"{placement.processes} processes"
+    if any(rig.generators for rig in rigs):
+        return f"The server had its machine to itself; the generator ({processes}) ran on other machines."
     if placement.generator:
         return (
             f"The generator ({processes}) had {_cores_text(placement.generator)} to itself and the server"

@@ -232,6 +232,10 @@ class Scenario(_Settings):
         """Return the scenario with another duration of the measured window (seconds)."""
         return self.model_copy(update={"load": self.load.model_copy(update={"duration_s": duration_s})})
 
+    def with_time(self, max_time_s: float) -> "Scenario":
+        """Return the scenario with another time for automatic rounds (seconds)."""
+        return self.model_copy(update={"max_time_s": max_time_s})
+
     def on_two_commits(self, base: Path, head: Path) -> "Scenario":
         """Return the comparison of every topology with itself, run from the folders of both commits."""
         sides = {"base": str(base), "head": str(head)}

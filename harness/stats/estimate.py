@@ -130,7 +130,7 @@ def bootstrap_interval(pairs: Paired) -> tuple[float, float] | None:
     if len(pairs) < 2 or len(set(pairs.logs)) == 1:
         return None
     logs, paces = pairs.logs, (0.0,) * len(pairs)
-    if pairs.given_slope is not None:
+    if pairs.given_slope is not None or pairs.has_rigs:
         logs = pairs.at_equal_pace
     elif pairs.paces is not None and pairs.is_adjusted:
         paces = pairs.paces

@@ -9,6 +9,7 @@ NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 MS_PER_S: Final = 1_000
+US_PER_MS: Final = 1_000
 MAX_MORE_DECIMALS: Final = 3
 
 _DURATION_PART: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>us|ms|s|m|h)", re.ASCII)

@@ -125,7 +125,7 @@ def test_a_generator_that_was_killed_before_it_began_has_no_result() -> None:
 
 def test_a_generator_that_was_stopped_and_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its load is more than the pipe to it holds."""
-    monkeypatch.setattr("harness.generator.process.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
+    monkeypatch.setattr("harness.generator.crew.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
     with Generator.here() as generator:
         os.kill(generator.pids[0], signal.SIGSTOP)
         with pytest.raises(GeneratorError, match="the generator took nothing for"):
@@ -139,8 +139,8 @@ def test_a_generator_that_was_stopped_in_the_midst_of_a_message_is_not_waited_fo
     begins = "os.write(int(sys.argv[3]), bytes([0, 0, 1, 0, 0]))"  # 256 bytes are to come, and one does
     half.write_text(f"#!{sys.executable}\nimport os, sys, time\n{begins}\ntime.sleep(60)\n")
     half.chmod(0o755)
-    monkeypatch.setattr("harness.generator.process.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
-    monkeypatch.setattr("harness.generator.process.sys.executable", str(half))
+    monkeypatch.setattr("harness.generator.crew.limit_exchanges", partial(limit_exchanges, limit_s=0.2))
+    monkeypatch.setattr("harness.generator.crew.sys.executable", str(half))
     with Generator.here() as generator, pytest.raises(GeneratorError, match="in the midst of a message"):
         generator.begin(short_load(80))
 

@@ -55,7 +55,7 @@ def render_capacity_markdown(analysis: RunAnalysis) -> str:
             percent=percent_of(run.info.objectives),
             binding=lambda each: plain(broken_first(each)),
             probes_text=probes_text(run),
-            placement=placement_text(run.info.placement, run.scenario, run.environment),
+            placement=placement_text(run.info.placement, run.scenario, run.environment, run.info.rigs),
             malloc=malloc_text(run.scenario),
             machine=list(environment_rows(run)),
         )
