@@ -77,7 +77,11 @@ def open_hosts(fleet: Path | None) -> Iterator["FarTestbed | None"]:
     from harness.fleet.file import Fleet
     from harness.fleet.leader import Leader
 
-    with Leader(Fleet.read(fleet), fleet.parent) as leader:
+    found = Fleet.read(fleet)
+    if waited := [host.name for host in found.hosts if host.ssh is None]:
+        place = f"{found.leader.address}:{found.leader.port}"
+        typer.echo(f"harness: waiting at {place} for the agents of {', '.join(waited)}", err=True)
+    with Leader(found, fleet.parent) as leader:
         yield FarTestbed(leader, leader.fleet.rigs)
 
 

@@ -57,6 +57,9 @@ def _reason_against(text: str) -> str | None:
 
 def exit_code(run: Run, gate_results: Sequence[GateResult] = ()) -> int:
     """Return the exit code, as the help has it."""
+    if run.ending is not None and run.ending.reason == "machines lost":
+        _warn(f"all machines that make rounds were lost; harness resume {run.path} --fleet FILE goes on")
+        return 1
     if not run.is_whole:
         return 130
     if not any(record.load for record in run.records):

@@ -9,6 +9,7 @@ import os
 import queue
 import secrets
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -25,7 +26,7 @@ from harness.fleet.crew import CREW_VERBS, HostCrews
 from harness.fleet.facts import HostFacts
 from harness.fleet.file import is_loopback
 from harness.fleet.keys import security_of
-from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire, get_address_host
+from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire, check_address, get_address_host
 
 LEASE_S: Final = 5.0  # without a word of the leader
 LOOK_S: Final = 0.5
@@ -68,11 +69,16 @@ class _Job:
         return {"events": told, "outcome": self._outcome}
 
 
+def _print_state(text: str) -> None:
+    print(f"harness agent: {text}", file=sys.stderr, flush=True)
+
+
 class Agent:
     """The agent of a host, under its name in the fleet file. It takes calls from its leader alone, and from the agents
     to which that has given its token."""
 
     def __init__(self, name: str, leader: str, address: str, keys: Path | None) -> None:
+        check_address(leader, is_encrypted=keys is not None)
         if keys is None and (far := [each for each in (get_address_host(leader), address) if not is_loopback(each)]):
             raise CallError(f"expected --keys, since {far[0]} is not this machine")
         self._name, self._leader, self._address = name, leader, address
@@ -101,7 +107,7 @@ class Agent:
 
     def _join(self, **arguments: str) -> None:
         """Join the leader's fleet, as soon as there is a leader. Raises CallError."""
-        deadline_s = time.monotonic() + JOIN_S
+        deadline_s, said = time.monotonic() + JOIN_S, ""
         while True:
             try:
                 self._wire.call(self._leader, "join", "", ANSWER_S, **arguments)
@@ -110,8 +116,12 @@ class Agent:
             except CallError as error:
                 if time.monotonic() > deadline_s:
                     raise CallError(f"no leader at {self._leader} for {JOIN_S:.0f} s: {error}") from error
+                if str(error) != said:
+                    said = str(error)
+                    _print_state(f"waiting for a leader at {self._leader}: {said}")
                 time.sleep(RETRY_S)
             else:
+                _print_state(f"joined the leader at {self._leader}")
                 return
 
     def _work(self) -> None:

@@ -26,7 +26,7 @@ class HostFacts(BaseModel):
     python: str
     packages: dict[str, str]
     boot_id: str | None
-    cpus: int
+    cpus: tuple[int, ...]
     environment: Environment
 
     @classmethod
@@ -39,7 +39,7 @@ class HostFacts(BaseModel):
             python=".".join(platform.python_version_tuple()[:2]),
             packages={package: metadata.version(package) for package in PACKAGES},
             boot_id=host.text("proc/sys/kernel/random/boot_id"),
-            cpus=len(host.cpus),
+            cpus=host.cpus,
             environment=describe_environment(),
         )
 

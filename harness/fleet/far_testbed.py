@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import TypeAdapter
 
-from harness.doctor.check import Check
+from harness.doctor.check import Check, ok, warn
 from harness.fleet.commits import pack_commits
-from harness.fleet.file import FleetError, FleetRig
+from harness.fleet.file import FleetError, FleetRig, is_loopback
 from harness.fleet.leader import Leader, LostHostError
 from harness.fleet.messages import (
     CheckoutOrder,
@@ -133,20 +133,43 @@ class FarTestbed(Testbed):
         order = "" if scenario is None else _order_of(scenario)
         return [
             check.model_copy(update={"name": f"{name}: {check.name}"})
-            for name in self._leader.joined
+            for rig in self._rigs
+            for name in rig.hosts
             for check in (
                 self._leader.check_clock(name),
+                *([self._check_way(rig)] if rig.others and name == rig.server else []),
                 *CHECKS.validate_json(self._leader.do(name, "run_checkup", order)),
             )
         ]
+
+    def _check_way(self, rig: FleetRig) -> Check:
+        """Return whether a server's machine reaches those that generate its load."""
+        try:
+            seats = self._seat(rig.others, len(rig.others))
+            address = self._leader.joined[rig.server].server_address
+            self._leader.do(rig.server, "join_rig", RigPlan(seats=seats, address=address).model_dump_json())
+        except FleetError as error:
+            return warn("generators", str(error), "Open the way from the server's machine to the agents there")
+        return ok("generators", f"{', '.join(rig.others)} answer")
 
     @contextmanager
     def _locks(self) -> Iterator[None]:
         with ExitStack() as stack:
             for rig in self._rigs:
-                self._leader.do(rig.server, "lock")
+                self._take_lock(rig)
                 stack.callback(self._leave_lock, rig)
             yield
+
+    def _take_lock(self, rig: FleetRig) -> None:
+        """Have no other run be made on a server's machine. Raises FleetError while one is."""
+        boot_id = self._leader.joined[rig.server].facts.boot_id
+        before = [each.server for each in self._rigs[: self._rigs.index(rig)]]
+        try:
+            self._leader.do(rig.server, "lock")
+        except FleetError as error:
+            if same := [name for name in before if self._leader.joined[name].facts.boot_id == boot_id]:
+                raise FleetError(f"{same[0]} and {rig.server} are one machine: a rig needs one of its own") from error
+            raise
 
     def exclusive_run(self) -> AbstractContextManager[None]:
         """Return a context in which no other run is made on any of the servers' machines."""
@@ -303,10 +326,11 @@ class FarTestbed(Testbed):
     def start_generators(self, load: Load) -> Generator:
         """Return a generator on all machines that are there for that, or else on all. Raises FleetError where the load
         would not leave them."""
-        if load.target.is_loopback:
+        is_far = not all(is_loopback(joined.server_address) for joined in self._leader.joined.values())
+        if load.target.is_loopback and is_far:
             raise FleetError(f"{load.target.host} is another machine on each of them: give the server's address")
         names = [name for rig in self._rigs for name in rig.others] or list(self._leader.joined)
-        return self._leader.start_generator(self._seat(names, load.connections, "auto"))
+        return self._leader.start_generator(self._seat(names, load.connections))
 
     @property
     def _live(self) -> list[FleetRig]:
@@ -319,19 +343,19 @@ class FarTestbed(Testbed):
     def _join(self, rig: FleetRig, scenario: Scenario) -> None:
         """Tell a server's machine the machines that generate its load."""
         least = min(scenario.load_of(topology).connections for topology in scenario.topologies)
-        seats = self._seat(rig.others, least, scenario.load.processes)
+        seats = self._seat(rig.others, least)
         address = self._leader.joined[rig.server].server_address
         self._leader.do(rig.server, "join_rig", RigPlan(seats=seats, address=address).model_dump_json())
 
-    def _seat(self, names: Sequence[str], connections: int, asked: int | Literal["auto"]) -> tuple[Seat, ...]:
+    def _seat(self, names: Sequence[str], connections: int) -> tuple[Seat, ...]:
         """Return the seats of these machines for a load over so many connections, of which every process needs one.
-        Raises FleetError where there are too few."""
+        How many processes each has is said by the fleet: the scenario's own number is for a generator beside the
+        server. Raises FleetError where there are too few connections."""
         if connections < len(names):
             raise FleetError(f"expected at least as many connections as generators ({len(names)}), got {connections}")
         seats = []
         for joined in (self._leader.joined[name] for name in names):
-            most = connections // len(names)
-            processes = joined.count_processes(most) if asked == "auto" else min(asked, most)
+            processes = joined.count_processes(connections // len(names))
             host, cpus = joined.host, joined.cpus[:processes]
             seats.append(
                 Seat(name=host.name, address=joined.address, token=joined.token, processes=processes, cpus=cpus)

@@ -6,13 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from harness.errors import HarnessError
 from harness.load.cpus import parse_cpu_list
 from harness.scenario.table import Name, TomlTable
 from harness.text import read_utf8
-from harness.text.problems import describe_expected, key_of
+from harness.text.problems import describe_expected, format_value, key_of
 
 MAX_FILE_BYTES: Final = 2**18
 MAX_PROCESSES: Final = 256
@@ -32,6 +33,12 @@ def is_loopback(host: str) -> bool:
 def _check_cpus(text: str) -> str:
     parse_cpu_list(text)
     return text
+
+
+def _check_processes(processes: object) -> object:
+    if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
+        raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {format_value(processes)}")
+    return processes
 
 
 class FleetError(HarnessError):
@@ -63,7 +70,7 @@ class FleetHost(TomlTable):
     root: str = "."
     keys: str = "keys"
     cpus: Annotated[str, AfterValidator(_check_cpus)] | None = None
-    processes: Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"] = "auto"
+    processes: Annotated[int | Literal["auto"], PlainValidator(_check_processes)] = "auto"
 
     @model_validator(mode="after")
     def _check_address(self) -> Self:
@@ -144,12 +151,11 @@ class Fleet(TomlTable):
             raise FleetError(f"{path}: {error.strerror}") from error
         except ValidationError as error:
             problems = error.errors(include_url=False)
-            known = dict.fromkeys(field.alias or name for name, field in cls.model_fields.items())
+            within = {each["loc"][0] for each in problems if len(each["loc"]) > 1}
             lines = [
-                f"{path}: {key_of(each['loc'])}: {describe_expected(each, dict.fromkeys(known, ''))}"
-                if each["loc"]
-                else f"{path}: {describe_expected(each)}"
+                ": ".join([str(path), *([key_of(each["loc"])] if each["loc"] else []), _describe(each)])
                 for each in problems
+                if each["type"] != "too_short" or each["loc"][0] not in within  # what is wrong with its tables is told
             ]
             raise FleetError("\n".join(lines)) from error
         except ValueError as error:  # not UTF-8, not TOML
@@ -158,3 +164,14 @@ class Fleet(TomlTable):
     def host(self, name: str) -> FleetHost:
         """Return the host of this name."""
         return next(host for host in self.hosts if host.name == name)
+
+
+def _describe(problem: ErrorDetails) -> str:
+    return describe_expected(problem, _keys_at(problem["loc"]))
+
+
+def _keys_at(location: tuple[int | str, ...]) -> dict[str, str]:
+    """Return the keys of the table at a location."""
+    tables: dict[str, type[TomlTable]] = {"leader": LeaderTable, "host": FleetHost, "rig": FleetRig}
+    table = tables.get(str(location[0]), Fleet) if location[1:] else Fleet
+    return {field.alias or name: "" for name, field in table.model_fields.items()}

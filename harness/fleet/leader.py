@@ -66,7 +66,7 @@ class JoinedHost:
         """Return how many processes its generator has: as its table says, but no more than ``most``."""
         if self.cpus:
             return min(len(self.cpus), most)
-        usual = max(1, self.facts.cpus - 1)
+        usual = max(1, len(self.facts.cpus) - 1)
         return min(usual if self.host.processes == "auto" else self.host.processes, most)
 
 
@@ -88,7 +88,10 @@ class Leader:
         self._wire.__enter__()
         try:
             table = self.fleet.leader
-            self.address = self._wire.listen(table.address, table.port, self._take)
+            try:
+                self.address = self._wire.listen(table.address, table.port, self._take)
+            except CallError as error:
+                raise FleetError(f"leader.address: {error}") from error
             self._start_agents()
             self._wait_for_all()
             self._check_alike()
@@ -243,7 +246,8 @@ class Leader:
         process = self._started.get(host.name)
         if process is None:
             command = shlex.join(agent_command(host, self.address, self.fleet.keys is not None))
-            return f"{host.name} has not joined after {JOIN_S:.0f} s; on it: {command}"
+            why = "its agent says why, if it was started"
+            return f"{host.name} has not joined after {JOIN_S:.0f} s: {why}; on it: {command}"
         if process.poll() is None:
             return f"{host.name} has not joined after {JOIN_S:.0f} s, though ssh {host.ssh} goes on"
         said = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip().splitlines()
@@ -282,7 +286,13 @@ class Leader:
             return "the leader ends"
         if facts.name in self.joined:
             return f"{facts.name} has joined already"
-        return ", ".join(facts.find_other_software(self._facts)) or None
+        if software := ", ".join(facts.find_other_software(self._facts)):
+            return software
+        asked = self.fleet.host(facts.name).cpus
+        if asked and (missing := [cpu for cpu in parse_cpu_list(asked) if cpu not in facts.cpus]):
+            there = ", ".join(map(str, facts.cpus))
+            return f"cpus = '{asked}' names core {missing[0]}, and it may use {there}"
+        return None
 
     async def _renew(self, joined: JoinedHost) -> None:
         """Let the agent hear from its leader, again and again, until it is lost."""

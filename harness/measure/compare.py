@@ -147,7 +147,7 @@ def _measure(
                 up = replace(prepared, scenario=plan.apply(scenario))
                 under_way.append((block, testbed.start_round(trials, info.interleaving, up, folder, observer)))
         if not under_way and waiting and ended is None:
-            return "interrupted", plan  # all machines that make rounds are lost
+            return "machines lost", plan
         if not under_way:
             return ended or ("all rounds" if scenario.rounds is not None else "out of time", plan)
         dropped = find_dropped(scenario, records)

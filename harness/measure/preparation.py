@@ -120,8 +120,8 @@ def prepare_again(run: Run, now: Environment, machine: Machine) -> PreparedRun:
     redactor = redactor_of(run.scenario)  # for what is compared with what was written
     if (made_on := _rig_names(run.info.rigs)) != (others := _rig_names(machine.describe_rigs())):
         raise RunFolderError(
-            f"{run.path}: can't be gone on with here: it was made on {made_on or 'one machine, without --fleet'}, and"
-            f" this is {others or 'one machine, without --fleet'}"
+            f"{run.path}: can't be gone on with here: it was made on {made_on or 'one machine, without --fleet'}, not"
+            f" on {others or 'one machine, without --fleet'}"
         )
     if changed := find_differences(run.environment, redactor.as_written(now)):
         raise RunFolderError(

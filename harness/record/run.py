@@ -18,7 +18,7 @@ from harness.text import Printable
 from harness.units.ranges import Amount, Moment, PositiveAmount, PositiveCount
 
 MAX_LOOKS: Final = 64  # of 10,000 rounds there are 20
-EndReason = Literal["all rounds", "planned rounds", "sure", "given up", "out of time", "interrupted"]
+EndReason = Literal["all rounds", "planned rounds", "sure", "given up", "out of time", "machines lost", "interrupted"]
 
 
 def _check_ascending(looks: tuple[int, ...]) -> tuple[int, ...]:
@@ -174,8 +174,8 @@ class Run(RecordPart):
 
     @property
     def is_whole(self) -> bool:
-        """True if the run came to its end, and was not interrupted or killed."""
-        return self.ending is not None and self.ending.reason != "interrupted"
+        """True if the run came to its end, and was not interrupted or killed, nor lost all of its machines."""
+        return self.ending is not None and self.ending.reason not in ("interrupted", "machines lost")
 
     def with_scenario(self, scenario: Scenario) -> Self:
         """Return the same run with another scenario, such as one with other gates."""

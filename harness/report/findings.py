@@ -54,7 +54,8 @@ def _incomplete(analysis: RunAnalysis) -> Iterator[Finding]:
     run = analysis.run
     if not run.is_whole:
         yield Finding(
-            f"The run was cut short after {len(run.records)} of up to {len(run.info.trials)} trials.",
+            f"The run was cut short after {len(run.records)} of up to {len(run.info.trials)} trials"
+            f"{_cut_by_text(run)}.",
             "Run it again to the end before deciding on it.",
         )
     if run.left_out:
@@ -84,6 +85,14 @@ def _incomplete(analysis: RunAnalysis) -> Iterator[Finding]:
             " they are listed, and not averaged in.",
             "Read their reasons first: what does not stay up, or is not what the scenario says, can't be compared.",
         )
+
+
+def _cut_by_text(run: Run) -> str:
+    """Return what cut the run short, where it was not somebody who pressed Ctrl-C or killed it."""
+    if run.ending is None or run.ending.reason != "machines lost":
+        return ""
+    reasons = dict.fromkeys(record.reason for record in run.records if record.status == "failed" and record.reason)
+    return f", since all machines that made rounds were lost ({plain('; '.join(list(reasons)[-MAX_LISTED:]))})"
 
 
 def _pools(analysis: RunAnalysis) -> Iterator[Finding]:

@@ -57,10 +57,11 @@ def _generator_texts(run: Run) -> Iterator[str]:
             [host.begun_us for host in every],
         )
     )
+    apart = f", and they began within {ms_text(begun_ms)} of each other" if len(by_name) > 1 else ""
     yield (
         f"The load came from {rates}. The response times hold the network in between: a message there and back took"
         f" {ms_text(trip_ms)} at the most where nothing was in line. The generators' clocks were known to"
-        f" ±{ms_text(bound_ms)}, and they began within {ms_text(begun_ms)} of each other."
+        f" ±{ms_text(bound_ms)}{apart}."
     )
 
 

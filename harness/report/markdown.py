@@ -47,6 +47,7 @@ ENDS: Final[dict[EndReason, str]] = {
     "given up": ", after which no answer was expected",
     "out of time": ", for which there was time (max_time)",
     "planned rounds": ", as many as were planned for the time (max_time)",
+    "machines lost": ", until all machines that made them were lost",
     "interrupted": ", until it was interrupted",
     "all rounds": "",
 }

@@ -96,3 +96,25 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match=r"nowhere\.toml: No such file"):
         Fleet.read(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ('cpus = "2-5"', "proceses = 4", "host[1].proceses: unknown key; did you mean processes?"),
+        ('cpus = "2-5"', "processes = 0", "host[1].processes: expected a number from 1 to 256 or 'auto', got 0"),
+        ("port = 8786", "prot = 8786", "leader.prot: unknown key; did you mean port?"),
+        ('server = "staging"', 'server = "staging"\nunlike = true', "rig[0].unlike: unknown key"),
+    ],
+)
+def test_a_key_is_told_from_those_of_its_table_and_nothing_else_is_said(
+    tmp_path: Path, written: str, instead: str, said: str
+) -> None:
+    (line,) = why_not(tmp_path, WHOLE.replace(written, instead)).splitlines()
+    assert line.startswith(said)
+
+
+@pytest.mark.parametrize("address", ["localhost.example.com", "127.evil.org", "10.0.0.5", "0.0.0.0"])
+def test_only_addresses_of_this_machine_need_no_keys(tmp_path: Path, address: str) -> None:
+    text = f'[leader]\naddress = "{address}"\n[[host]]\nname = "a"\naddress = "127.0.0.2"\n[[rig]]\nserver = "a"\n'
+    assert f"since {address} is not this machine" in why_not(tmp_path, text)

@@ -1,6 +1,7 @@
 """Calls are answered, refused, or given up in time, and are made once."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from typing import Final
 import pytest
 from distributed.security import Security
 
+from harness.fleet.agent import Agent
 from harness.fleet.file import FleetError
 from harness.fleet.keys import make_keys, security_of
-from harness.fleet.wire import CallError, Json, Wire
+from harness.fleet.wire import CallError, Json, Wire, check_address
 
 HOST: Final = "127.0.0.1"
 NOTHING: Final = Security(require_encryption=False)
@@ -165,3 +167,35 @@ def test_who_has_no_keys_is_refused(keys: Path, wire: Wire, listener: Listener) 
         with pytest.raises(CallError):
             wire.call(address, "say", "", 2.0)
     assert listener.calls == []
+
+
+@pytest.mark.parametrize(
+    ("address", "is_encrypted", "said"),
+    [
+        ("tls://127.0.0.1", True, "expected an address such as tls://10.0.0.5:8786, got 'tls://127.0.0.1'"),
+        ("127.0.0.1:8786", False, "expected an address such as tcp://10.0.0.5:8786, got '127.0.0.1:8786'"),
+        ("tls://[::1", True, "expected an address such as"),
+        ("tls://127.0.0.1:8786", False, "expected tcp://, since no --keys are given, got 'tls://127.0.0.1:8786'"),
+        ("tcp://127.0.0.1:8786", True, "expected tls://, since --keys are given, got 'tcp://127.0.0.1:8786'"),
+    ],
+)
+def test_an_address_that_cannot_be_a_leaders_is_refused_at_once(address: str, is_encrypted: bool, said: str) -> None:
+    with pytest.raises(CallError, match=re.escape(said)):
+        check_address(address, is_encrypted)
+    check_address("tls://10.0.0.5:8786", is_encrypted=True)
+
+
+def test_without_keys_an_agent_belongs_to_this_machine(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"expected --keys, since 10\.0\.0\.5 is not this machine"):
+        Agent("a", "tcp://10.0.0.5:8786", "127.0.0.1", None)
+    with pytest.raises(CallError, match=r"expected --keys, since 0\.0\.0\.0 is not this machine"):
+        Agent("a", "tcp://127.0.0.1:8786", "0.0.0.0", None)
+
+
+def test_a_fault_of_the_other_side_is_told_in_words(wire: Wire) -> None:
+    async def take(message: Json) -> Json:
+        raise KeyError("nothing here")
+
+    address = wire.listen(HOST, 0, take)
+    with pytest.raises(CallError, match="KeyError: 'nothing here'"):
+        wire.call(address, "say", "")

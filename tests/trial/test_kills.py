@@ -123,6 +123,7 @@ def test_a_generator_that_hangs_or_has_no_memory_fails_the_trial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("harness.generator.process.SLACK_S", 1.0)
+    monkeypatch.setattr("harness.generator.crew.START_S", 1.0)
     record = try_out(prefork(2), log, at(phase, lambda: harm(family)))
     assert record.status == "failed"
     assert_says(record, reason)

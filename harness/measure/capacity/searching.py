@@ -67,7 +67,7 @@ def _search(
         if block:
             observer.on_capacities(block, found)
         if not testbed.lanes:
-            return "interrupted"
+            return "machines lost"
         block += 1
         trials = schedule_round(block, found, scenario.precision or DEFAULT_PRECISION, dice)
         if not trials:

@@ -28,6 +28,7 @@ ENDS: Final[dict[EndReason, str]] = {
     "sure": "until every answer was as precise as asked",
     "given up": "until none of them was expected to bring an answer",
     "out of time": "as many as there was time for (max_time)",
+    "machines lost": "until all machines that made them were lost",
     "interrupted": "until it was interrupted",
 }
 
