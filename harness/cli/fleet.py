@@ -30,7 +30,7 @@ def keys_command(folder: Annotated[Path, typer.Argument(help="A new folder.")]) 
     """
     with usage_errors():
         _require_extra()
-        from harness.fleet.keys import make_keys
+        from harness.fleet.authority import make_keys
 
         make_keys(folder)
     typer.echo(f"{folder}: copy authority.pem, agent.pem and agent-key.pem to each host.")

@@ -17,16 +17,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
 from harness.errors import HarnessError
-from harness.fleet.crew import CREW_VERBS, HostCrews
+from harness.fleet.address import check_address, get_address_host, is_loopback
 from harness.fleet.facts import HostFacts
-from harness.fleet.file import is_loopback
 from harness.fleet.keys import security_of
-from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire, check_address, get_address_host
+from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire
+
+if TYPE_CHECKING:
+    from harness.fleet.crew import HostCrews
 
 LEASE_S: Final = 5.0  # without a word of the leader
 LOOK_S: Final = 0.5
@@ -87,7 +89,7 @@ class Agent:
         self._heard_s = time.monotonic()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._job = _Job("", "")
-        self._crews = HostCrews()
+        self._crews: HostCrews | None = None
         self._crew_thread = ThreadPoolExecutor(1, "crew")
         self._waiting = ThreadPoolExecutor(4, "waiting")
 
@@ -103,7 +105,7 @@ class Agent:
             try:
                 self._work()
             finally:
-                self._crew_thread.submit(self._crews.end).result()
+                self._crew_thread.submit(self._end_crews).result()
 
     def _join(self, **arguments: str) -> None:
         """Join the leader's fleet, as soon as there is a leader. Raises CallError."""
@@ -186,9 +188,21 @@ class Agent:
                 if self._job.is_under_way:
                     self._interrupt()
                 return {}
-            case _ if verb in CREW_VERBS:
-                return await self._in(self._crew_thread, partial(self._crews.call, verb, **arguments))
+            case _ if verb.startswith("crew_"):
+                return await self._in(self._crew_thread, partial(self._call_crew, verb, **arguments))
         raise CallError(f"{self._name} has no verb {verb}")
+
+    def _call_crew(self, verb: str, **arguments: Any) -> Json:
+        """Have a crew of this machine do something."""
+        if self._crews is None:
+            from harness.fleet.crew import HostCrews  # it brings the models of loads: an idle agent need not have them
+
+            self._crews = HostCrews()
+        return self._crews.call(verb, **arguments)
+
+    def _end_crews(self) -> None:
+        if self._crews is not None:
+            self._crews.end()
 
     @staticmethod
     def _interrupt() -> None:

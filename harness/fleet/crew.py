@@ -26,6 +26,8 @@ class HostCrews:
         if verb == "crew_end":
             ended = self._crews.pop(crew, None)
             return ended.end() if ended else {}
+        if verb not in _VERBS:
+            raise CallError(f"no crew has a verb {verb}")
         if crew not in self._crews:
             raise CallError("no generator was started")
         found: Json = _VERBS[verb](self._crews[crew], **arguments)
@@ -92,4 +94,3 @@ _VERBS: Final[dict[str, Callable[..., Json]]] = {
     "crew_receive": HostCrew.receive,
     "crew_stop": HostCrew.stop,
 }
-CREW_VERBS: Final = ("crew_start", "crew_end", *_VERBS)

@@ -12,8 +12,9 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from harness.doctor.check import Check, ok, warn
+from harness.fleet.address import FleetError, is_loopback
 from harness.fleet.commits import pack_commits
-from harness.fleet.file import FleetError, FleetRig, is_loopback
+from harness.fleet.file import FleetRig
 from harness.fleet.leader import Leader, LostHostError
 from harness.fleet.messages import (
     CheckoutOrder,

@@ -1,6 +1,5 @@
 """The fleet file: the machines of a fleet, and the rigs into which they are put together."""
 
-import ipaddress
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from harness.errors import HarnessError
+from harness.fleet.address import FleetError, is_loopback
 from harness.load.cpus import parse_cpu_list
 from harness.scenario.table import Name, TomlTable
 from harness.text import read_utf8
@@ -22,14 +21,6 @@ Address = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether the host stands for this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _check_cpus(text: str) -> str:
     parse_cpu_list(text)
     return text
@@ -39,10 +30,6 @@ def _check_processes(processes: object) -> object:
     if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
         raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {format_value(processes)}")
     return processes
-
-
-class FleetError(HarnessError):
-    """A fleet that can't be used. The message names the file or the host, and what is wrong."""
 
 
 class LeaderTable(TomlTable):

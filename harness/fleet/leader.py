@@ -15,13 +15,14 @@ from typing import Any, Final, Self
 from pydantic import TypeAdapter, ValidationError
 
 from harness.doctor.check import Check, ok, warn
+from harness.fleet.address import FleetError, get_address_host
 from harness.fleet.clocks import EXCHANGES, MOST_BOUND_NS, ClockOffset
 from harness.fleet.facts import HostFacts
 from harness.fleet.far_crew import FarCrew
-from harness.fleet.file import Fleet, FleetError, FleetHost, FleetRig
+from harness.fleet.file import Fleet, FleetHost, FleetRig
 from harness.fleet.keys import security_of
 from harness.fleet.messages import JobEvent, Seat
-from harness.fleet.wire import ANSWER_S, CallError, Json, Wire, get_address_host
+from harness.fleet.wire import ANSWER_S, CallError, Json, Wire
 from harness.generator.process import Generator
 from harness.load.cpus import parse_cpu_list
 from harness.machine.helpers import end_process

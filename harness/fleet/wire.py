@@ -16,7 +16,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
 
 from distributed.core import ConnectionPool, Server
 from distributed.security import Security
@@ -148,26 +147,6 @@ class _Endpoint(Server):
         except Exception as error:  # a fault of the harness, which the caller is told in words
             traceback.print_exc()
             return json.dumps({REFUSED: f"{type(error).__name__}: {error}"})
-
-
-def check_address(address: str, is_encrypted: bool) -> None:
-    """Raise CallError for what is no address of a leader, or of one that speaks in another way."""
-    scheme = "tls" if is_encrypted else "tcp"
-    try:
-        parts = urlsplit(address)
-        is_whole = bool(parts.hostname) and parts.port is not None
-    except ValueError:
-        is_whole = False
-    if not is_whole or parts.scheme not in ("tls", "tcp"):
-        raise CallError(f"expected an address such as {scheme}://10.0.0.5:8786, got {address!r:.80}")
-    if parts.scheme != scheme:
-        why = "--keys are given" if is_encrypted else "no --keys are given"
-        raise CallError(f"expected {scheme}://, since {why}, got {address!r:.80}")
-
-
-def get_address_host(address: str) -> str:
-    """Return the host of an address such as ``tls://10.0.0.5:8786``."""
-    return urlsplit(address).hostname or ""
 
 
 def _bracket(host: str) -> str:

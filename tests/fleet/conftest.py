@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from harness.fleet.keys import make_keys
+from harness.fleet.authority import make_keys
 from tests.fleet.lab import ADDRESSES, HUB, Lab, harness, why_no_lab
 
 PORT: Final = 8786

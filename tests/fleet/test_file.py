@@ -5,7 +5,8 @@ from typing import Final
 
 import pytest
 
-from harness.fleet.file import Fleet, FleetError
+from harness.fleet.address import FleetError
+from harness.fleet.file import Fleet
 
 WHOLE: Final = """
 keys = "keys"

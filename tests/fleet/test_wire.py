@@ -11,10 +11,11 @@ from typing import Final
 import pytest
 from distributed.security import Security
 
+from harness.fleet.address import FleetError, check_address
 from harness.fleet.agent import Agent
-from harness.fleet.file import FleetError
-from harness.fleet.keys import make_keys, security_of
-from harness.fleet.wire import CallError, Json, Wire, check_address
+from harness.fleet.authority import make_keys
+from harness.fleet.keys import security_of
+from harness.fleet.wire import CallError, Json, Wire
 
 HOST: Final = "127.0.0.1"
 NOTHING: Final = Security(require_encryption=False)
@@ -180,7 +181,7 @@ def test_who_has_no_keys_is_refused(keys: Path, wire: Wire, listener: Listener) 
     ],
 )
 def test_an_address_that_cannot_be_a_leaders_is_refused_at_once(address: str, is_encrypted: bool, said: str) -> None:
-    with pytest.raises(CallError, match=re.escape(said)):
+    with pytest.raises(FleetError, match=re.escape(said)):
         check_address(address, is_encrypted)
     check_address("tls://10.0.0.5:8786", is_encrypted=True)
 
