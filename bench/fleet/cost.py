@@ -4,10 +4,13 @@ Three hosts are made of namespaces of this machine, on whose cores everything ru
 them without a fleet, by its agent, and by its agent with the generators on the two others; five minutes.
 """
 
+import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,13 +21,15 @@ import typer
 from bench.checking import Checks, Row, run_checks
 from harness.fleet.authority import make_keys
 from harness.record import read_run
+from harness.units import NS_PER_S
 from tests.fleet.conftest import REPOSITORY, Site
-from tests.fleet.lab import HUB, Lab, harness
+from tests.fleet.lab import CLOCKS_S, HUB, Lab, harness
 
 ROUNDS: Final = 6
 LOAD_S: Final = 0.7  # warm-up and window of a trial
 WATCHED_S: Final = 10.0
 MANY: Final = 100
+TIMES: Final = 170  # that the clock of each host is measured
 
 
 def overhead_s(site: Site, host: str, *options: str) -> float:
@@ -87,7 +92,29 @@ def check_many() -> Iterator[Row]:
     yield Row(f"{MANY} light agents: the leader", f"{used:.2f} cores; joined in {joined_s:.1f} s", "< 0.5", used < 0.5)
 
 
-CHECKS: Final[Checks] = {"overhead": check_overhead, "idle": check_idle, "many": check_many}
+def check_clocks() -> Iterator[Row]:
+    """Measure clocks whose true offsets are known, on quiet cores and on busy ones."""
+    for name, hogs in (("quiet", 0), ("busy", os.cpu_count() or 1)):
+        with Lab() as lab, TemporaryDirectory() as folder, ExitStack() as stack:
+            for _ in range(hogs):
+                hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+                stack.callback(hog.kill)
+            make_keys(Path(folder, "keys"))
+            site = Site(lab, Path(folder), Path(folder, "keys"))
+            path = site.write_fleet("a", "b", "c")
+            site.start_agents("a", "b", "c")
+            words = [sys.executable, "-m", "bench.fleet.clocks", str(path), str(TIMES)]
+            lines = [
+                line.split() for line in lab.run(HUB, words, REPOSITORY, 200.0).splitlines() if line.count(" ") == 2
+            ]
+        errors = [(abs(int(offset) - CLOCKS_S[host] * NS_PER_S), int(bound)) for host, offset, bound in lines]
+        within = sum(error <= bound for error, bound in errors)
+        p50_us, most_us = statistics.median(error for error, _ in errors) / 1000, max(errors)[0] / 1000
+        said = f"{within} of {len(errors)} within their bound; off by {p50_us:.0f} µs (p50), {most_us:.0f} µs (max)"
+        yield Row(f"clocks, {name} cores", said, "all within", within == len(errors) >= 3 * TIMES)
+
+
+CHECKS: Final[Checks] = {"clocks": check_clocks, "overhead": check_overhead, "idle": check_idle, "many": check_many}
 
 
 def main(

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +23,15 @@ PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 def run_watched(words: Sequence[str]) -> int:
     """Run the agent with these arguments until it ends; return its exit code. It is killed when this process ends, and
-    when it was stopped for too long."""
-    with subprocess.Popen([sys.executable, "-m", "harness.fleet", *words], stdin=subprocess.DEVNULL) as agent:
+    when it was stopped for too long. Its temporary files are in a folder that is removed afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-agent-", ignore_cleanup_errors=True) as folder,
+        subprocess.Popen(
+            [sys.executable, "-m", "harness.fleet", *words],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"TMPDIR": folder},
+        ) as agent,
+    ):
         try:
             stopped_s = 0.0
             while agent.poll() is None:

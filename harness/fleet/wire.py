@@ -51,7 +51,6 @@ class Wire:
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
         self._thread.start()
         self._endpoint: _Endpoint | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="harness-wire-")
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is said by exceptions
         self._pool: ConnectionPool = self.run(self._make_pool())
 
@@ -100,7 +99,7 @@ class Wire:
         return await ConnectionPool(connection_args=arguments, timeout=CONNECT_S, deserialize=False)
 
     async def _make_endpoint(self, address: str, handler: Handler) -> "_Endpoint":
-        endpoint = _Endpoint(handler, self._security, self._folder.name)
+        endpoint = _Endpoint(handler, self._security)
         await endpoint
         await endpoint.listen(address, **self._security.get_listen_args("client"))  # type: ignore[no-untyped-call]
         return endpoint
@@ -120,21 +119,22 @@ class Wire:
             asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
-        self._folder.cleanup()
 
 
 class _Endpoint(Server):
     """The side that takes calls: of what every server of ``distributed`` offers, only the handler is left."""
 
-    def __init__(self, handler: Handler, security: Security, folder: str) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
-            {},
-            connection_args=security.get_connection_args("client"),
-            local_directory=folder,
-            needs_workdir=False,
-            deserialize=False,
-        )
-        sys.path[:] = [entry for entry in sys.path if not entry.startswith(folder)]  # where it would look for modules
+    def __init__(self, handler: Handler, security: Security) -> None:
+        # It makes a folder for files that others send, and looks there for modules: it gets none.
+        with tempfile.TemporaryDirectory(prefix="harness-wire-") as folder:
+            super().__init__(  # type: ignore[no-untyped-call]
+                {},
+                connection_args=security.get_connection_args("client"),
+                local_directory=folder,
+                needs_workdir=False,
+                deserialize=False,
+            )
+            sys.path[:] = [entry for entry in sys.path if not entry.startswith(folder)]
         self._handler = handler
         self.handlers = {"call": self._take}
 

@@ -17,8 +17,8 @@ from typing import Final, Self
 import psutil
 
 HUB: Final = "hub"  # where the leader runs
-ADDRESSES: Final = {HUB: "10.9.0.1", "a": "10.9.0.2", "b": "10.9.0.3", "c": "10.9.0.4"}
-CLOCKS_S: Final = {HUB: 0, "a": 2002, "b": 3003, "c": 4004}  # ahead of the hub's
+ADDRESSES: Final = {HUB: "10.9.0.1", "a": "10.9.0.2", "b": "10.9.0.3", "c": "10.9.0.4", "d": "10.9.0.5"}
+CLOCKS_S: Final = {HUB: 0, "a": 2002, "b": 3003, "c": 4004, "d": 5005}  # ahead of the hub's
 PATIENCE_S: Final = 10.0
 HOLDERS: Final = ("nsenter", "unshare", "sleep")
 HUB_NAMESPACES: Final = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--mount-proc")
@@ -34,7 +34,7 @@ def why_no_lab() -> str | None:
 
 
 class Lab:
-    """The hosts a, b and c, and the hub to which they are joined, until the context is left."""
+    """The hosts a, b, c and d, and the hub to which they are joined, until the context is left."""
 
     def __init__(self) -> None:
         self._holders: dict[str, subprocess.Popen[bytes]] = {}
@@ -91,12 +91,12 @@ class Lab:
         return output
 
     def cut(self, host: str) -> None:
-        """Cut the link of a host."""
-        self._ip("link", "set", f"v{host}", "down")
+        """Cut the link of a host; that of the hub, where the leader runs, is the bridge."""
+        self._ip("link", "set", "br0" if host == HUB else f"v{host}", "down")
 
     def mend(self, host: str) -> None:
         """Mend the link of a host."""
-        self._ip("link", "set", f"v{host}", "up")
+        self._ip("link", "set", "br0" if host == HUB else f"v{host}", "up")
 
     def processes(self, host: str | None = None) -> list[psutil.Process]:
         """Return what lives on one host, or on any, beside what holds the namespaces."""
@@ -111,9 +111,9 @@ class Lab:
                 continue
         return found
 
-    def find(self, host: str, word: str) -> psutil.Process:
+    def find(self, host: str, word: str, patience_s: float = PATIENCE_S) -> psutil.Process:
         """Return the first process on a host whose command line has this word; wait until there is one."""
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + patience_s
         while time.monotonic() < deadline_s:
             for process in self.processes(host):
                 try:

@@ -35,7 +35,7 @@ def compare(site: Site, *words: str) -> Run:
     return read_run(site.folder / "results" / "latest")
 
 
-@pytest.mark.parametrize("hosts", ["a", "ab", "abc"])
+@pytest.mark.parametrize("hosts", ["a", "ab", "abcd"])
 def test_the_server_has_counted_what_the_parts_add_up_to(site: Site, hosts: str) -> None:
     site.write_fleet(*hosts)
     site.start_agents(*hosts)
@@ -57,6 +57,16 @@ def test_a_rate_is_the_same_however_many_hosts_offer_it(site: Site, kind: str) -
         due.append(found["due"])
         site.collect_agents()
     assert due[0] == due[1]
+
+
+def test_what_came_due_while_the_server_stood_still_is_late_on_every_host(site: Site) -> None:
+    """Of 300 requests a second, those of the first 0.7 of 1.4 seconds wait for 0.7 seconds or longer."""
+    site.write_fleet("a", "b", "c")
+    site.start_agents("a", "b", "c")
+    found = offer(site, "frozen", 4.0)
+    assert 1400 <= found["max_ms"] < 1700
+    assert found["slow"] == pytest.approx(210, abs=20)
+    assert found["started"] == found["counted"] == found["due"]
 
 
 def test_clocks_are_known_within_their_bounds(site: Site) -> None:
