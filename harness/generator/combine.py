@@ -16,7 +16,7 @@ def combine_parts(parts: Sequence[PartEvent]) -> PartEvent:
         case PartSecond():
             return _combine_seconds([part for part in parts if isinstance(part, PartSecond)])
         case ProcessResult():
-            return _combine_results([part for part in parts if isinstance(part, ProcessResult)])
+            return combine_results([part for part in parts if isinstance(part, ProcessResult)])
         case PartSlice():
             return _combine_slices([part for part in parts if isinstance(part, PartSlice)])
         case Paused():
@@ -37,14 +37,15 @@ def _combine_seconds(parts: Sequence[PartSecond]) -> PartSecond:
 
 def _combine_slices(parts: Sequence[PartSlice]) -> PartSlice:
     return PartSlice(
-        window=_combine_results([part.window for part in parts]),
+        window=combine_results([part.window for part in parts]),
         lead_in_s=max(part.lead_in_s for part in parts),
         answered=sum(part.answered for part in parts),
         undrained=sum(part.undrained for part in parts),
     )
 
 
-def _combine_results(parts: Sequence[ProcessResult]) -> ProcessResult:
+def combine_results(parts: Sequence[ProcessResult]) -> ProcessResult:
+    """Return the windows of several processes (at least one) as one: counts are added, histograms merged."""
     aged_s = [part.aged_s for part in parts if part.aged_s is not None]
     return ProcessResult(
         processes=sum(part.processes for part in parts),

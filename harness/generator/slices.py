@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from harness.generator.combine import combine_results
 from harness.generator.crew import Crew
-from harness.generator.merge import add_counts, add_errors, merge_parts, merge_seconds, row_percentiles_ms
-from harness.generator.messages import PartRequest, PartSlice, ProcessResult
+from harness.generator.merge import merge_parts, merge_seconds, row_percentiles_ms
+from harness.generator.messages import PartSlice, ProcessResult
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult, Second
 from harness.load.spec import Load
@@ -98,46 +99,17 @@ def _join_seconds(rows: Sequence[Second]) -> Second:
 def _join_windows(windows: Sequence[ProcessResult]) -> ProcessResult:
     """Return the windows of one process as one, whose last second is of no account: the rows are joined elsewhere."""
     duration_s = sum(window.duration_s for window in windows)
-    aged_s = [window.aged_s for window in windows if window.aged_s is not None]
     busy_s = [window.busy * window.duration_s for window in windows if window.busy is not None]
-    return ProcessResult(
-        processes=windows[0].processes,
-        began_ns=windows[0].began_ns,
-        connection_s=sum(window.connection_s for window in windows),
-        requests_per_s=sum(window.requests for window in windows) / duration_s,
-        bytes_per_s=sum(window.bytes for window in windows) / duration_s,
-        started=sum(window.started for window in windows),
-        reconnected=sum(window.reconnected for window in windows),
-        requests=sum(window.requests for window in windows),
-        ok=sum(window.ok for window in windows),
-        to_check=sum(window.to_check for window in windows),
-        checked=sum(window.checked for window in windows),
-        errors=add_errors([window.errors for window in windows]),
-        protocol_reasons=add_counts([window.protocol_reasons for window in windows]),
-        unfinished=sum(window.unfinished for window in windows),
-        aged_s=sum(aged_s) if len(aged_s) == len(windows) else None,
-        bytes=sum(window.bytes for window in windows),
-        statuses=add_counts([window.statuses for window in windows]),
-        workers=add_counts([window.workers for window in windows]),
-        open_by_port=windows[-1].open_by_port,
-        duration_s=duration_s,
-        offered=None,
-        group_rates_per_s=[rate for window in windows for rate in window.group_rates_per_s],
-        cpu_s=sum(window.cpu_s for window in windows),
-        busy=sum(busy_s) / duration_s if len(busy_s) == len(windows) else None,
-        stalled_s=sum(window.stalled_s for window in windows),
-        last_second=windows[-1].last_second,
-        by_request=[_join_kind(of_one) for of_one in zip(*(window.by_request for window in windows), strict=True)],
-        histogram=LatencyHistogram.merge(window.histogram for window in windows).encode(),
-        service_histogram=LatencyHistogram.merge(window.service_histogram for window in windows).encode(),
-        unfinished_histogram=LatencyHistogram.merge(window.unfinished_histogram for window in windows).encode(),
-    )
-
-
-def _join_kind(parts: Sequence[PartRequest]) -> PartRequest:
-    return PartRequest(
-        requests=sum(part.requests for part in parts),
-        ok=sum(part.ok for part in parts),
-        errors=sum(part.errors for part in parts),
-        histogram=LatencyHistogram.merge(part.histogram for part in parts).encode(),
+    added = combine_results(windows)
+    return added.model_copy(
+        update={
+            "processes": windows[0].processes,
+            "duration_s": duration_s,
+            "requests_per_s": added.requests / duration_s,
+            "bytes_per_s": added.bytes / duration_s,
+            "open_by_port": windows[-1].open_by_port,
+            "busy": sum(busy_s) / duration_s if len(busy_s) == len(windows) else None,
+            "stalled_s": sum(window.stalled_s for window in windows),
+            "last_second": windows[-1].last_second,
+        }
     )
