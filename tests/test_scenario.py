@@ -211,7 +211,8 @@ def test_every_error_is_told_at_once_with_its_key(tmp_path: Path) -> None:
         ("", "topology: expected, but missing"),
         ('[[topology]]\nname = "a"\ncommand = ["a", "{port}"]\n' * 2, "expected different names, got a more than once"),
         (
-            f'[[topology]]\nname = "a-{{workers}}"\nworkers = {list(range(1, 102))}\ncommand = ["a", "{{port}}"]\n',
+            f'[[topology]]\nname = "a-{{workers}}"\nworkers = {list(range(1, 102))}\n'
+            'command = ["a", "{port}", "{workers}"]\n',
             "expected at most 100 topologies, got 101",
         ),
         (

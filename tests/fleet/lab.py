@@ -129,6 +129,11 @@ class Lab:
         target = str(self._pids[host])
         return ["nsenter", "--target", target, *spaces, "--preserve-credentials", f"--wdns={folder}", "--"]
 
+    def enter_from_hub(self, host: str) -> list[str]:
+        """Return the words with which a process of the hub runs a command on a host."""
+        spaces = ["--net", "--mount", "--pid", "--uts", "--time"]
+        return ["nsenter", "--target", str(self._inner_pid(host)), *spaces, "--"]
+
     def _hold(self, host: str, words: Sequence[str]) -> None:
         """Start the process that holds the namespaces of a host, and find it: the child of unshare."""
         holder = subprocess.Popen(words, stdin=subprocess.DEVNULL)

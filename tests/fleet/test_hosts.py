@@ -1,6 +1,7 @@
 """Runs on hosts of namespaces: what one machine says, several say too, to the last request."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -279,3 +280,35 @@ def test_the_doctor_looks_at_every_machine(site: Site) -> None:
         assert ahead
         assert float(ahead[1].replace(",", "")) == pytest.approx(CLOCKS_S[host], abs=0.01)
         assert f"{host}: cores" in checks
+
+
+def test_agents_that_are_started_by_ssh_end_with_their_leader(site: Site, tmp_path: Path) -> None:
+    """A stand-in for ssh runs the command on the host, with the words that ssh would get."""
+    stand_in = tmp_path / "bin" / "ssh"
+    stand_in.parent.mkdir()
+    enter = "\n".join(f'bench@{host}) set -- {" ".join(site.lab.enter_from_hub(host))} "$@";;' for host in ("a", "b"))
+    stand_in.write_text(
+        '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do [ "$1" = -o ] && shift; shift; done\n'
+        f'to=$1; shift; command=$*; set -- sh -c "cd {REPOSITORY} && exec $command"\n'
+        f'case $to in\n{enter}\nesac\nexec "$@"\n',
+        encoding="utf-8",
+    )
+    stand_in.chmod(0o755)
+    path = site.write_fleet("ab")
+    text = path.read_text(encoding="utf-8")
+    for host in ("a", "b"):
+        own = f'ssh = "bench@{host}"\npython = "{sys.executable}"\nroot = "{site.folder}"\nkeys = "{site.keys}"\n'
+        text = text.replace(f'name = "{host}"\n', f'name = "{host}"\n{own}')
+    path.write_text(text.replace("port = 8786", ""), encoding="utf-8")
+    site.write_scenario()
+    words = harness("compare", "scenario.toml", "--fleet", "fleet.toml")
+    found = f"{stand_in.parent}:{os.environ['PATH']}"
+    with site.lab.start(HUB, words, site.folder, {"PATH": found}) as process:
+        output, _ = process.communicate(timeout=90)
+    run = read_run(site.folder / "results" / "latest")
+    assert [record.status for record in run.records] == ["ok"] * 4, output
+    assert site.lab.processes() == []
+    stand_in.write_text("#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n", encoding="utf-8")
+    with site.lab.start(HUB, words, site.folder, {"PATH": found}) as process:
+        output, _ = process.communicate(timeout=90)
+    assert "a: ssh bench@a ended with exit code 255: Host key verification failed." in " ".join(output.split())

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.generator.process import StartGenerator
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
 from harness.measure.interleaving import (
@@ -69,7 +70,7 @@ def test_slices_are_no_longer_than_the_window() -> None:
 @pytest.mark.parametrize("kind", ["auto", "slices", "both"])
 def test_the_length_of_slices_is_found_by_a_try(kind: str) -> None:
     slow = named("slow", small("beside", "slow"))
-    made = scenario(ONE, slow).model_copy(update={"interleave": kind})
+    made = scenario(ONE, slow).with_window(3.0).model_copy(update={"interleave": kind})
     assert choose(made).slice_s == 1.0
 
 
@@ -143,7 +144,7 @@ def test_short_memory_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_pairs_the_first_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[str] = []
 
-    def refuse(made: Scenario, topologies: Sequence[Topology], placement: Placement) -> Tried:
+    def refuse(made: Scenario, topologies: Sequence[Topology], placement: Placement, start: StartGenerator) -> Tried:
         launched.extend(topology.name for topology in topologies)
         return Tried("for a reason")
 
