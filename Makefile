@@ -47,7 +47,7 @@ faults: $(READY) ## kill and stop whoever takes part, fill disks and spoil run f
 stacks: $(READY) ## run the scenarios that need databases and fronts, in short (two minutes)
 	$(BIN)/pytest -m stacks $(call marked,stacks)
 
-fleet: $(READY) ## run on three hosts made of namespaces, and lose them in every way (four minutes)
+fleet: $(READY) ## run on three hosts made of namespaces, and lose them in every way (seven minutes)
 	$(BIN)/pytest -m fleet tests/fleet
 
 fleet-bench: $(READY) ## requests/s against generator hosts, and rounds/hour against rigs: make fleet-bench FLEET=file [SCENARIO=file]
