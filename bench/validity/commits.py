@@ -99,11 +99,7 @@ def kinds(slower_steps: int) -> dict[str, Kind]:
         ),
         "cpu-waiting": Kind(WAITING, replace(WAITING, steps=slower_steps), frozenset({"cpu_per_request"}), speed),
         "sleep": Kind(
-            # A timer, one more turn of the event loop and a shorter line cost about 1 % of CPU for each request.
-            USUAL,
-            replace(USUAL, sometimes_wait_s=0.03),
-            frozenset({"p99"}),
-            frozenset({"p50", "throughput", "cpu_per_request"}),
+            USUAL, replace(USUAL, sometimes_wait_s=0.03), frozenset({"p99"}), frozenset({"p50", "throughput"})
         ),
         "leak": Kind(USUAL, replace(USUAL, kept_bytes=4096), frozenset({"memory_growth"}), speed | {"memory"}),
         "errors": Kind(USUAL, replace(USUAL, fails=True), frozenset({"errors"}), speed | {"cpu_per_request"}),
