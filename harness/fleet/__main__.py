@@ -6,12 +6,13 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.fleet.agent import Agent
-from harness.fleet.watched_agent import end_with_parent
+from harness.machine.lease import end_with_parent
 
 
 def main(name: str, leader: str, address: str, root: str, *keys: str) -> None:
     """Run the agent until its leader ends it. What is wrong is printed on stderr, with exit code 2."""
-    end_with_parent()
+    if not end_with_parent(os.getppid()):
+        sys.exit("the process that watches the agent has gone")
     folder = Path(keys[0]).absolute() if keys else None
     try:
         os.chdir(root)

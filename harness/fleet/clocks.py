@@ -5,9 +5,10 @@ sending and receiving, so that half of the round trip bounds the error (F. Crist
 synchronization, Distributed Computing 3, 1989).
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -37,6 +38,17 @@ class ClockOffset:
         """Return whether both can be right, of clocks that went at nearly the same speed in between."""
         drift_ns = MOST_DRIFT * elapsed_s * NS_PER_S
         return abs(later.offset_ns - self.offset_ns) <= self.bound_ns + later.bound_ns + drift_ns
+
+
+async def measure_clock(ask: Callable[[], Awaitable[Mapping[str, Any]]]) -> ClockOffset:
+    """Return how far a clock is ahead of this one, by exchanges of which each has it asked for its time
+    (``now_ns``)."""
+    exchanges = []
+    for _ in range(EXCHANGES):
+        sent_ns = time.monotonic_ns()
+        there_ns = int((await ask())["now_ns"])
+        exchanges.append((sent_ns, there_ns, time.monotonic_ns()))
+    return ClockOffset.of(exchanges)
 
 
 def most_bound_ns(duration_s: float) -> float:

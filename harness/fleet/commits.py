@@ -12,15 +12,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.machine.git import run_git
+from harness.machine.git import NOBODY, run_git
 from harness.record import Revision
 
 SIDES: Final = ("base", "head")
-NOBODY: Final = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "harness"), ("EMAIL", "harness@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
-}
 
 
 class PackedCommits(BaseModel):

@@ -6,11 +6,12 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from harness.fleet.clocks import EXCHANGES, ClockOffset, most_bound_ns
+from harness.fleet.clocks import ClockOffset, measure_clock, most_bound_ns
 from harness.fleet.messages import Seat
 from harness.fleet.wire import ANSWER_S, CallError, Json, Wire
 from harness.generator.crew import START_S, GeneratorError
@@ -195,16 +196,8 @@ class FarCrew:
         """Return how far the clock of every machine is ahead. Raises GeneratorError where that can't be told well
         enough for all to begin together."""
 
-        async def measure(seat: Seat) -> ClockOffset:
-            exchanges = []
-            for _ in range(EXCHANGES):
-                sent_ns = time.monotonic_ns()
-                there_ns = int((await self._ask(seat, "clock"))["now_ns"])
-                exchanges.append((sent_ns, there_ns, time.monotonic_ns()))
-            return ClockOffset.of(exchanges)
-
         async def gather() -> list[ClockOffset]:
-            return await asyncio.gather(*map(measure, self._seats))
+            return await asyncio.gather(*(measure_clock(partial(self._ask, seat, "clock")) for seat in self._seats))
 
         clocks = self._wire.run(gather())
         for seat, clock in zip(self._seats, clocks, strict=True):

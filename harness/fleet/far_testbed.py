@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -83,12 +84,10 @@ class FarTestbed(Testbed):
         """Return the run as it is prepared on every rig. Raises FleetError where they differ in that."""
         for rig in self._rigs:
             self._join(rig, scenario)
-        order = PreparationOrder(scenario=self._with_all_time(scenario), seed=seed).model_dump_json(by_alias=True)
+        order = PreparationOrder(scenario=scenario.with_lanes(len(self._rigs)), seed=seed).model_dump_json(
+            by_alias=True
+        )
         return self._agree_on("prepare", order, seed)
-
-    def _with_all_time(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with the time that all rigs have together, for which its rounds are scheduled."""
-        return scenario.with_time(len(self._rigs) * scenario.max_time_s)
 
     def _agree_on(self, verb: str, order: str, seed: int) -> PreparedRun:
         """Return the run as it is prepared on the first rig, where the scenario has the time of all rigs together.
@@ -109,7 +108,7 @@ class FarTestbed(Testbed):
         """Have both commits checked out and prepared on every rig, where they stay within the context. Raises
         RevisionError, and FleetError where that fails."""
         packed = pack_commits(repository, sides)
-        timed = self._with_all_time(scenario)
+        timed = scenario.with_lanes(len(self._rigs))
         order = CheckoutOrder(scenario=timed, seed=seed, commits=packed).model_dump_json(by_alias=True)
         with ExitStack() as stack:
             for rig in self._rigs:
@@ -154,7 +153,8 @@ class FarTestbed(Testbed):
         return ok("generators", f"{', '.join(rig.others)} answer")
 
     @contextmanager
-    def _locks(self) -> Iterator[None]:
+    def exclusive_run(self) -> Iterator[None]:
+        """Have no other run be made on any of the servers' machines within the context."""
         with ExitStack() as stack:
             for rig in self._rigs:
                 self._take_lock(rig)
@@ -171,10 +171,6 @@ class FarTestbed(Testbed):
             if same := [name for name in before if self._leader.joined[name].facts.boot_id == boot_id]:
                 raise FleetError(f"{same[0]} and {rig.server} are one machine: a rig needs one of its own") from error
             raise
-
-    def exclusive_run(self) -> AbstractContextManager[None]:
-        """Return a context in which no other run is made on any of the servers' machines."""
-        return self._locks()
 
     def describe_environment(self) -> Environment:
         """Return the first server's machine and its software."""
@@ -238,7 +234,7 @@ class FarTestbed(Testbed):
                 for rig in self._rigs:
                     self._join(rig, prepared.scenario)
                     stack.callback(self._close_run, rig, folder)
-                    self._leader.do(rig.server, "open_run", order, lambda event: _write_log(folder, rig.server, event))  # noqa: B023
+                    self._leader.do(rig.server, "open_run", order, partial(_write_log, folder, rig.server))
                 yield prepared
         except FleetError as error:
             raise ServerError(str(error)) from error
@@ -373,7 +369,7 @@ class FarTestbed(Testbed):
         if rig.server in self._busy:  # the round is of no use any more
             self._leader.interrupt(rig.server)
         try:
-            self._leader.do(rig.server, "close_run", "", lambda event: _write_log(folder, rig.server, event))
+            self._leader.do(rig.server, "close_run", "", partial(_write_log, folder, rig.server))
         except LostHostError:
             return  # its records say so
 

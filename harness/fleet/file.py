@@ -10,12 +10,12 @@ from pydantic_core import ErrorDetails
 
 from harness.fleet.address import FleetError, is_loopback
 from harness.load.cpus import parse_cpu_list
+from harness.scenario.load import check_processes
 from harness.scenario.table import Name, TomlTable
 from harness.text import read_utf8
-from harness.text.problems import describe_expected, format_value, key_of
+from harness.text.problems import describe_expected, key_of
 
 MAX_FILE_BYTES: Final = 2**18
-MAX_PROCESSES: Final = 256
 
 Address = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.:_-]+$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -24,12 +24,6 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 def _check_cpus(text: str) -> str:
     parse_cpu_list(text)
     return text
-
-
-def _check_processes(processes: object) -> object:
-    if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
-        raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {format_value(processes)}")
-    return processes
 
 
 class LeaderTable(TomlTable):
@@ -57,7 +51,7 @@ class FleetHost(TomlTable):
     root: str = "."
     keys: str = "keys"
     cpus: Annotated[str, AfterValidator(_check_cpus)] | None = None
-    processes: Annotated[int | Literal["auto"], PlainValidator(_check_processes)] = "auto"
+    processes: Annotated[int | Literal["auto"], PlainValidator(check_processes)] = "auto"
 
     @model_validator(mode="after")
     def _check_address(self) -> Self:

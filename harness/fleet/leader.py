@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.doctor.check import Check, ok, warn
 from harness.fleet.address import FleetError, get_address_host
-from harness.fleet.clocks import EXCHANGES, MOST_BOUND_NS, ClockOffset
+from harness.fleet.clocks import MOST_BOUND_NS, ClockOffset, measure_clock
 from harness.fleet.facts import HostFacts
 from harness.fleet.far_crew import FarCrew
 from harness.fleet.file import Fleet, FleetHost, FleetRig
@@ -52,6 +52,21 @@ class JoinedHost:
     facts: HostFacts
     lost: str | None = None
     calling: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def loss(self) -> LostHostError:
+        """The error that says how it was lost."""
+        return LostHostError(f"{self.host.name} was lost: {self.lost}")
+
+    def lose(self, error: FleetError | CallError) -> LostHostError:
+        """Take it for lost, for this reason unless it was lost before; return the error that says so."""
+        self.lost = self.lost or str(error)
+        return self.loss
+
+    def check_heard(self) -> None:
+        """Raise LostHostError if it is lost."""
+        if self.lost is not None:
+            raise self.loss
 
     @property
     def server_address(self) -> str:
@@ -147,12 +162,7 @@ class Leader:
     def check_clock(self, name: str) -> Check:
         """Return how far the clock of a host is ahead of this machine's, and how long a message takes there and
         back."""
-        exchanges = []
-        for _ in range(EXCHANGES):
-            sent_ns = time.monotonic_ns()
-            there_ns = int(self._ask(self.joined[name], "clock")["now_ns"])
-            exchanges.append((sent_ns, there_ns, time.monotonic_ns()))
-        clock = ClockOffset.of(exchanges)
+        clock = self.measure_clock(name)
         what = (
             f"known to ±{clock.bound_ns / NS_PER_MS:.2f} ms, {abs(clock.offset_ns) / NS_PER_S:,.3f} s"
             f" {'ahead of' if clock.offset_ns > 0 else 'behind'} the leader's; there and back in"
@@ -162,6 +172,17 @@ class Leader:
             return ok("clock", what)
         return warn("clock", what, "Measure in long windows, or bring the machines nearer to each other")
 
+    def measure_clock(self, name: str) -> ClockOffset:
+        """Return how far the clock of a host is ahead of this machine's. Raises LostHostError."""
+        joined = self.joined[name]
+        joined.check_heard()
+        try:
+            return self._wire.run(
+                measure_clock(lambda: self._wire.ask(joined.address, "clock", joined.token, ANSWER_S, {}))
+            )
+        except CallError as error:
+            raise joined.lose(error) from error
+
     def start_generator(self, seats: Sequence[Seat]) -> Generator:
         """Return a generator on these machines, whose processes are being started. Raises GeneratorError."""
         return Generator(FarCrew(self._wire, seats))
@@ -169,7 +190,7 @@ class Leader:
     def find_lost_host(self, rig: FleetRig) -> str | None:
         """Return which host of the rig is lost, and how; None while all are heard."""
         found = (self.joined[name] for name in rig.hosts)
-        return next((f"{each.host.name} was lost: {each.lost}" for each in found if each.lost is not None), None)
+        return next((str(each.loss) for each in found if each.lost is not None), None)
 
     def look_for(self, rig: FleetRig) -> str | None:
         """Call all hosts of the rig, and return which is lost, and how; None where all answer."""
@@ -194,18 +215,15 @@ class Leader:
             self._wire.call(joined.address, "end", joined.token, END_CALL_S)
 
     def _ask(self, joined: JoinedHost, verb: str, **arguments: Any) -> Json:
-        if joined.lost is not None:
-            raise LostHostError(f"{joined.host.name} was lost: {joined.lost}")
+        joined.check_heard()
         try:
             return self._wire.call(joined.address, verb, joined.token, ANSWER_S, **arguments)
         except CallError as error:
-            joined.lost = joined.lost or str(error)
-            raise LostHostError(f"{joined.host.name} was lost: {joined.lost}") from error
+            raise joined.lose(error) from error
 
     def _ask_patiently(self, joined: JoinedHost, verb: str, **arguments: Any) -> Json:
         """Return the answer to a call that may carry much, as long as the host is heard meanwhile."""
-        if joined.lost is not None:
-            raise LostHostError(f"{joined.host.name} was lost: {joined.lost}")
+        joined.check_heard()
         answer = self._wire.start(self._wire.ask(joined.address, verb, joined.token, MUCH_S, arguments))
         while True:
             try:
@@ -213,10 +231,9 @@ class Leader:
             except TimeoutError:
                 if joined.lost is not None:
                     answer.cancel()
-                    raise LostHostError(f"{joined.host.name} was lost: {joined.lost}") from None
+                    raise joined.loss from None
             except CallError as error:
-                joined.lost = joined.lost or str(error)
-                raise LostHostError(f"{joined.host.name} was lost: {joined.lost}") from error
+                raise joined.lose(error) from error
 
     def _start_agents(self) -> None:
         for host in self.fleet.hosts:
@@ -301,7 +318,7 @@ class Leader:
             try:
                 await self._wire.ask(joined.address, "renew", joined.token, ANSWER_S, {})
             except CallError as error:
-                joined.lost = joined.lost or str(error)
+                joined.lose(error)
                 return
             await asyncio.sleep(RENEW_S)
 

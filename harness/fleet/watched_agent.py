@@ -3,9 +3,7 @@
 A process that was stopped (SIGSTOP) can't notice that its lease has run out.
 """
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,11 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from harness.machine.lease import state_in
+from harness.machine.lease import STOPPED_S, state_in
 
-STOPPED_S: Final = 5.0
 LOOK_S: Final = 0.5
-PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def run_watched(words: Sequence[str]) -> int:
@@ -49,11 +45,3 @@ def _is_stopped(pid: int) -> bool:
         return state_in(Path(f"/proc/{pid}/stat").read_bytes()) == b"T"
     except OSError:
         return False
-
-
-def end_with_parent() -> None:
-    """Have the kernel kill this process when the one that watches it ends."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the process that watches the agent has gone")

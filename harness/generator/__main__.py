@@ -7,11 +7,8 @@ for too long.
 """
 
 import contextlib
-import ctypes
 import gc
-import os
 import resource
-import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import Final
@@ -21,15 +18,15 @@ from pydantic import BaseModel
 from harness.generator.messages import ORDERS, Begin, GeneratorReady, Reopen, RunSlice, WarmUp
 from harness.generator.sliced import SlicedLoop
 from harness.load.spec import Load
-from harness.machine.lease import Lease
+from harness.machine.lease import Lease, end_with_parent
 
-PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 POLL_S: Final = 1.0  # between two checks of the lease, while it waits for a message
 
 
 def main(fd: int, parent_pid: int) -> None:
     """Run one load and send its events. A failure to begin is printed on stderr, with exit code 1."""
-    _end_with_parent(parent_pid)
+    if not end_with_parent(parent_pid):
+        sys.exit("the process that started the generator has gone")
     _allow_all_descriptors()
     pipe, lease = Connection(fd), Lease()
 
@@ -57,13 +54,6 @@ def main(fd: int, parent_pid: int) -> None:
                     send(loop.reopen(at_ns))
                 case RunSlice(at_ns=at_ns, duration_s=duration_s):
                     send(loop.run_slice(at_ns, duration_s))
-
-
-def _end_with_parent(parent_pid: int) -> None:
-    """Have the kernel end this process when its parent ends, however that happens."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        sys.exit("the process that started the generator has gone")
 
 
 def _disable_collection() -> None:

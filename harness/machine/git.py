@@ -22,6 +22,12 @@ _SETTINGS: Final = {
     "log.showSignature": "false",
     "i18n.logOutputEncoding": "UTF-8",
 }
+# The author of commits that are made for a measurement: with the same files it is the same commit whenever it is made.
+NOBODY: Final = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "harness"), ("EMAIL", "harness@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
+}
 _OPTIONS: Final = [
     *("--no-pager", "--no-optional-locks"),
     *(word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")),

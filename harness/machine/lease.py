@@ -4,12 +4,23 @@ Helpers notice the end of the harness by their pipes. Nothing notifies them when
 they read its state themselves. That costs the harness nothing, and a harness that is only busy keeps its lease.
 """
 
+import ctypes
 import os
+import signal
 import time
 from typing import Final
 
 STOPPED_S: Final = 5.0  # the time that a server gets to stop: an accidental Ctrl-Z costs at most the trial
 UNSEEN_S: Final = 1.0  # the most that counts between two looks, since the helper may have been stopped too
+
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+def end_with_parent(parent_pid: int) -> bool:
+    """Have the kernel kill this process when its parent ends, however that happens; return whether the parent is still
+    there."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent_pid
 
 
 def state_in(stat: bytes) -> bytes:

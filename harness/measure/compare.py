@@ -44,7 +44,7 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
     observer.on_checks(checks)
     interleaving = choose_interleaving(scenario, lambda: testbed.try_slices(scenario, prepared.placement))
     sliced = scenario.with_slice(interleaving.slice_s)
-    timed = sliced.with_time(max(1, testbed.lanes) * sliced.max_time_s)
+    timed = sliced.with_lanes(max(1, testbed.lanes))
     expected = expected_rounds(RoundPlan.first(timed, interleaving).apply(timed))
     looks = SINGLE_LOOK if scenario.rounds is not None else looks_until(expected)
     info = RunInfo(
@@ -103,8 +103,7 @@ def _run_to_end(
     def make_rounds(up: PreparedRun) -> tuple[EndReason, LooksAfter | None]:
         first = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
         lanes = max(1, testbed.lanes)
-        timed = prepared.scenario.with_time(lanes * prepared.scenario.max_time_s)
-        resumed = first.resume(info, timed, made.records, lanes)
+        resumed = first.resume(info, prepared.scenario.with_lanes(lanes), made.records, lanes)
         reason, plan = _measure(up, info, resumed, folder, made, observer, testbed)
         return reason, None if plan.looks.after == info.looks else plan.looks.after
 
@@ -129,7 +128,7 @@ def _measure(
     scenario, records = prepared.scenario, list(made.records)
     lanes, began_s = max(1, testbed.lanes), testbed.monotonic_s() - made.elapsed_s
     # Each lane has the whole time for its rounds: they are planned in the time of all lanes together.
-    timed = scenario.with_time(lanes * scenario.max_time_s)
+    timed = scenario.with_lanes(lanes)
     recorded = {record.trial for record in records}
     waiting = deque((block, list(trials)) for block, trials in groupby(prepared.schedule, key=lambda each: each.block))
     under_way = deque[tuple[int, Iterable[TrialRecord]]]()

@@ -236,6 +236,10 @@ class Scenario(_Settings):
         """Return the scenario with another time for automatic rounds (seconds)."""
         return self.model_copy(update={"max_time_s": max_time_s})
 
+    def with_lanes(self, lanes: int) -> "Scenario":
+        """Return the scenario with the time that so many lanes of rounds have together, where each has the whole."""
+        return self.with_time(lanes * self.max_time_s)
+
     def on_two_commits(self, base: Path, head: Path) -> "Scenario":
         """Return the comparison of every topology with itself, run from the folders of both commits."""
         sides = {"base": str(base), "head": str(head)}

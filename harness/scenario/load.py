@@ -43,6 +43,14 @@ NumberOfConnections = Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
 Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)] | Literal["auto"]
 
 
+def check_processes(processes: object) -> object:
+    """Check a number of processes of the generator. Raises ValueError."""
+    # Before pydantic's own validation, which would report one problem for each of the two alternatives.
+    if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
+        raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {format_value(processes)}")
+    return processes
+
+
 class ScenarioLoad(TomlTable):
     """The load that every topology is offered: a Load without its target, which each topology has for itself, and
     without what is found out in a run.
@@ -170,13 +178,7 @@ class LoadTable(TomlTable):
             raise ValueError("expected expect_body or expect_body_sha256, not both")
         return digest
 
-    @field_validator("processes", mode="before")
-    @classmethod
-    def _check_processes(cls, processes: object) -> object:
-        # Before pydantic's own validation, which would report one problem for each of the two alternatives.
-        if processes != "auto" and (type(processes) is not int or not 1 <= processes <= MAX_PROCESSES):
-            raise ValueError(f"expected a number from 1 to {MAX_PROCESSES} or 'auto', got {format_value(processes)}")
-        return processes
+    _check_processes = field_validator("processes", mode="before")(check_processes)
 
     @field_validator("stages")
     @classmethod

@@ -3,16 +3,9 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Final
 
-from harness.machine.git import RevisionError, run_git
+from harness.machine.git import NOBODY, RevisionError, run_git
 from harness.record.revision import Revision
-
-_NOBODY: Final = {  # so that the same tree is the same commit whenever it is measured
-    **{f"GIT_{who}_NAME": "harness" for who in ("AUTHOR", "COMMITTER")},
-    **{f"GIT_{who}_EMAIL": "harness@localhost" for who in ("AUTHOR", "COMMITTER")},
-    **{f"GIT_{who}_DATE": "2000-01-01T00:00:00Z" for who in ("AUTHOR", "COMMITTER")},
-}
 
 
 def describe(repository: Path, ref: str, commit: str) -> Revision:
@@ -48,5 +41,5 @@ def snapshot(repository: Path) -> Revision:
         tree = run_git(repository, "write-tree", env=index)
     if tree == run_git(repository, "rev-parse", f"{head.commit}^{{tree}}"):
         return head.as_working_tree()
-    commit = run_git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=_NOBODY)
+    commit = run_git(repository, "commit-tree", tree, "-p", "HEAD", "-m", f"Working tree on {head.short}", env=NOBODY)
     return head.as_working_tree(commit)
