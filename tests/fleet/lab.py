@@ -3,6 +3,7 @@
 The clocks of the hosts differ by whole seconds, so that the true offset between any two of them is known.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -140,10 +141,11 @@ class Lab:
         self._holders[host] = holder
         deadline_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s:
-            children = [each for each in psutil.Process(holder.pid).children(recursive=True) if each.name() == "sleep"]
-            if children:
-                self._pids[host] = children[0].pid
-                return
+            with contextlib.suppress(psutil.NoSuchProcess):  # its shell runs mount and ip, which end between two looks
+                children = psutil.Process(holder.pid).children(recursive=True)
+                if found := [child.pid for child in children if child.name() == "sleep"]:
+                    self._pids[host] = found[0]
+                    return
             time.sleep(0.01)
         raise AssertionError(f"{host} did not come up: {holder.poll()}")
 
