@@ -27,12 +27,14 @@ PRECISE_ENOUGH: Final = 1.5  # margins, of an open comparison on which no first 
 @dataclass(frozen=True)
 class Pairs:
     """The rounds in which both topologies have a sound figure of the metric. ``before`` are the baseline's figures,
-    ``after`` the other's, round by round; the evidence is how much better the latter are (greater is better)."""
+    ``after`` the other's, round by round; the evidence is how much better the latter are (greater is better).
+    ``rounds`` are their numbers; empty where figures of two runs are compared, which share none."""
 
     metric: Metric
     before: tuple[float, ...]
     after: tuple[float, ...]
     evidence: Evidence
+    rounds: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.evidence)
@@ -196,6 +198,7 @@ def pair_up(
     before, after = (tuple(each) for each in zip(*figures, strict=True))
     kept = margin_of(metric, [trial for trial, *_ in rounds], margin)
     rigs = tuple(trial.rig for trial, *_ in rounds if trial.rig is not None)
+    numbers = tuple(trial.block for trial, *_ in rounds)
     if metric.scale is Scale.RATIO:
         gains = _gains(metric, before, after, _log_ratio)
         pairs = (
@@ -203,11 +206,12 @@ def pair_up(
             if at_equal_core_speed
             else Paired(gains, rigs=rigs)
         )
-        return Pairs(metric, before, after, Ratios(pairs, kept))
+        return Pairs(metric, before, after, Ratios(pairs, kept), numbers)
     if metric.scale is Scale.SHARE:
         good_before, good_after = (tuple(1 - share for share in shares) for shares in (before, after))
-        return Pairs(metric, before, after, Shares(good_before, good_after, kept))
-    return Pairs(metric, before, after, Differences(_gains(metric, before, after, _difference), kept, rigs))
+        return Pairs(metric, before, after, Shares(good_before, good_after, kept), numbers)
+    differences = Differences(_gains(metric, before, after, _difference), kept, rigs)
+    return Pairs(metric, before, after, differences, numbers)
 
 
 def mean_of(metric: Metric, figures: Sequence[float]) -> Estimate:

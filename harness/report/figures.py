@@ -7,7 +7,7 @@ from harness.analysis.gates import GateResult, Outcome
 from harness.analysis.metric_rows import MetricComparison
 from harness.analysis.metrics import Metric, Scale
 from harness.stats.estimate import Estimate
-from harness.units import decimals_apart, ms_text, rate_text, size_text
+from harness.units import decimals_apart, ms_text, rate_text, significant_decimals, size_text
 
 NOT_MEASURED: Final = "not measured"
 MOST_TOLD: Final = 100.0  # of an interval's end over the other: the interval of a ratio that spans more tells nothing
@@ -36,6 +36,11 @@ def interval_text(estimate: Estimate | None, decimals: int = 0) -> str:
         return f"{estimate.value:,.{decimals}f}"
     decimals = decimals_apart(estimate.low, estimate.high, decimals)
     return f"{estimate.value:,.{decimals}f} ({estimate.low:,.{decimals}f}–{estimate.high:,.{decimals}f})"
+
+
+def ms_interval_text(milliseconds: Estimate | None) -> str:
+    """Return ``0.441 (0.438–0.444)``, to three significant digits."""
+    return interval_text(milliseconds, significant_decimals(milliseconds.value) if milliseconds else 0)
 
 
 def rate_interval_text(rate: Estimate, unit: str = "") -> str:
@@ -82,7 +87,12 @@ _FIGURES: Final[dict[str, Callable[[float], str]]] = {  # by the metric's unit
 
 def figure_text(row: MetricComparison, figure: Estimate | None) -> str:
     """Return a figure of the row in its metric's unit: ``1,234/s`` or ``12.3 ms``."""
-    return NOT_MEASURED if figure is None else _FIGURES[row.metric.unit](figure.value)
+    return NOT_MEASURED if figure is None else metric_text(row.metric, figure.value)
+
+
+def metric_text(metric: Metric, value: float) -> str:
+    """Return a value of the metric in its unit."""
+    return _FIGURES[metric.unit](value)
 
 
 def row_change_text(row: MetricComparison) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -25,6 +24,7 @@ from harness.report.verdicts import VERDICT_STYLES
 from harness.stats.changes import MIN_FIGURES
 from harness.stats.estimate import Estimate
 from harness.text import printable
+from harness.units import significant_decimals
 
 CAVEAT: Final = (
     "Each run is compared with one of another time, so whatever the machine did in between is in the difference:"
@@ -32,7 +32,6 @@ CAVEAT: Final = (
 )
 MARK: Final = "◆"
 SHORT: Final = 7  # characters of a commit, as git has it
-DIGITS: Final = 3
 UNITS: Final = {
     "/s": (1, ""),
     "B": (2**20, "MiB"),
@@ -148,7 +147,7 @@ def top_text(history: History) -> str:
     """Return ``1,555 /s``, the upper end of the picture."""
     scale, unit = _unit(history.metric)
     highest = highest_end(history) / scale
-    return f"{highest:,.{_decimals(highest)}f} {unit}".rstrip()
+    return f"{highest:,.{significant_decimals(highest)}f} {unit}".rstrip()
 
 
 def link_of(run: PastRun) -> str | None:
@@ -181,7 +180,7 @@ def column_figure_text(estimate: Estimate | None, metric: Metric) -> str:
     scale, _ = _unit(metric)
     low, high = (None if end is None else end / scale for end in (estimate.low, estimate.high))
     shown = replace(estimate, value=estimate.value / scale, low=low, high=high)
-    return interval_text(shown, _decimals(shown.value))
+    return interval_text(shown, significant_decimals(shown.value))
 
 
 def level_shift_texts(history: History) -> list[str]:
@@ -196,7 +195,7 @@ def level_shift_texts(history: History) -> list[str]:
 
 def _level_shift_text(change: LevelShift, metric: Metric) -> str:
     scale, unit = _unit(metric)
-    was, now = (f"{value / scale:,.{_decimals(change.now / scale)}f}" for value in (change.was, change.now))
+    was, now = (f"{value / scale:,.{significant_decimals(change.now / scale)}f}" for value in (change.was, change.now))
     text = f"{metric.title} changed at {commit_text(change.at)} ({change.at.began_at:%Y-%m-%d}): {was} → {now} {unit}"
     again = change.at.commit is not None and commit_text(change.at) == commit_text(change.before)
     return f"{text.rstrip()}{', although the run before had the same commit' if again else ''}."
@@ -205,8 +204,3 @@ def _level_shift_text(change: LevelShift, metric: Metric) -> str:
 def _unit(metric: Metric) -> tuple[float, str]:
     """Return how many of the metric's own units one shown unit is, and its name."""
     return UNITS.get(metric.unit, (1, metric.unit))
-
-
-def _decimals(value: float) -> int:
-    """Return the number of decimals for three significant figures."""
-    return max(0, DIGITS - 1 - math.floor(math.log10(value)))

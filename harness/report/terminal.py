@@ -25,7 +25,7 @@ from harness.report.resources import limits_text
 from harness.report.run_report import RunReport
 from harness.report.verdicts import VERDICT_STYLES, verdict_table
 from harness.stats.verdict import Verdict
-from harness.units import ms_text, rate_text, size_text
+from harness.units import ms_text, rate_text, significant_decimals, size_text
 
 GRID_LEGEND: Final = "bold best, * as good; ▲ better, ▼ worse, = equivalent, ? inconclusive, × dropped"
 SHORT_NAME: Final = 16  # characters
@@ -127,11 +127,15 @@ def _cells(summary: TopologySummary) -> list[str]:
         rate_text(summary.requests_per_s.value),
         _short(summary.latency_ms.p50),
         _short(summary.latency_ms.p99),
-        f"{summary.cpu_ms_per_request.value:.2f}" if summary.cpu_ms_per_request else "–",
+        _significant(summary.cpu_ms_per_request.value) if summary.cpu_ms_per_request else "–",
         size_text(summary.memory_bytes or 0),
         f"{summary.errors.total:,}",
         usual_limit(summary).value.removesuffix("-bound"),
     ]
+
+
+def _significant(milliseconds: float) -> str:
+    return f"{milliseconds:.{significant_decimals(milliseconds)}f}"
 
 
 def _short(milliseconds: float) -> str:

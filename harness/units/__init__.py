@@ -11,6 +11,8 @@ NS_PER_US: Final = 1_000
 MS_PER_S: Final = 1_000
 US_PER_MS: Final = 1_000
 MAX_MORE_DECIMALS: Final = 3
+SIGNIFICANT_DIGITS: Final = 3
+MAX_DECIMALS: Final = 5  # of a figure below 0.001, such as the CPU for a request of a fast server
 
 _DURATION_PART: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?)\s*(?P<unit>us|ms|s|m|h)", re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
@@ -114,8 +116,12 @@ def ms_text(milliseconds: float) -> str:
     1000 ms up."""
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.2f} s"
-    decimals = 0 if milliseconds >= 100 else 1 if milliseconds >= 10 else 2
-    return f"{milliseconds:.{decimals}f} ms"
+    return f"{milliseconds:.{significant_decimals(milliseconds)}f} ms"
+
+
+def significant_decimals(value: float) -> int:
+    """Return the number of decimals that shows a figure (at least 0) to three significant digits; at most five."""
+    return min(MAX_DECIMALS, max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(value)))) if value > 0 else 0
 
 
 def rate_text(rate_per_s: float) -> str:

@@ -297,7 +297,7 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
     ),
     "a p50 far above": (
         load(), waiting(0.5, threads=2), By.CONCURRENCY,
-        "an answer without load took 0.50 ms, so about 1 of 40 was served at a time, by 2 threads",
+        "an answer without load took 0.500 ms, so about 1 of 40 was served at a time, by 2 threads",
     ),
     "a p50 neither near nor far, of a worker with time": (
         load(), waiting(0.9, threads=24), By.CONCURRENCY, "was served at a time, by 24 threads"

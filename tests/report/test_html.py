@@ -383,7 +383,7 @@ def test_a_single_topology_in_an_open_loop_is_compared_with_nothing(browser: Bro
         assert "nothing to compare it with" in found.page.locator("#answer").inner_text()
         assert found.page.locator("#verdicts + p").inner_text() == "Nothing was compared."
         cells = found.page.locator(f"{table_of('What became of the offer')} tbody tr:first-child > *").all_inner_texts()
-        figures = ["502/s", "500/s", "1.50 ms", "0.50 ms", "1.99 ms", "0.50 ms", "9", "6", "0", "20 µs"]
+        figures = ["502/s", "500/s", "1.50 ms", "0.500 ms", "1.99 ms", "0.500 ms", "9", "6", "0", "20 µs"]
         assert [cell.strip() for cell in cells] == ["raw", *figures]
         assert found.page.locator("#chart-speedup").count() == 0
         assert found.page.locator("#chart-latency canvas").count()

@@ -86,7 +86,7 @@ _COSTS: Final = (
     _MappedFigure(
         "CPU/request",
         lambda s: s.cpu_ms_per_request.value if s.cpu_ms_per_request else None,
-        lambda ms: f"{ms:.2f} ms",
+        ms_text,
         metric=CPU,
     ),
     _MappedFigure("memory", lambda s: s.memory_bytes, size_text, metric=MEMORY),
