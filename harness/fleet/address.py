@@ -1,6 +1,5 @@
 """The addresses of a fleet: where a leader and its agents are found, and which of them are on this machine."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from harness.errors import HarnessError
@@ -8,14 +7,6 @@ from harness.errors import HarnessError
 
 class FleetError(HarnessError):
     """A fleet that can't be used. The message names the file or the host, and what is wrong."""
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether the host stands for this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_address(address: str, is_encrypted: bool) -> None:

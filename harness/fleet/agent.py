@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel
 
 from harness.errors import HarnessError
-from harness.fleet.address import check_address, get_address_host, is_loopback
+from harness.fleet.address import check_address, get_address_host
 from harness.fleet.facts import HostFacts
 from harness.fleet.keys import security_of
 from harness.fleet.wire import ANSWER_S, CallError, Json, RefusedError, Wire
+from harness.load.spec import is_loopback
 
 if TYPE_CHECKING:
     from harness.fleet.crew import HostCrews

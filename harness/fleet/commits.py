@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.machine.cache import cache_folder
 from harness.machine.git import NOBODY, run_git
 from harness.record import Revision
 
@@ -59,8 +60,7 @@ def pack_commits(repository: Path, revisions: tuple[Revision, Revision]) -> Pack
 def unpack_commits(packed: PackedCommits, name: str) -> Path:
     """Return the folder of the scenario in a repository of this name, in the user's cache, that has the commits. Raises
     RevisionError and OSError."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    repository = home / "harness" / "fleet" / name
+    repository = cache_folder() / "fleet" / name
     repository.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(prefix="harness-pack-") as file:
         file.write(packed.bundle)

@@ -47,7 +47,7 @@ class FarCrew:
         self._reading: list[Future[None]] = []
         self._begun_ns: dict[int, int] = {}  # when each began what was ordered, after the time that was agreed
         self._apart_ns = 0  # how far apart they were at the worst
-        self._received: queue.SimpleQueue[tuple[int, list[PartEvent]] | CallError] = queue.SimpleQueue()
+        self._received: queue.SimpleQueue[tuple[int, list[PartEvent]] | GeneratorError] = queue.SimpleQueue()
         self._all(lambda seat: self._ask(seat, "crew_start", processes=seat.processes, cpus=seat.cpus))
 
     @property
@@ -99,8 +99,8 @@ class FarCrew:
             received = self._received.get(timeout=patience_s)
         except queue.Empty:
             return []
-        if isinstance(received, CallError):
-            raise GeneratorError(str(received)) from received
+        if isinstance(received, GeneratorError):
+            raise received
         index, events = received
         for event in events:
             self._check_begin(index, event)
@@ -181,16 +181,14 @@ class FarCrew:
         seat = self._seats[index]
         try:
             while True:
-                given = {"patience_s": LONG_POLL_S, "crew": self._id}
-                limit_s = LONG_POLL_S + ANSWER_S
-                answer = await self._wire.ask(seat.address, "crew_receive", seat.token, limit_s, given)
+                answer = await self._ask(seat, "crew_receive", LONG_POLL_S + ANSWER_S, patience_s=LONG_POLL_S)
                 events = [PART_EVENTS.validate_json(text) for text in answer["events"]]
                 if events:
                     self._received.put((index, events))
                 if answer["is_done"]:
                     return
-        except CallError as error:
-            self._received.put(CallError(f"{seat.name}: {error}"))
+        except GeneratorError as error:
+            self._received.put(error)
 
     def _measure_clocks(self) -> list[ClockOffset]:
         """Return how far the clock of every machine is ahead. Raises GeneratorError where that can't be told well

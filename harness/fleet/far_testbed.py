@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from harness.doctor.check import Check, ok, warn
-from harness.fleet.address import FleetError, is_loopback
+from harness.fleet.address import FleetError
 from harness.fleet.commits import pack_commits
 from harness.fleet.file import FleetRig
 from harness.fleet.leader import Leader, LostHostError
@@ -35,7 +35,7 @@ from harness.fleet.messages import (
 )
 from harness.generator.process import Generator
 from harness.load.cpus import Placement
-from harness.load.spec import Load
+from harness.load.spec import Load, is_loopback
 from harness.machine.environment import Environment
 from harness.measure.interleaving import Tried
 from harness.measure.observer import Observer
@@ -92,9 +92,7 @@ class FarTestbed(Testbed):
     def _agree_on(self, verb: str, order: str, seed: int) -> PreparedRun:
         """Return the run as it is prepared on the first rig, where the scenario has the time of all rigs together.
         Raises FleetError where others differ in that."""
-        found = {
-            rig.server: Preparation.model_validate_json(self._leader.do(rig.server, verb, order)) for rig in self._rigs
-        }
+        found = {name: Preparation.model_validate_json(text) for name, text in self._ask_servers(verb, order)}
         first = found[self._first]
         scenario = first.scenario.with_time(first.scenario.max_time_s / len(self._rigs))
         if others := [name for name, each in found.items() if each.skipped != first.skipped]:
@@ -124,15 +122,14 @@ class FarTestbed(Testbed):
         """Return the topologies that can't run on one of the servers' machines."""
         for rig in self._rigs:
             self._join(rig, scenario)
-        order = _order_of(scenario)
-        found = (MISSING.validate_json(self._leader.do(rig.server, "find_missing", order)) for rig in self._rigs)
-        return [each for those in found for each in those]
+        found = self._ask_servers("find_missing", _order_of(scenario))
+        return [each for _, text in found for each in MISSING.validate_json(text)]
 
     def examine_hosts(self, scenario: Scenario | None) -> list[Check]:
         """Return how far the clock of each machine of the fleet is ahead, and what may spoil measurements there."""
         order = "" if scenario is None else _order_of(scenario)
         return [
-            check.model_copy(update={"name": f"{name}: {check.name}"})
+            _name_host(check, name)
             for rig in self._rigs
             for name in rig.hosts
             for check in (
@@ -189,25 +186,14 @@ class FarTestbed(Testbed):
 
     def run_checkup(self, scenario: Scenario) -> list[Check]:
         """Return what may spoil measurements on any of the servers' machines."""
-        order = _order_of(scenario)
-        found = {
-            rig.server: CHECKS.validate_json(self._leader.do(rig.server, "run_checkup", order)) for rig in self._rigs
-        }
-        if len(found) == 1:
-            return found[self._first]
-        return [
-            check.model_copy(update={"name": f"{server}: {check.name}"})
-            for server, those in found.items()
-            for check in those
-        ]
+        asked = self._ask_servers("run_checkup", _order_of(scenario))
+        found = [(server, check) for server, text in asked for check in CHECKS.validate_json(text)]
+        return [_name_host(check, server) if len(self._rigs) > 1 else check for server, check in found]
 
     def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
         """Return the programs that the topologies run. Raises FleetError where rigs that should be alike run others."""
         order = FingerprintOrder(topologies=tuple(topologies)).model_dump_json(by_alias=True)
-        found = {
-            rig.server: PROGRAMS.validate_json(self._leader.do(rig.server, "describe_programs", order))
-            for rig in self._rigs
-        }
+        found = {name: PROGRAMS.validate_json(text) for name, text in self._ask_servers("describe_programs", order)}
         for server, programs in found.items() if not self._leader.fleet.unlike else ():
             if other := sorted(set(map(str, programs)) ^ set(map(str, found[self._first]))):
                 raise FleetError(f"{self._first} and {server} don't run the same programs: {'; '.join(other)}")
@@ -337,6 +323,11 @@ class FarTestbed(Testbed):
     def _first(self) -> str:
         return self._rigs[0].server
 
+    def _ask_servers(self, verb: str, order: str) -> Iterator[tuple[str, str]]:
+        """Have the server's machine of each rig do something; yield its name with the result. Raises FleetError."""
+        for rig in self._rigs:
+            yield rig.server, self._leader.do(rig.server, verb, order)
+
     def _join(self, rig: FleetRig, scenario: Scenario) -> None:
         """Tell a server's machine the machines that generate its load."""
         least = min(scenario.load_of(topology).connections for topology in scenario.topologies)
@@ -390,3 +381,8 @@ def _write_log(folder: RunFolder, server: str, event: JobEvent) -> None:
 
 def _order_of(scenario: Scenario) -> str:
     return ScenarioOrder(scenario=scenario).model_dump_json(by_alias=True)
+
+
+def _name_host(check: Check, host: str) -> Check:
+    """Return the check with the name of its host."""
+    return check.model_copy(update={"name": f"{host}: {check.name}"})

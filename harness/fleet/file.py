@@ -8,8 +8,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from harness.fleet.address import FleetError, is_loopback
+from harness.fleet.address import FleetError
 from harness.load.cpus import parse_cpu_list
+from harness.load.spec import is_loopback
 from harness.scenario.load import check_processes
 from harness.scenario.table import Name, TomlTable
 from harness.text import read_utf8

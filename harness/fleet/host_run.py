@@ -35,6 +35,7 @@ from harness.fleet.messages import (
 from harness.fleet.wire import CallError, Wire
 from harness.generator.process import Generator
 from harness.load.cpus import Placement
+from harness.load.spec import WILDCARD_ADDRESSES
 from harness.machine.environment import describe_environment
 from harness.machine.host import Host
 from harness.machine.lock import exclusive_run
@@ -52,7 +53,6 @@ from harness.server.programs import describe_programs
 from harness.text.redaction import Redactor
 
 HERE_ALONE: Final = ("127.0.0.1", "::1", "localhost")
-EVERYWHERE: Final = ("0.0.0.0", "::")
 Emit = Callable[[BaseModel], None]
 
 
@@ -240,6 +240,7 @@ class HostRun:
             up = services.enter_context(self._testbed.open_run(prepared, folder))
         except BaseException:
             _send_logs(folder, emit)
+            shutil.rmtree(path, ignore_errors=True)
             raise
         self._open = _OpenRun(up, folder, services)
         return ""
@@ -264,21 +265,21 @@ class HostRun:
         return ""
 
     def _close_run(self, order: str, emit: Emit) -> str:
-        opened, self._open = self._open, None
-        if opened is not None:
-            try:
-                opened.services.close()
-            finally:
-                _send_logs(opened.folder, emit)
+        self._close(emit)
         return ""
 
-    def _close(self) -> None:
-        if self._open is not None:
-            opened, self._open = self._open, None
-            try:
-                opened.services.close()
-            finally:
-                shutil.rmtree(opened.folder.path, ignore_errors=True)
+    def _close(self, emit: Emit | None = None) -> None:
+        """Stop the services of the run that is open, if one is, and remove its folder, of which the logs are sent where
+        there is somebody to take them."""
+        opened, self._open = self._open, None
+        if opened is None:
+            return
+        try:
+            opened.services.close()
+        finally:
+            if emit is not None:
+                _send_logs(opened.folder, emit)
+            shutil.rmtree(opened.folder.path, ignore_errors=True)
 
     @property
     def _testbed(self) -> Testbed:
@@ -296,7 +297,7 @@ class HostRun:
         return topology.on_root(self._roots[topology.side.commit])
 
     def _listen_outside(self, topology: Topology) -> Topology:
-        if not self._rig.seats or topology.host not in (*HERE_ALONE, *EVERYWHERE):
+        if not self._rig.seats or topology.host not in (*HERE_ALONE, *WILDCARD_ADDRESSES):
             return topology
         return topology.model_copy(update={"host": self._rig.address})
 
@@ -316,10 +317,9 @@ def _check_reachable(topology: Topology) -> None:
 
 
 def _send_logs(folder: RunFolder, emit: Emit) -> None:
-    """Send the logs that are left, of services and hooks, and remove the folder."""
+    """Send the logs that are left, of services and hooks."""
     for log in sorted(folder.logs.glob("*.log")):
         emit(LogWritten(name=log.stem, log=log.read_bytes()))
-    shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _list_json(models: Sequence[BaseModel]) -> str:

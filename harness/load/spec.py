@@ -61,6 +61,14 @@ WILDCARD_ADDRESSES: Final = {
 }
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether the host's name or address stands for this machine, without asking a name server."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class _LoadPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -103,11 +111,8 @@ class Target(_LoadPart):
 
     @property
     def is_loopback(self) -> bool:
-        """True if the host's name or address stands for this machine, without asking a name server."""
-        try:
-            return self.unix_socket is not None or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        """True if the server is on this machine, as far as its name or address says so."""
+        return self.unix_socket is not None or is_loopback(self.host)
 
     @property
     def scheme(self) -> Literal["http", "https"]:

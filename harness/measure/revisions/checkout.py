@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.machine.cache import cache_folder
 from harness.machine.git import RevisionError, run_git
 from harness.measure.revisions.submodules import fill_submodules
 from harness.measure.revisions.withheld import describe_withheld_variables
@@ -85,8 +86,7 @@ def checkouts(
 
 
 def _cache_folder(repository: Path) -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "harness" / "checkouts" / _digest(str(_common_folder(repository)))
+    return cache_folder() / "checkouts" / _digest(str(_common_folder(repository)))
 
 
 def _common_folder(repository: Path) -> Path:
