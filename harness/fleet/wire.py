@@ -52,6 +52,7 @@ class Wire:
         self._thread.start()
         self._endpoint: _Endpoint | None = None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is said by exceptions
+        logging.getLogger("tornado.application").addFilter(_describe_strangers)
         self._pool: ConnectionPool = self.run(self._make_pool())
 
     @property
@@ -79,7 +80,7 @@ class Wire:
                 answer: Json = json.loads(await self._pool(address).call(message=message))
         except TimeoutError as error:
             raise CallError(f"not heard for {limit_s:g} s") from error
-        except (OSError, RuntimeError, TypeError) as error:
+        except (OSError, RuntimeError, TypeError, ValueError) as error:  # ValueError where the other speaks no TLS
             raise CallError(f"lost: {_describe(error)}") from error
         if REFUSED in answer:
             raise RefusedError(str(answer[REFUSED]))
@@ -147,6 +148,13 @@ class _Endpoint(Server):
         except Exception as error:  # a fault of the harness, which the caller is told in words
             traceback.print_exc()
             return json.dumps({REFUSED: f"{type(error).__name__}: {error}"})
+
+
+def _describe_strangers(record: logging.LogRecord) -> bool:
+    """Have a connection that ended in an exception of ``distributed`` be told in one line, instead of its traceback."""
+    record.exc_info, record.args = None, ()
+    record.msg = "Somebody connected who does not speak as this fleet does: are keys given on both sides?"
+    return True
 
 
 def _bracket(host: str) -> str:

@@ -1,6 +1,7 @@
 """Calls are answered, refused, or given up in time, and are made once."""
 
 import asyncio
+import logging
 import re
 import subprocess
 import sys
@@ -123,6 +124,27 @@ def test_what_is_said_between_them_is_tls_1_3(keys: Path, listener: Listener) ->
         command = ["openssl", "s_client", "-connect", address.removeprefix("tls://"), "-tls1_2"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert "protocol version" in done.stdout + done.stderr
+    assert listener.calls == []
+
+
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_keys_on_one_side_only_are_told_in_a_line_on_both(
+    keys: Path,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    has_keys: bool,
+) -> None:
+    ours, logger = security_of(keys / "ours", "leader"), logging.getLogger("tornado.application")
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    with Wire(ours if has_keys else NOTHING) as leader, Wire(NOTHING if has_keys else ours) as agent:
+        address = leader.listen(HOST, 0, listener.take)
+        for _ in range(20):  # who speaks first depends on chance
+            with pytest.raises(CallError, match=r"^lost: "):
+                agent.call(address.replace(leader.scheme, agent.scheme), "join", "")
+    assert has_keys or caplog.records
+    assert all("are keys given on both sides?" in record.getMessage() for record in caplog.records)
+    assert not any(record.exc_info for record in caplog.records)
     assert listener.calls == []
 
 
