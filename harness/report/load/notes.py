@@ -38,6 +38,7 @@ def notes(result: LoadResult) -> list[str]:
         *_protocol(result),
         *_bodies(result),
         *_processes(result),
+        *_hosts(result),
         *_doubts(result),
     ]
     kinds = [*_kinds(result), ""] if result.by_request else []
@@ -165,6 +166,28 @@ def _processes(result: LoadResult) -> Iterator[str]:
         processes = "1 process" if result.processes == 1 else f"{result.processes} processes"
         pinned = f", pinned to {_cpus(result.cpus)}" if result.cpus else ""
         yield f"The generator ran as {processes}{pinned}."
+
+
+def _hosts(result: LoadResult) -> list[str]:
+    """Return a table with a row for each machine that generated the load, where that is said."""
+    if not result.hosts:
+        return []
+    rows = [("machine", "processes", "requests", "requests/s", "errors", "busy", "round trip", "clock within", "")]
+    for host in result.hosts:
+        rows.append(
+            (
+                host.name,
+                f"{host.processes}",
+                f"{host.requests:,}",
+                rate_text(host.requests / result.duration_s),
+                f"{host.errors:,}",
+                "–" if host.busy is None else f"{host.busy:.0%}",
+                wrk_time(host.round_trip_us / US_PER_S),
+                wrk_time(host.bound_us / US_PER_S),
+                "",
+            )
+        )
+    return _table(rows)
 
 
 def _cpus(cpus: list[int]) -> str:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.load.result import Errors, HealthWarning, LoadResult, Offered
+from harness.load.result import Errors, GeneratorHost, HealthWarning, LoadResult, Offered
 from harness.report.load.notes import load_text, notes
 from harness.report.load.wrk import wrk_text
 from tests.report.load.made import closed, opened
@@ -135,6 +135,17 @@ def test_what_is_out_of_the_ordinary_is_said_and_nothing_else() -> None:
 )
 def test_each_of_them(changes: dict[str, object], said: str) -> None:
     assert said in notes(CLOSED.model_copy(update=changes))
+
+
+def test_each_machine_that_generated_the_load_has_a_row() -> None:
+    made = GeneratorHost(
+        name="gen-1", processes=2, started=60, requests=60, errors=1, bytes=1, cpu_s=0.9, busy=0.9, stalled_s=0.0,
+        offset_us=5.0, bound_us=40.0, round_trip_us=250.0, begun_us=3.0,
+    )  # fmt: skip
+    load = CLOSED.model_copy(update={"hosts": [made, made.model_copy(update={"name": "gen-2", "busy": None})]})
+    assert row(load, "machine") == "machine processes requests requests/s errors busy round trip clock within"
+    assert row(load, "gen-1") == "gen-1 2 60 60.0 1 90% 250.00us 40.00us"
+    assert row(load, "gen-2") == "gen-2 2 60 60.0 1 – 250.00us 40.00us"
 
 
 def test_statuses_of_400_or_more_are_what_wrks_line_says() -> None:
