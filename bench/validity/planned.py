@@ -7,9 +7,8 @@ import numpy as np
 
 from bench.validity.comparisons import MOST_BLOCKS, Outcome, in_parallel, judge_until_sure, outcome_if_sure
 from bench.validity.sliced import ROTATIONS, SlicedWorld
-from harness.stats.pilot import LEAST, LONGEST, plan_rotations, replan_looks
+from harness.stats.pilot import LEAST, LONGEST, Pilot, RoundCosts, plan_rotations, replan_looks
 from harness.stats.sequential import FIRST_LOOK, looks_until
-from harness.stats.variance import RoundCosts
 
 COSTS: Final = RoundCosts(launch_s=4.0, rotation_s=1.0)
 TIME_S: Final = MOST_BLOCKS * COSTS.of_round_s(ROTATIONS)
@@ -26,8 +25,8 @@ def _simulated_once(world: SlicedWorld, effect: float, seed: int, number: int) -
     pilot = found.differences([ROTATIONS] * MOST_ROUNDS)
     if first := outcome_if_sure(pilot, effect, FIRST_LOOK, looks_until(MOST_BLOCKS)):
         return first
-    rotations = plan_rotations([found.ratios[:FIRST_LOOK, :ROTATIONS, 0].tolist()], COSTS, ROTATIONS)
-    left_s = TIME_S - FIRST_LOOK * COSTS.of_round_s(ROTATIONS)
-    rounds = FIRST_LOOK + int(left_s / COSTS.of_round_s(rotations))
+    planned = Pilot(FIRST_LOOK, ROTATIONS, COSTS, TIME_S - FIRST_LOOK * COSTS.of_round_s(ROTATIONS))
+    rotations = plan_rotations(planned, [found.ratios[:FIRST_LOOK, :ROTATIONS, 0].tolist()])
+    rounds = FIRST_LOOK + planned.count_rounds(rotations)
     counts = [ROTATIONS] * FIRST_LOOK + [rotations] * (MOST_ROUNDS - FIRST_LOOK)
     return judge_until_sure(found.differences(counts), effect, replan_looks(FIRST_LOOK, rounds))

@@ -15,9 +15,8 @@ from harness.analysis.trials import Trials, trials_of
 from harness.measure.schedule import count_rotations, pilot_rotations, slice_s
 from harness.record import Interleaving, RunInfo, TrialRecord
 from harness.scenario import Scenario
-from harness.stats.pilot import plan_rotations, replan_looks
+from harness.stats.pilot import Pilot, RoundCosts, plan_rotations, replan_looks
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks
-from harness.stats.variance import RoundCosts
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ class RoundPlan:
         rotation_s, rotations = _measure_rotation_s(running), self.rotations
         if rotation_s:
             costs = RoundCosts(max(rotation_s, each_s - rotations * rotation_s), rotation_s)
-            rotations = plan_rotations(_collect_logs(scenario, trials), costs, self.rotations)
+            pilot = Pilot(rounds, rotations, costs, scenario.max_time_s - elapsed_s)
+            rotations = plan_rotations(pilot, _collect_logs(scenario, trials))
             round_s = costs.of_round_s(rotations)
         else:
             round_s = each_s

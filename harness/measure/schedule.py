@@ -10,7 +10,7 @@ from harness.stats.pilot import LEAST as LEAST_ROTATIONS
 OVERHEAD_S: Final = 1.0  # starting and stopping a server, as long as neither was measured
 USUAL_SLICE_S: Final = 0.5
 SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in, its drain and the readings
-ENOUGH_ROUNDS: Final = 6  # for a verdict on a great difference; more of them would mostly launch and warm up
+ENOUGH_ROUNDS: Final = 8  # for a verdict; with fewer Student's t takes more than what longer rounds bring
 RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
 

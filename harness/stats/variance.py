@@ -12,14 +12,11 @@ or a slow cycle of its own. So σ²_within is n times the variance of the mean o
 taken to be that of an AR(1). Its parameter φ is the one whose expected von Neumann ratio is the observed one: that of
 the mean square of the steps between neighbours to the variance within rounds (Ann. Math. Statist. 12, 1941). So short
 rounds give no bias, as they do to autocorrelations about each round's mean. A φ that chance explains counts as zero.
-
-How many rotations a round should have is Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM (2013).
 """
 
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Final
 
 import numpy as np
@@ -73,18 +70,6 @@ class VarianceComponents:
         return Limit.ROTATIONS if self.launches_share <= 1 - MOST_OF_IT else Limit.BOTH
 
 
-@dataclass(frozen=True)
-class RoundCosts:
-    """The time that a round takes (seconds): once, to launch, warm up and stop its servers; and for each rotation."""
-
-    launch_s: float
-    rotation_s: float
-
-    def of_round_s(self, rotations: float) -> float:
-        """Return the time of a round (seconds)."""
-        return self.launch_s + rotations * self.rotation_s
-
-
 def estimate_variances(rounds: Sequence[Sequence[float]]) -> VarianceComponents | None:
     """Return the variance components of the log-ratios of each round's rotations. Rounds of one rotation are left out;
     None with fewer than five others."""
@@ -98,22 +83,6 @@ def estimate_variances(rounds: Sequence[Sequence[float]]) -> VarianceComponents 
     typical = len(sizes) / float(np.sum(1 / sizes))
     between = seen - explained
     return VarianceComponents(between if between > RESOLUTION else 0.0, explained * typical, typical)
-
-
-def optimal_rotations(costs: RoundCosts, found: VarianceComponents, least: int, most: int) -> int:
-    """Return the number of rotations in a round that yields the least variance of the mean in a given time, between
-    ``least`` and ``most``: √(c_launch / c_rotation · σ²_within / σ²_between), rounded up."""
-    if found.between == 0:
-        return most if found.within else least
-    optimum = (costs.launch_s / costs.rotation_s * found.within / found.between) ** 0.5
-    return ceil(min(max(float(optimum), least), most))
-
-
-def time_for_precision(costs: RoundCosts, found: VarianceComponents, rotations: float) -> float:
-    """Return the time that rounds of so many rotations need for a given precision, relative to rounds of as many as
-    were measured. 0.5 means that half of the time is enough."""
-    measured, changed = (costs.of_round_s(n) * found.of_round(n) for n in (found.rotations, rotations))
-    return changed / measured if measured else 1.0
 
 
 def _correlation(series: Sequence[Floats], sizes: Floats) -> float:

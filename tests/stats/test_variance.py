@@ -2,21 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from harness.stats.variance import (
     MAX_CORRELATION,
     Limit,
-    RoundCosts,
     VarianceComponents,
     estimate_variances,
-    optimal_rotations,
-    time_for_precision,
 )
 
-COSTS = RoundCosts(launch_s=4.0, rotation_s=1.0)
 BETWEEN, WITHIN = 0.02, 0.03  # standard deviations
 RUNS = 300
 
@@ -94,7 +88,6 @@ def test_rounds_without_scatter_have_none() -> None:
     assert (found.between, found.limit) == (0, Limit.ROTATIONS)
     assert found.within == pytest.approx(0)
     assert found.launches_share == 0
-    assert time_for_precision(COSTS, found, 9) == 1
 
 
 def test_a_trend_within_rounds_is_as_correlated_as_can_be() -> None:
@@ -103,27 +96,3 @@ def test_a_trend_within_rounds_is_as_correlated_as_can_be() -> None:
     lags = np.arange(1, 12)
     most = 1 + 2 * np.sum((1 - lags / 12) * MAX_CORRELATION**lags)
     assert found.within == pytest.approx(np.var(np.linspace(0, 1, 12)) * most / (1 - most / 12))
-
-
-def test_the_optimum_is_that_of_kalibera_and_jones() -> None:
-    assert optimal_rotations(COSTS, VarianceComponents(1.0, 25.0, 6), 1, 100) == 10  # √(4 · 25)
-    assert optimal_rotations(COSTS, VarianceComponents(1.0, 26.0, 6), 1, 100) == 11
-    assert optimal_rotations(COSTS, VarianceComponents(1.0, 0.0, 6), 2, 100) == 2
-    assert optimal_rotations(COSTS, VarianceComponents(0.0, 1.0, 6), 2, 100) == 100
-    assert optimal_rotations(COSTS, VarianceComponents(0.0, 0.0, 6), 2, 100) == 2
-    assert optimal_rotations(COSTS, VarianceComponents(1.0, 25.0, 6), 2, 8) == 8
-
-
-@given(st.floats(1e-6, 1), st.floats(1e-6, 1), st.floats(0.1, 100), st.floats(0.1, 10))
-def test_no_other_number_of_rotations_needs_less_time(between: float, within: float, once: float, each: float) -> None:
-    costs, found = RoundCosts(once, each), VarianceComponents(between, within, 6)
-    best = optimal_rotations(costs, found, 1, 200)
-    times = [time_for_precision(costs, found, rotations) for rotations in range(1, 201)]
-    assert time_for_precision(costs, found, max(1, best - 1)) >= min(times)
-    assert min(times[best - 1], times[max(1, best - 1) - 1]) == pytest.approx(min(times))
-
-
-def test_the_time_for_a_precision_is_relative_to_the_rounds_measured() -> None:
-    launches = VarianceComponents(1.0, 0.0, 6)
-    assert time_for_precision(COSTS, launches, 6) == 1
-    assert time_for_precision(COSTS, launches, 1) == 0.5  # a round of 5 s instead of 10 s, as precise
