@@ -63,7 +63,7 @@ class RoundPlan:
         if rotation_s:
             costs = RoundCosts(max(rotation_s, each_s - rotations * rotation_s), rotation_s)
             pilot = Pilot(rounds, rotations, costs, scenario.max_time_s - elapsed_s)
-            rotations = plan_rotations(pilot, _collect_logs(scenario, trials))
+            rotations = plan_rotations(pilot, _collect_logs(scenario, running))
             round_s = costs.of_round_s(rotations)
         else:
             round_s = each_s
@@ -89,5 +89,6 @@ def _measure_rotation_s(trials: Trials) -> float:
 
 def _collect_logs(scenario: Scenario, trials: Trials) -> list[list[list[float]]]:
     """Return the log-ratios of each comparison, by requests/s and by CPU per request, round by round."""
-    pairs = [(trials[baseline.name], trials[other.name]) for baseline, other in scenario.pairs]
+    names = [(baseline.name, other.name) for baseline, other in scenario.pairs]
+    pairs = [(trials[one], trials[other]) for one, other in names if one in trials and other in trials]
     return [rotation_logs(before, after, metric) for before, after in pairs for metric in (THROUGHPUT, CPU)]

@@ -135,6 +135,11 @@ def _signed_text(metric: Metric) -> tuple[Callable[[float], str], str]:
     return _SIGNED_SHARE if metric.scale is Scale.SHARE else _SIGNED_BY_UNIT[metric.unit]
 
 
+def percent_change_text(ratio: float) -> str:
+    """Return a ratio to a baseline as a change: ``−19.4 %``."""
+    return f"{_signed_percent(ratio)} %"
+
+
 def _signed_percent(ratio: float) -> str:
     change = 100 * (ratio - 1)
     return _with_sign(change, f"{abs(change):,.1f}" if abs(change) < 99.95 else f"{abs(change):,.0f}")

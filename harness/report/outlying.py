@@ -1,49 +1,45 @@
 """Findings on rounds that decide by themselves how wide an interval is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 
 from harness.analysis.metrics import decisive_metrics, metrics_of
 from harness.analysis.outlying import OutlyingRound, find_outlying_rounds
 from harness.analysis.run import RunAnalysis
-from harness.report.figures import change_text, metric_text
+from harness.report.figures import change_text, metric_text, percent_change_text
 from harness.report.finding import Finding
 from harness.report.markup import plain
 
 
 def find_outlying_launches(analysis: RunAnalysis) -> Iterator[Finding]:
-    """Yield the launches that were so unlike all others of their topology that an interval is wide for them alone: by
-    the metrics that decide the answer."""
-    found = sorted(_rounds_of(analysis), key=_launch)
-    for (topology, number), rounds in groupby(found, key=_launch):
-        yield _finding(topology, number, list(rounds))
-
-
-def _rounds_of(analysis: RunAnalysis) -> Iterator[OutlyingRound]:
+    """Yield the rounds that keep a metric which decides the answer from a verdict, since a launch was unlike all
+    others."""
     scenario = analysis.run.scenario
     names = [metric.name for metric in decisive_metrics(metrics_of(scenario))]
-    for baseline, other in scenario.pairs:
-        keys = [(other.name, name) for name in names]
-        compared = [analysis.comparisons[key] for key in keys if key in analysis.comparisons]
-        yield from find_outlying_rounds(baseline.name, compared)
+    baselines = {other.name: baseline.name for baseline, other in scenario.pairs}
+    compared = [
+        each for (topology, name), each in analysis.comparisons.items() if name in names and topology in baselines
+    ]
+    outlying = sorted(find_outlying_rounds(compared), key=_number)
+    for _, those in groupby(outlying, key=_number):
+        yield Finding(
+            " ".join(_what(found, baselines[found.comparison.topology]) for found in those),
+            "It counts: what a launch has by chance for as long as it lives, such as its place in memory, it has in"
+            " production too, and more rounds show how often. If something disturbed the machine then, measure again.",
+        )
 
 
-def _finding(topology: str, number: int, rounds: Sequence[OutlyingRound]) -> Finding:
-    first, metric = rounds[0], rounds[0].comparison.metric
-    without = ", ".join(
-        f"{plain(each.comparison.metric.title)} of `{each.comparison.topology}`"
-        f" {change_text(each.comparison.metric, each.change)} instead of"
-        f" {change_text(each.comparison.metric, each.comparison.change)}"
-        for each in rounds
+def _number(found: OutlyingRound) -> int:
+    return found.number
+
+
+def _what(found: OutlyingRound, baseline: str) -> str:
+    metric, topology = found.comparison.metric, found.comparison.topology
+    there, usual = ([metric_text(metric, value) for value in each] for each in (found.figures, found.usual))
+    return (
+        f"Round {found.number} by itself makes the interval of `{topology}` wide: {plain(metric.title)}"
+        f" {percent_change_text(found.ratio)} there, and {percent_change_text(found.least)} to"
+        f" {percent_change_text(found.most)} in the other rounds (`{baseline}` {there[0]} and `{topology}` {there[1]}"
+        f" there, {usual[0]} and {usual[1]} usually). Without it: {change_text(metric, found.change)} instead of"
+        f" {change_text(metric, found.comparison.change)}."
     )
-    return Finding(
-        f"The launch of `{topology}` in round {number} was unlike its others: {plain(metric.title)}"
-        f" {metric_text(metric, first.figure)}, where they had {metric_text(metric, first.least)} to"
-        f" {metric_text(metric, first.most)}. Without that round: {without}.",
-        "It counts, since a launch can be slower for as long as it lives in production too. More rounds show how often"
-        " that happens.",
-    )
-
-
-def _launch(found: OutlyingRound) -> tuple[str, int]:
-    return found.topology, found.number

@@ -125,8 +125,8 @@ def _cells(summary: TopologySummary) -> list[str]:
     return [
         summary.name,
         rate_text(summary.requests_per_s.value),
-        _short(summary.latency_ms.p50),
-        _short(summary.latency_ms.p99),
+        _significant(summary.latency_ms.p50),
+        _significant(summary.latency_ms.p99),
         _significant(summary.cpu_ms_per_request.value) if summary.cpu_ms_per_request else "–",
         size_text(summary.memory_bytes or 0),
         f"{summary.errors.total:,}",
@@ -135,8 +135,4 @@ def _cells(summary: TopologySummary) -> list[str]:
 
 
 def _significant(milliseconds: float) -> str:
-    return f"{milliseconds:.{significant_decimals(milliseconds)}f}"
-
-
-def _short(milliseconds: float) -> str:
-    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.1f}"
+    return f"{milliseconds:,.{significant_decimals(milliseconds)}f}"

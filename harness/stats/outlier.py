@@ -11,12 +11,12 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtr
 
-LEVEL: Final = 0.01
 MIN_VALUES: Final = 5  # with fewer, the scatter of the others is hardly known
 
 
-def find_outlier(values: Sequence[float]) -> int | None:
-    """Return the place of the outlier; None where chance explains the farthest value, or of fewer than five."""
+def find_outlier(values: Sequence[float], level: float) -> int | None:
+    """Return the place of the outlier; None where chance explains the farthest value, or of fewer than five. Of normal
+    samples, the part ``level`` has one."""
     n = len(values)
     if n < MIN_VALUES:
         return None
@@ -26,4 +26,4 @@ def find_outlier(values: Sequence[float]) -> int | None:
     if error == 0:
         return None if values[farthest] == others[0] else farthest
     t = abs(values[farthest] - float(np.mean(others))) / error
-    return farthest if n * 2 * float(stdtr(n - 2, -t)) <= LEVEL else None
+    return farthest if n * 2 * float(stdtr(n - 2, -t)) <= level else None

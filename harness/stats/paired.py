@@ -23,9 +23,9 @@ difference of the rigs as chance.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,6 @@ LEVEL: Final = 0.95  # of the test whether rounds differ in core speed by more t
 MIN_SPREAD: Final = 1e-9  # sum of squares of the core speeds, below which they count as equal
 
 Floats = npt.NDArray[np.float64]
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,10 @@ class Paired:
     def __len__(self) -> int:
         return len(self.logs)
 
-    def without(self, place: int) -> Self:
-        """Return the others without the figures of one round."""
-
-        def others(values: tuple[Value, ...]) -> tuple[Value, ...]:
-            return values[:place] + values[place + 1 :]
-
-        paces = None if self.paces is None else others(self.paces)
-        return replace(self, logs=others(self.logs), paces=paces, rigs=others(self.rigs))
+    def without(self, place: int) -> "Paired":
+        """Return those of the other rounds, at the same slope and with the same differences between rigs taken out."""
+        logs, rigs = self.at_equal_pace, self.rigs
+        return Paired(logs[:place] + logs[place + 1 :], rigs=rigs[:place] + rigs[place + 1 :])
 
     @cached_property
     def slope(self) -> float:

@@ -60,10 +60,10 @@ def plan_rotations(pilot: Pilot, logs: Sequence[Sequence[Sequence[float]]]) -> i
     can be.
 
     ``logs`` has for each comparison, round by round, the log-ratios of its rotations. The variances are those of all
-    comparisons together. It stays as it is where there are too few rounds to tell.
+    comparisons together. It stays as it is where there are too few rounds to tell, or no time for any more.
     """
     found = [each for each in map(estimate_variances, logs) if each is not None]
-    if not found:
+    if not found or not pilot.count_rounds(LEAST):
         return pilot.rotations
     between, within = sum(each.between for each in found), sum(each.within for each in found)
     variances = VarianceComponents(between, within, pilot.rotations)

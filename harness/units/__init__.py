@@ -114,14 +114,15 @@ def parse_price(text: str) -> Price:
 def ms_text(milliseconds: float) -> str:
     """Return a latency in milliseconds as text with three significant figures, never in exponent form; in seconds from
     1000 ms up."""
-    if milliseconds >= 1000:
-        return f"{milliseconds / 1000:.2f} s"
+    if float(f"{milliseconds:.{SIGNIFICANT_DIGITS - 1}e}") >= MS_PER_S:
+        return f"{milliseconds / MS_PER_S:.2f} s"
     return f"{milliseconds:.{significant_decimals(milliseconds)}f} ms"
 
 
 def significant_decimals(value: float) -> int:
     """Return the number of decimals that shows a figure (at least 0) to three significant digits; at most five."""
-    return min(MAX_DECIMALS, max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(value)))) if value > 0 else 0
+    exponent = int(f"{value:.{SIGNIFICANT_DIGITS - 1}e}".partition("e")[2])  # after rounding: 0.9996 is 1.00
+    return min(MAX_DECIMALS, max(0, SIGNIFICANT_DIGITS - 1 - exponent)) if value > 0 else 0
 
 
 def rate_text(rate_per_s: float) -> str:

@@ -12,7 +12,7 @@ from scipy import stats
 from bench.validity.checks import DIFFERENT, SLOWER_BY_20
 from bench.validity.comparisons import MOST_BLOCKS, coverage, share, simulated
 from bench.validity.estimators import METHODS, mean_t
-from bench.validity.planned import MOST_ROUNDS, simulated_planned
+from bench.validity.planned import LONG, SHORT, Time, simulated_planned
 from bench.validity.sliced import SLICED, Rotations, SlicedWorld, whole_rounds
 from bench.validity.worlds import METRICS, SCATTER, WORLDS, World
 from harness.stats.verdict import Verdict
@@ -82,11 +82,14 @@ def test_the_requests_of_a_round_add_up() -> None:
     assert found.ratios[0, :2].mean() == pytest.approx(np.log(3 / 4) / 2)
 
 
-def test_a_planned_number_of_rotations_makes_no_difference_of_none() -> None:
-    outcomes = simulated_planned(SLICED["launches half slow"], 0.0, RUNS, seed=1)
+@pytest.mark.parametrize("time", [LONG, SHORT])
+def test_a_planned_number_of_rotations_makes_no_difference_of_none(time: Time) -> None:
+    outcomes = simulated_planned(SLICED["launches half slow"], 0.0, RUNS, seed=1, time=time)
     assert all(share(outcomes, metric, *DIFFERENT) * RUNS < 3 for metric in METRICS)
     assert coverage(outcomes, "throughput") * RUNS >= 16
-    assert MOST_BLOCKS < max(outcome.blocks for outcome in outcomes) <= MOST_ROUNDS  # shorter rounds, and more of them
+    most = max(outcome.blocks for outcome in outcomes)
+    assert most <= time.most_rounds
+    assert time is SHORT or most > MOST_BLOCKS  # shorter rounds, and more of them
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -137,3 +137,17 @@ def test_a_measure_of_the_speed_that_differs_by_launch_is_hardly_believed(bias: 
     slope = slope_within(logs.tolist(), (speeds + bias[:, None]).tolist())
     assert slope is not None
     assert slope == pytest.approx(1.0, abs=0.1) if not bias.any() else abs(slope) < 0.01
+
+
+def test_without_a_round_the_slope_of_all_rounds_is_kept() -> None:
+    """Four rounds alone would have none, and scatter by what the cores did."""
+    paces = (0.05, 0.15, 0.1, 0.06, 0.14)
+    pairs = Paired(tuple(-pace - (0.1 if number == 2 else 0.0) for number, pace in enumerate(paces)), paces)
+    assert pairs.slope == pytest.approx(-1.0)
+    assert pairs.without(2).logs == pytest.approx([0.0] * 4)
+
+
+def test_without_a_round_the_others_stay_with_their_machines() -> None:
+    pairs = Paired((0.1, 0.3, 0.1, 0.5), rigs=("a", "b", "a", "b"))
+    assert pairs.without(3).rigs == ("a", "b", "a")
+    assert pairs.without(3).logs == pytest.approx([0.25, 0.15, 0.25])
