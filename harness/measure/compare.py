@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.analysis.trials import valid_trials
 from harness.measure.interleaving import choose_interleaving
 from harness.measure.observer import Observer
 from harness.measure.preparation import PreparedRun
-from harness.measure.round_plan import RoundPlan
+from harness.measure.round_plan import ResumedFrom, RoundPlan
 from harness.measure.schedule import expected_rounds
 from harness.measure.services import carry_out
 from harness.measure.testbed import Testbed
@@ -65,7 +65,7 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
     # A comparison of two commits can't be resumed: their checkouts are gone by then.
     fingerprint = None if prepared.revisions else testbed.take_fingerprint(scenario.topologies, info.programs)
     folder = RunFolder.create(results, info, scenario, environment, fingerprint)
-    return _run_to_end(prepared, info, folder, ResumedFrom([], 0.0), observer, testbed)
+    return _run_to_end(prepared, info, folder, ResumedFrom(info.started_at, []), observer, testbed)
 
 
 def resume(run: Run, prepared: PreparedRun, observer: Observer, testbed: Testbed | None = None) -> Path:
@@ -76,18 +76,10 @@ def resume(run: Run, prepared: PreparedRun, observer: Observer, testbed: Testbed
     on this machine.
     """
     testbed = testbed or Testbed.here()
-    made_s = (run.records[-1].started_at - run.info.started_at).total_seconds() if run.records else 0.0
-    made = ResumedFrom(run.records, made_s)
+    resumed_at = run.ending.resumed_at if run.ending else []
+    made = ResumedFrom(run.info.started_at, run.records, resumed_at)
     with testbed.exclusive_run():
         return _run_to_end(prepared, run.info, RunFolder.reopen(run), made, observer, testbed)
-
-
-@dataclass(frozen=True)
-class ResumedFrom:
-    """The records of a run before it is resumed, and the time that they took (seconds)."""
-
-    records: list[TrialRecord]
-    elapsed_s: float
 
 
 def _run_to_end(
@@ -103,7 +95,7 @@ def _run_to_end(
     def make_rounds(up: PreparedRun) -> tuple[EndReason, LooksAfter | None]:
         first = RoundPlan.first(prepared.scenario, info.interleaving, InterimLooks(info.looks))
         lanes = max(1, testbed.lanes)
-        resumed = first.resume(info, prepared.scenario.with_lanes(lanes), made.records, lanes)
+        resumed = first.resume(prepared.scenario.with_lanes(lanes), made, lanes)
         reason, plan = _measure(up, info, resumed, folder, made, observer, testbed)
         return reason, None if plan.looks.after == info.looks else plan.looks.after
 

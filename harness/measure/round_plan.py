@@ -6,6 +6,7 @@ follows how the rest of the time is spent best (:mod:`harness.stats.pilot`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Self
 
 from harness.analysis.metrics import CPU, THROUGHPUT
@@ -13,10 +14,35 @@ from harness.analysis.race import find_dropped
 from harness.analysis.rotations import rotation_logs
 from harness.analysis.trials import Trials, trials_of
 from harness.measure.schedule import count_rotations, pilot_rotations, slice_s
-from harness.record import Interleaving, RunInfo, TrialRecord
+from harness.record import Interleaving, TrialRecord
 from harness.scenario import Scenario
 from harness.stats.pilot import Pilot, RoundCosts, plan_rotations, replan_looks
 from harness.stats.sequential import SINGLE_LOOK, InterimLooks
+
+
+@dataclass(frozen=True)
+class ResumedFrom:
+    """What a run that began at ``began_at`` had made before it is resumed, and when it was resumed before."""
+
+    began_at: datetime
+    records: Sequence[TrialRecord]
+    resumed_at: Sequence[datetime] = ()
+
+    @property
+    def elapsed_s(self) -> float:
+        """The time that the records took, until the last of them began (seconds)."""
+        return self.count_time_s(self.records[-1].started_at) if self.records else 0.0
+
+    def count_time_s(self, until: datetime) -> float:
+        """Return for how long the run was under way until a moment (seconds): without its pauses, each taken to begin
+        with the last trial before it."""
+        starts = [record.started_at for record in self.records]
+        paused_s = sum(
+            (moment - max(start for start in starts if start < moment)).total_seconds()
+            for moment in self.resumed_at
+            if min(starts) < moment < until
+        )
+        return (until - self.began_at).total_seconds() - paused_s
 
 
 @dataclass(frozen=True)
@@ -70,15 +96,15 @@ class RoundPlan:
         most = rounds + max(1, int((scenario.max_time_s - elapsed_s) / round_s))
         return replace(self, looks=replan_looks(rounds, most), rotations=rotations, round_s=round_s)
 
-    def resume(self, info: RunInfo, scenario: Scenario, records: Sequence[TrialRecord], lanes: int = 1) -> Self:
-        """Return the plan of a run that has these records: that of :meth:`after_pilot`, if the pilot is over. With
-        several ``lanes``, the scenario has the time of all together."""
+    def resume(self, scenario: Scenario, made: ResumedFrom, lanes: int = 1) -> Self:
+        """Return the plan of a run that goes on: that of :meth:`after_pilot`, if the pilot is over. With several
+        ``lanes``, the scenario has the time of all together."""
         pilot = self.looks.after[0]
-        later = [record.started_at for record in records if record.block > pilot]
+        later = [record.started_at for record in made.records if record.block > pilot]
         if scenario.rounds is not None or not later:
             return self
-        took_s = lanes * (min(later) - info.started_at).total_seconds()
-        return self.after_pilot(scenario, [record for record in records if record.block <= pilot], pilot, took_s)
+        of_pilot = [record for record in made.records if record.block <= pilot]
+        return self.after_pilot(scenario, of_pilot, pilot, lanes * made.count_time_s(min(later)))
 
 
 def _measure_rotation_s(trials: Trials) -> float:

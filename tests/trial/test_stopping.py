@@ -2,17 +2,19 @@
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare
+from harness.measure.round_plan import ResumedFrom
 from harness.measure.schedule import expected_rounds
 from harness.record import Run, read_run
 from harness.report.run_report import RunReport
 from harness.scenario import GateTable, Topology
-from tests.made_runs import LOAD, scenario_of, topology
+from tests.made_runs import LOAD, record, scenario_of, topology
 from tests.rehearsal.service import Service
 from tests.rehearsal.testbed import STOP_S, VirtualTestbed
 from tests.trial.test_compare import Silent
@@ -180,3 +182,16 @@ def test_when_the_time_is_out_before_the_first_look_there_is_one_then(tmp_path: 
     run = measured(tmp_path, steady(2.0, 0.004, trial_s=10.0), max_time_s=60.0)
     assert (reason(run), run.info.looks, run.looks) == ("out of time", (6, 10), (3,))
     assert first_sentence(run) == "Run `cluster-2`"
+
+
+def test_the_pauses_of_an_interrupted_run_are_none_of_its_time() -> None:
+    """Trials began after 0, 10 and 20 s; it was interrupted for an hour, gone on with, and made two more."""
+    began_at = datetime(2026, 1, 2, tzinfo=UTC)
+    at = [began_at + timedelta(seconds=second) for second in (0, 10, 20, 3625, 3635)]
+    records = [record(1, RAW, 100).model_copy(update={"started_at": each}) for each in at]
+    resumed_at = [began_at + timedelta(seconds=3620)]
+    assert ResumedFrom(began_at, records).elapsed_s == 3635
+    made = ResumedFrom(began_at, records, resumed_at)
+    assert made.elapsed_s == 35  # 20 s, and 15 s since it was gone on with
+    assert made.count_time_s(at[2]) == 20
+    assert ResumedFrom(began_at, []).elapsed_s == 0
