@@ -118,7 +118,20 @@ def test_durations_are_written_for_people(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
-@pytest.mark.parametrize(("ms", "text"), [(0.123, "0.12 ms"), (12.34, "12.3 ms"), (123.4, "123 ms"), (1500, "1.50 s")])
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0.0, "0 ms"),
+        (0.01234, "0.0123 ms"),
+        (0.123, "0.123 ms"),
+        (0.9996, "1.00 ms"),
+        (9.996, "10.0 ms"),
+        (12.34, "12.3 ms"),
+        (123.4, "123 ms"),
+        (999.6, "1.00 s"),
+        (1500, "1.50 s"),
+    ],
+)
 def test_latencies_have_three_figures(ms: float, text: str) -> None:
     assert ms_text(ms) == text
 

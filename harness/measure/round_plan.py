@@ -22,7 +22,7 @@ from harness.stats.sequential import SINGLE_LOOK, InterimLooks
 
 @dataclass(frozen=True)
 class ResumedFrom:
-    """What a run that began at ``began_at`` had made before it is resumed, and when it was resumed before."""
+    """The records of a run that began at ``began_at`` before it is resumed, and when it was resumed before."""
 
     began_at: datetime
     records: Sequence[TrialRecord]

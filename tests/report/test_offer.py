@@ -69,8 +69,8 @@ def test_an_open_loop_is_told_with_what_was_offered_and_achieved(run: Run) -> No
 def test_response_and_service_times_stand_side_by_side(run: Run) -> None:
     rows = rows_of(text_of(run), "| topology | offered | achieved |")
     assert rows["raw"][2:4] == ["1.50 ms, 0.500 ms", "1.99 ms, 0.500 ms"]
-    assert rows["cluster-2"][2].endswith(", 0.25 ms")
-    assert rows["cluster-2"][3].endswith(", 0.50 ms")
+    assert rows["cluster-2"][2].endswith(", 0.250 ms")
+    assert rows["cluster-2"][3].endswith(", 0.500 ms")
 
 
 def test_queued_dropped_and_late_are_summed_and_the_worst_lag_is_told(run: Run) -> None:
