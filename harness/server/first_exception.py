@@ -21,11 +21,18 @@ _RUST: Final = re.compile(r"thread '.*' (?:\(\d+\) )?panicked at ")
 _OWN: Final = re.compile(r"node:|\(node:|/runtime/|internal/modules/")  # places of the language itself
 
 
+# What a server writes when its client has gone, as the generator does when a trial fails for another reason.
+_OF_CLIENT: Final = re.compile(
+    r"ConnectionResetError|ConnectionAbortedError|BrokenPipeError|ECONNRESET|EPIPE|ClientDisconnect"
+)
+
+
 def find_first_exception(lines: Sequence[str]) -> list[str]:
-    """Return the lines of the first exception and of its place; none if there is no exception."""
+    """Return the lines of the first exception and of its place; none if there is no exception but those of clients that
+    have gone."""
     for index, line in enumerate(lines):
         for is_one, read in _FORMS:
-            if is_one(line) and (found := read(lines[index:])):
+            if is_one(line) and (found := read(lines[index:])) and not any(map(_OF_CLIENT.search, found)):
                 return found
     return []
 

@@ -143,3 +143,16 @@ def test_no_part_of_a_line_is_told_of_a_log_that_was_cut(tmp_path: Path) -> None
     log = tmp_path / "log"
     log.write_text(f"harness: 9 bytes of this log were dropped\n{RUBY}{PYTHON}")
     assert read_failure(log)[-1] == "ValueError: no goods"
+
+
+def test_a_client_that_has_gone_is_the_cause_of_nothing() -> None:
+    """The generator goes when a trial fails for another reason."""
+    gone = [
+        "Traceback (most recent call last):",
+        '  File "page.py", line 68, in converse',
+        "ConnectionResetError: [Errno 104] Connection reset by peer",
+    ]
+    node = ["Error: read ECONNRESET", "    at TCP.onStreamRead (node:internal/stream_base_commons:217:20)"]
+    own = ["Traceback (most recent call last):", '  File "queue.py", line 3, in main', "KeyError: 'queue'"]
+    assert find_first_exception([*gone, *node]) == []
+    assert find_first_exception([*gone, *node, *own]) == own[1:]

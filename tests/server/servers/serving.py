@@ -1,6 +1,7 @@
 """The little HTTP that these servers speak: a thread for each connection, one answer to every request."""
 
 import argparse
+import contextlib
 import os
 import socket
 import threading
@@ -64,7 +65,7 @@ def serve(listener: socket.socket, answer: Answer = response) -> NoReturn:
 def _converse(connection: socket.socket, answer: Answer) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     received = b""
-    with connection:
+    with connection, contextlib.suppress(ConnectionError):  # a client that has gone is no fault
         while data := connection.recv(READ_BYTES):
             received += data
             while (end := received.find(b"\r\n\r\n")) >= 0:
