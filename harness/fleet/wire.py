@@ -27,6 +27,7 @@ ANSWER_S: Final = 5.0  # after so long without an answer, a host counts as lost
 CLOSE_S: Final = 2.0
 RESULT: Final = "result"
 REFUSED: Final = "refused"
+TAKING: Final = "_handle_stream"  # the method of distributed that takes a connection, as tornado names it in its log
 
 Json = dict[str, Any]
 Handler = Callable[[Json], Coroutine[Any, Any, Json]]
@@ -151,7 +152,10 @@ class _Endpoint(Server):
 
 
 def _describe_strangers(record: logging.LogRecord) -> bool:
-    """Have a connection that ended in an exception of ``distributed`` be told in one line, instead of its traceback."""
+    """Have a connection that ended in an exception of ``distributed`` be told in one line, instead of its traceback.
+    What else went wrong is told as it is."""
+    if TAKING not in record.getMessage():
+        return True
     record.exc_info, record.args = None, ()
     record.msg = "Somebody connected who does not speak as this fleet does: are keys given on both sides?"
     return True

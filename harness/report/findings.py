@@ -14,7 +14,7 @@ from harness.report.finding import Finding
 from harness.report.fleet import unlike_rigs_texts
 from harness.report.malloc import allocators_of
 from harness.report.markup import plain
-from harness.report.outlying import find_outlying_launches
+from harness.report.outlying import find_deciding_rounds
 from harness.report.page_faults import fault_cost_text, mode_texts
 from harness.report.pools import changed_within, growth_text, replaced_text, replacing_option
 from harness.report.services import services_text
@@ -422,7 +422,7 @@ _CHECKS: Final[Sequence[Callable[[RunAnalysis], Iterator[Finding]]]] = (  # the 
     find_slice_findings,
     _single_round,
     _open_verdicts,
-    find_outlying_launches,
+    find_deciding_rounds,
     _bootstrap,
     _core_speed,
     _page_faults,

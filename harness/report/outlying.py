@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import groupby
+from operator import attrgetter
 
 from harness.analysis.metrics import decisive_metrics, metrics_of
 from harness.analysis.outlying import OutlyingRound, find_outlying_rounds
@@ -11,26 +12,21 @@ from harness.report.finding import Finding
 from harness.report.markup import plain
 
 
-def find_outlying_launches(analysis: RunAnalysis) -> Iterator[Finding]:
-    """Yield the rounds that keep a metric which decides the answer from a verdict, since a launch was unlike all
-    others."""
+def find_deciding_rounds(analysis: RunAnalysis) -> Iterator[Finding]:
+    """Yield the rounds that by themselves keep a metric which decides the answer from a verdict."""
     scenario = analysis.run.scenario
     names = [metric.name for metric in decisive_metrics(metrics_of(scenario))]
     baselines = {other.name: baseline.name for baseline, other in scenario.pairs}
     compared = [
         each for (topology, name), each in analysis.comparisons.items() if name in names and topology in baselines
     ]
-    outlying = sorted(find_outlying_rounds(compared), key=_number)
-    for _, those in groupby(outlying, key=_number):
+    number = attrgetter("number")
+    for _, those in groupby(sorted(find_outlying_rounds(compared), key=number), key=number):
         yield Finding(
             " ".join(_what(found, baselines[found.comparison.topology]) for found in those),
             "It counts: what a launch has by chance for as long as it lives, such as its place in memory, it has in"
             " production too, and more rounds show how often. If something disturbed the machine then, measure again.",
         )
-
-
-def _number(found: OutlyingRound) -> int:
-    return found.number
 
 
 def _what(found: OutlyingRound, baseline: str) -> str:

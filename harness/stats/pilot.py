@@ -3,7 +3,7 @@
 It is the one that will make the t interval of the mean the narrowest in the time that is left. A round costs a launch,
 however short it is, so that noise asks for long rounds, and launches that differ for many of them. For many rounds that
 is √(c_launch / c_rotation · σ²_within / σ²_between), as in Kalibera and Jones, "Rigorous Benchmarking in Reasonable
-Time", ISMM (2013). Of few rounds Student's t asks for more: 6 rounds need an interval 1.4 times as wide as 12 of equal
+Time", ISMM (2013). Of few rounds Student's t asks for more: 6 rounds need an interval 1.3 times as wide as 12 of equal
 error.
 
 It is fixed before the data that it is used on: it follows from the scatter of the pilot's rounds and never from their
