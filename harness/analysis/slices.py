@@ -18,12 +18,15 @@ MAX_STALLED: Final = 0.05  # of a slice's duration
 @dataclass(frozen=True)
 class SlicedUse:
     """The slices of all trials of one topology: how many there are, how many ``stalled`` (the generator was kept from
-    running for more than a twentieth of them), and how many requests were ``undrained`` at their ends. The cores that
-    the server kept busy are told apart: ``own_cores`` under its own load, ``idle_cores`` under that of others."""
+    running for more than a twentieth of them), how many requests they ``answered``, and how many were ``undrained`` at
+    their ends or ``outlasting`` their windows. The cores that the server kept busy are told apart: ``own_cores`` under
+    its own load, ``idle_cores`` under that of others."""
 
     slices: int
     stalled: int
+    answered: int
     undrained: int
+    outlasting: int
     own_cores: float
     idle_cores: float
 
@@ -36,7 +39,9 @@ class SlicedUse:
         return cls(
             slices=len(slices),
             stalled=sum(part.stalled_s > MAX_STALLED * part.duration_s for part in slices),
+            answered=sum(part.answered for part in slices),
             undrained=sum(part.undrained for part in slices),
+            outlasting=sum(part.outlasting for part in slices),
             own_cores=_cores([part.cpu_s for part in slices], [part.lead_in_s + part.duration_s for part in slices]),
             idle_cores=_cores([part.idle_cpu_s for part in slices], [part.idle_s for part in slices]),
         )

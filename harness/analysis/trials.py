@@ -99,6 +99,8 @@ class Trial:
         """The complete responses per second."""
         if not self.discarded_rows:
             return self.load.requests_per_s
+        if kept := self.slices[self.discarded_rows :]:
+            return sum(part.requests_per_s * part.duration_s for part in kept) / sum(part.duration_s for part in kept)
         return self._requests / (self.load.duration_s - self.discarded_s)
 
     @property

@@ -209,7 +209,7 @@ class FarTestbed(Testbed):
         self._join(self._rigs[0], scenario)
         found = self._leader.do(self._first, "try_slices", _order_of(scenario))
         tried = SlicesTried.model_validate_json(found)
-        return Tried(tried.objection, tried.answer_s)
+        return Tried(tried.objection, tried.least_slice_s)
 
     @contextmanager
     def open_run(self, prepared: PreparedRun, folder: RunFolder) -> Iterator[PreparedRun]:
@@ -235,9 +235,12 @@ class FarTestbed(Testbed):
     ) -> Iterable[TrialRecord]:
         """Have a rig that is free make the round, from now on; return its records, each as it was written."""
         made: SimpleQueue[TrialMade | None] = SimpleQueue()
-        names = [planned.topology.name for planned in trials]
-        bodies = {name: body for name in names if (body := folder.body_sha256(name)) is not None}
-        order = RoundOrder(trials=tuple(trials), interleaving=interleaving, scenario=prepared.scenario, bodies=bodies)
+        order = RoundOrder(
+            trials=tuple(trials),
+            interleaving=interleaving,
+            scenario=prepared.scenario,
+            known_bodies=folder.known_bodies,
+        )
         self._threads.submit(self._make_round, order, made, observer)
         return self._write(made, folder, observer)
 

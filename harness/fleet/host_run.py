@@ -225,7 +225,7 @@ class HostRun:
         given = ScenarioOrder.model_validate_json(order)
         tried = self._testbed.try_slices(self._reachable(given.scenario), self._placement)
         objection = None if tried.objection is None else self.redact(tried.objection)
-        return SlicesTried(objection=objection, answer_s=tried.answer_s).model_dump_json()
+        return SlicesTried(objection=objection, least_slice_s=tried.least_slice_s).model_dump_json()
 
     def _open_run(self, order: str, emit: Emit) -> str:
         self._close()
@@ -255,8 +255,7 @@ class HostRun:
         trials = [
             planned.model_copy(update={"topology": topologies[planned.topology.name]}) for planned in given.trials
         ]
-        for name, digest in given.bodies.items():
-            folder.expect_body(name, digest)
+        folder.expect_bodies(given.known_bodies)
         testbed = self._testbed
         for record in testbed.start_round(trials, given.interleaving, prepared, folder, _Reporter(emit)):
             log = folder.logs / f"{record.trial}.log"

@@ -68,7 +68,7 @@ class SlicesTried(_FleetMessage):
     """The outcome of a try of slices: see :class:`harness.measure.interleaving.Tried`."""
 
     objection: str | None
-    answer_s: float
+    least_slice_s: float
 
 
 class FingerprintOrder(_FleetMessage):
@@ -79,13 +79,13 @@ class FingerprintOrder(_FleetMessage):
 
 
 class RoundOrder(_FleetMessage):
-    """The order to make one round of a run that is open. ``bodies`` are the digests of those that earlier trials found
-    to be always the same, by topology."""
+    """The order to make one round of a run that is open. ``known_bodies`` are the digests of
+    those that earlier trials found to be always the same."""
 
     trials: tuple[PlannedTrial, ...]
     interleaving: Interleaving
     scenario: Scenario
-    bodies: dict[str, str]
+    known_bodies: frozenset[str]
 
 
 class TrialBegan(_FleetMessage):

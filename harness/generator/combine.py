@@ -46,6 +46,7 @@ def _combine_slices(parts: Sequence[PartSlice]) -> PartSlice:
         lead_in_s=max(part.lead_in_s for part in parts),
         answered=sum(part.answered for part in parts),
         undrained=sum(part.undrained for part in parts),
+        drained_histogram=_merge([part.drained_histogram for part in parts]),
     )
 
 

@@ -132,13 +132,14 @@ class Paused(_Message):
 class PartSlice(_Message):
     """One slice of one process. ``window`` is its measured part, after a lead-in of ``lead_in_s``. ``answered`` counts
     the complete responses of the whole slice, from idle to idle; ``undrained`` the requests whose response had not come
-    after a long wait at its end."""
+    after a long wait at its end. ``drained_histogram`` has the latencies of the responses after the window."""
 
     event: Literal["slice"] = "slice"
     window: ProcessResult
     lead_in_s: float
     answered: int
     undrained: int
+    drained_histogram: str
 
 
 PartEvent = GeneratorReady | WindowBegan | PartSecond | WindowEnded | ProcessResult | Paused | PartSlice

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
 from harness.generator.loop import Emit, LoadLoop, prime_caches, sleep_until
-from harness.generator.messages import PartSlice, Paused
+from harness.generator.messages import PartSlice, Paused, ProcessResult
+from harness.generator.partial import count_parts
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -54,15 +56,30 @@ class SlicedLoop(LoadLoop):
         return Paused(opened=len(closed))
 
     def run_slice(self, begin_ns: int, duration_s: float) -> PartSlice:
-        """Wait until ``begin_ns`` (monotonic clock), measure for ``duration_s`` after a lead-in, and pause."""
+        """Wait until ``begin_ns`` (monotonic clock), measure for ``duration_s`` after a lead-in, and pause. The CPU
+        time is that of all of it, as the server's is."""
         self._notice_closed()
         sleep_until(begin_ns)
+        before = CpuUse.read_counters()
         lead_in_s = self._lead_in(round(LEAD_IN_SHARE * duration_s * NS_PER_S))
         led_in = self._stats.count_answered()
-        window = self._measure(duration_s)
+        window = self._measure_with_parts(duration_s)
         undrained = self._pause()
-        answered = led_in + self._stats.count_answered()
-        return PartSlice(window=window, lead_in_s=lead_in_s, answered=answered, undrained=undrained)
+        drained = self._stats.end_second(time.monotonic_ns())
+        return PartSlice(
+            window=window.model_copy(update={"cpu_s": CpuUse.read_counters().subtract(before).cpu_s}),
+            lead_in_s=lead_in_s,
+            answered=led_in + self._stats.count_answered(),
+            undrained=undrained,
+            drained_histogram=drained.histogram,
+        )
+
+    def _measure_with_parts(self, duration_s: float) -> ProcessResult:
+        """Measure one window from now on, and return its result, in whose rates requests count by their parts."""
+        begun_ns = self._closed.list_due_ns()
+        window = self._measure(duration_s)
+        end_ns = window.began_ns + round(window.duration_s * NS_PER_S)
+        return count_parts(window, begun_ns, self._closed.list_due_ns(), end_ns)
 
     def _notice_closed(self) -> None:
         """Close the connections that the server has closed in the pause."""

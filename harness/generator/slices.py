@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Self
 
 from harness.generator.combine import combine_results
@@ -11,6 +12,7 @@ from harness.generator.messages import PartSlice, ProcessResult
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult, Second
 from harness.load.spec import Load
+from harness.units import NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class MeasuredSlice:
     def of(cls, parts: Sequence[PartSlice], seconds: Sequence[Second]) -> Self:
         """Return the slice with these parts, whose window had these whole seconds and a last one."""
         last = merge_seconds([part.window.last_second for part in parts])
-        return cls(tuple(parts), _join_seconds([*seconds, last]))
+        rate = {"requests_per_s": sum(part.window.requests_per_s for part in parts)}
+        return cls(tuple(parts), _join_seconds([*seconds, last]).model_copy(update=rate))
 
     @property
     def lead_in_s(self) -> float:
@@ -43,8 +46,8 @@ class MeasuredSlice:
 
     @property
     def requests_per_s(self) -> float:
-        """The complete responses per second in its window."""
-        return sum(part.window.requests_per_s for part in self.parts)
+        """The responses per second in its window, those under way at its ends counted by their parts."""
+        return self.row.requests_per_s
 
     @property
     def answered(self) -> int:
@@ -52,9 +55,28 @@ class MeasuredSlice:
         return sum(part.answered for part in self.parts)
 
     @property
+    def loaded_s(self) -> float:
+        """The time for which the server had load: in which it answers as many requests at the rate of the window."""
+        return self.answered / self.requests_per_s if self.requests_per_s else self.lead_in_s + self.duration_s
+
+    @property
     def undrained(self) -> int:
         """The number of requests that were given up at its end."""
         return sum(part.undrained for part in self.parts)
+
+    @property
+    def outlasting(self) -> int:
+        """The number of requests that took longer than its window, of which only those that came after it are known."""
+        drained = LatencyHistogram.merge(part.drained_histogram for part in self.parts)
+        return self.undrained + drained.above(self.duration_s * NS_PER_S)
+
+    def percentiles_s(self, percents: Sequence[float]) -> list[float] | None:
+        """Return the percentiles of all latencies from the begin of its window to its end (seconds); None where no
+        request ended."""
+        histogram = LatencyHistogram.merge(
+            text for part in self.parts for text in (part.window.histogram, part.drained_histogram)
+        )
+        return [each_ns / NS_PER_S for each_ns in histogram.percentiles_ns(percents)] if histogram.total else None
 
     @property
     def stalled_s(self) -> float:
@@ -98,18 +120,25 @@ def _join_seconds(rows: Sequence[Second]) -> Second:
 
 def _join_windows(windows: Sequence[ProcessResult]) -> ProcessResult:
     """Return the windows of one process as one, whose last second is of no account: the rows are joined elsewhere."""
-    duration_s = sum(window.duration_s for window in windows)
+    durations_s = [window.duration_s for window in windows]
+    duration_s = sum(durations_s)
     busy_s = [window.busy * window.duration_s for window in windows if window.busy is not None]
     added = combine_results(windows)
     return added.model_copy(
         update={
             "processes": windows[0].processes,
             "duration_s": duration_s,
-            "requests_per_s": added.requests / duration_s,
-            "bytes_per_s": added.bytes / duration_s,
+            "requests_per_s": _mean_rate([window.requests_per_s for window in windows], durations_s),
+            "bytes_per_s": _mean_rate([window.bytes_per_s for window in windows], durations_s),
             "open_by_port": windows[-1].open_by_port,
             "busy": sum(busy_s) / duration_s if len(busy_s) == len(windows) else None,
             "stalled_s": sum(window.stalled_s for window in windows),
             "last_second": windows[-1].last_second,
         }
     )
+
+
+def _mean_rate(rates: Sequence[float], durations_s: Sequence[float]) -> float:
+    """Return the rate over all the time in which there were these rates."""
+    answered: float = sum(map(mul, rates, durations_s))
+    return answered / sum(durations_s)

@@ -204,7 +204,9 @@ class LoadResult(_ResultPart):
         default_factory=dict,
         description="connections to each replica at the window's end, by port; empty for one server",
     )
-    generator_cpu_s: Amount = Field(description="user and system time of the generator in the window")
+    generator_cpu_s: Amount = Field(
+        description="user and system time of the generator in the window or, of slices, from idle to idle"
+    )
     busy: Amount | None = Field(
         default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"
     )

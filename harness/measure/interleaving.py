@@ -25,13 +25,15 @@ from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import Server
 from harness.server.readiness import wait_until_ready
 from harness.server.supervised import ServerError
-from harness.units import MS_PER_S, duration_text, size_text
+from harness.units import duration_text, size_text
 
 WARMUP_S: Final = 0.2
 LOADED_S: Final = 0.3  # for which each server is loaded, to see how long its answers take
-SLICES_S: Final = (0.25, 0.5, 1.0, 2.0)  # of which the shortest that is long enough is taken
+SLICES_S: Final = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)  # of which the shortest that is long enough
 UNTRIED_SLICE_S: Final = 0.5
-ANSWERS_IN_SLICE: Final = 8  # one after the other, on a connection: so many make it long enough
+USUAL_IN_SLICE: Final = 8  # answers of the usual time (p50), one after the other, make it long enough
+SLOW_IN_SLICE: Final = 6  # of a time that one in a hundred takes (p99)
+PAUSES_IN_SLICE: Final = 4  # of the time between two windows
 IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
 MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
 MAX_ANSWER_SHARE: Final = 0.2  # of a slice
@@ -40,11 +42,11 @@ TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is 
 
 @dataclass(frozen=True)
 class Tried:
-    """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long the slowest
-    server's answers take under load (seconds)."""
+    """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long they have to
+    be, at the least (seconds)."""
 
     objection: str | None
-    answer_s: float = 0.0
+    least_slice_s: float = 0.0
 
 
 def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Interleaving:
@@ -61,17 +63,17 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
-    return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.answer_s))
+    return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.least_slice_s))
 
 
-def choose_slice_s(answer_s: float) -> float:
-    """Return how long slices have to be (seconds), if an answer under load takes so long."""
-    return next((each for each in SLICES_S if each >= ANSWERS_IN_SLICE * answer_s), SLICES_S[-1])
+def choose_slice_s(least_s: float) -> float:
+    """Return how long slices are (seconds), if they have to be so long at the least."""
+    return next((each for each in SLICES_S if each >= least_s), SLICES_S[-1])
 
 
-def _slice_s(scenario: Scenario, answer_s: float) -> float:
+def _slice_s(scenario: Scenario, least_s: float) -> float:
     """Return how long slices are (seconds): as the scenario says or, if it leaves that, no longer than the window."""
-    return scenario.slice_s or min(choose_slice_s(answer_s), scenario.load.duration_s)
+    return scenario.slice_s or min(choose_slice_s(least_s), scenario.load.duration_s)
 
 
 def check_interleaving(scenario: Scenario) -> None:
@@ -124,12 +126,28 @@ def _fixed_place(topology: Topology) -> str | None:
 
 
 @dataclass(frozen=True)
+class AnswerTimes:
+    """The times (seconds) that a server takes to answer: half of its answers ``usual_s`` or less under load, one in a
+    hundred ``slow_s`` or more. ``pause_s`` is that from the end of a window until the load has paused."""
+
+    usual_s: float
+    slow_s: float
+    pause_s: float
+
+    @property
+    def least_slice_s(self) -> float:
+        """The shortest slices (seconds) in which its answers, but for one in a hundred, are begun and ended many times
+        over, and that are long beside the pauses between them."""
+        return max(USUAL_IN_SLICE * self.usual_s, SLOW_IN_SLICE * self.slow_s, PAUSES_IN_SLICE * self.pause_s)
+
+
+@dataclass(frozen=True)
 class _UpServer:
-    """A server that was launched for the try, and how long its answers take under load (seconds)."""
+    """A server that was launched for the try."""
 
     name: str
     server: Server
-    answer_s: float
+    times: AnswerTimes
 
     def read_family(self) -> FamilyReading:
         """Return the counters of its processes."""
@@ -159,7 +177,7 @@ def _try(
                 return _try_without(scenario, topologies, topology, placement, start_generator, error)
             if short := _describe_short_memory(up):
                 return Tried(short)
-        tried = Tried(next(_iter_objections(scenario, up), None), max(each.answer_s for each in up))
+        tried = Tried(next(_iter_objections(scenario, up), None), max(each.times.least_slice_s for each in up))
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
             list(threads.map(lambda each: each.server.stop(), up))
         return tried
@@ -201,8 +219,11 @@ def _launch(
     load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
     wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
     deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
-    answer_ms = generator.run_slice(LOADED_S).row.p50_ms or 0.0
-    return _UpServer(topology.name, server, answer_ms / MS_PER_S)
+    begun_s = time.monotonic()
+    measured = generator.run_slice(LOADED_S)
+    pause_s = time.monotonic() - begun_s - measured.lead_in_s - measured.duration_s
+    usual_s, slow_s = measured.percentiles_s([50, 99]) or (0.0, 0.0)
+    return _UpServer(topology.name, server, AnswerTimes(usual_s, slow_s, pause_s))
 
 
 def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:
@@ -223,11 +244,11 @@ def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:
 def _iter_objections(scenario: Scenario, up: Sequence[_UpServer]) -> Iterator[str]:
     """Yield each reason, by what the servers do, for which slices would not be sound."""
     for each in up:
-        slice_s = _slice_s(scenario, each.answer_s)
-        if each.answer_s > MAX_ANSWER_SHARE * slice_s:
+        slice_s, slow_s = _slice_s(scenario, each.times.least_slice_s), each.times.slow_s
+        if slow_s > MAX_ANSWER_SHARE * slice_s:
             yield (
-                f"an answer of {each.name} takes {duration_text(each.answer_s)} under load, which is long for slices of"
-                f" {duration_text(slice_s)} (slice)"
+                f"one answer in a hundred of {each.name} takes {duration_text(slow_s)} under load, which is long"
+                f" for slices of {duration_text(slice_s)} (slice)"
             )
     before = [each.read_family() for each in up]
     time.sleep(IDLE_S)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,7 +121,7 @@ def launch_topology(
     scenario: Scenario,
     placement: Placement,
     log: Path,
-    known_body: str | None,
+    known_bodies: Collection[str],
     core_speed: CoreSpeedProbe,
     services: Sequence[UpService],
     start_generator: StartGenerator,
@@ -137,7 +137,7 @@ def launch_topology(
         offer = own if planned.rate_per_s is None else own.as_open_loop(planned.rate_per_s)
         load, clocks = offer.at(server.target, planned.seed), Clocks.now()
         timeout_s, ready_path = scenario.start_timeout_s, scenario.load.ready_path
-        ready = wait_until_ready(server, load, topology.workers, timeout_s, ready_path, known_body)
+        ready = wait_until_ready(server, load, topology.workers, timeout_s, ready_path, known_bodies)
         addresses = {address: each.name for each in services for address in resolve_addresses(*each.place)}
         roots = {each.name: each.root_pid for each in services if each.root_pid is not None}
         with ProcessTree(server, topology.workers, ready.processes) as process_tree:

@@ -73,7 +73,7 @@ def _make_trial(
     """Make a trial. Where a service or a hook before it fails, its record is a failed one, and where the hook after it
     does, an invalid one."""
     name, began_at = planned.topology.name, testbed.now()
-    log, known = folder.make_log(planned.id), folder.body_sha256(name)
+    log, known = folder.make_log(planned.id), folder.known_bodies
     record = None
     try:
         with open_services("trial", prepared, folder) as up:
@@ -111,8 +111,6 @@ def _make_sliced_trials(
     for planned in trials:
         observer.on_trial(planned)
     logs = {planned.id: folder.make_log(planned.id) for planned in trials}
-    names = [planned.topology.name for planned in trials]
-    known = {name: body for name in names if (body := folder.body_sha256(name)) is not None}
     after_warmup = choose_after_warmup(prepared, folder)
     records = testbed.run_sliced_trials(
         trials,
@@ -120,7 +118,7 @@ def _make_sliced_trials(
         prepared.placement,
         logs,
         observer.on_progress,
-        known,
+        folder.known_bodies,
         prepared.services,
         after_warmup,
     )

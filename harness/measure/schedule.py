@@ -9,7 +9,8 @@ from harness.stats.pilot import LEAST as LEAST_ROTATIONS
 
 OVERHEAD_S: Final = 1.0  # starting and stopping a server, as long as neither was measured
 USUAL_SLICE_S: Final = 0.5
-SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in, its drain and the readings
+LEAD_IN_SHARE: Final = 0.1  # of a slice, before its window
+PAUSE_S: Final = 0.02  # after it, with the drain and the readings
 ENOUGH_ROUNDS: Final = 8  # for a verdict; with fewer Student's t takes more than what longer rounds bring
 RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
@@ -43,7 +44,7 @@ def pilot_rotations(scenario: Scenario) -> int:
     if scenario.rounds is not None:
         return rotations
     each_s = scenario.max_time_s / (ENOUGH_ROUNDS * len(scenario.topologies))
-    fitting = int((each_s - scenario.load.warmup_s - OVERHEAD_S) / (SLICE_OVERHEAD * slice_s(scenario)))
+    fitting = int((each_s - scenario.load.warmup_s - OVERHEAD_S) / ((1 + LEAD_IN_SHARE) * slice_s(scenario) + PAUSE_S))
     return min(rotations, max(fitting, LEAST_ROTATIONS))
 
 

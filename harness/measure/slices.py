@@ -7,7 +7,7 @@ same time; taking turns keeps the two from disturbing each other).
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -39,7 +39,7 @@ def run_sliced_trials(
     placement: Placement,
     logs: Mapping[str, Path],
     watch: Watch,
-    known_bodies: Mapping[str, str],
+    known_bodies: Collection[str],
     services: Sequence[UpService] = (),
     after_warmup: AfterWarmup | None = None,
     start_generator: StartGenerator = start_here,
@@ -48,20 +48,20 @@ def run_sliced_trials(
     is a failed or an invalid one, and the others go on.
 
     ``logs`` are the servers' logs, by the ids of the trials, ``known_bodies`` the digests of the bodies that earlier
-    trials found to be always the same, by topology, and ``services`` those that are up beside the servers.
-    ``after_warmup`` is called when a topology is warm. ``watch`` is called with the state of a trial whenever it
-    changes.
+    trials found to be always the same, and ``services`` those up beside the servers. ``after_warmup`` is called
+    when a topology is warm. ``watch`` is called with the state of a trial whenever it changes.
     """
     with CoreSpeedProbe(placement.server or list_usable_cpus()) as core_speed, ExitStack() as stack:
-        made = []
+        made, bodies = [], set(known_bodies)
         for planned in trials:
-            log, known_body = logs[planned.id], known_bodies.get(planned.topology.name)
+            log = logs[planned.id]
             start = partial(
-                launch_topology, planned, scenario, placement, log, known_body, core_speed, services, start_generator
+                launch_topology, planned, scenario, placement, log, bodies, core_speed, services, start_generator
             )
             made.append(_SlicedTrial(planned, log, watch, stack.enter_context(ExitStack()), start, after_warmup))
         for trial in made:
             trial.start()
+            bodies.update(trial.list_bodies())
         _take_turns(made, scenario)
         for trial in made:
             trial.examine()
@@ -109,6 +109,11 @@ class _SlicedTrial:
     def start(self) -> None:
         """Launch the topology, wait until it is ready, and warm it up."""
         self._attempt(self._start)
+
+    def list_bodies(self) -> list[str]:
+        """Return the digest of its body, if that was always the same."""
+        digest = None if self._failure is not None else self._up.ready.body_sha256
+        return [] if digest is None else [digest]
 
     def run_slice(self, duration_s: float, began_s: float) -> None:
         """Measure one slice of a round that ``began_s`` (monotonic clock)."""
@@ -161,7 +166,7 @@ class _SlicedTrial:
         up.monitor.begin()
         measured = up.generator.run_slice(duration_s)
         up.monitor.sample()
-        usage = up.monitor.usage_without_memory()
+        usage = up.monitor.usage_without_memory().within(measured.loaded_s)
         up.server.check_alive()
         self._measured.append(measured)
         self._usages.append(usage)
@@ -176,6 +181,7 @@ class _SlicedTrial:
                 cpu_s=usage.cpu_s,
                 minor_faults=count_minor_faults(usage),
                 undrained=measured.undrained,
+                outlasting=measured.outlasting,
                 stalled_s=measured.stalled_s,
                 idle_s=since_s - self._paused_s,
                 idle_cpu_s=idle_cpu_s,

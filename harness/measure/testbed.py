@@ -4,7 +4,7 @@ What needs neither servers nor time hands another testbed to a run: tests simula
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,13 +135,13 @@ class Testbed:
         placement: Placement,
         log: Path,
         watch: Watch,
-        known_body: str | None = None,
+        known_bodies: Collection[str] = frozenset(),
         services: Sequence[UpService] = (),
         after_warmup: AfterWarmup | None = None,
     ) -> TrialRecord:
         """Make one trial and return its record; the parameters are those of :func:`harness.measure.trial.run_trial`."""
         start = self.start_generator
-        return run_trial(planned, scenario, placement, log, watch, known_body, services, after_warmup, start)
+        return run_trial(planned, scenario, placement, log, watch, known_bodies, services, after_warmup, start)
 
     def run_sliced_trials(
         self,
@@ -150,7 +150,7 @@ class Testbed:
         placement: Placement,
         logs: Mapping[str, Path],
         watch: Watch,
-        known_bodies: Mapping[str, str],
+        known_bodies: Collection[str],
         services: Sequence[UpService] = (),
         after_warmup: AfterWarmup | None = None,
     ) -> list[TrialRecord]:

@@ -1,6 +1,6 @@
 """One whole trial: launch, wait until ready, warm up, measure, stop. It always ends in a record."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ def run_trial(
     placement: Placement,
     log: Path,
     watch: Watch,
-    known_body: str | None = None,
+    known_bodies: Collection[str] = frozenset(),
     services: Sequence[UpService] = (),
     after_warmup: AfterWarmup | None = None,
     start_generator: StartGenerator = start_here,
@@ -40,8 +40,8 @@ def run_trial(
     """Make one trial and return its record. Where the server or the generator fails, the record is a failed or an
     invalid one.
 
-    ``watch`` is called with the state of the trial whenever it changes. ``known_body`` is the digest of the body that
-    an earlier trial of the topology found to be always the same, ``services`` are up beside it. ``after_warmup`` is
+    ``watch`` is called with the state of the trial whenever it changes. ``known_bodies`` are the digests of the
+    bodies that earlier trials found to be always the same, ``services`` are up beside it. ``after_warmup`` is
     called between a warm-up of its own and the load that is measured.
     """
     started_at = datetime.now(UTC)
@@ -54,7 +54,7 @@ def run_trial(
                 scenario,
                 placement,
                 log,
-                known_body,
+                known_bodies,
                 core_speed,
                 services,
                 start_generator,

@@ -94,13 +94,13 @@ class Monitor:
         """Begin the measured window."""
         self._watched, self._series, self._reaped, self._is_cpu_lost = {}, [], NOTHING, False
         self._first = self._last = read_family(self._root_pid)
-        self._first_machine = self._last_machine = read_machine(self._host)
+        self._begin_s = self._end_s = _now_boot_s()
         self._first_services = self._last_services = self._read_services()
         self._first_limits = self._last_limits = self._read_limits()
-        self._begin_s = self._end_s = _now_boot_s()
         self._read_probe_ns()  # of the warm-up
         self._probe_ns = []
         self._watch()
+        self._first_machine = self._last_machine = read_machine(self._host)  # what reading takes is not in its use
 
     def idle_cpu_s(self) -> float:
         """Return the CPU time that all processes used since the last reading, and read nothing else."""
@@ -109,11 +109,11 @@ class Monitor:
     def sample(self) -> None:
         """Add a row to the series. The last sample before :meth:`usage` ends the window."""
         unwatched, before = self._unwatched_account(), self._last
-        self._last = read_family(self._root_pid)
         self._last_machine = read_machine(self._host)
+        self._last = read_family(self._root_pid)
+        self._end_s = _now_boot_s()
         self._last_services = self._read_services()
         self._last_limits = self._read_limits()
-        self._end_s = _now_boot_s()
         self._probe_ns += self._read_probe_ns()
         self._is_cpu_lost |= is_account_lost(before, self._last)
         self._watch()

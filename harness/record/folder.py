@@ -46,7 +46,7 @@ class RunFolder:
         self.redactor = redactor
         self.logs = path / LOGS
         self._resumed_at: list[datetime] = []
-        self._bodies: dict[str, str] = {}  # their digests, by topology
+        self._known_bodies: set[str] = set()  # their digests
 
     @classmethod
     def create(
@@ -111,14 +111,14 @@ class RunFolder:
             raise self._cannot_write(f"the log of {trial}", error) from error
         return log
 
-    def body_sha256(self, topology: str) -> str | None:
-        """Return the digest of the body that a valid trial of the topology found to be always the same; None where
-        there was no such trial."""
-        return self._bodies.get(topology)
+    @property
+    def known_bodies(self) -> frozenset[str]:
+        """The digests of the bodies that valid trials found to be always the same."""
+        return frozenset(self._known_bodies)
 
-    def expect_body(self, topology: str, sha256: str) -> None:
-        """Note the digest of the body that the trials of a topology found elsewhere to be always the same."""
-        self._bodies[topology] = sha256
+    def expect_bodies(self, digests: Iterable[str]) -> None:
+        """Note the digests of the bodies that trials elsewhere found to be always the same."""
+        self._known_bodies.update(digests)
 
     def append(self, record: TrialRecord) -> TrialRecord:
         """Append the record and return it as it was written, after it is on disk. Raises RunFolderError, and nothing is
@@ -156,7 +156,7 @@ class RunFolder:
 
     def _note_body(self, record: TrialRecord) -> None:
         if record.status == "ok" and record.body_sha256 is not None:
-            self._bodies[record.topology] = record.body_sha256
+            self._known_bodies.add(record.body_sha256)
 
     def end(self, reason: EndReason, looks: tuple[int, ...] | None = None) -> None:
         """Record the end of the run, its reason, and the looks that were made where they are not those of the schedule.

@@ -274,6 +274,16 @@ class Usage(RecordPart):
     services: list[ServiceUsage] = []
     limit: LimitUsage | None = None
 
+    def within(self, window_s: float) -> Self:
+        """Return the usage of a window of so long, outside of which the processes had nothing to do."""
+        share = window_s / self.window_s
+        processes = [
+            used.model_copy(update={"lived_s": None if used.lived_s is None else share * used.lived_s})
+            for used in self.processes
+        ]
+        series = [row.model_copy(update={"end_s": share * row.end_s}) for row in self.series]
+        return self.model_copy(update={"window_s": window_s, "processes": processes, "series": series})
+
     @property
     def cpu_s(self) -> float:
         """The CPU time of all processes: user and system."""
@@ -321,7 +331,8 @@ class Slice(RecordPart):
     ``begin_s`` is when it began, in seconds after the first slice of the round, whose topology may be another. Its
     window of ``duration_s``, with ``requests``, follows after ``lead_in_s``. ``answered`` are the responses of the
     whole slice, from idle to idle, for which the server used ``cpu_s`` and had ``minor_faults``. At its end,
-    ``undrained`` requests were given up. For ``stalled_s`` the generator was kept from running.
+    ``undrained`` requests were given up; ``outlasting`` ones, these included, took longer than its window. For
+    ``stalled_s`` the generator was kept from running. Of ``requests_per_s``, see :mod:`harness.generator.partial`.
 
     ``idle_s`` is the time between the topology's last load and this slice, in which the server used ``idle_cpu_s``.
     ``pace_us`` is the core speed within the slice (see :class:`Usage`).
@@ -336,6 +347,7 @@ class Slice(RecordPart):
     cpu_s: Difference
     minor_faults: CountDifference | None = None
     undrained: Count = 0
+    outlasting: Count = 0
     stalled_s: Amount = 0.0
     idle_s: Amount = 0.0
     idle_cpu_s: Difference = 0.0

@@ -12,6 +12,7 @@ from harness.units import duration_text
 
 MAX_IDLE_CORES: Final = 0.05  # used by a server while others have the load
 MAX_STALLED_SLICES: Final = 0.1  # of all slices
+MAX_OUTLASTING: Final = 0.001  # of the requests: a tenth of those that p99 is made of
 WHOLE_TRIALS: Final = 'interleave = "trials" keeps them apart.'
 
 
@@ -33,12 +34,18 @@ def _find_in_topology(name: str, used: SlicedUse, analysis: RunAnalysis) -> Iter
             " own), so that it slowed them down.",
             f"Look for what it does in the background, or for workers that spin; {WHOLE_TRIALS}",
         )
+    slice_text = duration_text(analysis.run.info.interleaving.slice_s or 0.0)
     if used.undrained:
         yield Finding(
             f"{used.undrained:,} requests to `{name}` had no answer a second after the end of their slice, and were"
             " given up.",
-            f"Slices of {duration_text(analysis.run.info.interleaving.slice_s or 0.0)} are short for such answers: give"
-            f" them more time (--slice). Or {WHOLE_TRIALS}",
+            f"Slices of {slice_text} are short for such answers: give them more time (--slice). Or {WHOLE_TRIALS}",
+        )
+    elif used.outlasting > MAX_OUTLASTING * used.answered:
+        yield Finding(
+            f"{used.outlasting:,} of {used.answered:,} requests to `{name}` took longer than a slice, and so are in"
+            " none of its response times: p99 may be higher.",
+            f"Slices of {slice_text} are short for such answers: give them more time (--slice). Or {WHOLE_TRIALS}",
         )
     if used.stalled > MAX_STALLED_SLICES * used.slices:
         yield Finding(

@@ -1,7 +1,7 @@
 """A few repeated requests before the load: their answers show whether the server always sends the same body."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -17,24 +17,29 @@ PROBING_S: Final = 1.0  # the longest that they may take together, estimated fro
 
 
 def ask_again(
-    page: Question, before: Sequence[ProbeResponse], answered_s: float, workers: int, known_body: str | None = None
+    page: Question,
+    before: Sequence[ProbeResponse],
+    answered_s: float,
+    workers: int,
+    known_bodies: Collection[str] = frozenset(),
 ) -> list[ProbeResponse]:
     """Return more answers to a safe request, to be compared with those ``before``. The first of these came at
     ``answered_s`` of the monotonic clock.
 
     One more answer is enough, unless every body under load will be compared with them. Then more follow, over a second
     after the first, over so many connections at once that each worker is likely to answer. These are left out if the
-    first two bodies have the digest ``known_body`` (SHA-256), which a server that was started earlier sent.
+    first two bodies have one of the digests ``known_bodies`` (SHA-256), of what servers that were started earlier sent
+    all the time.
 
     Raises ServerError when no answer comes, or one has no end.
     """
     if not before:
         first = ask_at_once(page, 1)
-        return [*first, *ask_again(page, first, time.monotonic(), workers, known_body)]
+        return [*first, *ask_again(page, first, time.monotonic(), workers, known_bodies)]
     second = ask_at_once(page, 1)
     if not page.is_compared or before[0].body_sha256 != second[0].body_sha256:
         return second
-    if second[0].body_sha256 == known_body:
+    if second[0].body_sha256 in known_bodies:
         return second
     time.sleep(max(0.0, answered_s + APART_S - time.monotonic()))
     return second + ask_at_once(page, _number_of_probes(workers, second[0].took_s))

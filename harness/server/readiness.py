@@ -3,6 +3,7 @@
 import contextlib
 import ssl
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,14 +60,14 @@ def wait_until_ready(
     workers: int | None,
     timeout_s: float,
     ready_path: str | None = None,
-    known_body: str | None = None,
+    known_bodies: Collection[str] = frozenset(),
 ) -> ReadyServer:
     """Wait for a good answer by a process of the server, and then, without further requests, for its workers. Then send
     every other request of a mix once.
 
     ``workers`` is how many are expected; that fewer start is no failure, their number is in the result. ``ready_path``
-    is the path to ask instead of the load's. ``known_body`` is the digest of the body that a server that was started
-    earlier sent.
+    is the path to ask instead of the load's. ``known_bodies`` are the digests of what servers that were started earlier
+    sent all the time.
 
     Raises ServerError, with what was still missing, when the server exits, does not speak HTTP, or is not ready after
     ``timeout_s``; when another process listens in its place; and when an unsafe request, or one of a mix, gets no good
@@ -84,7 +85,7 @@ def wait_until_ready(
     answers = first if ready_path is None else []
     if page.is_safe:
         expected = max(len(workers_of(processes)), workers or 1)
-        answers += ask_again(page, answers, answered_s, expected, known_body)
+        answers += ask_again(page, answers, answered_s, expected, known_bodies)
     others = Question.of_others(load) if ready_path is None else Question.of_mix(load)
     if reasons := find_objections(others, max(began_s + timeout_s, time.monotonic() + ANSWER_S)):
         raise ServerError(f"before the load, {'; '.join(reasons)}; {ADVICE}")

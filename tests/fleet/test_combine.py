@@ -54,7 +54,7 @@ def collect(load: Load, orders: Sequence[Order]) -> list[PartEvent]:
 def rounded(value: Any) -> Any:
     """The value without what the order of a sum does to its last digits."""
     if isinstance(value, float):
-        return float(f"{value:.9g}")
+        return round(float(f"{value:.9g}"), 12)  # a sum may cancel
     if isinstance(value, dict):
         return {key: rounded(each) for key, each in value.items()}
     return [rounded(each) for each in value] if isinstance(value, list) else value

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 from typing import Final
 
 import psutil
@@ -17,6 +17,7 @@ from harness.generator.process import Generator
 from harness.generator.slices import MeasuredSlice
 from harness.load.result import LoadResult
 from harness.load.spec import Load, Request
+from harness.units import MS_PER_S
 from tests.generator.accounting import assert_adds_up
 from tests.generator.answers import LARGE, SMALL, UNTIL_CLOSE, broken, closing, whole
 from tests.generator.loads import short_load
@@ -48,9 +49,9 @@ def test_what_slices_count_adds_up_and_is_what_the_server_sent(answer: Answer, p
         ScriptedServer(repeat(answer)) as server,
         warmed_up(short_load(server.port, warmup_s=0.05), processes) as generator,
     ):
-        before = server.responses
+        before = server.requests.total()  # which are counted before they are answered
         slices, result = measure(generator, 3)
-        wait_until(lambda: server.responses - before == sum(each.answered for each in slices), "all to be counted")
+        assert server.requests.total() - before == sum(each.answered for each in slices)
     assert_adds_up(result, windows=len(slices))
     assert result.requests == sum(each.requests for each in slices)
     assert [second.requests for second in result.series] == [each.requests for each in slices]
@@ -59,6 +60,31 @@ def test_what_slices_count_adds_up_and_is_what_the_server_sent(answer: Answer, p
     assert all(each.answered > each.requests for each in slices)
     assert all(each.undrained == 0 for each in slices)
     assert result.errors.total == (result.requests if answer == whole(FAILURE) else 0)
+
+
+def test_connections_that_keep_step_do_not_count_whole_answers_alone() -> None:
+    """Of the 2.8 answers in a slice, two are whole on each connection, in every slice."""
+    in_step = Answer((SMALL,), wait=lambda: time.sleep(0.018))
+    with ScriptedServer(repeat(in_step)) as server, warmed_up(short_load(server.port, warmup_s=0.05)) as generator:
+        _, result = measure(generator, 6)
+    assert result.latency_ms
+    at_a_time = result.requests_per_s * result.latency_ms.mean / MS_PER_S  # Little's law
+    assert at_a_time == pytest.approx(result.connections, rel=0.05)
+    assert result.requests / result.duration_s < 0.9 * result.requests_per_s
+
+
+def test_answers_that_take_longer_than_a_slice_are_known() -> None:
+    """They are drained, and so are in no window."""
+    slow = Answer((SMALL,), wait=lambda: time.sleep(3 * SLICE_S))
+    script = cycle([*repeat(whole(SMALL), 60), slow])
+    with ScriptedServer(script) as server, warmed_up(short_load(server.port, warmup_s=0.0)) as generator:
+        slices, result = measure(generator, 3)
+    assert result.latency_ms
+    assert result.latency_ms.max < 1000 * SLICE_S
+    assert all(each.outlasting for each in slices)
+    assert all(
+        percentiles and percentiles[0] > 2 * SLICE_S for each in slices if (percentiles := each.percentiles_s([100]))
+    )
 
 
 def test_between_slices_the_server_has_nothing_to_do() -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -99,7 +99,7 @@ class VirtualTestbed(Testbed):
 
     def try_slices(self, scenario: Scenario, placement: Placement) -> Tried:
         """Return that nothing is found against slices, of half a second."""
-        return Tried(None, answer_s=0.05)
+        return Tried(None, least_slice_s=0.5)
 
     def run_sliced_trials(
         self,
@@ -108,7 +108,7 @@ class VirtualTestbed(Testbed):
         placement: Placement,
         logs: Mapping[str, Path],
         watch: Watch,
-        known_bodies: Mapping[str, str],
+        known_bodies: Collection[str],
         services: Sequence[UpService] = (),
         after_warmup: AfterWarmup | None = None,
     ) -> list[TrialRecord]:
@@ -128,7 +128,7 @@ class VirtualTestbed(Testbed):
         placement: Placement,
         log: Path,
         watch: Watch,
-        known_body: str | None = None,
+        known_bodies: Collection[str] = frozenset(),
         services: Sequence[UpService] = (),
         after_warmup: AfterWarmup | None = None,
     ) -> TrialRecord:

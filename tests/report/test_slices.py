@@ -100,6 +100,11 @@ def test_a_steady_run_in_slices_has_no_finding_on_them(tmp_path: Path) -> None:
             "96 requests to `other` had no answer a second after the end of their slice, and were given up.",
         ),
         (
+            {"outlasting": 2},
+            "96 of 28,803 requests to `other` took longer than a slice, and so are in none of its response times: p99"
+            " may be higher.",
+        ),
+        (
             {"stalled_s": 0.03},
             "In 48 of 48 slices of `other` the generator was kept from running for more than a twentieth of the time.",
         ),

@@ -331,16 +331,17 @@ def test_bodies_that_nobody_will_compare_cost_no_second(log: Path, monkeypatch: 
 def test_a_body_that_is_known_from_before_costs_no_second(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(small("page"), log) as server:
         known = ready_on(server).body_sha256
+        assert known is not None
         load = Load(target=server.target)
         monkeypatch.setattr(probing, "APART_S", 3600.0)
-        assert wait_until_ready(server, load, None, PATIENCE_S, known_body=known).body_sha256 == known
+        assert wait_until_ready(server, load, None, PATIENCE_S, known_bodies=[known]).body_sha256 == known
 
 
 def test_a_body_that_is_another_than_before_is_looked_at_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "APART_S", APART_S)
     with Server(odd("time"), log) as server:
         load = Load(target=server.target)
-        assert wait_until_ready(server, load, None, PATIENCE_S, known_body="0" * 64).body_sha256 is None
+        assert wait_until_ready(server, load, None, PATIENCE_S, known_bodies=["0" * 64]).body_sha256 is None
 
 
 # Where it listens -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -10,12 +10,15 @@ from typing import Final
 import psutil
 import pytest
 
+from harness.generator.asking import ProbeResponse
 from harness.load.cpus import Placement
 from harness.measure.progress import Phase, Progress, Watch
 from harness.measure.schedule import count_rotations
 from harness.measure.slices import run_sliced_trials
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Scenario, Topology
+from harness.server.probing import ask_again
+from harness.server.question import Question
 from tests.generator.accounting import assert_adds_up
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -37,7 +40,7 @@ def make_round(
         for position, each in enumerate(topologies, 1)
     ]
     logs = {planned.id: folder / f"{planned.id}.log" for planned in trials}
-    records = run_sliced_trials(trials, around, Placement(), logs, watch, {})
+    records = run_sliced_trials(trials, around, Placement(), logs, watch, ())
     assert [record.trial for record in records] == [planned.id for planned in trials]
     return {record.topology: record for record in records}
 
@@ -79,6 +82,22 @@ def test_the_record_of_a_trial_is_the_sum_of_its_slices(tmp_path: Path) -> None:
         assert record.worker_counts.least == record.worker_counts.most == (record.workers or 1)
 
 
+def test_a_body_that_one_sends_all_the_time_costs_the_others_no_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[frozenset[str]] = []
+
+    def ask(
+        page: Question, before: Sequence[ProbeResponse], answered_s: float, workers: int, bodies: Collection[str]
+    ) -> list[ProbeResponse]:
+        known.append(frozenset(bodies))
+        return ask_again(page, before, answered_s, workers, bodies)
+
+    monkeypatch.setattr("harness.server.readiness.ask_again", ask)
+    records = make_round(tmp_path, [named("one", small("page")), named("two", small("page"))])
+    assert known == [frozenset(), frozenset({records["one"].body_sha256})]
+
+
 def test_the_order_within_rotations_is_drawn_anew(tmp_path: Path) -> None:
     around = scenario(small("page")).model_copy(update={"slice_s": 0.02})  # 15 rotations
     trials = [
@@ -86,7 +105,7 @@ def test_the_order_within_rotations_is_drawn_anew(tmp_path: Path) -> None:
         for name in ("one", "two")
     ]
     logs = {planned.id: tmp_path / planned.id for planned in trials}
-    one, two = run_sliced_trials(trials, around, Placement(), logs, ignore, {})
+    one, two = run_sliced_trials(trials, around, Placement(), logs, ignore, ())
     firsts = [was.begin_s < other.begin_s for was, other in zip(one.slices, two.slices, strict=True)]
     assert len(set(firsts)) == 2
 
