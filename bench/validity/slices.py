@@ -32,7 +32,8 @@ from harness.stats.verdict import FAMILY_LEVEL
 ROOT: Final = Path(__file__).parents[2]
 HANDLER: Final = "    body = render_cart("
 UNRELATED: Final = "\n\ndef nobody_calls_this(number: int) -> int:\n    return sum(range(number)) % 7\n"
-CALIBRATING: Final = 20_000  # steps of work for each request
+WORK: Final = "    pow(3, 1 << {steps}, 2305843009213693951)\n"  # a loop of machine code: each step takes equally long
+CALIBRATING: Final = 2_000  # steps for each request
 COMPARED: Final = ("aiohttp", "aiohttp-gunicorn-1", "aiohttp-gunicorn-2", "aiohttp-gunicorn-4", "node")
 SMALL_PAGE: Final = '    return web.Response(text="a page")\n'
 SCENARIO: Final = """
@@ -76,7 +77,7 @@ class Subject:
         text = (ROOT / "servers" / file.name).read_text(encoding="utf-8")
         assert text.count(HANDLER) == 1
         answer = SMALL_PAGE if self.is_small else ""
-        file.write_text(text.replace(HANDLER, f"    sum(range({steps}))\n{answer}{HANDLER}"), encoding="utf-8")
+        file.write_text(text.replace(HANDLER, f"{WORK.format(steps=steps)}{answer}{HANDLER}"), encoding="utf-8")
 
 
 CART: Final = Subject("cart", is_small=False)
