@@ -124,7 +124,7 @@ def test_the_malloc_of_a_topology_comes_before_that_of_the_run(tmp_path: Path) -
 )
 def test_a_malloc_is_not_told_two_things(tmp_path: Path, line: str, names: str) -> None:
     reason = f'topology two: malloc = "keep" sets {names}, which env or pass_env has too: leave one of the two out'
-    assert refusal(tmp_path, 'malloc = "keep"\n' + MORE + line) == [reason]
+    assert refusal(tmp_path, 'malloc = "keep"\n' + MORE + line) == [f"topology[1]: {reason}"]
     fine = loaded(tmp_path, MORE + line)
     for malloc in ("keep", "both"):
         with pytest.raises(ScenarioError, match=re.escape(reason)):
@@ -485,7 +485,7 @@ def test_any_address_of_this_machine_alone_is_one_to_listen_on(tmp_path: Path, h
         ('host = "[::1]"', "topology[0].host: expected an address of this machine"),
         ('scheme = "ftp"', "topology[0].scheme: expected 'http' or 'https'"),
         ('ca_file = "ca.pem"', 'topology[0]: expected scheme = "https", since ca_file is for the certificate'),
-        ('scheme = "https"\nca_file = "no.pem"', "topology raw: ca_file: "),
+        ('scheme = "https"\nca_file = "no.pem"', "topology[0].ca_file: "),
         ('port = 1\nunix_socket = "x"', "topology[0]: expected port or unix_socket, not both"),
         ('unix_socket = ""', "topology[0].unix_socket"),
     ],
@@ -493,6 +493,33 @@ def test_any_address_of_this_machine_alone_is_one_to_listen_on(tmp_path: Path, h
 def test_places_where_no_server_is_measured_are_refused(tmp_path: Path, lines: str, reason: str) -> None:
     (said,) = refusal(tmp_path, SMALLEST + lines + "\n")
     assert said.startswith(reason)
+
+
+def test_all_files_that_are_not_there_are_told_at_once_each_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.toml"
+    tls = 'scheme = "https"\nca_file = "no.pem"\n'
+    text = f"""name = "x"
+[load]
+data = "no.csv"
+body_file = "no.bin"
+method = "POST"
+[[topology]]
+name = "one"
+command = ["serve", "{{port}}"]
+{tls}[[topology]]
+name = "two"
+command = ["serve", "{{port}}"]
+{tls}"""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(file)
+    places = [line.removeprefix(f"{file}:").split(": ")[:2] for line in str(caught.value).splitlines()]
+    assert places == [
+        ["10", "topology[0].ca_file"],
+        ["15", "topology[1].ca_file"],
+        ["4", "load.body_file"],
+        ["3", "load.data"],
+    ]
 
 
 def test_the_path_that_tells_when_a_server_is_ready_is_no_part_of_the_load(tmp_path: Path) -> None:

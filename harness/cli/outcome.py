@@ -36,7 +36,8 @@ def with_gates(scenario: Scenario, fail_on: Sequence[str] | None, strict: bool, 
     table = GateTable(fail_on=texts, strict=strict or scenario.gate.strict)
     gated = scenario.with_gates(table)
     if reasons := find_inapplicable_gates(gated):
-        raise UsageError("\n".join(f"--fail-on: {reason}" for reason in reasons))
+        where = "--fail-on" if fail_on else "gate.fail_on"
+        raise UsageError("\n".join(f"{where}: {reason}" for reason in reasons))
     return gated
 
 

@@ -25,11 +25,12 @@ from harness.scenario.include import Location, ScenarioText, find_text, merge_te
 from harness.scenario.load import LoadGrid, LoadTable, ScenarioLoad
 from harness.scenario.malloc import Malloc, MallocChoice
 from harness.scenario.placeholders import check_placeholders
+from harness.scenario.problem import Problem, require_none
 from harness.scenario.process import TopologyFile, TopologyProcess
 from harness.scenario.service import Hook, Hooks, Service, check_services
 from harness.scenario.table import MAX_NAME_LENGTH, DurationS, Name, Percent, ScenarioError, TomlTable, Words
 from harness.scenario.topology import Side, Topology, TopologyTable
-from harness.scenario.whole import Problem, find_bad_references, find_late_events, require_none
+from harness.scenario.whole import find_bad_references, find_late_events
 from harness.text import Printable
 from harness.text.problems import describe_expected, format_value, key_of, reason
 from harness.units.ranges import Amount, Count, PositiveAmount
@@ -334,42 +335,48 @@ class ScenarioFile(_Settings):
             raise ValueError("expected stages or soak, not both: each says how long")
         return load
 
-    def _read_files(self, folder: Path) -> list[TopologyTable]:
-        """Return the tables with the texts of their files. Raises ValidationError where some can't be used."""
-        tables, problems = list[TopologyTable](), list[Problem]()
+    def _find_unreadable(self, folder: Path) -> Iterator[Problem]:
+        """Yield the files that tables name and that can't be used."""
         for number, table in enumerate(self.topology):
             try:
-                tables.append(table.read_files(folder))
+                table.read_files(folder)
+            except ValueError as error:
+                yield ("topology", number), str(error)
+            if table.ca_file is not None and not (folder / table.ca_file).is_file():
+                yield ("topology", number, "ca_file"), f"{folder / table.ca_file}: there is no such file"
+        yield from self.load.find_unreadable(folder)
+
+    def _make_topologies(self, folder: Path) -> list[Topology]:
+        """Return the topologies of all tables. Raises ValidationError where one can't have its malloc."""
+        made, problems = list[Topology](), list[Problem]()
+        for number, table in enumerate(self.topology):
+            try:
+                expanded = table.read_files(folder).expand(folder)
+                made += [topology.with_malloc(table.malloc or self.malloc) for topology in expanded]
             except ValueError as error:
                 problems.append((("topology", number), str(error)))
         require_none(problems)
-        return tables
+        return made
 
     def resolve(self, folder: Path) -> Scenario:
         """Return the scenario with one topology for each number of workers. The first is the baseline where none is
         named.
 
-        Files that the load names are read, relative to ``folder``. Raises ValueError where one can't be used, and
-        ValidationError where one table contradicts another.
+        Files that it names are read, relative to ``folder``. Raises ValidationError where some can't be used, or one
+        table contradicts another.
         """
-        require_none(list(find_bad_references(self.topology, self.hooks, self.events, self.services)))
-        topologies = [
-            topology.with_malloc(table.malloc or self.malloc)
-            for table in self._read_files(folder)
-            for topology in table.expand(folder)
-        ]
+        references = find_bad_references(self.topology, self.hooks, self.events, self.services)
+        require_none([*references, *self._find_unreadable(folder)])
+        topologies = self._make_topologies(folder)
         if self.load.grid:
             topologies = _sweep(topologies, self.load.grid.connections)
-        if missing := [each for each in topologies if each.ca_file is not None and not Path(each.ca_file).is_file()]:
-            raise ValueError(f"topology {missing[0].name}: ca_file: {missing[0].ca_file}: there is no such file")
         common = {field: getattr(self, field) for field in _Settings.model_fields}
         load = self.load.resolve(folder)
         if self.soak_s is not None:
             common |= {"rounds": self.rounds or 1, "interleave": "trials"}
             load = load.with_windows(load.warmup_s, self.soak_s)
-        require_none(list(find_late_events(self.events, load.duration_s)))
-        if reasons := self.gate.unknown_requests(load.kinds):
-            raise ValueError("\n".join(f"gate.fail_on: {reason}" for reason in reasons))
+        unknown = [(("gate", "fail_on"), reason) for reason in self.gate.unknown_requests(load.kinds)]
+        require_none([*find_late_events(self.events, load.duration_s), *unknown])
         return Scenario.model_construct(**common, load=load, topologies=_with_baselines(topologies))
 
 
@@ -387,8 +394,6 @@ def load_scenario(path: Path, overrides: Mapping[str, object] | None = None) -> 
     except ValidationError as error:
         problems = [_format_problem(texts, problem, overrides or {}) for problem in error.errors()]
         raise ScenarioError("\n".join(problems)) from error
-    except ValueError as error:
-        raise ScenarioError("\n".join(f"{path}: {reason(line)}" for line in str(error).splitlines())) from error
 
 
 def _override(texts: Sequence[ScenarioText], tables: dict[str, Any], keys: Sequence[str], value: object) -> None:
@@ -436,17 +441,14 @@ def _count_axes(cells: Sequence[CellValues]) -> int:
 
 
 def _sweep(topologies: Sequence[Topology], connections: Sequence[int]) -> list[Topology]:
-    """Return each topology once for each number of connections. Raises ValueError for too many."""
-    if (number := len(topologies) * len(connections)) > MAX_TOPOLOGIES:
-        raise ValueError(
-            f"load.grid.connections: expected at most {MAX_TOPOLOGIES} topologies, got {len(topologies)} of"
-            f" {len(connections)} numbers of connections each, {number:,}"
-        )
+    """Return each topology once for each number of connections. Raises ValidationError for too many."""
+    number, place = len(topologies) * len(connections), ("load", "grid", "connections")
+    if number > MAX_TOPOLOGIES:
+        said = f"{len(topologies)} of {len(connections)} numbers of connections each, {number:,}"
+        require_none([(place, f"expected at most {MAX_TOPOLOGIES} topologies, got {said}")])
     swept = [topology.over(number) for number in connections for topology in topologies]
     if long := [each.name for each in swept if len(each.name) > MAX_NAME_LENGTH]:
-        raise ValueError(
-            f"load.grid.connections: expected names of at most {MAX_NAME_LENGTH} characters, got {long[0]}"
-        )
+        require_none([(place, f"expected names of at most {MAX_NAME_LENGTH} characters, got {long[0]}")])
     return swept
 
 

@@ -1,7 +1,7 @@
 """The load that every topology is offered: the table ``[load]`` as written, and with the files that it names."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from harness.load.spec import (
     parse_stage,
 )
 from harness.scenario.placeholders import fill_variables, variables_in
+from harness.scenario.problem import Problem, require_none
 from harness.scenario.table import DurationS, TomlTable, Words
 from harness.text.problems import format_value
 from harness.units.ranges import Amount, PositiveAmount
@@ -208,14 +209,9 @@ class LoadTable(TomlTable):
         return self
 
     def resolve(self, folder: Path) -> ScenarioLoad:
-        """Return the load with the content of the files that it names, relative to ``folder``.
-
-        Raises ValueError with every reason, a line each, with its key.
-        """
-        arrivals = self._arrivals() if self._is_open else None
-        tables = self.request or (RequestTable.model_validate(_without_none(self._one_request)),)
-        if reasons := list(self._find_unreadable(tables, folder)):
-            raise ValueError("\n".join(reasons))
+        """Return the load with the content of the files that it names, relative to ``folder``. Raises ValueError where
+        one can't be read, and ValidationError where a placeholder stands for nothing."""
+        arrivals, tables = self._arrivals() if self._is_open else None, self._requests
         load = ScenarioLoad.model_construct(
             requests=tuple(table.resolve(folder) for table in tables),
             data=None if self.data is None else read_data(folder / self.data),
@@ -234,21 +230,25 @@ class LoadTable(TomlTable):
             variables = {name: "" for request in load.requests for name in variables_in_request(request)}
             check_placeholders(load.at(Target(host="127.0.0.1", port=1), seed=0, environ=variables))
         except ValueError as error:
-            raise ValueError("\n".join(f"load: {line}" for line in str(error).splitlines())) from error
+            require_none((("load",), line) for line in str(error).splitlines())
         return load
 
-    def _find_unreadable(self, tables: Sequence[RequestTable], folder: Path) -> Iterator[str]:
-        """Yield the files that it names and that can't be read, a line each with key and reason."""
-        for number, table in enumerate(tables):
+    def find_unreadable(self, folder: Path) -> Iterator[Problem]:
+        """Yield the files that it names, relative to ``folder``, and that can't be read."""
+        for number, table in enumerate(self._requests):
             try:
                 table.resolve(folder)
             except ValueError as error:
-                yield f"load.{f'request[{number}].' if self.request else ''}body_file: {error}"
+                yield ("load", "request", number, "body_file") if self.request else ("load", "body_file"), str(error)
         try:
             if self.data is not None:
                 read_data(folder / self.data)
         except ValueError as error:
-            yield f"load.data: {error}"
+            yield ("load", "data"), str(error)
+
+    @property
+    def _requests(self) -> tuple[RequestTable, ...]:
+        return self.request or (RequestTable.model_validate(_without_none(self._one_request)),)
 
     @property
     def _is_open(self) -> bool:

@@ -3,27 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import ParamSpec
 
-from pydantic import ValidationError
-from pydantic_core import InitErrorDetails
-
 from harness.scenario.event import SECOND_AFTER_S, Event
 from harness.scenario.include import Location
+from harness.scenario.problem import Problem
 from harness.scenario.service import Hooks, Service, check_hook, check_references
 from harness.scenario.topology import TopologyTable, placeholders_of
 from harness.units import duration_text
 
 Checked = ParamSpec("Checked")
-Problem = tuple[Location, str]
-
-
-def require_none(problems: Sequence[Problem]) -> None:
-    """Raise ValidationError with all of the problems, if there are any."""
-    if problems:
-        details = [
-            InitErrorDetails(type="value_error", loc=location, input=None, ctx={"error": ValueError(said)})
-            for location, said in problems
-        ]
-        raise ValidationError.from_exception_data("scenario", details)
 
 
 def find_bad_references(
