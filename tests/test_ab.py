@@ -154,7 +154,7 @@ def test_commits_that_both_answer_badly_are_not_judged(
     assert done.exit_code == 2, done.output
     assert "harness: nothing could be measured: " in done.stderr
     assert "GET / is answered with 5 bytes, not with 1" in done.stderr
-    assert "The checkouts lack what git ignores here: .env." in done.stdout
+    assert "The checkouts lack what git ignores: .env." in done.stdout
 
 
 def test_the_commands_run_where_the_commit_is(

@@ -66,7 +66,7 @@ def ab_command(
     from harness.cli.measuring import measure, print_doubts
     from harness.cli.outcome import most_serious, with_gates
     from harness.cli.scenario import check_form, load_selected
-    from harness.measure.base_and_head import default_gates, find_sides, missing_file_warnings
+    from harness.measure.base_and_head import default_gates, find_sides
     from harness.measure.preparation import seed_or_random
     from harness.record import read_run
 
@@ -95,8 +95,7 @@ def ab_command(
         for file, scenario in gated:
             others = [other for other in files if other != file]
             with testbed.prepare_side_by_side(scenario, repository, sides, seed_or_random(seed)) as prepared:
-                if fleet is None:  # whose checkouts are elsewhere
-                    print_doubts(console, list(missing_file_warnings(repository, prepared)))
+                print_doubts(console, list(prepared.doubts))
                 run = read_run(measure(context, console, prepared, out, others, testbed))
 
             from harness.cli.reporting import report_run

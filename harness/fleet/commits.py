@@ -14,14 +14,17 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.machine.cache import cache_folder
 from harness.machine.git import NOBODY, run_git
+from harness.measure.revisions import list_ignored_files
 from harness.record import Revision
+from harness.text import printable
 
 SIDES: Final = ("base", "head")
 
 
 class PackedCommits(BaseModel):
     """Two commits as a git bundle, and the folder within the repository to which the scenario belongs. ``revisions``
-    are what they are on the leader's machine, ``commits`` what they are in the bundle."""
+    are what they are on the leader's machine, ``commits`` what they are in the bundle. Git ignores the files
+    ``ignored`` in the working tree there: they stay behind."""
 
     model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -29,6 +32,7 @@ class PackedCommits(BaseModel):
     folder: str
     revisions: tuple[Revision, Revision]
     commits: tuple[str, str]
+    ignored: tuple[str, ...]
 
     @property
     def sides(self) -> tuple[Revision, Revision]:
@@ -54,6 +58,7 @@ def pack_commits(repository: Path, revisions: tuple[Revision, Revision]) -> Pack
             folder=run_git(repository, "rev-parse", "--show-prefix"),
             revisions=revisions,
             commits=(commits[0], commits[1]),
+            ignored=tuple(map(printable, list_ignored_files(repository))),
         )
 
 

@@ -14,6 +14,7 @@ from harness.measure.revisions import (
     checkouts,
     describe_missing_files,
     find_revision,
+    list_ignored_files,
     snapshot,
     twin_checkouts,
 )
@@ -38,13 +39,21 @@ def find_sides(repository: Path, base: str, head: str | None) -> tuple[Revision,
 
 @contextmanager
 def prepare_side_by_side(
-    scenario: Scenario, repository: Path, sides: tuple[Revision, Revision], seed: int
+    scenario: Scenario,
+    repository: Path,
+    sides: tuple[Revision, Revision],
+    seed: int,
+    ignored: Sequence[str] | None = None,
 ) -> Iterator[PreparedRun]:
     """Yield the comparison of every topology with itself on both commits, which stay checked out and prepared within
-    the context. Raises RevisionError and ScenarioError."""
+    the context. Its doubts name the files that servers might miss there: of those that git ignores in the repository
+    or, where the commits are from another one, of those ``ignored`` there. Raises RevisionError and ScenarioError."""
     _check_environment(scenario.prepare_pass_env)
     with checkouts(repository, *sides, scenario.prepare, scenario.passed_to_prepare) as folders:
-        yield prepare(scenario.on_two_commits(*folders), seed, sides)
+        prepared = prepare(scenario.on_two_commits(*folders), seed, sides)
+        missed = list_ignored_files(repository) if ignored is None else ignored
+        said = describe_missing_files(repository, sides, folders, missed)
+        yield replace(prepared, doubts=tuple(map(printable, said)))
 
 
 @contextmanager
@@ -75,13 +84,3 @@ def _check_environment(names: Sequence[str]) -> None:
             f"prepare_pass_env names {', '.join(missing)}, which the environment does not have: export it, or leave it"
             " out"
         )
-
-
-def missing_file_warnings(repository: Path, prepared: PreparedRun) -> Iterator[str]:
-    """Yield the files that the servers of either commit might miss in its checkout, a sentence each. Raises
-    RevisionError."""
-    base, head = prepared.scenario.topologies[:2]
-    assert base.side and head.side  # noqa: PT018 (they are a pair)
-    before, after = prepared.revisions
-    folders = Path(base.side.root), Path(head.side.root)
-    yield from map(printable, describe_missing_files(repository, (before, after), folders))

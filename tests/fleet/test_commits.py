@@ -54,6 +54,14 @@ def test_the_same_files_are_the_same_commits_each_time(repository: Path) -> None
     assert unpack_commits(first, "shop") == unpack_commits(again, "shop")
 
 
+def test_what_git_ignores_stays_behind_and_is_named(repository: Path) -> None:
+    (repository / "deep" / ".gitignore").write_text("*.env\n*.log\n", encoding="utf-8")
+    for name in ("own.env", "server.log"):
+        (repository / "deep" / name).touch()
+    packed = pack_commits(repository / "deep", find_sides(repository, "HEAD~", "HEAD"))
+    assert packed.ignored == ("own.env",)
+
+
 def test_the_repository_is_left_as_it_was(repository: Path) -> None:
     before = git(repository, "for-each-ref"), git(repository, "count-objects")
     pack_commits(repository, find_sides(repository, "HEAD~", "HEAD"))

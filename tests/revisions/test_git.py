@@ -11,7 +11,14 @@ import pytest
 from harness.machine import tools
 from harness.machine.environment import describe_environment
 from harness.machine.git import run_git
-from harness.measure.revisions import RevisionError, checkouts, describe_missing_files, find_revision, snapshot
+from harness.measure.revisions import (
+    RevisionError,
+    checkouts,
+    describe_missing_files,
+    find_revision,
+    list_ignored_files,
+    snapshot,
+)
 from tests.revisions.repository import Repository
 from tests.server.polling import wait_until
 
@@ -60,8 +67,8 @@ def test_bytes_that_are_no_utf_8_are_no_matter(
     assert both[0].subject == "na\ufffdve"
     with checkouts(repository.path, *both, ()) as folders:
         assert [(folder / name).read_bytes() for folder in folders] == [b"one", NO_UTF_8]
-        (told,) = describe_missing_files(repository.path, both, folders)
-    assert f"git ignores here: {name}.secret." in told
+        (told,) = describe_missing_files(repository.path, both, folders, list_ignored_files(repository.path))
+    assert f"git ignores: {name}.secret." in told
 
 
 def test_a_hook_can_measure_the_working_tree(repository: Repository, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 machine."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +21,16 @@ NEVER_NEEDED: Final = re.compile(
 
 
 def describe_missing_files(
-    repository: Path, sides: tuple[Revision, Revision], folders: tuple[Path, Path]
+    repository: Path, sides: tuple[Revision, Revision], folders: tuple[Path, Path], ignored: Sequence[str]
 ) -> Iterator[str]:
     """Yield the files that a server might miss in the ``folders``, a sentence each. The folders are those of the
-    checkouts that correspond to this folder of the repository. Raises RevisionError."""
-    if ignored := find_ignored_files(repository, folders):
-        more = f" and {len(ignored) - MAX_NAMED} more" if len(ignored) > MAX_NAMED else ""
+    checkouts that correspond to this folder of the repository; ``ignored`` files are in the working tree. Raises
+    RevisionError."""
+    if lacking := find_lacking(ignored, folders):
+        more = f" and {len(lacking) - MAX_NAMED} more" if len(lacking) > MAX_NAMED else ""
         yield (
-            f"The checkouts lack what git ignores here: {', '.join(ignored[:MAX_NAMED])}{more}. The scenario's prepare"
-            " can make it, env and pass_env can say it."
+            f"The checkouts lack what git ignores: {', '.join(lacking[:MAX_NAMED])}{more}. The scenario's prepare can"
+            " make it, env and pass_env can say it."
         )
     here = run_git(repository, "rev-parse", "--show-prefix")
     for revision, folder in dict(zip(sides, folders, strict=True)).items():
@@ -44,13 +45,14 @@ def describe_missing_files(
                 yield f"The submodule {path} has changes that no commit of it has: they are not measured."
 
 
-def find_ignored_files(repository: Path, folders: tuple[Path, Path]) -> list[str]:
-    """Return the ignored files that exist in this folder of the repository and in none of the checkouts, those that
-    servers often need first. Raises RevisionError."""
+def list_ignored_files(repository: Path) -> list[str]:
+    """Return the ignored files of this folder of the repository that a server may need, those that many need first.
+    Raises RevisionError."""
     listed = run_git(repository, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    lacking = [
-        name
-        for name in listed.split("\0")
-        if name and not NEVER_NEEDED.fullmatch(name) and not any((folder / name).exists() for folder in folders)
-    ]
-    return sorted(lacking, key=lambda name: (NEEDED.fullmatch(name) is None, name))
+    names = [name for name in listed.split("\0") if name and not NEVER_NEEDED.fullmatch(name)]
+    return sorted(names, key=lambda name: (NEEDED.fullmatch(name) is None, name))
+
+
+def find_lacking(names: Sequence[str], folders: tuple[Path, Path]) -> list[str]:
+    """Return the names of files that are in neither of the folders."""
+    return [name for name in names if not any((folder / name).exists() for folder in folders)]

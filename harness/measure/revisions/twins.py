@@ -13,7 +13,7 @@ from typing import Final
 
 from harness.machine.git import RevisionError, run_git
 from harness.measure.revisions.checkout import Edit, checkout
-from harness.measure.revisions.lacking import find_ignored_files
+from harness.measure.revisions.lacking import find_lacking, list_ignored_files
 from harness.record import Revision
 
 COMMENT: Final = "harness aa"
@@ -56,7 +56,7 @@ def add_comments(tree: Path) -> None:
 def _link_ignored(top: Path, trees: tuple[Path, Path]) -> Iterator[None]:
     """Link to the ignored files of the working tree that neither tree has, until the context is left: prepared trees
     are kept."""
-    links = {tree / name: top / name for name in find_ignored_files(top, trees) for tree in trees}
+    links = {tree / name: top / name for name in find_lacking(list_ignored_files(top), trees) for tree in trees}
     try:
         for link, file in links.items():
             link.parent.mkdir(parents=True, exist_ok=True)
