@@ -160,6 +160,23 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(twice: Path, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_says_what_is_run_beside_the_servers(twice: Path) -> None:
+    """Also where it looks like markup."""
+    beside = """
+[[service]]
+name = "db"
+scope = "round"
+command = ["{harness_python}", "[bold]", "{port}"]
+[hooks.setup]
+command = ["{harness_python}", "seed"]
+"""
+    twice.write_text(twice.read_text() + beside)
+    done = CliRunner().invoke(app, ["compare", str(twice), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "service db, one for each round: {harness_python} [bold] {port}" in done.stdout
+    assert "hook setup: {harness_python} seed" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -73,7 +73,7 @@ def compare_command(
 
     from harness.cli.measuring import measure, print_skipped
     from harness.cli.outcome import check_compared, most_serious, with_gates
-    from harness.cli.plan_table import plan_table
+    from harness.cli.plan_table import describe_surroundings, plan_table
     from harness.cli.scenario import check_form, load_selected
     from harness.measure.preparation import seed_or_random
     from harness.record import read_run
@@ -106,6 +106,8 @@ def compare_command(
             print_skipped(console, prepared)
             if dry_run:
                 console.print(plan_table(prepared))
+                for line in describe_surroundings(prepared.scenario):
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
                 continue
             others = [other for other in files if other != file]
             run = read_run(measure(context, console, prepared, out, others, testbed))

@@ -58,7 +58,7 @@ def _compare(prepared: PreparedRun, results: Path, command: str, observer: Obser
         noise=find_noise_floor(results, scenario, interleaving, environment, testbed.describe_rigs()),
         checks=checks,
         revisions=list(prepared.revisions),
-        programs=testbed.describe_programs(scenario.topologies),
+        programs=testbed.describe_programs(scenario),
         interleaving=interleaving,
         rigs=testbed.describe_rigs(),
     )

@@ -85,8 +85,8 @@ class Machine(Protocol):
     def find_missing(self, scenario: Scenario) -> list[SkippedTopology]:
         """Return the topologies that can't run. Raises ScenarioError where others can't start."""
 
-    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
-        """Return the programs that the topologies run, with their versions."""
+    def describe_programs(self, scenario: Scenario) -> list[Program]:
+        """Return the programs that topologies and services run, with their versions."""
 
     def take_fingerprint(self, topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
         """Return the fingerprint of what the topologies run."""
@@ -140,7 +140,7 @@ def prepare_again(run: Run, now: Environment, machine: Machine) -> PreparedRun:
         )
     if missing := [f"{topology.name}: {topology.reason}" for topology in machine.find_missing(run.scenario)]:
         raise RunFolderError(f"{run.path}: can't be gone on with: {'; '.join(missing)}")
-    programs = machine.describe_programs(run.scenario.topologies)
+    programs = machine.describe_programs(run.scenario)
     if other := _describe_changed_programs(run, programs, redactor):
         raise RunFolderError(f"{run.path}: can't be gone on with: {other}")
     doubts = tuple(_doubts_about_code(run, fingerprint, programs, redactor, machine))

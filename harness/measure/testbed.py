@@ -96,9 +96,9 @@ class Testbed:
         """Return what may spoil measurements of the scenario."""
         return run_checkup(Host.here(), scenario)
 
-    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
-        """Return the programs that the topologies run, with their versions."""
-        return describe_programs(topologies)
+    def describe_programs(self, scenario: Scenario) -> list[Program]:
+        """Return the programs that topologies and services run, with their versions."""
+        return describe_programs(scenario.topologies, scenario.services)
 
     def take_fingerprint(self, topologies: Sequence[Topology], programs: Sequence[Program]) -> Fingerprint:
         """Return the fingerprint of what the topologies run."""

@@ -1,4 +1,4 @@
-"""The programs that the servers of a scenario run, with their versions, found out once before the first trial."""
+"""The programs that servers and services of a scenario run, with their versions, found out before the first trial."""
 
 import contextlib
 import json
@@ -15,7 +15,9 @@ from typing import Final
 
 from harness.record import Program
 from harness.scenario import Topology
+from harness.scenario.service import Service
 from harness.server.launch import ServerCommand, list_commands
+from harness.server.service import command_of
 from harness.server.supervised import ServerError, SupervisedProcess
 
 ANSWER_S: Final = 5.0  # the longest wait for a program
@@ -30,8 +32,9 @@ VERSION_OPTIONS: Final = {
     re.compile(pattern): tuple(options.split())
     for pattern, options in {
         r"node|nodejs|deno|bun|npm|npx|ruby|bundle|puma|unicorn|perl|dotnet|lua|luajit": "--version",
-        r"gunicorn|uvicorn|hypercorn|granian|daphne|uwsgi|redis-server|uv|poetry": "--version",
+        r"gunicorn|uvicorn|hypercorn|granian|daphne|uwsgi|uv|poetry": "--version",
         r"php|php\d\.\d|php-fpm(\d\.\d)?|nginx|openresty|apache2|httpd|haproxy|lighttpd": "-v",
+        r"redis-server|valkey-server|memcached|postgres|pgbouncer|mysqld|mariadbd|mongod|etcd|minio": "--version",
         r"java": "-version",
         r"caddy|traefik": "version",
     }.items()
@@ -64,11 +67,13 @@ class _NoAnswerError(Exception):
     """The reason why the version of a program is not known: its message."""
 
 
-def describe_programs(topologies: Sequence[Topology]) -> list[Program]:
-    """Return every program that these topologies run, each once, with its version where it is known."""
+def describe_programs(topologies: Sequence[Topology], services: Sequence[Service] = ()) -> list[Program]:
+    """Return every program that these topologies and services run, each once, with its version where it is known."""
     with TemporaryDirectory(prefix="harness-programs-") as folder:
         questions = _Questions(Path(folder))
         found = [program for topology in topologies for program in _programs_of(topology, questions)]
+        for command in [command_of(service) for service in services if service.command]:
+            found += _describe_words(_strip_wrappers(command), command, questions)
     return list(dict.fromkeys(found))
 
 

@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from harness.scenario.event import KNOWN_TO_EVENTS, Event
-from harness.scenario.placeholders import check_placeholders, fill, look_up, variables_of
+from harness.scenario.placeholders import ENV, check_placeholders, fill, look_up, variables_of
 from harness.scenario.service import KNOWN_TO_HOOKS, KNOWN_TO_SERVICES, Hook, Service
-from harness.server.launch import build_environment, check_port_is_free, find_free_port, find_python, read_log_tail
+from harness.server.launch import (
+    ServerCommand,
+    build_environment,
+    check_port_is_free,
+    find_free_port,
+    find_python,
+    read_log_tail,
+)
 from harness.server.supervised import ServerError, SupervisedProcess
 
 POLL_S: Final = 0.05
@@ -94,6 +101,18 @@ def _launch(
     process = stack.enter_context(SupervisedProcess(words, env, service.cwd, log, cpus, folder))
     _wait(service, values, log, begin, process)
     return UpService(service.name, _values_of(service, own), process)
+
+
+def command_of(service: Service) -> ServerCommand:
+    """Return the command of a service that is not to be started. What is not known before stays as it is written."""
+    values = common_values() | look_up(variables_of(service.placeholders), os.environ)
+    env = {name: _fill_known(text, values) for name, text in service.env.items()}
+    words = tuple(_fill_known(word, values) for word in service.command)
+    return ServerCommand(words, build_environment(service.pass_env) | env, service.cwd)
+
+
+def _fill_known(text: str, values: Mapping[str, str]) -> str:
+    return fill(text, values) if check_placeholders([text], (*KNOWN_TO_ANY, ENV)) <= values.keys() else text
 
 
 def find_missing_program(service: Service) -> str | None:

@@ -93,7 +93,7 @@ class VirtualTestbed(Testbed):
         """Return what may spoil the measurements: nothing does."""
         return [Check(name="cores", status="ok", what=f"{self.cores} cores for generator and server")]
 
-    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
+    def describe_programs(self, scenario: Scenario) -> list[Program]:
         """Return the programs that the topologies run."""
         return [Program(name="shop", path="/srv/shop/bin/shop", version="2.1.0")]
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.record import Program
 from harness.scenario import Side, Topology
+from harness.scenario.service import Service
 from harness.server.programs import describe_programs
 from tests.server.family import Family
 from tests.server.topologies import topology
@@ -40,6 +41,19 @@ def script(file: Path, text: str, interpreter: str = "/bin/sh") -> Path:
 
 def programs(*command: str) -> list[Program]:
     return describe_programs([topology(*command)])
+
+
+def test_a_service_is_asked_as_a_server_is(folder: Path) -> None:
+    """Its path is that of its own environment; what is known only when it starts is left as it is written."""
+    script(folder / "postgres", "test $1 = --version && echo postgres 15.7")
+    database = Service(
+        name="db",
+        command=("postgres", "-D", "{folder}/data", "-p", "{port}"),
+        env={"PATH": str(folder), "SOCKETS": "{folder}"},
+    )
+    there = Service(name="cache", address="127.0.0.1:6379")
+    found = describe_programs([topology("my-server")], [database, there])
+    assert [(each.name, each.version) for each in found] == [("my-server", None), ("postgres", "15.7")]
 
 
 def test_a_module_that_python_runs_is_named_with_its_packages_version() -> None:

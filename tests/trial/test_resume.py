@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from harness.measure.preparation import prepare, prepare_again
 from harness.measure.testbed import Testbed
 from harness.record import PlannedTrial, Program, Run, RunFolderError, read_run
 from harness.report.run_report import RunReport
-from harness.scenario import ScenarioError, Topology
+from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.programs import describe_programs
 from tests.made_runs import scenario_of, topology
 from tests.rehearsal.testbed import VirtualTestbed
@@ -30,9 +29,9 @@ RAW, TWO = (
 class WithPrograms(VirtualTestbed):
     """A virtual testbed on which the programs are those that are here."""
 
-    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
+    def describe_programs(self, scenario: Scenario) -> list[Program]:
         """Return them as they are now."""
-        return describe_programs(topologies)
+        return describe_programs(scenario.topologies, scenario.services)
 
 
 TESTBED = WithPrograms()

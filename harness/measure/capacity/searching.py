@@ -48,7 +48,7 @@ def search(
             skipped=prepared.skipped,
             checks=checks,
             objectives=list(objectives),
-            programs=testbed.describe_programs(prepared.scenario.topologies),
+            programs=testbed.describe_programs(prepared.scenario),
             rigs=testbed.describe_rigs(),
         )
         folder = RunFolder.create(results, info, prepared.scenario, environment)
