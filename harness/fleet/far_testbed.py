@@ -97,7 +97,7 @@ class FarTestbed(Testbed):
         scenario = first.scenario.with_time(first.scenario.max_time_s / len(self._rigs))
         if others := [name for name, each in found.items() if each.skipped != first.skipped]:
             raise FleetError(f"{self._first} and {others[0]} can't run the same topologies")
-        return PreparedRun(scenario, first.skipped, seed, first.schedule, first.placement)
+        return PreparedRun(scenario, first.skipped, seed, first.schedule, first.placement, doubts=first.doubts)
 
     @contextmanager
     def prepare_side_by_side(
@@ -126,13 +126,15 @@ class FarTestbed(Testbed):
         return [each for _, text in found for each in MISSING.validate_json(text)]
 
     def examine_hosts(self, scenario: Scenario | None) -> list[Check]:
-        """Return how far the clock of each machine of the fleet is ahead, and what may spoil measurements there."""
+        """Return what each machine of the fleet does, how far its clock is ahead, and what may spoil measurements
+        there."""
         order = "" if scenario is None else _order_of(scenario)
         return [
             _name_host(check, name)
             for rig in self._rigs
             for name in rig.hosts
             for check in (
+                ok("part", rig.describe_part(name)),
                 self._leader.check_clock(name),
                 *([self._check_way(rig)] if rig.others and name == rig.server else []),
                 *CHECKS.validate_json(self._leader.do(name, "run_checkup", order)),
@@ -190,10 +192,11 @@ class FarTestbed(Testbed):
         found = [(server, check) for server, text in asked for check in CHECKS.validate_json(text)]
         return [_name_host(check, server) if len(self._rigs) > 1 else check for server, check in found]
 
-    def describe_programs(self, topologies: Sequence[Topology]) -> list[Program]:
-        """Return the programs that the topologies run. Raises FleetError where rigs that should be alike run others."""
-        order = FingerprintOrder(topologies=tuple(topologies)).model_dump_json(by_alias=True)
-        found = {name: PROGRAMS.validate_json(text) for name, text in self._ask_servers("describe_programs", order)}
+    def describe_programs(self, scenario: Scenario) -> list[Program]:
+        """Return the programs that topologies and services run. Raises FleetError where rigs that should be alike run
+        others."""
+        asked = self._ask_servers("describe_programs", _order_of(scenario))
+        found = {name: PROGRAMS.validate_json(text) for name, text in asked}
         for server, programs in found.items() if not self._leader.fleet.unlike else ():
             if other := sorted(set(map(str, programs)) ^ set(map(str, found[self._first]))):
                 raise FleetError(f"{self._first} and {server} don't run the same programs: {'; '.join(other)}")

@@ -78,6 +78,12 @@ class FleetRig(TomlTable):
         """The names of all its machines, the server's first."""
         return tuple(dict.fromkeys((self.server, *self.generators)))
 
+    def describe_part(self, host: str) -> str:
+        """Return what one of its machines does, in words."""
+        if host != self.server:
+            return f"generates load for the servers on {self.server}"
+        return f"runs the servers; their load comes from {', '.join(self.others) or 'it too'}"
+
 
 class Fleet(TomlTable):
     """A fleet as its file has it. ``keys`` is the folder of the leader's certificates, relative to the file; without,

@@ -168,7 +168,8 @@ class HostRun:
         except OSError as error:
             raise CallError(f"the commits can't be checked out: {error.strerror}") from error
         with ExitStack() as stack:
-            sides = prepare_side_by_side(given.scenario, folder, given.commits.sides, given.seed)
+            commits = given.commits
+            sides = prepare_side_by_side(given.scenario, folder, commits.sides, given.seed, commits.ignored)
             prepared = stack.enter_context(sides)
             self._checkouts = stack.pop_all()
         sided = (topology.side for topology in prepared.scenario.topologies)
@@ -194,6 +195,7 @@ class HostRun:
             skipped=prepared.skipped,
             schedule=prepared.schedule,
             placement=self._placement,
+            doubts=prepared.doubts,
         ).model_dump_json(by_alias=True)
 
     def _find_missing(self, order: str, emit: Emit) -> str:
@@ -214,8 +216,8 @@ class HostRun:
         return _list_json(run_checkup(Host.here(), scenario))
 
     def _describe_programs(self, order: str, emit: Emit) -> str:
-        given = FingerprintOrder.model_validate_json(order)
-        return _list_json(describe_programs(given.topologies))
+        scenario = ScenarioOrder.model_validate_json(order).scenario
+        return _list_json(describe_programs(scenario.topologies, scenario.services))
 
     def _take_fingerprint(self, order: str, emit: Emit) -> str:
         given = FingerprintOrder.model_validate_json(order)

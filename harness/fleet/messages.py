@@ -56,6 +56,7 @@ class Preparation(_FleetMessage):
     skipped: list[SkippedTopology]
     schedule: tuple[PlannedTrial, ...]
     placement: Placement
+    doubts: tuple[str, ...]
 
 
 class ScenarioOrder(_FleetMessage):

@@ -110,6 +110,10 @@ class Wire:
         if self._endpoint is not None:
             await self._endpoint.close()
         await self._pool.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +125,8 @@ class Wire:
             asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
+        if not self._thread.is_alive():
+            self._loop.close()
 
 
 class _Endpoint(Server):

@@ -219,6 +219,8 @@ def test_two_commits_are_compared_on_other_machines(site: Site, tmp_path: Path) 
         'name = "raw"\ncommand = ["{harness_python}", "server.py", "{host}", "{port}"]\n',
         encoding="utf-8",
     )
+    (repository / ".gitignore").write_text(".env\nresults/\n", encoding="utf-8")
+    (repository / ".env").write_text("SECRET=1", encoding="utf-8")
     for text in ("one", "two"):
         (repository / "note.txt").write_text(text, encoding="utf-8")
         for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", text]):
@@ -229,6 +231,7 @@ def test_two_commits_are_compared_on_other_machines(site: Site, tmp_path: Path) 
     output = site.lab.run(HUB, harness(*words), repository)
     run = read_run(repository / "results" / "latest")
     assert [record.status for record in run.records] == ["ok", "ok"], output
+    assert "The checkouts lack what git ignores: .env." in output
     assert [revision.subject for revision in run.info.revisions] == ["one", "two"]
     assert (
         str(tmp_path / "cache") in {topology.side.root for topology in run.scenario.topologies if topology.side}.pop()
@@ -275,6 +278,8 @@ def test_the_doctor_looks_at_every_machine(site: Site) -> None:
     site.start_agents("a", "b")
     output = site.run("doctor", "--fleet", "fleet.toml", "--json")
     checks = {check["name"]: check for check in json.loads(output[output.index("[") :])}
+    assert checks["a: part"]["what"] == "runs the servers; their load comes from b"
+    assert checks["b: part"]["what"] == "generates load for the servers on a"
     for host in ("a", "b"):
         assert checks[f"{host}: clock"]["status"] == "ok"
         ahead = re.search(r"([\d,.]+) s ahead of the leader's", checks[f"{host}: clock"]["what"])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 from distributed.security import Security
 
@@ -20,6 +21,7 @@ from harness.fleet.wire import CallError, Json, Wire
 
 HOST: Final = "127.0.0.1"
 NOTHING: Final = Security(require_encryption=False)
+LOOP_DESCRIPTORS: Final = 3  # of an event loop: its epoll, and two sockets that wake it
 
 
 class Listener:
@@ -53,6 +55,25 @@ def test_a_call_is_answered(wire: Wire, listener: Listener) -> None:
         address = other.listen(HOST, 0, listener.take)
         assert wire.call(address, "say", "secret", what="déjà vu") == {"said": {"what": "déjà vu"}}
     assert listener.calls == [{"verb": "say", "token": "secret", "arguments": {"what": "déjà vu"}}]
+
+
+def test_nothing_is_left_open(listener: Listener) -> None:
+    """Not even by a call that is under way."""
+    with Wire(NOTHING) as other, Wire(NOTHING) as wire:
+        address = other.listen(HOST, 0, listener.take)
+        wire.call(address, "say", "")
+        hanging = wire.start(wire.ask(address, "hang", "", 60.0, {}))
+        before = psutil.Process().num_fds()
+    assert hanging.done()
+    assert psutil.Process().num_fds() <= before - 2 * LOOP_DESCRIPTORS
+
+
+def test_other_errors_of_tornado_are_told_as_they_are(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("tornado.application").error(
+        "Exception in callback %s", "turn", exc_info=(KeyError, KeyError(), None)
+    )
+    (record,) = caplog.records
+    assert (record.getMessage(), record.exc_info is None) == ("Exception in callback turn", False)
 
 
 def test_a_refusal_says_why(wire: Wire, listener: Listener) -> None:
