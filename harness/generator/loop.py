@@ -16,6 +16,7 @@ from harness.generator.exchange import READINESS_EVENTS, Exchange
 from harness.generator.framing import HEAD_END, SURPLUS, parse_head
 from harness.generator.messages import PartSecond, ProcessResult
 from harness.generator.open import OpenLoop
+from harness.generator.partial import count_parts
 from harness.generator.request_stats import RequestStats
 from harness.generator.walk import Walk
 from harness.generator.window import SAMPLE_NS, Group, Window
@@ -88,13 +89,15 @@ class LoadLoop:
 
     def _measure(self, duration_s: float) -> ProcessResult:
         """Measure one window from now on, and return its result."""
+        begun_ns = self._closed.list_due_ns()
         window_ns = self._open_window(duration_s)
         before = CpuUse.read_counters()
         self._emit(WindowBegan())
         end_ns = self._run_until(window_ns + round(duration_s * NS_PER_S))
         cpu_use = CpuUse.read_counters().subtract(before)
         self._emit(WindowEnded())
-        return self._close_window(end_ns, cpu_use)
+        result = self._close_window(end_ns, cpu_use)
+        return count_parts(result, begun_ns, self._closed.list_due_ns(), end_ns) if self._open is None else result
 
     def _create_open_loop(self, begin_ns: int) -> OpenLoop:
         times_ns = (begin_ns + time_ns for time_ns in arrival_times_ns(self._load))
@@ -315,6 +318,8 @@ class LoadLoop:
         window.sample(end_ns)
         last_second = self._stats.end_second(end_ns)
         counters, duration_s = self._stats.counters, (end_ns - window.begin_ns) / NS_PER_S
+        if self._open is None:
+            cpu_use = cpu_use.in_closed_loop(counters.complete_responses / duration_s, self._load.connections)
         due_ns = np.array(self._exchange.policy.list_due_ns(), dtype=np.int64)
         unfinished = LatencyHistogram()
         unfinished.record(end_ns - due_ns)

@@ -1,8 +1,8 @@
-"""Requests that are under way as the window of a slice begins and ends: each counts by the part of it that is inside.
+"""Requests of a closed loop that are under way as a window begins and ends: each counts by the part that is inside.
 
-A slice is only some answers long. Where its connections keep step with each other, since all of them began at once, a
-window of 7.9 answers would count 7 on each, and one of 8.1 would count 8: a difference of two per cent would look like
-thirteen, or like none, in every slice alike.
+A window may be only some answers long: a slice always is, and so is a whole trial of a slow service. Where connections
+keep step with each other, a window of 7.9 answers would count 7 on each, and one of 8.1 would count 8: a difference of
+two per cent would look like thirteen, or like none, in every window alike.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,18 @@ def count_parts(window: ProcessResult, begun_ns: Sequence[int], ended_ns: Sequen
     """Return the window with the rates at which its requests were answered, those under way counted by their parts.
 
     ``begun_ns`` and ``ended_ns`` are when the requests were due that were under way as it began, and at its end,
-    ``end_ns`` (monotonic clock).
+    ``end_ns`` (monotonic clock). Where requests failed, what was under way may not have been answered: the window stays
+    as it is.
     """
-    histogram = LatencyHistogram.decode(window.histogram)
-    if not window.requests or not histogram.total:
+    if not window.requests or window.aged_s is None:
         return window
-    (usual_ns,) = histogram.percentiles_ns([50])
+    (usual_ns,) = LatencyHistogram.decode(window.histogram).percentiles_ns([50])
     before = add_up_parts([window.began_ns - due_ns for due_ns in begun_ns], usual_ns)
     after = add_up_parts([end_ns - due_ns for due_ns in ended_ns], usual_ns)
-    factor = max(0.0, 1 + (after - before) / window.requests)
+    answered = window.requests + after - before
+    if answered <= 0:  # it began and ended with the same answers
+        return window
+    factor = answered / window.requests
     rates = {"requests_per_s": factor * window.requests_per_s, "bytes_per_s": factor * window.bytes_per_s}
     return window.model_copy(update=rates)
 

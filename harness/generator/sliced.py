@@ -7,8 +7,7 @@ from typing import Final
 from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
 from harness.generator.loop import Emit, LoadLoop, prime_caches, sleep_until
-from harness.generator.messages import PartSlice, Paused, ProcessResult
-from harness.generator.partial import count_parts
+from harness.generator.messages import PartSlice, Paused
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -63,7 +62,7 @@ class SlicedLoop(LoadLoop):
         before = CpuUse.read_counters()
         lead_in_s = self._lead_in(round(LEAD_IN_SHARE * duration_s * NS_PER_S))
         led_in = self._stats.count_answered()
-        window = self._measure_with_parts(duration_s)
+        window = self._measure(duration_s)
         undrained = self._pause()
         drained = self._stats.end_second(time.monotonic_ns())
         return PartSlice(
@@ -73,13 +72,6 @@ class SlicedLoop(LoadLoop):
             undrained=undrained,
             drained_histogram=drained.histogram,
         )
-
-    def _measure_with_parts(self, duration_s: float) -> ProcessResult:
-        """Measure one window from now on, and return its result, in whose rates requests count by their parts."""
-        begun_ns = self._closed.list_due_ns()
-        window = self._measure(duration_s)
-        end_ns = window.began_ns + round(window.duration_s * NS_PER_S)
-        return count_parts(window, begun_ns, self._closed.list_due_ns(), end_ns)
 
     def _notice_closed(self) -> None:
         """Close the connections that the server has closed in the pause."""

@@ -189,7 +189,10 @@ class LoadResult(_ResultPart):
     )
     asked_duration_s: Amount
     duration_s: PositiveAmount
-    requests_per_s: Amount
+    requests_per_s: Amount = Field(
+        description="of a closed loop with the requests under way as the window begins and ends, each by the part of it"
+        " that is inside"
+    )
     offered: Offered | None = Field(default=None, description="None in a closed loop")
     bytes: Count
     bytes_per_s: Amount

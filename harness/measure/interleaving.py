@@ -32,11 +32,10 @@ LOADED_S: Final = 0.3  # for which each server is loaded, to see how long its an
 SLICES_S: Final = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)  # of which the shortest that is long enough
 UNTRIED_SLICE_S: Final = 0.5
 USUAL_IN_SLICE: Final = 8  # answers of the usual time (p50), one after the other, make it long enough
-SLOW_IN_SLICE: Final = 6  # of a time that one in a hundred takes (p99)
+SLOW_IN_SLICE: Final = 4  # of a time that one in a hundred takes (p99)
 PAUSES_IN_SLICE: Final = 4  # of the time between two windows
 IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
 MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
-MAX_ANSWER_SHARE: Final = 0.2  # of a slice
 TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is ready
 
 
@@ -177,7 +176,7 @@ def _try(
                 return _try_without(scenario, topologies, topology, placement, start_generator, error)
             if short := _describe_short_memory(up):
                 return Tried(short)
-        tried = Tried(next(_iter_objections(scenario, up), None), max(each.times.least_slice_s for each in up))
+        tried = Tried(next(_iter_objections(scenario, up), None), _find_least_slice_s(up))
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
             list(threads.map(lambda each: each.server.stop(), up))
         return tried
@@ -241,14 +240,19 @@ def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:
     )
 
 
+def _find_least_slice_s(up: Sequence[_UpServer]) -> float:
+    """Return how long slices have to be at the least, for all servers (seconds)."""
+    return max(each.times.least_slice_s for each in up)
+
+
 def _iter_objections(scenario: Scenario, up: Sequence[_UpServer]) -> Iterator[str]:
     """Yield each reason, by what the servers do, for which slices would not be sound."""
+    slice_s = _slice_s(scenario, _find_least_slice_s(up))
     for each in up:
-        slice_s, slow_s = _slice_s(scenario, each.times.least_slice_s), each.times.slow_s
-        if slow_s > MAX_ANSWER_SHARE * slice_s:
+        if SLOW_IN_SLICE * each.times.slow_s > slice_s:
             yield (
-                f"one answer in a hundred of {each.name} takes {duration_text(slow_s)} under load, which is long"
-                f" for slices of {duration_text(slice_s)} (slice)"
+                f"one answer in a hundred of {each.name} takes {duration_text(each.times.slow_s)} under load, which is"
+                f" long for slices of {duration_text(slice_s)} (slice)"
             )
     before = [each.read_family() for each in up]
     time.sleep(IDLE_S)

@@ -146,6 +146,23 @@ def test_busy_is_work_and_being_kept_from_it(cpu_s: float, waited_s: float, awak
     assert CpuUse(cpu_s, waited_s).busy_share(2.0, awake_s) == pytest.approx(busy)
 
 
+@pytest.mark.parametrize(
+    ("answered_per_s", "connections", "waits", "kept_s"),
+    [
+        (300, 1, 100, 0.5),  # one connection waits whenever the loop does
+        (300, 32, 250, 0.5 * 1.3 / 32),  # waits of 2 ms, in which hardly another response comes
+        (300, 32, 10, 0.5 * 8.5 / 32),  # of 50 ms: half of the connections wait at the end of each
+        (14_000, 16, 10, 0.5),  # all of them soon do
+    ],
+)
+def test_connections_wait_for_the_loop_only_with_a_response(
+    answered_per_s: float, connections: int, waits: int, kept_s: float
+) -> None:
+    used = CpuUse(1.0, 0.5, waits).in_closed_loop(answered_per_s, connections)
+    assert used.waited_s == pytest.approx(kept_s)
+    assert CpuUse(1.0, None).in_closed_loop(answered_per_s, connections).waited_s is None
+
+
 def test_without_the_kernels_statistics_nobody_knows_how_busy_it_was() -> None:
     assert CpuUse(1.0, None).busy_share(2.0, 0.0) is None
     assert CpuUse(2.0, None).subtract(CpuUse(1.0, 0.5)) == CpuUse(1.0, None)
@@ -167,7 +184,8 @@ def test_statistics_are_read_as_nanoseconds_waited(tmp_path: Path, monkeypatch: 
     file = tmp_path / "schedstat"
     file.write_text("5000000000 1500000000 42\n")
     monkeypatch.setattr("harness.generator.cpu_use.SCHEDSTAT", file)
-    assert CpuUse.read_counters().waited_s == 1.5
+    found = CpuUse.read_counters()
+    assert (found.waited_s, found.waits) == (1.5, 42)
 
 
 def test_work_shows_in_the_real_counters() -> None:

@@ -64,7 +64,7 @@ def test_slices_are_as_short_as_they_can_be(least_s: float, slice_s: float) -> N
 
 @pytest.mark.parametrize(
     ("usual_s", "slow_s", "pause_s", "least_s"),
-    [(0.001, 0.002, 0.005, 0.02), (0.01, 0.012, 0.015, 0.08), (0.001, 0.03, 0.02, 0.18), (0.001, 0.002, 0.1, 0.4)],
+    [(0.001, 0.002, 0.005, 0.02), (0.01, 0.012, 0.015, 0.08), (0.001, 0.03, 0.02, 0.12), (0.001, 0.002, 0.1, 0.4)],
 )
 def test_slices_are_long_beside_answers_slow_answers_and_pauses(
     usual_s: float, slow_s: float, pause_s: float, least_s: float
