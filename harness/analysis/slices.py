@@ -42,7 +42,7 @@ class SlicedUse:
             answered=sum(part.answered for part in slices),
             undrained=sum(part.undrained for part in slices),
             outlasting=sum(part.outlasting for part in slices),
-            own_cores=_cores([part.cpu_s for part in slices], [part.lead_in_s + part.duration_s for part in slices]),
+            own_cores=_cores([part.cpu_s for part in slices], [part.loaded_s for part in slices]),
             idle_cores=_cores([part.idle_cpu_s for part in slices], [part.idle_s for part in slices]),
         )
 

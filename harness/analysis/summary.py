@@ -144,7 +144,7 @@ def _summary(topology: Topology, run: Run, all_trials: Trials, comparisons: Comp
         memory_bytes=_mean([trial.memory_bytes for trial in trials]),
         rss_bytes=_mean([trial.rss_bytes for trial in trials]),
         server_cores=_mean([trial.busy_cores for trial in trials]),
-        generator_cores=_mean([trial.load.generator_cpu_s / trial.load.duration_s for trial in trials]),
+        generator_cores=_mean([trial.load.generator_cpu_s / trial.usage.window_s for trial in trials]),
         offers=tuple(trial.load.offered for trial in trials if trial.load.offered),
         errors=_sum_errors([trial.load.errors for trial in trials]),
         reconnected=sum(trial.load.reconnected for trial in trials),

@@ -96,7 +96,8 @@ class Trial:
 
     @property
     def requests_per_s(self) -> float:
-        """The complete responses per second."""
+        """The responses per second, those under way at the ends of the window counted by their parts; where rows at its
+        beginning are left out of a whole trial, the complete ones."""
         if not self.discarded_rows:
             return self.load.requests_per_s
         if kept := self.slices[self.discarded_rows :]:

@@ -318,8 +318,9 @@ class LoadLoop:
         window.sample(end_ns)
         last_second = self._stats.end_second(end_ns)
         counters, duration_s = self._stats.counters, (end_ns - window.begin_ns) / NS_PER_S
+        waited_s = cpu_use.waited_s or 0.0
         if self._open is None:
-            cpu_use = cpu_use.in_closed_loop(counters.complete_responses / duration_s, self._load.connections)
+            waited_s = cpu_use.kept_waiting_s(counters.complete_responses / duration_s, self._load.connections)
         due_ns = np.array(self._exchange.policy.list_due_ns(), dtype=np.int64)
         unfinished = LatencyHistogram()
         unfinished.record(end_ns - due_ns)
@@ -348,7 +349,7 @@ class LoadLoop:
             cpu_s=cpu_use.cpu_s,
             busy=cpu_use.busy_share(duration_s, self._open.pacer.spin_ns / NS_PER_S if self._open else 0.0),
             stalled_s=max(
-                self._stalled_ns / NS_PER_S, cpu_use.waited_s or 0.0
+                self._stalled_ns / NS_PER_S, waited_s
             ),  # not the sum: a loop that waited for a core was late for it
             last_second=last_second,
             by_request=[kind.part() for kind in self._stats.kinds],

@@ -16,11 +16,11 @@ def count_parts(window: ProcessResult, begun_ns: Sequence[int], ended_ns: Sequen
 
     ``begun_ns`` and ``ended_ns`` are when the requests were due that were under way as it began, and at its end,
     ``end_ns`` (monotonic clock). Where requests failed, what was under way may not have been answered: the window stays
-    as it is.
+    as it is. How long a request takes that is under way is taken to be the mean of those that are.
     """
     if not window.requests or window.aged_s is None:
         return window
-    (usual_ns,) = LatencyHistogram.decode(window.histogram).percentiles_ns([50])
+    usual_ns = LatencyHistogram.decode(window.histogram).mean_under_way_ns()
     before = add_up_parts([window.began_ns - due_ns for due_ns in begun_ns], usual_ns)
     after = add_up_parts([end_ns - due_ns for due_ns in ended_ns], usual_ns)
     answered = window.requests + after - before

@@ -55,11 +55,6 @@ class MeasuredSlice:
         return sum(part.answered for part in self.parts)
 
     @property
-    def loaded_s(self) -> float:
-        """The time for which the server had load: in which it answers as many requests at the rate of the window."""
-        return self.answered / self.requests_per_s if self.requests_per_s else self.lead_in_s + self.duration_s
-
-    @property
     def undrained(self) -> int:
         """The number of requests that were given up at its end."""
         return sum(part.undrained for part in self.parts)
@@ -70,13 +65,12 @@ class MeasuredSlice:
         drained = LatencyHistogram.merge(part.drained_histogram for part in self.parts)
         return self.undrained + drained.above(self.duration_s * NS_PER_S)
 
-    def percentiles_s(self, percents: Sequence[float]) -> list[float] | None:
-        """Return the percentiles of all latencies from the begin of its window to its end (seconds); None where no
-        request ended."""
-        histogram = LatencyHistogram.merge(
+    @property
+    def latencies(self) -> LatencyHistogram:
+        """The latencies of all requests that ended after its window began, those that were drained included."""
+        return LatencyHistogram.merge(
             text for part in self.parts for text in (part.window.histogram, part.drained_histogram)
         )
-        return [each_ns / NS_PER_S for each_ns in histogram.percentiles_ns(percents)] if histogram.total else None
 
     @property
     def stalled_s(self) -> float:

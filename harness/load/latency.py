@@ -157,6 +157,12 @@ class LatencyHistogram:
         ranks = [max(1, np.ceil(percent / 100 * cumulated[-1] - 1e-9)) for percent in percents]
         return [float(values[index]) for index in np.searchsorted(cumulated, ranks)]
 
+    def mean_under_way_ns(self) -> float:
+        """Return how long a request that is under way at a moment drawn at random takes, on the average (ns): longer
+        ones are met more often. The histogram must not be empty."""
+        values, counts = self.values_ns()
+        return float((values**2 * counts).sum() / (values * counts).sum())
+
     def summary(self) -> LatencySummary | None:
         """Return mean, spread and percentiles in ms, exact to the histogram's three digits; None if it is empty."""
         values, counts = self.values_ns()

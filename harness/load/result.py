@@ -214,7 +214,9 @@ class LoadResult(_ResultPart):
         default=None, description="share of the window in which the busiest loop ran or waited for a core to run on"
     )
     stalled_s: Amount = Field(
-        default=0.0, description="how long a loop was kept from running, stopped or waiting for a core: the longest"
+        default=0.0,
+        description="how long a loop was kept from running, stopped or waiting for a core: the longest. Waits of a"
+        " closed loop count by the part of the connections whose response waited",
     )
     generator_bound: bool = False
     doubts: list[HealthWarning] = Field(default=[], description="why it is generator-bound, or miscounted")

@@ -12,9 +12,9 @@ from harness.measure.preparation import PreparedRun, prepare
 from harness.measure.revisions import (
     RevisionError,
     checkouts,
+    describe_ignored_files,
     describe_missing_files,
     find_revision,
-    list_ignored_files,
     snapshot,
     twin_checkouts,
 )
@@ -51,8 +51,8 @@ def prepare_side_by_side(
     _check_environment(scenario.prepare_pass_env)
     with checkouts(repository, *sides, scenario.prepare, scenario.passed_to_prepare) as folders:
         prepared = prepare(scenario.on_two_commits(*folders), seed, sides)
-        missed = list_ignored_files(repository) if ignored is None else ignored
-        said = describe_missing_files(repository, sides, folders, missed)
+        from_here = describe_missing_files(repository, sides, folders)
+        said = from_here if ignored is None else describe_ignored_files(ignored, folders)
         yield replace(prepared, doubts=tuple(map(printable, said)))
 
 

@@ -9,31 +9,37 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
+import numpy as np
 import psutil
 
 from harness.errors import HarnessError
 from harness.generator.crew import GeneratorError
 from harness.generator.process import StartGenerator, start_here
+from harness.generator.sliced import MOST_WAIT_NS
+from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import Placement
 from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
+from harness.measure.schedule import SHORTEST_SLICE_S
 from harness.monitor.family import FamilyReading, read_family
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import Server
 from harness.server.readiness import wait_until_ready
 from harness.server.supervised import ServerError
-from harness.units import duration_text, size_text
+from harness.units import NS_PER_S, duration_text, size_text
 
 WARMUP_S: Final = 0.2
 LOADED_S: Final = 0.3  # for which each server is loaded, to see how long its answers take
-SLICES_S: Final = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)  # of which the shortest that is long enough
+SLICES_S: Final = (  # of which the shortest that is long enough is taken
+    SHORTEST_SLICE_S, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0
+)  # fmt: skip
 UNTRIED_SLICE_S: Final = 0.5
-USUAL_IN_SLICE: Final = 8  # answers of the usual time (p50), one after the other, make it long enough
+USUAL_IN_SLICE: Final = 8  # answers of the time that those under way usually take, one after the other
 SLOW_IN_SLICE: Final = 4  # of a time that one in a hundred takes (p99)
-PAUSES_IN_SLICE: Final = 4  # of the time between two windows
+PAUSES_IN_SLICE: Final = 4  # of the time that the generator takes beside lead-in and window
 IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
 MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
 TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is ready
@@ -45,7 +51,7 @@ class Tried:
     be, at the least (seconds)."""
 
     objection: str | None
-    least_slice_s: float = 0.0
+    least_slice_s: float = UNTRIED_SLICE_S
 
 
 def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Interleaving:
@@ -126,12 +132,27 @@ def _fixed_place(topology: Topology) -> str | None:
 
 @dataclass(frozen=True)
 class AnswerTimes:
-    """The times (seconds) that a server takes to answer: half of its answers ``usual_s`` or less under load, one in a
-    hundred ``slow_s`` or more. ``pause_s`` is that from the end of a window until the load has paused."""
+    """The times (seconds) that a server takes to answer under load: ``usual_s`` is how long a request takes that is
+    under way at a moment drawn at random, and one in a hundred takes ``slow_s`` or more. ``pause_s`` is what a slice
+    takes beside its lead-in and its window: the drain, and the messages."""
 
     usual_s: float
     slow_s: float
     pause_s: float
+
+    @classmethod
+    def of(cls, measured: MeasuredSlice, elapsed_s: float) -> Self:
+        """Return the times that a slice shows, which took so long. Requests that were given up took a second at the
+        least."""
+        latencies = measured.latencies
+        latencies.record(np.full(measured.undrained, MOST_WAIT_NS))
+        if not latencies.total:
+            return cls(0.0, 0.0, 0.0)
+        return cls(
+            usual_s=latencies.mean_under_way_ns() / NS_PER_S,
+            slow_s=latencies.percentiles_ns([99])[0] / NS_PER_S,
+            pause_s=elapsed_s - measured.lead_in_s - measured.duration_s,
+        )
 
     @property
     def least_slice_s(self) -> float:
@@ -220,9 +241,7 @@ def _launch(
     deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
     begun_s = time.monotonic()
     measured = generator.run_slice(LOADED_S)
-    pause_s = time.monotonic() - begun_s - measured.lead_in_s - measured.duration_s
-    usual_s, slow_s = measured.percentiles_s([50, 99]) or (0.0, 0.0)
-    return _UpServer(topology.name, server, AnswerTimes(usual_s, slow_s, pause_s))
+    return _UpServer(topology.name, server, AnswerTimes.of(measured, time.monotonic() - begun_s))
 
 
 def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:

@@ -3,13 +3,14 @@
 import random
 from typing import Final
 
+from harness.generator.sliced import LEAD_IN_SHARE
 from harness.record.planned import PlannedTrial
 from harness.scenario import Scenario, ScenarioLoad, Topology
 from harness.stats.pilot import LEAST as LEAST_ROTATIONS
 
 OVERHEAD_S: Final = 1.0  # starting and stopping a server, as long as neither was measured
 USUAL_SLICE_S: Final = 0.5
-LEAD_IN_SHARE: Final = 0.1  # of a slice, before its window
+SHORTEST_SLICE_S: Final = 0.05
 PAUSE_S: Final = 0.02  # after it, with the drain and the readings
 ENOUGH_ROUNDS: Final = 8  # for a verdict; with fewer Student's t takes more than what longer rounds bring
 RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
@@ -24,7 +25,14 @@ def trial_s(load: ScenarioLoad) -> float:
 def expected_rounds(scenario: Scenario) -> int:
     """Return the number of rounds or, when they go on until the verdicts are settled, the number for which there
     probably is time: at least one."""
-    return scenario.rounds or _rounds_in_time(scenario, trial_s(scenario.load))
+    return scenario.rounds or _rounds_in_time(scenario, trial_s(scenario.load) + _beside_slices_s(scenario))
+
+
+def _beside_slices_s(scenario: Scenario) -> float:
+    """Return what the slices of a trial take beside their windows (seconds); nothing as long as none are chosen."""
+    if scenario.slice_s is None:
+        return 0.0
+    return count_rotations(scenario) * (LEAD_IN_SHARE * scenario.slice_s + PAUSE_S)
 
 
 def slice_s(scenario: Scenario) -> float:
@@ -51,7 +59,7 @@ def pilot_rotations(scenario: Scenario) -> int:
 def max_rounds(scenario: Scenario) -> int:
     """Return the number of rounds or, when they go on until the verdicts are settled, the most for which there may be
     time: where servers start at once, rounds turn out to be best with the fewest slices, and topologies are dropped."""
-    shortest_s = min(scenario.load.duration_s, LEAST_ROTATIONS * slice_s(scenario))
+    shortest_s = min(scenario.load.duration_s, LEAST_ROTATIONS * (scenario.slice_s or SHORTEST_SLICE_S))
     most = _rounds_in_time(scenario, scenario.load.warmup_s + shortest_s)
     return scenario.rounds or (min(RACE_ROUNDS * most, MAX_AUTO_ROUNDS) if scenario.is_race else most)
 

@@ -166,28 +166,27 @@ class _SlicedTrial:
         up.monitor.begin()
         measured = up.generator.run_slice(duration_s)
         up.monitor.sample()
-        usage = up.monitor.usage_without_memory().within(measured.loaded_s)
+        usage = up.monitor.usage_without_memory()
         up.server.check_alive()
-        self._measured.append(measured)
-        self._usages.append(usage)
-        self._slices.append(
-            Slice(
-                begin_s=since_s - began_s,
-                lead_in_s=measured.lead_in_s,
-                duration_s=measured.duration_s,
-                requests=measured.requests,
-                requests_per_s=measured.requests_per_s,
-                answered=measured.answered,
-                cpu_s=usage.cpu_s,
-                minor_faults=count_minor_faults(usage),
-                undrained=measured.undrained,
-                outlasting=measured.outlasting,
-                stalled_s=measured.stalled_s,
-                idle_s=since_s - self._paused_s,
-                idle_cpu_s=idle_cpu_s,
-                pace_us=usage.pace_us,
-            )
+        made = Slice(
+            begin_s=since_s - began_s,
+            lead_in_s=measured.lead_in_s,
+            duration_s=measured.duration_s,
+            requests=measured.requests,
+            requests_per_s=measured.requests_per_s,
+            answered=measured.answered,
+            cpu_s=usage.cpu_s,
+            minor_faults=count_minor_faults(usage),
+            undrained=measured.undrained,
+            outlasting=measured.outlasting,
+            stalled_s=measured.stalled_s,
+            idle_s=since_s - self._paused_s,
+            idle_cpu_s=idle_cpu_s,
+            pace_us=usage.pace_us,
         )
+        self._measured.append(measured)
+        self._usages.append(usage.within(made.loaded_s))
+        self._slices.append(made)
         self._report(Phase.MEASURING, measured.row)
         self._paused_s = time.monotonic()
 

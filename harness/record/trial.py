@@ -275,14 +275,17 @@ class Usage(RecordPart):
     limit: LimitUsage | None = None
 
     def within(self, window_s: float) -> Self:
-        """Return the usage of a window of so long, outside of which the processes had nothing to do."""
-        share = window_s / self.window_s
+        """Return the usage of a window of so long at the most, outside of which the server had nothing to do. What
+        others did in all the time is taken to be spread evenly."""
+        share = min(1.0, window_s / self.window_s)
         processes = [
             used.model_copy(update={"lived_s": None if used.lived_s is None else share * used.lived_s})
             for used in self.processes
         ]
         series = [row.model_copy(update={"end_s": share * row.end_s}) for row in self.series]
-        return self.model_copy(update={"window_s": window_s, "processes": processes, "series": series})
+        others = [other.model_copy(update={"cpu_s": share * other.cpu_s}) for other in self.others]
+        changes = {"window_s": share * self.window_s, "processes": processes, "series": series, "others": others}
+        return self.model_copy(update=changes)
 
     @property
     def cpu_s(self) -> float:
@@ -331,7 +334,7 @@ class Slice(RecordPart):
     ``begin_s`` is when it began, in seconds after the first slice of the round, whose topology may be another. Its
     window of ``duration_s``, with ``requests``, follows after ``lead_in_s``. ``answered`` are the responses of the
     whole slice, from idle to idle, for which the server used ``cpu_s`` and had ``minor_faults``. At its end,
-    ``undrained`` requests were given up; ``outlasting`` ones, these included, took longer than its window. For
+    ``undrained`` requests were given up; ``outlasting`` ones were, too, or took longer than its window. For
     ``stalled_s`` the generator was kept from running. Of ``requests_per_s``, see :mod:`harness.generator.partial`.
 
     ``idle_s`` is the time between the topology's last load and this slice, in which the server used ``idle_cpu_s``.
@@ -352,6 +355,11 @@ class Slice(RecordPart):
     idle_s: Amount = 0.0
     idle_cpu_s: Difference = 0.0
     pace_us: PositiveAmount | None = None
+
+    @property
+    def loaded_s(self) -> float:
+        """The time for which the server had load: in which it answers as many requests at the rate of the window."""
+        return self.answered / self.requests_per_s if self.requests_per_s else self.lead_in_s + self.duration_s
 
 
 class EventRecord(RecordPart):

@@ -27,9 +27,9 @@ def ask_again(
     ``answered_s`` of the monotonic clock.
 
     One more answer is enough, unless every body under load will be compared with them. Then more follow, over a second
-    after the first, over so many connections at once that each worker is likely to answer. These are left out if the
-    first two bodies have one of the digests ``known_bodies`` (SHA-256), of what servers that were started earlier sent
-    all the time.
+    after the first, over so many connections at once that each worker is likely to answer. They need not be so late if
+    the first two bodies have one of the digests ``known_bodies`` (SHA-256), of what servers that were started earlier
+    sent all the time.
 
     Raises ServerError when no answer comes, or one has no end.
     """
@@ -39,9 +39,8 @@ def ask_again(
     second = ask_at_once(page, 1)
     if not page.is_compared or before[0].body_sha256 != second[0].body_sha256:
         return second
-    if second[0].body_sha256 in known_bodies:
-        return second
-    time.sleep(max(0.0, answered_s + APART_S - time.monotonic()))
+    if second[0].body_sha256 not in known_bodies:
+        time.sleep(max(0.0, answered_s + APART_S - time.monotonic()))
     return second + ask_at_once(page, _number_of_probes(workers, second[0].took_s))
 
 

@@ -147,20 +147,22 @@ def test_busy_is_work_and_being_kept_from_it(cpu_s: float, waited_s: float, awak
 
 
 @pytest.mark.parametrize(
-    ("answered_per_s", "connections", "waits", "kept_s"),
+    ("answered_per_s", "connections", "waits", "preempted", "kept_s"),
     [
-        (300, 1, 100, 0.5),  # one connection waits whenever the loop does
-        (300, 32, 250, 0.5 * 1.3 / 32),  # waits of 2 ms, in which hardly another response comes
-        (300, 32, 10, 0.5 * 8.5 / 32),  # of 50 ms: half of the connections wait at the end of each
-        (14_000, 16, 10, 0.5),  # all of them soon do
+        (300, 1, 100, 0, 0.5),  # one connection waits whenever the loop does
+        (300, 32, 250, 0, 0.5 * 1.3 / 32),  # waits of 2 ms, in which hardly another response comes
+        (300, 32, 10, 0, 0.5 * 8.5 / 32),  # of 50 ms: half of the connections wait at the end of each
+        (14_000, 16, 10, 0, 0.5),  # all of them soon do
+        (10_000, 256, 167, 167, 0.5),  # it never slept: it had work all the time
+        (300, 32, 250, 125, 0.25 + 0.25 * 1.3 / 32),
     ],
 )
 def test_connections_wait_for_the_loop_only_with_a_response(
-    answered_per_s: float, connections: int, waits: int, kept_s: float
+    answered_per_s: float, connections: int, waits: int, preempted: int, kept_s: float
 ) -> None:
-    used = CpuUse(1.0, 0.5, waits).in_closed_loop(answered_per_s, connections)
-    assert used.waited_s == pytest.approx(kept_s)
-    assert CpuUse(1.0, None).in_closed_loop(answered_per_s, connections).waited_s is None
+    used = CpuUse(1.0, 0.5, waits, preempted)
+    assert used.kept_waiting_s(answered_per_s, connections) == pytest.approx(kept_s)
+    assert CpuUse(1.0, None).kept_waiting_s(answered_per_s, connections) == 0.0
 
 
 def test_without_the_kernels_statistics_nobody_knows_how_busy_it_was() -> None:

@@ -16,7 +16,6 @@ from harness.measure.revisions import (
     checkouts,
     describe_missing_files,
     find_revision,
-    list_ignored_files,
     snapshot,
 )
 from tests.revisions.repository import Repository
@@ -67,7 +66,7 @@ def test_bytes_that_are_no_utf_8_are_no_matter(
     assert both[0].subject == "na\ufffdve"
     with checkouts(repository.path, *both, ()) as folders:
         assert [(folder / name).read_bytes() for folder in folders] == [b"one", NO_UTF_8]
-        (told,) = describe_missing_files(repository.path, both, folders, list_ignored_files(repository.path))
+        (told,) = describe_missing_files(repository.path, both, folders)
     assert f"git ignores: {name}.secret." in told
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.measure.revisions import checkouts, describe_missing_files, find_revision, list_ignored_files, snapshot
+from harness.measure.revisions import checkouts, describe_missing_files, find_revision, snapshot
 from harness.record import Revision
 from tests.revisions.repository import Repository
 
@@ -48,7 +48,7 @@ def test_submodules_are_those_of_each_commit_and_need_no_network(repository: Rep
     with checkouts(repository.path, *both, ()) as folders:
         assert [(folder / "lib/outer/text").read_text() for folder in folders] == ["one", "two"]
         assert [(folder / "lib/outer/deep/inner/text").read_text() for folder in folders] == ["inner", "inner"]
-        assert list(describe_missing_files(repository.path, both, folders, list_ignored_files(repository.path))) == []
+        assert list(describe_missing_files(repository.path, both, folders)) == []
     assert (repository.git("status", "--porcelain"), repository.worktrees()) == (status, 1)
 
 
@@ -66,7 +66,7 @@ def test_a_submodule_that_is_not_here_is_told(repository: Repository) -> None:
     here = repository.path / "service"
     both = find_revision(here, "first"), find_revision(here, "main")
     with checkouts(here, *both, ()) as folders:
-        told = list(describe_missing_files(here, both, folders, list_ignored_files(here)))
+        told = list(describe_missing_files(here, both, folders))
     pinned = [repository.git("rev-parse", f"{commit}:lib/outer")[:12] for commit in ("first", "main")]
     assert told == [
         f"The checkout of {ref} lacks the submodule lib/outer, whose {commit} is not on this machine: git submodule"
@@ -82,7 +82,7 @@ def test_changes_in_a_submodule_are_told(repository: Repository, setting: str | 
     repository.write("lib/outer/text", "changed")
     both = sides(repository.path, "first")
     with checkouts(repository.path, *both, ()) as folders:
-        (told,) = describe_missing_files(repository.path, both, folders, list_ignored_files(repository.path))
+        (told,) = describe_missing_files(repository.path, both, folders)
     assert told == "The submodule lib/outer has changes that no commit of it has: they are not measured."
 
 
@@ -92,14 +92,14 @@ def test_ignored_files_are_told_what_servers_often_need_first_and_few_of_many(re
         repository.write(name, "ignored")
     both = sides(repository.path, "first")
     with checkouts(repository.path, *both, ("touch", "made")) as folders:
-        (told,) = describe_missing_files(repository.path, both, folders, list_ignored_files(repository.path))
+        (told,) = describe_missing_files(repository.path, both, folders)
         assert "git ignores: .env, node_modules/, service/.env. The scenario's prepare" in told
     for number in range(9):
         repository.write(f"{number}.db", "ignored")
     with checkouts(repository.path, *both, ()) as folders:
-        (told,) = describe_missing_files(repository.path, both, folders, list_ignored_files(repository.path))
+        (told,) = describe_missing_files(repository.path, both, folders)
         assert "git ignores: .env, node_modules/, 0.db, 1.db, 2.db, 3.db and 7 more." in told
     here = repository.path / "service"
     with checkouts(here, *both, ()) as folders:
-        (told,) = describe_missing_files(here, both, folders, list_ignored_files(here))
+        (told,) = describe_missing_files(here, both, folders)
         assert "git ignores: .env. The" in told

@@ -21,17 +21,11 @@ NEVER_NEEDED: Final = re.compile(
 
 
 def describe_missing_files(
-    repository: Path, sides: tuple[Revision, Revision], folders: tuple[Path, Path], ignored: Sequence[str]
+    repository: Path, sides: tuple[Revision, Revision], folders: tuple[Path, Path]
 ) -> Iterator[str]:
     """Yield the files that a server might miss in the ``folders``, a sentence each. The folders are those of the
-    checkouts that correspond to this folder of the repository; ``ignored`` files are in the working tree. Raises
-    RevisionError."""
-    if lacking := find_lacking(ignored, folders):
-        more = f" and {len(lacking) - MAX_NAMED} more" if len(lacking) > MAX_NAMED else ""
-        yield (
-            f"The checkouts lack what git ignores: {', '.join(lacking[:MAX_NAMED])}{more}. The scenario's prepare can"
-            " make it, env and pass_env can say it."
-        )
+    checkouts that correspond to this folder of the repository. Raises RevisionError."""
+    yield from describe_ignored_files(list_ignored_files(repository), folders)
     here = run_git(repository, "rev-parse", "--show-prefix")
     for revision, folder in dict(zip(sides, folders, strict=True)).items():
         top = folder.parents[len(Path(here).parts) - 1] if here else folder
@@ -43,6 +37,16 @@ def describe_missing_files(
         if revision.ref == WORKING_TREE:
             for path in changed_submodules(repository):
                 yield f"The submodule {path} has changes that no commit of it has: they are not measured."
+
+
+def describe_ignored_files(ignored: Sequence[str], folders: tuple[Path, Path]) -> Iterator[str]:
+    """Yield a sentence on those of the ignored files that neither of the folders has, if there are any."""
+    if lacking := find_lacking(ignored, folders):
+        more = f" and {len(lacking) - MAX_NAMED} more" if len(lacking) > MAX_NAMED else ""
+        yield (
+            f"The checkouts lack what git ignores: {', '.join(lacking[:MAX_NAMED])}{more}. The scenario's prepare can"
+            " make it, env and pass_env can say it."
+        )
 
 
 def list_ignored_files(repository: Path) -> list[str]:
