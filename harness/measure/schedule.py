@@ -3,7 +3,6 @@
 import random
 from typing import Final
 
-from harness.generator.sliced import LEAD_IN_SHARE
 from harness.record.planned import PlannedTrial
 from harness.scenario import Scenario, ScenarioLoad, Topology
 from harness.stats.pilot import LEAST as LEAST_ROTATIONS
@@ -11,7 +10,8 @@ from harness.stats.pilot import LEAST as LEAST_ROTATIONS
 OVERHEAD_S: Final = 1.0  # starting and stopping a server, as long as neither was measured
 USUAL_SLICE_S: Final = 0.5
 SHORTEST_SLICE_S: Final = 0.05
-PAUSE_S: Final = 0.02  # after it, with the drain and the readings
+SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in and its drain
+READING_S: Final = 0.015  # before and after a slice
 ENOUGH_ROUNDS: Final = 8  # for a verdict; with fewer Student's t takes more than what longer rounds bring
 RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
@@ -25,14 +25,7 @@ def trial_s(load: ScenarioLoad) -> float:
 def expected_rounds(scenario: Scenario) -> int:
     """Return the number of rounds or, when they go on until the verdicts are settled, the number for which there
     probably is time: at least one."""
-    return scenario.rounds or _rounds_in_time(scenario, trial_s(scenario.load) + _beside_slices_s(scenario))
-
-
-def _beside_slices_s(scenario: Scenario) -> float:
-    """Return what the slices of a trial take beside their windows (seconds); nothing as long as none are chosen."""
-    if scenario.slice_s is None:
-        return 0.0
-    return count_rotations(scenario) * (LEAD_IN_SHARE * scenario.slice_s + PAUSE_S)
+    return scenario.rounds or _rounds_in_time(scenario, trial_s(scenario.load))
 
 
 def slice_s(scenario: Scenario) -> float:
@@ -52,7 +45,7 @@ def pilot_rotations(scenario: Scenario) -> int:
     if scenario.rounds is not None:
         return rotations
     each_s = scenario.max_time_s / (ENOUGH_ROUNDS * len(scenario.topologies))
-    fitting = int((each_s - scenario.load.warmup_s - OVERHEAD_S) / ((1 + LEAD_IN_SHARE) * slice_s(scenario) + PAUSE_S))
+    fitting = int((each_s - scenario.load.warmup_s - OVERHEAD_S) / (SLICE_OVERHEAD * slice_s(scenario) + READING_S))
     return min(rotations, max(fitting, LEAST_ROTATIONS))
 
 

@@ -107,3 +107,17 @@ def test_every_amount_of_a_process_and_of_the_machine_is_added_up() -> None:
     assert set(MachineUsage.model_fields) == {"cores", "quota_cores", "links"} | set(MACHINE_SUMS)
     assert set(LinkUsage.model_fields) == {"name", "bytes_per_s"} | set(LINK_SUMS)
     assert set(CoreUsage.model_fields) == {"cpu"} | set(CORE_SUMS)
+
+
+@given(usages(), st.floats(0.1, 2.0))
+def test_outside_of_a_window_within_the_readings_the_server_did_nothing(used: Usage, window_s: float) -> None:
+    """All of its work is in the window, which is no longer than the time between the readings."""
+    other = OtherProcess(pid=9, name="other", cpu_s=0.5, cpu=0)
+    lived = [process.model_copy(update={"lived_s": 1.0}) for process in used.processes]
+    used = used.model_copy(update={"processes": lived, "others": [other]})
+    found = used.within(window_s)
+    assert found.window_s == min(1.0, window_s)
+    assert found.cpu_s == used.cpu_s
+    assert {process.lived_s for process in found.processes} <= {found.window_s}
+    assert found.series[-1].end_s == found.window_s
+    assert found.others[0].cpu_s == 0.5 * found.window_s

@@ -12,10 +12,13 @@ from typing import Final
 import pytest
 import trustme
 
+from harness.generator.asking import ProbeResponse
 from harness.load.spec import DataTable, Expectation, Load, Request
 from harness.scenario import Topology
 from harness.server import probing, readiness
 from harness.server.launch import Server
+from harness.server.probing import ask_at_once
+from harness.server.question import Question
 from harness.server.readiness import ReadyServer, wait_until_ready
 from harness.server.supervised import ServerError
 from tests.server.asking import asked_for, wait_until_listening
@@ -335,6 +338,22 @@ def test_a_body_that_is_known_from_before_costs_no_second(log: Path, monkeypatch
         load = Load(target=server.target)
         monkeypatch.setattr(probing, "APART_S", 3600.0)
         assert wait_until_ready(server, load, None, PATIENCE_S, known_bodies=[known]).body_sha256 == known
+
+
+def test_all_workers_are_asked_also_where_the_body_is_known(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be that of one worker, and another topology's."""
+    asked: list[int] = []
+
+    def ask(page: Question, number: int) -> list[ProbeResponse]:
+        asked.append(number)
+        return ask_at_once(page, number)
+
+    monkeypatch.setattr(probing, "APART_S", 3600.0)
+    monkeypatch.setattr(probing, "ask_at_once", ask)
+    known = hashlib.sha256(BODY).hexdigest()
+    with Server(prefork(2), log) as server:
+        wait_until_ready(server, Load(target=server.target), 2, PATIENCE_S, known_bodies=[known])
+    assert asked == [1, 2 + probing.MORE_PROBES]
 
 
 def test_a_body_that_is_another_than_before_is_looked_at_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
