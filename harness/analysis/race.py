@@ -8,7 +8,7 @@ from harness.analysis.metrics import ERRORS, Metric, metrics_of
 from harness.analysis.trials import Trial, Trials, trials_of
 from harness.record import TrialRecord
 from harness.scenario import Scenario, Topology
-from harness.stats.race import MIN_ROUNDS, Race, Standing, race
+from harness.stats.race import MIN_ROUNDS, Race, Standing, race, spend_in_race, spend_once
 
 
 def race_topologies(scenario: Scenario, trials: Trials, names: Sequence[str]) -> Race:
@@ -22,7 +22,8 @@ def race_topologies(scenario: Scenario, trials: Trials, names: Sequence[str]) ->
     last = max((trial.block for name in names for trial in trials[name]), default=0)
     looks = range(MIN_ROUNDS, last + 1) if scenario.is_race else [last] if last >= MIN_ROUNDS else []
     logs = {name: take_logs(metric, trials[name]) for name in names}
-    return race(logs, looks, _allow(scenario, metric, trials), _may_lead(scenario, trials))
+    spend = spend_in_race if scenario.is_race else spend_once
+    return race(logs, looks, _allow(scenario, metric, trials), _may_lead(scenario, trials), spend)
 
 
 def find_dropped(scenario: Scenario, records: Sequence[TrialRecord]) -> tuple[Standing, ...]:

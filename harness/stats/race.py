@@ -26,10 +26,12 @@ from harness.stats.estimate import Estimate, ratio_of
 from harness.stats.paired import Paired
 
 LEVEL: Final = 0.02  # the probability that the best candidate is ever dropped
+ONE_LOOK: Final = 0.05  # that it is called behind, where nobody was dropped and all are looked at once, at the end
 MIN_ROUNDS: Final = 3
 
 Logs = Mapping[str, Mapping[int, float]]  # of each candidate, by round: logarithms, greater where it is better
 Allowance = Callable[[str, str], float]  # what a candidate may lack beside a leader and still be as good: a logarithm
+Spend = Callable[[int], float]  # the level of a look, by its number
 MayLead = Callable[[str, int], bool]  # whether a candidate, after so many rounds, may be what others are dropped for
 
 
@@ -70,13 +72,26 @@ class Race:
         return self.leader is not None and all(each.is_within(margin) for each in self.others)
 
 
-def race(logs: Logs, looks: Sequence[int], allowance: Allowance, may_lead: MayLead) -> Race:
+def spend_in_race(look: int) -> float:
+    """Return the level of a look of a race, for all candidates together: over any number of looks it adds up to no more
+    than the whole."""
+    return LEVEL / (look * (look + 1))
+
+
+def spend_once(look: int) -> float:
+    """Return the level of the only look."""
+    return ONE_LOOK
+
+
+def race(
+    logs: Logs, looks: Sequence[int], allowance: Allowance, may_lead: MayLead, spend: Spend = spend_in_race
+) -> Race:
     """Return the race of at least two candidates, looked at after these rounds, ascending."""
     running, dropped = list(logs), list[Standing]()
     leader, standings = None, list[Standing]()
     for number, after in enumerate(looks, start=1):
         known = {name: {at: value for at, value in each.items() if at <= after} for name, each in logs.items()}
-        level = LEVEL / (number * (number + 1)) / max(1, len(logs) - 1)
+        level = spend(number) / max(1, len(logs) - 1)
         leader = _find_leader({name: known[name] for name in running if may_lead(name, after)})
         if leader is None:
             continue
