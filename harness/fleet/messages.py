@@ -80,8 +80,8 @@ class FingerprintOrder(_FleetMessage):
 
 
 class RoundOrder(_FleetMessage):
-    """The order to make one round of a run that is open. ``known_bodies`` are the digests of
-    those that earlier trials found to be always the same."""
+    """The order to make one round of a run that is open. ``known_bodies`` are the digests of those that earlier
+    trials found to be always the same."""
 
     trials: tuple[PlannedTrial, ...]
     interleaving: Interleaving

@@ -51,8 +51,10 @@ def prepare_side_by_side(
     _check_environment(scenario.prepare_pass_env)
     with checkouts(repository, *sides, scenario.prepare, scenario.passed_to_prepare) as folders:
         prepared = prepare(scenario.on_two_commits(*folders), seed, sides)
-        from_here = describe_missing_files(repository, sides, folders)
-        said = from_here if ignored is None else describe_ignored_files(ignored, folders)
+        if ignored is None:
+            said = describe_missing_files(repository, sides, folders)
+        else:
+            said = describe_ignored_files(ignored, folders)
         yield replace(prepared, doubts=tuple(map(printable, said)))
 
 

@@ -61,7 +61,8 @@ def run_sliced_trials(
             made.append(_SlicedTrial(planned, log, watch, stack.enter_context(ExitStack()), start, after_warmup))
         for trial in made:
             trial.start()
-            bodies.update(trial.list_bodies())
+            if (digest := trial.body_sha256) is not None:
+                bodies.add(digest)
         _take_turns(made, scenario)
         for trial in made:
             trial.examine()
@@ -110,10 +111,10 @@ class _SlicedTrial:
         """Launch the topology, wait until it is ready, and warm it up."""
         self._attempt(self._start)
 
-    def list_bodies(self) -> list[str]:
-        """Return the digest of its body, if that was always the same."""
-        digest = None if self._failure is not None else self._up.ready.body_sha256
-        return [] if digest is None else [digest]
+    @property
+    def body_sha256(self) -> str | None:
+        """The digest of its body; None where it failed, or the body was not always the same."""
+        return None if self._failure is not None else self._up.ready.body_sha256
 
     def run_slice(self, duration_s: float, began_s: float) -> None:
         """Measure one slice of a round that ``began_s`` (monotonic clock)."""
