@@ -15,6 +15,10 @@ it has beyond that is an error of the measure that lasts as long as a launch: it
 cores. Where chance does not explain it, β is multiplied by the reliability of c: the part of its mean square that the
 rotations explain (Fuller, Measurement Error Models, 1987). Both follow from the core speeds alone.
 
+Where rotations are few, a slope may be chance: β is multiplied by 1 − 1/F, or 0, where F is that of the test whether
+there is a slope. Rotations within rounds tell nothing of the rounds' means, so that the interval keeps its level with
+whatever slope they suggest.
+
 Rounds that were made on several machines ("rigs") have an effect of each rig, which is fixed: the result holds for
 these machines. The effect is the mean of the rigs' means, whose error follows from the scatter within rigs, with n less
 the number of rigs degrees of freedom: a one-way design of fixed effects (Montgomery, Design and Analysis of
@@ -32,7 +36,7 @@ import numpy.typing as npt
 from scipy.stats import f
 
 MIN_ADJUSTED: Final = 5  # rounds: with fewer, the adjustment adds more noise than it removes
-MIN_ROTATIONS: Final = 8  # beyond one for each round, for a slope that counts as given
+MIN_FREEDOM: Final = 2  # rotations beyond one for each round: one for the slope, another for its error
 LEVEL: Final = 0.95  # of the test whether rounds differ in core speed by more than their rotations explain
 MIN_SPREAD: Final = 1e-9  # sum of squares of the core speeds, below which they count as equal
 
@@ -151,15 +155,17 @@ def effect_of(logs: Floats, paces: Floats, axis: int = -1) -> Floats:
 
 def slope_within(logs: Sequence[Sequence[float]], paces: Sequence[Sequence[float]]) -> float | None:
     """Return the effect of the core speed on the log-ratios of rounds, from the rotations within them: the slope that
-    the rotations show, times the reliability of a round's core speed. None where there are too few rotations, or the
-    speed did not change."""
+    the rotations show, less what chance may have made of it, times the reliability of a round's core speed. None where
+    there are too few rotations, or the speed did not change."""
     rounds = [(np.asarray(d), np.asarray(c)) for d, c in zip(logs, paces, strict=True) if len(d)]
     centred = [(d - d.mean(), c - c.mean()) for d, c in rounds]
     spread, freedom = sum(float(np.sum(c**2)) for _, c in centred), sum(len(d) - 1 for d, _ in rounds)
-    if freedom < MIN_ROTATIONS or spread <= MIN_SPREAD:
+    if freedom < MIN_FREEDOM or spread <= MIN_SPREAD:
         return None
     slope = sum(float(np.sum(c * d)) for d, c in centred) / spread
-    return slope * _reliability([c for _, c in rounds], spread / freedom)
+    error = sum(float(np.sum((d - slope * c) ** 2)) for d, c in centred) / (freedom - 1) / spread  # its variance
+    shown = max(0.0, 1 - error / slope**2) if slope else 0.0
+    return slope * shown * _reliability([c for _, c in rounds], spread / freedom)
 
 
 def _reliability(paces: Sequence[Floats], variance: float) -> float:
