@@ -15,7 +15,7 @@ from bench.checking import Checks, Row, run_checks
 from harness.generator.process import Generator
 from harness.load.spec import Load, Target
 from harness.server.launch import find_free_ports
-from harness.server.supervised import SupervisedProcess
+from harness.server.supervised import CommandLine, SupervisedProcess
 
 PAIRS: Final = 15
 DURATION_S: Final = 1.5
@@ -43,7 +43,7 @@ def compare_costs() -> Iterator[Row]:
         file, log = Path(folder, "nginx.conf"), Path(folder, "log")
         file.write_text(CONFIGURATION.format(folder=folder, ports=(first, second)))
         words = ["nginx", "-e", "stderr", "-p", folder, "-c", str(file)]
-        with SupervisedProcess(words, {"PATH": "/usr/sbin:/usr/bin:/bin"}, folder, log):
+        with SupervisedProcess([CommandLine(words, {"PATH": "/usr/sbin:/usr/bin:/bin"})], folder, log):
             _load(one)  # until it listens, and is warm
             ratios = [_load(both) / _load(one) for _ in range(PAIRS)]
     ratio = statistics.median(ratios)

@@ -20,6 +20,7 @@ from harness.measure.revisions import (
 )
 from harness.record import Revision
 from harness.scenario import Scenario, ScenarioError
+from harness.scenario.topology import placeholders_of
 from harness.text import printable
 
 DEFAULT_GATES_OF_A_RATE: Final = ("p99 > +10%", "cpu_per_request > +5%", "errors > +0.1%", "memory > +10%")
@@ -49,6 +50,7 @@ def prepare_side_by_side(
     the context. Its doubts name the files that servers might miss there: of those that git ignores in the repository
     or, where the commits are from another one, of those ``ignored`` there. Raises RevisionError and ScenarioError."""
     _check_environment(scenario.prepare_pass_env)
+    _check_images(scenario)
     with checkouts(repository, *sides, scenario.prepare, scenario.passed_to_prepare) as folders:
         prepared = prepare(scenario.on_two_commits(*folders), seed, sides)
         if ignored is None:
@@ -78,6 +80,16 @@ def _prepare_twins(scenario: Scenario, repository: Path, seed: int) -> Iterator[
     sides = tree, tree.model_copy(update={"ref": f"{tree.ref} with comments"})
     with twin_checkouts(repository, tree, scenario.prepare, scenario.passed_to_prepare) as folders:
         yield prepare(scenario.only([scenario.baseline.name]).on_two_commits(*folders), seed, sides)
+
+
+def _check_images(scenario: Scenario) -> None:
+    """Raise ScenarioError for a topology that would run the same image for both commits, and nothing of theirs."""
+    for topology in scenario.topologies:
+        if topology.image is not None and topology.cwd == "." and "root" not in placeholders_of(topology):
+            raise ScenarioError(
+                f"topology {topology.name}: image {topology.image} would be the same for both commits: name the folder"
+                " of the commit, {root}, in command or env, or in image (oci-archive:{root}/FILE, which prepare makes)"
+            )
 
 
 def _check_environment(names: Sequence[str]) -> None:

@@ -42,6 +42,7 @@ from harness.units import parse_size_bytes, size_text
 LOOPBACK: Final = "127.0.0.1"
 MIN_CPUS: Final = 0.01  # the least quota that the kernel takes, of a period of 100 ms
 MIN_MEMORY_BYTES: Final = 4 * 2**20
+IN_IMAGES: Final = ("root", "workers", "replicas")  # the placeholders of an image's name, beside the axes of a grid
 _AS_WRITTEN: Final = {
     "host", "port", "unix_socket", "scheme", "cwd", "pass_env", "public_env", "balance", "cpus", "memory_bytes",
     "baseline", "requires",
@@ -57,6 +58,7 @@ def _parse_memory(value: object) -> object:
     return round(size_bytes)
 
 
+Image = Annotated[str, Field(min_length=1)]
 CpuLimit = Annotated[float, Field(ge=MIN_CPUS, le=MAX_WORKERS)]
 MemoryLimit = Annotated[int, BeforeValidator(_parse_memory, json_schema_input_type=str | int)]
 AsFound = Literal["as found"]
@@ -152,7 +154,8 @@ class Topology(Listening):
     grid, where it is of one. Where the load is swept, it has ``connections`` of its own, and all that differ in these
     alone are of one ``series``.
 
-    It is one ``command``, or several ``processes``. With ``replicas``, so many of its command are started, each with a
+    It is one ``command``, or several ``processes``. With an ``image``, the command runs in a container of it, and may
+    be left to the image. With ``replicas``, so many of its command are started, each with a
     {port} of its own, and the generator deals its connections to them (``balance``). ``files`` are written for each
     trial. All its processes together get ``cpus`` cores' worth of CPU time, and ``memory_bytes``, where that is
     limited.
@@ -173,6 +176,7 @@ class Topology(Listening):
     cell: Cell | None = None
     series: Name | None = None
     connections: NumberOfConnections | None = None
+    image: Image | None = None
     command: Annotated[Words, AfterValidator(check_command)] = ()
     processes: Annotated[tuple[TopologyProcess, ...], Field(strict=False), AfterValidator(_check_processes)] = ()
     files: Annotated[tuple[TopologyFile, ...], Field(strict=False)] = ()
@@ -270,6 +274,7 @@ class TopologyTable(Listening):
     grid: Grid | None = None  # before the fields that may name its axes
     name: str
     process: Annotated[tuple[TopologyProcess, ...], Field(strict=False)] = ()
+    image: Image | None = None
     command: Annotated[tuple[str, ...], Field(strict=False)] = Field(default=(), validate_default=True)
     file: Annotated[tuple[TopologyFile, ...], Field(strict=False)] = ()
     cwd: Cwd = "."
@@ -298,9 +303,17 @@ class TopologyTable(Listening):
     @classmethod
     def _check_command(cls, words: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
         axes = _axes_before(others)
-        if "process" in others.data and bool(words) == bool(others.data["process"]):
+        is_of_image = bool(others.data.get("image")) and not words
+        if "process" in others.data and bool(words) == bool(others.data["process"]) and not is_of_image:
             raise ValueError(f"expected {'either this' if words else 'a list of words'}, or [[topology.process]]")
         return words if axes is None else check_command(words, (*KNOWN_IN_COMMANDS, *axes))
+
+    @field_validator("image")
+    @classmethod
+    def _check_image(cls, image: str | None, others: ValidationInfo) -> str | None:
+        if image is not None and (axes := _axes_before(others)) is not None:
+            check_placeholders([image], (*IN_IMAGES, *axes))
+        return image
 
     @field_validator("process")
     @classmethod
@@ -338,6 +351,18 @@ class TopologyTable(Listening):
             raise ValueError(f"expected files of different names, got {', '.join(twice)} more than once")
         if unknown := sorted(files_of(placeholders_of(self)) - {each.name for each in self.file}):
             raise ValueError(f"expected a [[topology.file]] called {' and '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_container(self) -> Self:
+        if self.image is None:
+            return self
+        if self.process:
+            raise ValueError("expected image with one command at most, not with [[topology.process]]")
+        if self.unix_socket is not None:
+            raise ValueError("expected {unix_socket}, not a fixed unix_socket, which would be inside the container")
+        if outside := sorted(placeholders_of(self) & {"python", "harness_python"}):
+            raise ValueError(f"expected a program of the image, not {{{outside[0]}}}, which is one of this machine")
         return self
 
     @model_validator(mode="after")
@@ -439,6 +464,7 @@ class TopologyTable(Listening):
             name=name_cell(self.name, cell, self._axes),
             family=name_cell(self.name, of_family, self._axes),
             cell=Cell(grid=self.name, values=dict(cell)) if cell else None,
+            image=None if self.image is None else fill_some(self.image, own),
             command=_fill_words(self.command, own),
             processes=processes,
             env={name: fill_some(value, own) for name, value in self.env.items()},
@@ -464,10 +490,10 @@ def _axes_before(others: ValidationInfo) -> tuple[str, ...] | None:
 
 
 def placeholders_of(topology: Topology | TopologyTable) -> set[str]:
-    """Return the names in braces in the topology's command and in the values of its env."""
+    """Return the names in braces in the topology's command, in its image and in the values of its env."""
     words = [word for command in topology.commands for word in command]
     axes = topology.grid.axes if isinstance(topology, TopologyTable) and topology.grid else ()
-    return check_placeholders([*words, *topology.env.values()], (*KNOWN_IN_ENV, *axes))
+    return check_placeholders([*words, topology.image or "", *topology.env.values()], (*KNOWN_IN_ENV, *axes))
 
 
 def _fill_words(words: tuple[str, ...], values: CellValues) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ MAX_PAUSE_S: Final = 0.5
 UNWATCHED_S: Final = 1.0  # a longer gap between two looks means that the guardian itself was stopped
 KILL_S: Final = 10.0  # processes that survive SIGKILL this long hang in the kernel
 KEPT_LOG_BYTES: Final = 4096
+REMOVAL_S: Final = 5.0  # for a command that removes what is left
 
 
 def main(fd: int) -> None:
@@ -63,6 +64,7 @@ def main(fd: int) -> None:
         reason = f"{order['commands'][failed]['words'][0]}: {getattr(error, 'strerror', None) or error}"
         if servers:
             Guard(harness, lease, servers, log, order["max_log_bytes"]).end(order["grace_s"])
+            _remove_leftovers(order["commands"][:failed], log)
         leave_group(order["groups"], order["groups_outside"])
         _send(harness, error=reason, command=failed)
         return
@@ -71,6 +73,7 @@ def main(fd: int) -> None:
     why = guard.run()
     killed = guard.end(order["grace_s"])
     leave_group(order["groups"], order["groups_outside"])
+    _remove_leftovers(order["commands"], log)
     if order["folder"] is not None and (guard.is_abandoned or not order["keeps_folder"]):
         shutil.rmtree(order["folder"], ignore_errors=True)
     _send(harness, why=why, killed=killed, exited=servers[0].returncode)
@@ -86,6 +89,21 @@ def _start(command: dict[str, Any], cwd: str, log: int) -> "subprocess.Popen[byt
         stderr=log,
         start_new_session=True,
     )
+
+
+def _remove_leftovers(commands: Sequence[dict[str, Any]], log: int) -> None:
+    """Run the commands that remove what those of the server may have left, such as containers."""
+    for command in commands:
+        if command["removal"]:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # what is left is in nobody's way
+                subprocess.run(
+                    command["removal"],
+                    env=command["env"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    timeout=REMOVAL_S,
+                )
 
 
 def _send(harness: Connection, **event: object) -> None:

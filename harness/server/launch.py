@@ -24,6 +24,7 @@ from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.process import ProcessRole, TopologyProcess
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server import front
+from harness.server.container import Container, explain_missing_image, podman_environment
 from harness.server.ending import explain_exit
 from harness.server.first_exception import find_first_exception
 from harness.server.guardian import DROPPED
@@ -94,11 +95,17 @@ def has_own_port(topology: Topology, process: TopologyProcess) -> bool:
 @dataclass(frozen=True)
 class ServerCommand:
     """A command that starts the server of a topology, or one of them: words, environment and the folder in which it
-    runs, with all placeholders filled."""
+    runs, with all placeholders filled; and the container that it starts, if any."""
 
     words: tuple[str, ...]
     env: dict[str, str]
     folder: str
+    container: Container | None = None
+
+    @property
+    def removal(self) -> tuple[str, ...]:
+        """The words that remove what it may leave behind: its container."""
+        return self.container.removal if self.container else ()
 
     @classmethod
     def list_of(
@@ -122,7 +129,8 @@ class ServerCommand:
         variables = look_up(variables_of(used), os.environ)
         env = build_environment(topology.pass_env) | malloc_variables(topology.malloc)
         return tuple(
-            cls._of_instance(instance, topology, env, values, variables) for instance in place.list_instances(topology)
+            cls._of_instance(instance, topology, place, env, values, variables)
+            for instance in place.list_instances(topology)
         )
 
     @classmethod
@@ -130,13 +138,20 @@ class ServerCommand:
         cls,
         instance: Instance,
         topology: Topology,
+        place: ServerPlace,
         env: Mapping[str, str],
         values: Mapping[str, object],
         variables: dict[str, str],
     ) -> Self:
         own = {**values, "port": instance.port, "instance": instance.number}
         declared = {name: fill(text, own | variables) for name, text in topology.env.items()}
-        return cls(tuple(fill(word, own) for word in instance.words), {**env, **declared}, folder_of(topology))
+        words, folder = tuple(fill(word, own) for word in instance.words), folder_of(topology)
+        if topology.image is None:
+            return cls(words, {**env, **declared}, folder)
+        container = _describe_container(topology, fill(topology.image, own), place)
+        handed_on = dict.fromkeys([*malloc_variables(topology.malloc), *topology.pass_env, *declared])
+        env = {**env, **podman_environment(), **declared}
+        return cls(container.list_words(words, handed_on), env, folder, container)
 
     def find(self, program: str) -> str | None:
         """Return the file that the system runs as ``program``; None if there is none that may be executed.
@@ -147,6 +162,18 @@ class ServerCommand:
             return shutil.which(os.path.join(self.folder, program))
         folders = self.env["PATH"].split(os.pathsep)
         return shutil.which(program, path=os.pathsep.join(os.path.join(self.folder, folder) for folder in folders))
+
+
+def _describe_container(topology: Topology, image: str, place: ServerPlace) -> Container:
+    """Return the container of a command. It has the folder of the trial, and that where the harness was called, or of
+    the commit, if the topology names it."""
+    reads_root = topology.cwd != "." or "root" in placeholders_of(topology)
+    return Container.of(
+        image,
+        written=[place.folder] if place.folder else [],
+        read=[root_of(topology)] if reads_root else [],
+        folder=folder_of(topology) if topology.cwd != "." else None,
+    )
 
 
 def find_python() -> str:
@@ -165,7 +192,7 @@ def find_missing_programs(topology: Topology) -> list[str]:
     commands = list_commands(topology)
     words = [word for command in topology.commands for word in command]
     uses_python = any("{python}" in text for text in (*words, *topology.env.values()))
-    programs = [command.words[0] for command in commands]
+    programs = [command.words[0] for command in commands if command.container is None]
     wanted = [*topology.requires, *programs, *([find_python()] if uses_python else [])]
     return [name for name in dict.fromkeys(wanted) if commands[0].find(name) is None]
 
@@ -179,7 +206,11 @@ def list_commands(topology: Topology) -> tuple[ServerCommand, ...]:
 
 def explain_missing_programs(topology: Topology) -> str | None:
     """Return which programs are missing here and what to do about it, in words; None when none is missing."""
-    return "; ".join(_explain_missing(name, folder_of(topology)) for name in find_missing_programs(topology)) or None
+    reasons = [_explain_missing(name, folder_of(topology)) for name in find_missing_programs(topology)]
+    command = list_commands(topology)[0]
+    if command.container and (reason := explain_missing_image(command.container.image, command.env)):
+        reasons.append(reason)
+    return "; ".join(reasons) or None
 
 
 def _explain_missing(program: str, folder: str) -> str:
@@ -292,11 +323,8 @@ class Server(SupervisedProcess):
             self._commands = ServerCommand.list_of(topology, place, services)
             self.target = _build_target(topology, place)
             _write_files(topology, place)
-            folder = folder_of(topology)
             lines = _list_lines(topology, place, self._commands)
-            super().__init__(
-                lines[0].words, lines[0].env, folder, log, cpus, self._folder, others=lines[1:], limits=self.limits
-            )
+            super().__init__(lines, folder_of(topology), log, cpus, self._folder, limits=self.limits)
         except BaseException:
             self._clean_up()
             raise
@@ -359,7 +387,7 @@ def _list_lines(topology: Topology, place: ServerPlace, commands: Sequence[Serve
     ]
     waiting = (sys.executable, "-I", front.__file__, host, ",".join(behind)) if behind else ()
     return [
-        CommandLine((*waiting, *command.words) if each.role == "front" else command.words, command.env)
+        CommandLine((*waiting, *command.words) if each.role == "front" else command.words, command.env, command.removal)
         for each, command in zip(instances, commands, strict=True)
     ]
 

@@ -16,9 +16,10 @@ from typing import Final
 from harness.record import Program
 from harness.scenario import Topology
 from harness.scenario.service import Service
+from harness.server.container import read_image_id
 from harness.server.launch import ServerCommand, list_commands
 from harness.server.service import command_of
-from harness.server.supervised import ServerError, SupervisedProcess
+from harness.server.supervised import CommandLine, ServerError, SupervisedProcess
 
 ANSWER_S: Final = 5.0  # the longest wait for a program
 ANSWER_BYTES: Final = 4096  # the part of its output that is read
@@ -37,6 +38,7 @@ VERSION_OPTIONS: Final = {
         r"redis-server|valkey-server|memcached|postgres|pgbouncer|mysqld|mariadbd|mongod|etcd|minio": "--version",
         r"java": "-version",
         r"caddy|traefik": "version",
+        r"podman": "--version",
     }.items()
 }
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+[\w.+-]*", re.ASCII)
@@ -93,7 +95,8 @@ class _Questions:
 
 def _run_question(words: tuple[str, ...], command: ServerCommand, log: Path) -> str:
     """Run the words and return what they print; empty when that takes too long. All that was started is stopped."""
-    with contextlib.suppress(ServerError), SupervisedProcess(words, command.env, command.folder, log) as asked:
+    line = CommandLine(words, command.env)
+    with contextlib.suppress(ServerError), SupervisedProcess([line], command.folder, log) as asked:
         deadline_s = time.monotonic() + ANSWER_S
         while asked.returncode() is None and time.monotonic() < deadline_s:
             time.sleep(POLL_S)
@@ -106,6 +109,10 @@ def _programs_of(topology: Topology, questions: _Questions) -> Iterator[Program]
     commands = list_commands(topology)
     asked = [(_strip_wrappers(command), command) for command in commands]
     asked += [((name,), commands[0]) for name in topology.requires]
+    if container := commands[0].container:
+        version = read_image_id(container.image, commands[0].env)
+        unknown = None if version else "version asked, and not told"
+        yield Program(name="image", path=container.image, version=version, unknown=unknown)
     for words, command in asked:
         for program in _describe_words(words, command, questions):
             is_inside = topology.side is not None and Path(program.path).is_relative_to(topology.side.root)

@@ -24,7 +24,7 @@ from harness.server.launch import (
     find_python,
     read_log_tail,
 )
-from harness.server.supervised import ServerError, SupervisedProcess
+from harness.server.supervised import CommandLine, ServerError, SupervisedProcess
 
 POLL_S: Final = 0.05
 CONNECT_S: Final = 1.0  # for one attempt to reach the service
@@ -98,7 +98,7 @@ def _launch(
     if service.prepare:
         run_command("prepare", fill_all(service.prepare, values), env, service.cwd, log, PREPARE_S, folder)
     begin, words = log.stat().st_size if log.exists() else 0, fill_all(service.command, values)
-    process = stack.enter_context(SupervisedProcess(words, env, service.cwd, log, cpus, folder))
+    process = stack.enter_context(SupervisedProcess([CommandLine(words, env)], service.cwd, log, cpus, folder))
     _wait(service, values, log, begin, process)
     return UpService(service.name, _values_of(service, own), process)
 
@@ -162,7 +162,7 @@ def run_command(
     """Run a command to its end, with all that it starts; ``folder`` goes where the harness ends before it. Raises
     ServerError, with the last that it wrote, where it fails or takes too long."""
     try:
-        with SupervisedProcess(words, env, cwd, log, (), folder, keeps_folder=True) as process:
+        with SupervisedProcess([CommandLine(words, env)], cwd, log, (), folder, keeps_folder=True) as process:
             code = process.wait(limit_s)
     except ServerError as error:
         raise ServerError(f"{what}: {words[0]} {error}") from error

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from harness.errors import HarnessError
 from harness.machine.helpers import EXCHANGE_S, end_process, limit_exchanges
 from harness.machine.limits import LimitGroup
+from harness.machine.tools import run_tool
 from harness.server import guardian
 from harness.server.ending import explain_start_failure
 from harness.server.mark import ProcessMark
@@ -34,16 +35,17 @@ class ServerError(HarnessError):
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command that is started: its words, and its environment."""
+    """A command that is started: its words, its environment, and the words of the command that removes what it may
+    leave behind, if it may."""
 
     words: Sequence[str]
     env: Mapping[str, str]
+    removal: Sequence[str] = ()
 
 
 class SupervisedProcess:
-    """A command that a guardian starts in ``root``, on the given cores if any; its output is appended to the log.
-    ``others`` are commands that are started after it, and belong to it. All of them run in the control group of
-    ``limits``, if any.
+    """A command, or several that belong together, which a guardian starts in ``root`` and in their order, on the given
+    cores if any; their output is appended to the log. All of them run in the control group of ``limits``, if any.
 
     See :mod:`harness.server.guardian`. Leaving the context stops the command and all its descendants, and removes its
     ``folder`` if it has one. With ``keeps_folder``, that is removed only where this process ends before the command.
@@ -56,20 +58,19 @@ class SupervisedProcess:
 
     def __init__(
         self,
-        command: Sequence[str],
-        env: Mapping[str, str],
+        commands: Sequence[CommandLine],
         root: str,
         log: Path,
         cpus: Sequence[int] = (),
         folder: str | None = None,
         keeps_folder: bool = False,
-        others: Sequence[CommandLine] = (),
         limits: LimitGroup | None = None,
     ) -> None:
         self.pid: int | None = None  # of the launched process, which leads a session of its own
         self.ended: int = 0  # the number of the command whose exit code is returned
         self.killed = 0
         self._returncode: int | None = None
+        self._lines = commands
         self._mark = ProcessMark.new()
         self._pipe, child = Pipe()
         limit_exchanges(self._pipe)
@@ -84,7 +85,7 @@ class SupervisedProcess:
             self._mark.put_on(self._guardian.pid)  # inherited, as the cores are, by all that it will start
             if cpus:
                 os.sched_setaffinity(self._guardian.pid, cpus)
-            self._launch([CommandLine(command, env), *others], root, log, folder, keeps_folder, limits)
+            self._launch(commands, root, log, folder, keeps_folder, limits)
         except (BrokenPipeError, ProcessLookupError) as error:  # it was killed before it got a message
             self.stop()
             raise ServerError(ENDED) from error
@@ -142,6 +143,15 @@ class SupervisedProcess:
         self._pipe.close()
         end_process(self._guardian, patience_s)
         self.killed += self._mark.kill_all()
+        if not patience_s:
+            self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Run the commands that remove what is left, which its guardian could not."""
+        for command in self._lines:
+            if command.removal:
+                with contextlib.suppress(OSError, TimeoutError):  # what is left is in nobody's way
+                    run_tool(command.removal, guardian.REMOVAL_S, command.env)
 
     def _launch(
         self,
@@ -153,7 +163,9 @@ class SupervisedProcess:
         limits: LimitGroup | None,
     ) -> None:
         order = {
-            "commands": [{"words": list(each.words), "env": dict(each.env)} for each in commands],
+            "commands": [
+                {"words": list(each.words), "env": dict(each.env), "removal": list(each.removal)} for each in commands
+            ],
             "cwd": root,
             "log": str(log.absolute()),
             "max_log_bytes": MAX_LOG_BYTES,

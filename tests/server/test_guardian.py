@@ -18,7 +18,7 @@ from harness.machine.lease import STOPPED_S, Lease, state_in
 from harness.server import guardian, lineage, supervised
 from harness.server.launch import Server
 from harness.server.lineage import children_of, descendants_of
-from harness.server.supervised import ServerError, SupervisedProcess
+from harness.server.supervised import CommandLine, ServerError, SupervisedProcess
 from tests.server.asking import wait_until_listening
 from tests.server.family import Family
 from tests.server.polling import wait_until
@@ -92,7 +92,7 @@ def sleepers(pid: int) -> list[psutil.Process]:
 
 def test_a_command_that_takes_too_long_is_told(log: Path) -> None:
     with (
-        SupervisedProcess(["sleep", "60"], os.environ, str(ROOT), log) as running,
+        SupervisedProcess([CommandLine(["sleep", "60"], os.environ)], str(ROOT), log) as running,
         pytest.raises(ServerError, match="not over"),
     ):
         running.wait(SHORT_S)
@@ -100,7 +100,7 @@ def test_a_command_that_takes_too_long_is_told(log: Path) -> None:
 
 def test_a_command_is_waited_for_though_its_guardian_is_stopped(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervised, "NUDGE_S", 0.05)
-    with SupervisedProcess(["sleep", "0.1"], os.environ, str(ROOT), log) as running:
+    with SupervisedProcess([CommandLine(["sleep", "0.1"], os.environ)], str(ROOT), log) as running:
         stop(running.guardian_pid)
         assert running.wait(60.0) == 0
 

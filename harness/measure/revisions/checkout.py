@@ -24,7 +24,7 @@ from harness.measure.revisions.withheld import describe_withheld_variables
 from harness.record import Revision
 from harness.scenario.placeholders import fill
 from harness.server.launch import build_environment, find_python, read_log_tail
-from harness.server.supervised import ServerError, SupervisedProcess
+from harness.server.supervised import CommandLine, ServerError, SupervisedProcess
 
 MAX_KEPT: Final = 8  # prepared checkouts of a repository, the last used ones
 TREE: Final = "tree"
@@ -139,7 +139,7 @@ def _prepare(command: Sequence[str], pass_env: Sequence[str], place: Path, revis
     words = [fill(word, values) for word in command]
     log = place / "prepare.log"
     try:
-        with SupervisedProcess(words, build_environment(pass_env), str(place / TREE), log) as running:
+        with SupervisedProcess([CommandLine(words, build_environment(pass_env))], str(place / TREE), log) as running:
             code = running.wait(PREPARE_S)
     except ServerError as error:
         raise RevisionError(f"{revision.ref}: prepare {error}") from error

@@ -1,0 +1,254 @@
+"""Topologies in containers: they are measured as any server is, by podman itself, and nothing of them is left."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.measure.base_and_head import prepare_side_by_side
+from harness.record import Run, read_run
+from harness.scenario import ScenarioError
+from harness.server.launch import ServerCommand, ServerPlace, explain_missing_programs
+from tests.granting import needs_limits
+from tests.test_scenario import loaded, refusal
+from tests.trial.shops import ROOT
+
+pytestmark = pytest.mark.compares
+
+IMAGE: Final = "localhost/page:1"
+# Some virtual machines have control groups of both versions, which crun refuses. Of a namespace of mounts, a part of
+# them can be taken away.
+IN_NAMESPACE: Final = (
+    "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; "
+    'mount --make-rprivate /; exec "$@"'
+)
+ENDING: Final = '"sh", "-c", "trap \'kill $!\' TERM; /bin/busybox httpd $* & wait", "sh"'
+STUBBORN: Final = '"httpd"'  # which ignores SIGTERM as the first process of a container
+SCENARIO: Final = """
+name = "boxes"
+rounds = 1
+
+[load]
+path = "/page"
+connections = 4
+warmup = "200ms"
+duration = "500ms"
+
+[[topology]]
+name = "beside"
+command = ["busybox", "httpd", "-f", "-p", "{{host}}:{{port}}", "-h", "{www}"]
+
+[[topology]]
+name = "boxed"
+image = "localhost/page:{{tag}}"
+command = ["/bin/busybox", {words}, "-f", "-p", "{{host}}:{{port}}", "-h", "/www"]
+env = {{ SECRET = "of nobody else" }}
+{limits}
+[topology.grid]
+tag = ["1"]
+"""
+
+
+@dataclass(frozen=True)
+class Podman:
+    """podman with a store of its own, in a folder, that holds one image: BusyBox with a page."""
+
+    folder: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf")}
+
+    def words(self, *words: str) -> list[str]:
+        return ["unshare", "--mount", "sh", "-c", IN_NAMESPACE, "sh", *words]
+
+    def run(self, *words: str, data: bytes = b"") -> str:
+        done = subprocess.run(self.words(*words), env=self.env, input=data, capture_output=True, cwd=self.folder)
+        assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
+        return done.stdout.decode()
+
+    def containers(self) -> list[str]:
+        return self.run("podman", "ps", "--all", "--format", "{{.Names}}").split()
+
+    def start(self, out: Path, scenario: str, *options: str) -> "subprocess.Popen[bytes]":
+        (self.folder / "scenario.toml").write_text(scenario, encoding="utf-8")
+        words = [sys.executable, "-m", "harness", "compare", "scenario.toml", "--out", str(out), *options]
+        return subprocess.Popen(
+            self.words(*words), env=self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    for program in ("podman", "crun", "busybox"):
+        assert shutil.which(program), f"apt install podman crun busybox-static: {program} is not here"
+    folder = tmp_path_factory.mktemp("podman")
+    (folder / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n', encoding="utf-8"
+    )
+    (folder / "www").mkdir()
+    (folder / "www" / "page").write_text("a page", encoding="utf-8")
+    made = Podman(folder)
+    made.run("podman", "import", "--quiet", "-", IMAGE, data=image_of(folder / "www" / "page"))
+    yield made
+    assert made.containers() == []
+
+
+def image_of(page: Path) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        busybox = shutil.which("busybox")
+        assert busybox is not None
+        tar.add(os.path.realpath(busybox), "bin/busybox")
+        tar.add(page, "www/page")
+    return data.getvalue()
+
+
+def scenario_of(podman: Podman, words: str, limits: str = "") -> str:
+    return SCENARIO.format(www=podman.folder / "www", words=words, limits=limits)
+
+
+def made_run(podman: Podman, out: Path, scenario: str) -> Run:
+    process = podman.start(out, scenario)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said.decode()
+    return read_run(out / "latest")
+
+
+@needs_limits
+def test_a_container_is_measured_as_a_server_beside_it_is(podman: Podman, tmp_path: Path) -> None:
+    run = made_run(podman, tmp_path, scenario_of(podman, ENDING, 'memory = "64MiB"'))
+    boxed, beside = (
+        next(each for each in run.records if each.topology.startswith(name)) for name in ("boxed", "beside")
+    )
+    for record in (boxed, beside):
+        assert (record.status, record.reason) == ("ok", None)
+        assert record.load is not None
+        assert record.load.errors.total == 0
+        assert {each.name for each in record.processes if each.role == "worker"} == {"busybox"}
+    assert boxed.usage is not None
+    assert boxed.usage.cpu_s > 0
+    assert boxed.usage.limit is not None
+    assert (boxed.usage.limit.memory_bytes, boxed.usage.limit.oom_kills) == (2**26, 0)
+    assert {each.name for each in boxed.processes} >= {"podman", "conmon"}
+    (image,) = (each for each in run.info.programs if each.name == "image")
+    assert image.path == IMAGE
+    assert image.version == podman.run("podman", "image", "inspect", "--format={{.Id}}", IMAGE).strip()
+    assert podman.containers() == []
+
+
+def test_nothing_of_a_container_is_left_when_the_harness_is_killed(podman: Podman, tmp_path: Path) -> None:
+    process = podman.start(tmp_path, scenario_of(podman, STUBBORN).replace("500ms", "60s"), "--only", "boxed")
+    deadline_s = time.monotonic() + 60
+    while not podman.containers() and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert podman.containers() != []
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=10)
+    deadline_s = time.monotonic() + 20
+    while podman.containers() and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert podman.containers() == []
+    assert str(tmp_path) not in subprocess.run(["ps", "-ef"], capture_output=True, text=True).stdout
+
+
+BOXED: Final = 'name = "a"\n[[topology]]\nname = "a"\nimage = "shop:1"\n'
+
+
+def commands_of(tmp_path: Path, text: str, place: ServerPlace) -> Sequence[ServerCommand]:
+    (topology,) = loaded(tmp_path, text).topologies
+    return ServerCommand.list_of(topology, place)
+
+
+def test_its_variables_are_handed_on_by_name_and_podman_is_found_whatever_path_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "of the caller")
+    text = 'env = { PORT = "{port}", PATH = "/app" }\npass_env = ["TOKEN"]\nmalloc = "keep"\n'
+    (command,) = commands_of(tmp_path, BOXED + text, ServerPlace(8080))
+    assert {"--env=PORT", "--env=PATH", "--env=TOKEN", "--env=MALLOC_TRIM_THRESHOLD_"} <= {*command.words}
+    assert not any("of the caller" in word or "8080" in word for word in command.words)
+    assert (command.env["PORT"], command.env["PATH"], command.env["TOKEN"]) == ("8080", "/app", "of the caller")
+    assert command.words[0] == (shutil.which("podman") or "podman")
+    assert command.words[-1] == "shop:1"  # and what the image runs by itself
+
+
+def test_it_sees_of_the_machine_what_the_topology_names(tmp_path: Path) -> None:
+    text = 'command = ["serve", "{port}", "{root}", "{folder}"]\ncwd = "site"\n'
+    (command,) = commands_of(tmp_path, BOXED + text, ServerPlace(8080, folder="/folder"))
+    here = os.getcwd()
+    seen = [word for word in command.words if word.startswith(("--volume", "--workdir"))]
+    assert seen == ["--volume=/folder:/folder", f"--volume={here}:{here}:ro", f"--workdir={here}/site"]
+    (alone,) = commands_of(tmp_path, BOXED + 'command = ["serve", "{port}"]\n', ServerPlace(8080))
+    assert not any(word.startswith(("--volume", "--workdir")) for word in alone.words)
+
+
+def test_each_of_its_replicas_is_a_container_of_its_own(tmp_path: Path) -> None:
+    commands = commands_of(
+        tmp_path, BOXED + 'command = ["serve", "{port}"]\nreplicas = [2]\n', ServerPlace(8080, own_ports=(8081,))
+    )
+    names = [command.container.name for command in commands if command.container]
+    assert len({*names}) == 2
+    assert [command.removal[-1] for command in commands] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'command = ["{python}", "{port}"]',
+            "topology[0]: expected a program of the image, not {python}, which is one of this machine",
+        ),
+        (
+            'unix_socket = "a.sock"',
+            "topology[0]: expected {unix_socket}, not a fixed unix_socket, which would be inside the container",
+        ),
+        (
+            '[[topology.process]]\ncommand = ["serve", "{port}"]',
+            "topology[0]: expected image with one command at most, not with [[topology.process]]",
+        ),
+        (
+            'command = ["serve"]',
+            "topology[0]: expected {port} in command or env, or a fixed port = N; for a Unix socket {unix_socket}, or"
+            " a fixed unix_socket = PATH",
+        ),
+    ],
+)
+def test_what_no_container_can_do_is_told(tmp_path: Path, text: str, said: str) -> None:
+    assert refusal(tmp_path, BOXED + text) == [said]
+
+
+def test_a_machine_without_podman_or_without_the_image_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (topology,) = loaded(tmp_path, BOXED + 'command = ["serve", "{port}"]\n').topologies
+    podman = tmp_path / "podman"
+    podman.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    podman.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert explain_missing_programs(topology) == "podman has no image shop:1; podman pull or podman build brings it"
+    podman.write_text("#!/bin/sh\necho no such store >&2\nexit 125\n", encoding="utf-8")
+    assert explain_missing_programs(topology) == "podman can't be asked for the image shop:1: no such store"
+    podman.rename(tmp_path / "docker")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert explain_missing_programs(topology) == (
+        "podman not found on PATH; docker would start it where it can't be watched: install podman, which runs the same"
+        " images"
+    )
+
+
+def test_commits_that_would_run_one_image_are_refused(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, BOXED + 'command = ["serve", "{port}"]\n')
+    with (
+        pytest.raises(ScenarioError, match="topology a: image shop:1 would be the same for both commits"),
+        prepare_side_by_side(scenario, ROOT, (None, None), 1),  # type: ignore[arg-type]  # refused before they are used
+    ):
+        pass
