@@ -10,9 +10,10 @@ import typer
 from harness.units import parse_duration_s
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 fine; 1 some trials failed or are invalid, none counts, or records were left out; 2 the input can't"
-    " be used, or nothing could be measured with it; 3 a gate failed; 4 none failed, and what one of them limits can't"
-    " be told; 5 or was not measured; 130 interrupted, what was measured is kept and reported."
+    "Exit codes: 0 fine; 1 some trials failed or are invalid, none counts, records were left out, or a hook failed"
+    " after them; 2 the input can't be used, or nothing could be measured with it; 3 a gate failed; 4 none failed, and"
+    " what one of them limits can't be told; 5 or was not measured; 130 interrupted, what was measured is kept"
+    " and reported."
 )
 
 CLOSED_CONNECTIONS: Final = 10  # as wrk's

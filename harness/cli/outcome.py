@@ -58,6 +58,9 @@ def _reason_against(text: str) -> str | None:
 
 def exit_code(run: Run, gate_results: Sequence[GateResult] = ()) -> int:
     """Return the exit code, as the help has it."""
+    failure = run.ending.failure if run.ending else None
+    if failure:
+        _warn(failure)
     if run.ending is not None and run.ending.reason == "machines lost":
         _warn(f"all machines that make rounds were lost; harness resume {run.path} --fleet FILE goes on")
         return 1
@@ -72,7 +75,7 @@ def exit_code(run: Run, gate_results: Sequence[GateResult] = ()) -> int:
         return 1
     for line in _left_out(run):
         _warn(line)
-    is_sound = not run.left_out and all(record.status == "ok" for record in run.records)
+    is_sound = not failure and not run.left_out and all(record.status == "ok" for record in run.records)
     code = gate_code(run.scenario, gate_results)
     return code if is_sound or code in (3, 5) else 1
 

@@ -52,7 +52,8 @@ def carry_out(
     reports show which of the scheduled trials have no record. ``measure`` returns why it ended, and the looks that were
     made where they are others than planned.
 
-    Ctrl-C ends it and keeps what was measured. Raises RunFolderError where a service or a hook of the run fails.
+    Ctrl-C ends it and keeps what was measured. A service or a hook of the run that fails is written down; it raises
+    RunFolderError where nothing was measured.
     """
     reason: EndReason = "interrupted"
     looks: LooksAfter | None = None
@@ -64,10 +65,9 @@ def carry_out(
         pass
     except ServerError as error:
         failure = error
-    folder.end(reason, looks)
-    if failure is not None:
-        kept = f"; what was measured is shown by harness report {folder.path}"
-        raise RunFolderError(f"{failure}{kept if (folder.path / 'trials.jsonl').exists() else ''}") from failure
+    folder.end(reason, looks, str(failure) if failure else None)
+    if failure is not None and not (folder.path / "trials.jsonl").exists():
+        raise RunFolderError(str(failure)) from failure
 
 
 def find_ended_service(prepared: PreparedRun, stopped: Container[str | None] = ()) -> str | None:

@@ -158,11 +158,12 @@ class RunFolder:
         if record.status == "ok" and record.body_sha256 is not None:
             self._known_bodies.add(record.body_sha256)
 
-    def end(self, reason: EndReason, looks: tuple[int, ...] | None = None) -> None:
-        """Record the end of the run, its reason, and the looks that were made where they are not those of the schedule.
-        Raises RunFolderError."""
+    def end(self, reason: EndReason, looks: tuple[int, ...] | None = None, failure: str | None = None) -> None:
+        """Record the end of the run, its reason, the looks that were made where they are not those of the schedule, and
+        what failed beside the trials. Raises RunFolderError."""
+        ended_at, resumed_at = datetime.now(UTC), self._resumed_at
         try:
-            ending = Ending(reason=reason, ended_at=datetime.now(UTC), looks=looks, resumed_at=self._resumed_at)
+            ending = Ending(reason=reason, ended_at=ended_at, looks=looks, resumed_at=resumed_at, failure=failure)
             self._write("ending.json", ending)
         except OSError as error:
             raise RunFolderError(f"{self.path}: can't write how the run ended: {error.strerror}") from error

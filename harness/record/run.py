@@ -138,11 +138,13 @@ class RunInfo(RecordPart):
 class Ending(RecordPart):
     """The end of a run and its reason, written when it ends. A run without an ending was killed or still goes on.
     ``resumed_at`` are the times at which it was resumed. ``looks`` are those that were made, where they are others than
-    those of the schedule: when the first rounds had shown how long one takes, or the time was out."""
+    those of the schedule: when the first rounds had shown how long one takes, or the time was out. ``failure`` is what
+    failed beside the trials, such as the hook ``cleanup``."""
 
     reason: EndReason
     ended_at: Moment
     looks: LooksAfter | None = None
+    failure: Printable | None = None
     resumed_at: list[Moment] = Field(default_factory=list)
 
 

@@ -70,6 +70,11 @@ def _incomplete(analysis: RunAnalysis) -> Iterator[Finding]:
             "scenario.json is not what it was when the run began.",
             "What is said here of the load and the topologies may not be what was measured.",
         )
+    if run.ending and run.ending.failure:
+        yield Finding(
+            f"Beside the trials there was a failure: {plain(run.ending.failure)}.",
+            "The trials above were over and count; see to what it may have left behind.",
+        )
     if run.ending and run.ending.resumed_at:
         yield Finding(
             f"The run was interrupted, and gone on with {_times_text(len(run.ending.resumed_at))}, the last time"

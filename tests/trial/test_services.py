@@ -10,11 +10,12 @@ from typing import Any, Final
 import pytest
 
 from harness.analysis.run import RunAnalysis
+from harness.cli.outcome import exit_code
 from harness.measure.compare import compare
 from harness.measure.interleaving import Tried, choose_interleaving
 from harness.measure.observer import Observer
 from harness.measure.preparation import prepare
-from harness.record import PlannedTrial, Run, RunFolderError, read_run
+from harness.record import PlannedTrial, Run, RunFolderError, TrialRecord, read_run
 from harness.report.findings import collect_findings
 from harness.scenario import Scenario, ScenarioError, Topology, load_scenario
 from harness.scenario.service import Hook, Hooks, Service
@@ -249,15 +250,41 @@ def test_a_service_that_was_there_and_is_gone_makes_the_trial_invalid(tmp_path: 
     assert all(f"service db: 127.0.0.1:{port} is not there any more" in (each.reason or "") for each in run.records)
 
 
-@pytest.mark.parametrize("name", ["setup", "cleanup"])
-def test_a_run_whose_setup_or_cleanup_fails_says_so_and_keeps_what_was_measured(tmp_path: Path, name: str) -> None:
-    hooks = Hooks.model_validate({name: hook(code="exit('no schema')")})
-    told = "; what was measured is shown by harness report " if name == "cleanup" else "$"
-    with pytest.raises(RunFolderError, match=f"hook {name}: .* exit code 1: no schema{told}"):
-        made(beside((), hooks, rounds=1), tmp_path)
+FAILS: Final = hook(code="exit('no schema')")
+
+
+def test_a_run_whose_setup_fails_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"hook setup: .* exit code 1: no schema$"):
+        made(beside((), Hooks(setup=FAILS), rounds=1), tmp_path)
     run = read_run(tmp_path / "latest")
     assert run.ending is not None
-    assert len(run.records) == (0 if name == "setup" else 2)
+    assert run.records == []
+
+
+def test_a_run_whose_cleanup_fails_says_so_and_has_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(beside((), Hooks(cleanup=FAILS), rounds=1), tmp_path)
+    assert run.ending is not None
+    assert run.ending.failure is not None
+    assert "hook cleanup: " in run.ending.failure
+    assert [record.status for record in run.records] == ["ok", "ok"]
+    assert any("there was a failure: hook cleanup: " in each.what for each in collect_findings(RunAnalysis(run)))
+    assert exit_code(run) == 1
+    assert "exit code 1: no schema" in capsys.readouterr().err
+
+
+def test_ctrl_c_stays_one_where_the_cleanup_then_fails(tmp_path: Path) -> None:
+    class Interrupting(Observer):
+        def on_record(self, record: TrialRecord) -> None:
+            """Interrupt it after the first trial."""
+            raise KeyboardInterrupt
+
+    run = read_run(compare(prepare(beside((), Hooks(cleanup=FAILS), rounds=2), 1), tmp_path, "test", Interrupting()))
+    assert run.ending is not None
+    assert run.ending.reason == "interrupted"
+    assert "hook cleanup: " in (run.ending.failure or "")
+    assert exit_code(run) == 130
 
 
 SHOP: Final = """
