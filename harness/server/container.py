@@ -20,6 +20,7 @@ VARIABLES: Final = (
     "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF",
     "CONTAINERS_REGISTRIES_CONF", "STORAGE_DRIVER", "STORAGE_OPTS",
 )  # fmt: skip
+ARCHIVES: Final = ("oci-archive:", "docker-archive:", "oci:", "dir:")  # images in files, before their path
 ANSWER_S: Final = 10.0  # the longest wait for podman's answer
 _LIMITS: Final = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
 _MOST_PROCESSES: Final = Path("/proc/sys/kernel/pid_max")  # to which podman lowers its own limit, and so the highest
@@ -82,6 +83,8 @@ def explain_missing_image(image: str, env: Mapping[str, str]) -> str | None:
     if shutil.which("podman") is None:
         docker = "docker would start it where it can't be watched: " if shutil.which("docker") else ""
         return f"podman not found on PATH; {docker}install podman, which runs the same images"
+    if (path := _find_archive(image)) is not None:
+        return None if os.path.exists(path) else f"there is no {path} to take an image from"
     try:
         answer = _ask(image, "exists", env)
     except (OSError, TimeoutError) as error:
@@ -100,6 +103,11 @@ def read_image_id(image: str, env: Mapping[str, str]) -> str | None:
     except (OSError, TimeoutError):
         return None
     return answer.output.decode(errors="replace").strip() or None if answer.code == 0 else None
+
+
+def _find_archive(image: str) -> str | None:
+    """Return the path of the file, or of the folder, that holds the image; None where podman's store does."""
+    return next((image.removeprefix(kind) for kind in ARCHIVES if image.startswith(kind)), None)
 
 
 def _ask(image: str, verb: str, env: Mapping[str, str], *options: str) -> ToolOutput:

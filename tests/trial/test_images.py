@@ -56,6 +56,11 @@ env = {{ SECRET = "of nobody else" }}
 {limits}
 [topology.grid]
 tag = ["1"]
+
+[[topology]]
+name = "archived"
+image = "oci-archive:{{root}}/page.tar"
+command = ["/bin/busybox", {words}, "-f", "-p", "{{host}}:{{port}}", "-h", "/www"]
 """
 
 
@@ -100,6 +105,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     (folder / "www" / "page").write_text("a page", encoding="utf-8")
     made = Podman(folder)
     made.run("podman", "import", "--quiet", "-", IMAGE, data=image_of(folder / "www" / "page"))
+    made.run("podman", "save", "--quiet", "--format=oci-archive", "--output=page.tar", IMAGE)
     yield made
     assert made.containers() == []
 
@@ -128,10 +134,9 @@ def made_run(podman: Podman, out: Path, scenario: str) -> Run:
 @needs_limits
 def test_a_container_is_measured_as_a_server_beside_it_is(podman: Podman, tmp_path: Path) -> None:
     run = made_run(podman, tmp_path, scenario_of(podman, ENDING, 'memory = "64MiB"'))
-    boxed, beside = (
-        next(each for each in run.records if each.topology.startswith(name)) for name in ("boxed", "beside")
-    )
-    for record in (boxed, beside):
+    assert {record.topology for record in run.records} == {"beside", "boxed", "archived"}
+    (boxed,) = (record for record in run.records if record.topology == "boxed")
+    for record in run.records:
         assert (record.status, record.reason) == ("ok", None)
         assert record.load is not None
         assert record.load.errors.total == 0
@@ -141,8 +146,8 @@ def test_a_container_is_measured_as_a_server_beside_it_is(podman: Podman, tmp_pa
     assert boxed.usage.limit is not None
     assert (boxed.usage.limit.memory_bytes, boxed.usage.limit.oom_kills) == (2**26, 0)
     assert {each.name for each in boxed.processes} >= {"podman", "conmon"}
-    (image,) = (each for each in run.info.programs if each.name == "image")
-    assert image.path == IMAGE
+    image, archived = (each for each in run.info.programs if each.name == "image")
+    assert (image.path, archived.path) == (IMAGE, f"oci-archive:{podman.folder}/page.tar")
     assert image.version == podman.run("podman", "image", "inspect", "--format={{.Id}}", IMAGE).strip()
     assert podman.containers() == []
 
@@ -237,6 +242,8 @@ def test_a_machine_without_podman_or_without_the_image_is_told(tmp_path: Path, m
     assert explain_missing_programs(topology) == "podman has no image shop:1; podman pull or podman build brings it"
     podman.write_text("#!/bin/sh\necho no such store >&2\nexit 125\n", encoding="utf-8")
     assert explain_missing_programs(topology) == "podman can't be asked for the image shop:1: no such store"
+    archived = topology.model_copy(update={"image": f"oci-archive:{tmp_path}/shop.tar"})
+    assert explain_missing_programs(archived) == f"there is no {tmp_path}/shop.tar to take an image from"
     podman.rename(tmp_path / "docker")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert explain_missing_programs(topology) == (
