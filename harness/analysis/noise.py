@@ -9,7 +9,7 @@ import numpy as np
 from harness.analysis.run import RunAnalysis
 from harness.machine.environment import Environment
 from harness.record import Interleaving, NoiseFloor, RigRecord, Run, RunFolderError, read_noise_floor, read_run
-from harness.scenario import Scenario
+from harness.scenario import Scenario, Topology
 
 AGAIN: Final = "again"
 
@@ -76,10 +76,13 @@ def _is_alike(run: Run, scenario: Scenario, interleaving: Interleaving, environm
     def machine(of: Environment) -> tuple[object, ...]:
         return of.cpu_model, of.usable_cores, of.cpu_quota_cores, of.kernel
 
+    def server(of: Topology) -> tuple[object, ...]:
+        return of.image, of.commands, of.files, of.env, of.malloc
+
     here, there, there_taking = scenario.baseline, run.scenario.baseline, run.info.interleaving
     return (
         machine(run.environment) == machine(environment)
         and (there_taking.kind, there_taking.slice_s) == (interleaving.kind, interleaving.slice_s)
         and run.scenario.load == scenario.load
-        and (here.commands, here.files, here.env, here.malloc) == (there.commands, there.files, there.env, there.malloc)
+        and server(here) == server(there)
     )

@@ -20,7 +20,7 @@ from harness.measure.revisions import (
 )
 from harness.record import Revision
 from harness.scenario import Scenario, ScenarioError
-from harness.scenario.topology import placeholders_of
+from harness.server.launch import reads_root
 from harness.text import printable
 
 DEFAULT_GATES_OF_A_RATE: Final = ("p99 > +10%", "cpu_per_request > +5%", "errors > +0.1%", "memory > +10%")
@@ -85,7 +85,7 @@ def _prepare_twins(scenario: Scenario, repository: Path, seed: int) -> Iterator[
 def _check_images(scenario: Scenario) -> None:
     """Raise ScenarioError for a topology that would run the same image for both commits, and nothing of theirs."""
     for topology in scenario.topologies:
-        if topology.image is not None and topology.cwd == "." and "root" not in placeholders_of(topology):
+        if topology.image is not None and not reads_root(topology) and "{root}" not in topology.image:
             raise ScenarioError(
                 f"topology {topology.name}: image {topology.image} would be the same for both commits: name the folder"
                 " of the commit, {root}, in command or env, or in image (oci-archive:{root}/FILE, which prepare makes)"

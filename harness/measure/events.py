@@ -91,9 +91,10 @@ class EventRunner:
         return self._run_command(event)
 
     def _launched_pid(self) -> int:
-        if self._server.pid is None:
-            raise ServerError("no process was launched")
-        return self._server.pid
+        pid = self._server.main_pid
+        if pid is None:
+            raise ServerError("no process was launched, or it has ended")
+        return pid
 
     def _choose_victim(self, role: str) -> int:
         """Return a process of the role, of those that are there and were not killed before."""

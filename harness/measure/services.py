@@ -52,22 +52,29 @@ def carry_out(
     reports show which of the scheduled trials have no record. ``measure`` returns why it ended, and the looks that were
     made where they are others than planned.
 
-    Ctrl-C ends it and keeps what was measured. A service or a hook of the run that fails is written down; it raises
-    RunFolderError where nothing was measured.
+    Ctrl-C ends it and keeps what was measured. What fails when all was measured, such as the hook ``cleanup``, is
+    written down too. Raises RunFolderError where a service or a hook of the run fails before.
     """
     reason: EndReason = "interrupted"
     looks: LooksAfter | None = None
     failure: ServerError | None = None
+    is_over = False
     try:
         with opened as up:
-            reason, looks = measure(up)
+            try:
+                reason, looks = measure(up)
+                is_over = True
+            except KeyboardInterrupt:
+                is_over = True
+                raise
     except KeyboardInterrupt:
         pass
     except ServerError as error:
         failure = error
     folder.end(reason, looks, str(failure) if failure else None)
-    if failure is not None and not (folder.path / "trials.jsonl").exists():
-        raise RunFolderError(str(failure)) from failure
+    if failure is not None and not is_over:
+        kept = f"; what was measured is shown by harness report {folder.path}"
+        raise RunFolderError(f"{failure}{kept if (folder.path / 'trials.jsonl').exists() else ''}") from failure
 
 
 def find_ended_service(prepared: PreparedRun, stopped: Container[str | None] = ()) -> str | None:

@@ -84,6 +84,8 @@ def withheld_of(command: WithCommand) -> list[str]:
         ["a word of its command"] if any(REDACTED in word for words in _commands(command) for word in words) else []
     )
     files = command.files if isinstance(command, Topology) else ()
+    if isinstance(command, Topology) and REDACTED in (command.image or ""):
+        found.append("its image")
     return [*found, *(f"file {each.name}" for each in files if REDACTED in (each.text or ""))]
 
 
@@ -176,6 +178,7 @@ def _secrets_of(command: WithCommand, environ: Mapping[str, str], names: Sequenc
         for before, word in zip(("", *words), words, strict=False):
             yield secret_of_word(word, before)
             yield from secrets_in(word)
+    yield from secrets_in((command.image or "") if isinstance(command, Topology) else "")
     for file in command.files if isinstance(command, Topology) else ():
         yield from secrets_in(file.text or "")
 
@@ -195,7 +198,7 @@ def _parts_of(header: str) -> Iterator[str]:
 
 
 def _redact_topology(topology: Topology, redactor: Redactor) -> Topology:
-    named = {"unix_socket": topology.unix_socket, "ca_file": topology.ca_file}
+    named = {"unix_socket": topology.unix_socket, "ca_file": topology.ca_file, "image": topology.image}
     paths = {key: path and redactor.redact(path) for key, path in named.items()}
     side = topology.side and topology.side.model_copy(update={"root": redactor.redact(topology.side.root)})
     words = {"requires": _redact_words(topology.requires, redactor)}

@@ -311,6 +311,8 @@ class TopologyTable(Listening):
     @field_validator("image")
     @classmethod
     def _check_image(cls, image: str | None, others: ValidationInfo) -> str | None:
+        if image is not None and image.startswith("-"):
+            raise ValueError(f"expected the name of an image, got {image!r:.60}")
         if image is not None and (axes := _axes_before(others)) is not None:
             check_placeholders([image], (*IN_IMAGES, *axes))
         return image

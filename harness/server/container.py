@@ -4,14 +4,18 @@ podman starts a container below the process that asks for it, so that all of it 
 as any other server is. Docker has its containers started by a service of its own, where nothing of that holds.
 """
 
+import contextlib
+import hashlib
 import os
 import resource
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
+
+import psutil
 
 from harness.machine.tools import ToolOutput, run_tool
 
@@ -22,6 +26,8 @@ VARIABLES: Final = (
 )  # fmt: skip
 ARCHIVES: Final = ("oci-archive:", "docker-archive:", "oci:", "dir:")  # images in files, before their path
 ANSWER_S: Final = 10.0  # the longest wait for podman's answer
+MONITOR: Final = "conmon"
+RUNTIME: Final = {"podman", MONITOR, "crun", "runc"}  # beside and above the processes in the container
 _LIMITS: Final = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
 _MOST_PROCESSES: Final = Path("/proc/sys/kernel/pid_max")  # to which podman lowers its own limit, and so the highest
 
@@ -29,22 +35,25 @@ _MOST_PROCESSES: Final = Path("/proc/sys/kernel/pid_max")  # to which podman low
 @dataclass(frozen=True)
 class Container:
     """A container that runs in an image, under a name of its own, with these folders of the machine at the same paths:
-    those that it may write to, and those that it may only read."""
+    those that it may ``write`` to, and those that it may only ``read``. It runs in the ``folder``, or the image's own.
+    Its ``variables`` are in the file ``env_file``, which somebody else writes: everybody on a machine may read the
+    commands that run on it, and podman would take some of them for its own."""
 
     image: str
     name: str
-    written: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
-    folder: str | None = None  # in which it runs; the image's own where it is None
+    folder: str | None = None
+    env_file: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, image: str, written: Iterable[str] = (), read: Iterable[str] = (), folder: str | None = None) -> Self:
+    def of(cls, image: str, **settings: Any) -> Self:
         """Return a container under a new name."""
-        return cls(image, f"harness-{secrets.token_hex(8)}", tuple(written), tuple(read), folder)
+        return cls(image, f"harness-{secrets.token_hex(8)}", **settings)
 
-    def list_words(self, words: Sequence[str], variables: Iterable[str]) -> tuple[str, ...]:
-        """Return the command that runs the words, or what the image runs by itself where there are none. The variables
-        are taken from its environment by their names, since everybody on a machine may read its commands.
+    def list_words(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the command that runs the words, or what the image runs by itself where there are none.
 
         The network is the machine's own, and so are the limits on files and processes, so that the container pays for
         nothing that a server beside it does not. Control groups are left to the harness.
@@ -52,12 +61,12 @@ class Container:
         return (
             find_podman(),
             *("run", "--rm", "--name", self.name, "--pull=never", "--log-driver=none"),
-            *("--network=host", "--cgroups=disabled"),
+            *("--network=host", "--cgroups=disabled", "--security-opt=label=disable"),
             *_list_ulimits(),
-            *(f"--volume={folder}:{folder}" for folder in self.written),
-            *(f"--volume={folder}:{folder}:ro" for folder in self.read),
+            *(f"--mount=type=bind,src={folder},dst={folder}" for folder in self.write),
+            *(f"--mount=type=bind,src={folder},dst={folder},ro=true" for folder in self.read),
             *([f"--workdir={self.folder}"] if self.folder else []),
-            *(f"--env={name}" for name in variables),
+            *([f"--env-file={self.env_file}"] if self.env_file else []),
             self.image,
             *words,
         )
@@ -65,11 +74,17 @@ class Container:
     @property
     def removal(self) -> tuple[str, ...]:
         """The command that removes what is left of it, if anything is."""
-        return find_podman(), "rm", "--force", "--ignore", "--time=0", self.name
+        return find_podman(), "rm", "--force", "--volumes", "--ignore", "--time=0", self.name
+
+    def write_variables(self) -> None:
+        """Write its variables to its file. Raises OSError."""
+        if self.env_file is not None:
+            lines = [f"{name}={value}\n" for name, value in self.variables.items()]
+            Path(self.env_file).write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
 
 
 def find_podman() -> str:
-    """Return the path of podman, which a PATH for the container must not hide; its bare name if it is not here."""
+    """Return the path of podman; its bare name if it is not here."""
     return shutil.which("podman") or "podman"
 
 
@@ -78,13 +93,25 @@ def podman_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in VARIABLES if name in os.environ}
 
 
-def explain_missing_image(image: str, env: Mapping[str, str]) -> str | None:
-    """Return why no container can be started from the image, and what to do about it; None where one can."""
+def find_first_process(processes: Iterable[psutil.Process]) -> int | None:
+    """Return the id of the first process in a container: the child of podman's monitor. None where there is none."""
+    by_pid = {process.pid: process for process in processes}
+    for process in by_pid.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            monitor = by_pid.get(process.ppid())
+            if monitor is not None and monitor.name() == MONITOR:
+                return process.pid
+    return None
+
+
+def explain_missing_image(image: str, env: Mapping[str, str], folder: str) -> str | None:
+    """Return why no container can be started from the image, and what to do about it; None where one can. Paths of
+    archives are relative to the folder."""
     if shutil.which("podman") is None:
         docker = "docker would start it where it can't be watched: " if shutil.which("docker") else ""
         return f"podman not found on PATH; {docker}install podman, which runs the same images"
-    if (path := _find_archive(image)) is not None:
-        return None if os.path.exists(path) else f"there is no {path} to take an image from"
+    if is_archive(image):
+        return None if find_archive(image, folder) else f"there is no {image.partition(':')[2]} to take an image from"
     try:
         answer = _ask(image, "exists", env)
     except (OSError, TimeoutError) as error:
@@ -96,8 +123,15 @@ def explain_missing_image(image: str, env: Mapping[str, str]) -> str | None:
     return f"podman has no image {image}; podman pull or podman build brings it"
 
 
-def read_image_id(image: str, env: Mapping[str, str]) -> str | None:
-    """Return the digest that tells the image from all others; None where podman does not tell."""
+def read_image_id(image: str, env: Mapping[str, str], folder: str) -> str | None:
+    """Return the digest that tells the image from all others, of an archive that of its file; None where it is not
+    known."""
+    if is_archive(image):
+        path = find_archive(image, folder)
+        if path is None or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     try:
         answer = _ask(image, "inspect", env, "--format={{.Id}}")
     except (OSError, TimeoutError):
@@ -105,9 +139,21 @@ def read_image_id(image: str, env: Mapping[str, str]) -> str | None:
     return answer.output.decode(errors="replace").strip() or None if answer.code == 0 else None
 
 
-def _find_archive(image: str) -> str | None:
-    """Return the path of the file, or of the folder, that holds the image; None where podman's store does."""
-    return next((image.removeprefix(kind) for kind in ARCHIVES if image.startswith(kind)), None)
+def is_archive(image: str) -> bool:
+    """Check whether the image is in a file, or a folder, and not in podman's store."""
+    return image.startswith(ARCHIVES)
+
+
+def find_archive(image: str, folder: str) -> Path | None:
+    """Return the file, or the folder, that holds the image; None where it is not there. Its path, relative to
+    ``folder``, may be followed by the name of one of several images."""
+    place = image.partition(":")[2]
+    paths = (
+        Path(folder, place),
+        Path(folder, place.rpartition(":")[0] or place),
+        Path(folder, place.partition(":")[0]),
+    )
+    return next((path for path in paths if path.exists()), None)
 
 
 def _ask(image: str, verb: str, env: Mapping[str, str], *options: str) -> ToolOutput:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
+import psutil
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -24,7 +25,7 @@ from harness.scenario.placeholders import fill, look_up, variables_of
 from harness.scenario.process import ProcessRole, TopologyProcess
 from harness.scenario.topology import LOOPBACK, placeholders_of
 from harness.server import front
-from harness.server.container import Container, explain_missing_image, podman_environment
+from harness.server.container import Container, explain_missing_image, find_first_process, podman_environment
 from harness.server.ending import explain_exit
 from harness.server.first_exception import find_first_exception
 from harness.server.guardian import DROPPED
@@ -148,10 +149,10 @@ class ServerCommand:
         words, folder = tuple(fill(word, own) for word in instance.words), folder_of(topology)
         if topology.image is None:
             return cls(words, {**env, **declared}, folder)
-        container = _describe_container(topology, fill(topology.image, own), place)
-        handed_on = dict.fromkeys([*malloc_variables(topology.malloc), *topology.pass_env, *declared])
-        env = {**env, **podman_environment(), **declared}
-        return cls(container.list_words(words, handed_on), env, folder, container)
+        handed_on = (*malloc_variables(topology.malloc), *topology.pass_env)
+        own_variables = {**{name: env[name] for name in handed_on if name in env}, **declared}
+        container = _describe_container(topology, fill(topology.image, own), place, instance.number, own_variables)
+        return cls(container.list_words(words), build_environment(()) | podman_environment(), folder, container)
 
     def find(self, program: str) -> str | None:
         """Return the file that the system runs as ``program``; None if there is none that may be executed.
@@ -164,16 +165,31 @@ class ServerCommand:
         return shutil.which(program, path=os.pathsep.join(os.path.join(self.folder, folder) for folder in folders))
 
 
-def _describe_container(topology: Topology, image: str, place: ServerPlace) -> Container:
+def _describe_container(
+    topology: Topology, image: str, place: ServerPlace, number: int, variables: Mapping[str, str]
+) -> Container:
     """Return the container of a command. It has the folder of the trial, and that where the harness was called, or of
     the commit, if the topology names it."""
-    reads_root = topology.cwd != "." or "root" in placeholders_of(topology)
+    root, folder = root_of(topology), folder_of(topology)
+    read = [root] if reads_root(topology) else []
+    if topology.cwd != "." and not Path(folder).is_relative_to(root):
+        read.append(folder)
     return Container.of(
         image,
-        written=[place.folder] if place.folder else [],
-        read=[root_of(topology)] if reads_root else [],
-        folder=folder_of(topology) if topology.cwd != "." else None,
+        write=(place.folder,) if place.folder else (),
+        read=tuple(read),
+        folder=folder if topology.cwd != "." else None,
+        env_file=os.path.join(os.path.dirname(place.folder), f"env-{number}") if place.folder else None,
+        variables=variables,
     )
+
+
+def reads_root(topology: Topology) -> bool:
+    """Check whether what runs in the container of a topology may read the folder where the harness was called, or of
+    the commit: if the topology runs there, or names it."""
+    in_place = topology.model_copy(update={"image": None})
+    in_files = any("root" in file.variables for file in topology.files)
+    return topology.cwd != "." or in_files or "root" in placeholders_of(in_place)
 
 
 def find_python() -> str:
@@ -208,7 +224,7 @@ def explain_missing_programs(topology: Topology) -> str | None:
     """Return which programs are missing here and what to do about it, in words; None when none is missing."""
     reasons = [_explain_missing(name, folder_of(topology)) for name in find_missing_programs(topology)]
     command = list_commands(topology)[0]
-    if command.container and (reason := explain_missing_image(command.container.image, command.env)):
+    if command.container and (reason := explain_missing_image(command.container.image, command.env, command.folder)):
         reasons.append(reason)
     return "; ".join(reasons) or None
 
@@ -314,20 +330,34 @@ class Server(SupervisedProcess):
         services: Mapping[str, str] = NO_SERVICES,
     ) -> None:
         self._folder = tempfile.mkdtemp(prefix="harness-") if _needs_folder(topology) else None
+        folder = _make_inner_folder(self._folder) if self._folder and topology.image else self._folder
         self._log = log
         self.limits: LimitGroup | None = None
         try:
             self.limits = _make_limits(topology)
-            place = _choose_place(topology, self._folder)
+            place = _choose_place(topology, folder)
             self.port = place.port
             self._commands = ServerCommand.list_of(topology, place, services)
             self.target = _build_target(topology, place)
             _write_files(topology, place)
+            _write_variables(self._commands)
             lines = _list_lines(topology, place, self._commands)
             super().__init__(lines, folder_of(topology), log, cpus, self._folder, limits=self.limits)
         except BaseException:
             self._clean_up()
             raise
+
+    @property
+    def main_pid(self) -> int | None:
+        """The id of the launched process, of a container that of the first process in it; None while there is none."""
+        if not self.has_containers:
+            return self.pid
+        return find_first_process(psutil.Process(self.guardian_pid).children(recursive=True))
+
+    @property
+    def has_containers(self) -> bool:
+        """True if it runs in containers."""
+        return any(command.container for command in self._commands)
 
     @property
     def location(self) -> str:
@@ -415,8 +445,30 @@ def _write_files(topology: Topology, place: ServerPlace) -> None:
         try:
             text = _TEMPLATES.from_string(file.text or "").render(known)
             Path(names[file.name]).write_text(text, encoding="utf-8")
+            if topology.image is not None:
+                Path(names[file.name]).chmod(0o644)  # its server may be of another user
         except Exception as error:  # whatever a template calls may raise
             raise ServerError(f"file {file.name}: {error}") from error
+
+
+def _make_inner_folder(folder: str) -> str:
+    """Make a folder in a folder that nobody else may enter, to which everybody in a container may write."""
+    inner = os.path.join(folder, "trial")
+    os.mkdir(inner)
+    os.chmod(inner, 0o777)
+    return inner
+
+
+def _write_variables(commands: Sequence[ServerCommand]) -> None:
+    """Write the variables of containers into files of their own. Raises ServerError."""
+    for command in commands:
+        if command.container:
+            if broken := [name for name, value in command.container.variables.items() if "\n" in value]:
+                raise ServerError(f"{broken[0]} has a line break, which podman can't hand on to a container")
+            try:
+                command.container.write_variables()
+            except OSError as error:
+                raise ServerError(f"{command.container.env_file}: {error.strerror}") from error
 
 
 def limits_of(topology: Topology) -> Limits:
@@ -435,7 +487,7 @@ def _make_limits(topology: Topology) -> LimitGroup | None:
 
 def _needs_folder(topology: Topology) -> bool:
     is_fresh = topology.listens_on_unix_socket and topology.unix_socket is None
-    return is_fresh or bool(topology.files) or "folder" in placeholders_of(topology)
+    return is_fresh or bool(topology.files) or topology.image is not None or "folder" in placeholders_of(topology)
 
 
 def _fixed_socket_path(topology: Topology, folder: str) -> str | None:

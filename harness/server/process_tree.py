@@ -15,6 +15,7 @@ import psutil
 
 from harness.load.spec import Target
 from harness.record import Role, ServerProcess, WorkerCounts
+from harness.server.container import RUNTIME
 from harness.server.exits import describe_exit, is_expected_exit
 from harness.server.launch import Server
 from harness.server.listening import listening_pids, socket_path
@@ -103,7 +104,10 @@ class ProcessTree:
         """Return the role of every process that was ever seen, by pid."""
         target = self._server.target
         public: set[Place] = {target.unix_socket} if target.unix_socket else set(target.ports)
-        return assign_roles(self.activities(), public, self._declared)
+        outside = RUNTIME if self._server.has_containers else frozenset()
+        inside = [each for each in self.activities() if each.program not in outside]
+        helpers: dict[int, Role] = {each.pid: "helper" for each in self.activities()}
+        return helpers | assign_roles(inside, public, self._declared)
 
     def activities(self) -> list[Activity]:
         """Return the activity of every process that was ever seen."""

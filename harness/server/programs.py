@@ -110,7 +110,7 @@ def _programs_of(topology: Topology, questions: _Questions) -> Iterator[Program]
     asked = [(_strip_wrappers(command), command) for command in commands]
     asked += [((name,), commands[0]) for name in topology.requires]
     if container := commands[0].container:
-        version = read_image_id(container.image, commands[0].env)
+        version = read_image_id(container.image, commands[0].env, commands[0].folder)
         unknown = None if version else "version asked, and not told"
         yield Program(name="image", path=container.image, version=version, unknown=unknown)
     for words, command in asked:

@@ -164,7 +164,7 @@ def slope_within(logs: Sequence[Sequence[float]], paces: Sequence[Sequence[float
         return None
     slope = sum(float(np.sum(c * d)) for d, c in centred) / spread
     error = sum(float(np.sum((d - slope * c) ** 2)) for d, c in centred) / (freedom - 1) / spread  # its variance
-    shown = max(0.0, 1 - error / slope**2) if slope else 0.0
+    shown = max(0.0, 1 - error / slope**2) if slope**2 else 0.0
     return slope * shown * _reliability([c for _, c in rounds], spread / freedom)
 
 

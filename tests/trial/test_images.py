@@ -1,5 +1,6 @@
 """Topologies in containers: they are measured as any server is, by podman itself, and nothing of them is left."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -18,6 +19,8 @@ import pytest
 from harness.measure.base_and_head import prepare_side_by_side
 from harness.record import Run, read_run
 from harness.scenario import ScenarioError
+from harness.scenario.malloc import KEEPING_VARIABLES
+from harness.scenario.secrets import as_written, redactor_of
 from harness.server.launch import ServerCommand, ServerPlace, explain_missing_programs
 from tests.granting import needs_limits
 from tests.test_scenario import loaded, refusal
@@ -104,7 +107,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     (folder / "www").mkdir()
     (folder / "www" / "page").write_text("a page", encoding="utf-8")
     made = Podman(folder)
-    made.run("podman", "import", "--quiet", "-", IMAGE, data=image_of(folder / "www" / "page"))
+    made.run("podman", "import", "--quiet", "--change", "USER 1000", "-", IMAGE, data=image_of(folder / "www" / "page"))
     made.run("podman", "save", "--quiet", "--format=oci-archive", "--output=page.tar", IMAGE)
     yield made
     assert made.containers() == []
@@ -145,11 +148,25 @@ def test_a_container_is_measured_as_a_server_beside_it_is(podman: Podman, tmp_pa
     assert boxed.usage.cpu_s > 0
     assert boxed.usage.limit is not None
     assert (boxed.usage.limit.memory_bytes, boxed.usage.limit.oom_kills) == (2**26, 0)
-    assert {each.name for each in boxed.processes} >= {"podman", "conmon"}
+    roles = {process.name: process.role for process in boxed.processes}
+    assert (roles["podman"], roles["conmon"]) == ("helper", "helper")
+    assert {record.allocator for record in run.records} == {"none"}
     image, archived = (each for each in run.info.programs if each.name == "image")
     assert (image.path, archived.path) == (IMAGE, f"oci-archive:{podman.folder}/page.tar")
     assert image.version == podman.run("podman", "image", "inspect", "--format={{.Id}}", IMAGE).strip()
+    assert archived.version == hashlib.sha256((podman.folder / "page.tar").read_bytes()).hexdigest()
     assert podman.containers() == []
+
+
+def test_events_and_a_low_rate_meet_the_server_and_not_podman(podman: Podman, tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    event = f'[[event]]\nat = "1.5s"\nrun = ["sh", "-c", "readlink /proc/{{pid}}/exe > {names}"]\n'
+    scenario = scenario_of(podman, STUBBORN).replace("connections = 4\n", "rate = 4\n").replace("500ms", "3s") + event
+    process = podman.start(tmp_path / "out", scenario, "--only", "boxed")
+    said, _ = process.communicate(timeout=60)
+    (record,) = read_run(tmp_path / "out" / "latest").records
+    assert (record.status, record.reason) == ("ok", None), said.decode()
+    assert names.read_text(encoding="utf-8") == "/bin/busybox\n"
 
 
 def test_nothing_of_a_container_is_left_when_the_harness_is_killed(podman: Podman, tmp_path: Path) -> None:
@@ -175,27 +192,48 @@ def commands_of(tmp_path: Path, text: str, place: ServerPlace) -> Sequence[Serve
     return ServerCommand.list_of(topology, place)
 
 
-def test_its_variables_are_handed_on_by_name_and_podman_is_found_whatever_path_they_have(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_variables_are_neither_in_its_command_nor_podmans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "of the caller")
-    text = 'env = { PORT = "{port}", PATH = "/app" }\npass_env = ["TOKEN"]\nmalloc = "keep"\n'
-    (command,) = commands_of(tmp_path, BOXED + text, ServerPlace(8080))
-    assert {"--env=PORT", "--env=PATH", "--env=TOKEN", "--env=MALLOC_TRIM_THRESHOLD_"} <= {*command.words}
+    text = 'env = { PORT = "{port}", HOME = "/app" }\npass_env = ["TOKEN"]\nmalloc = "keep"\n'
+    (tmp_path / "trial").mkdir()
+    (command,) = commands_of(tmp_path, BOXED + text, ServerPlace(8080, folder=str(tmp_path / "trial")))
     assert not any("of the caller" in word or "8080" in word for word in command.words)
-    assert (command.env["PORT"], command.env["PATH"], command.env["TOKEN"]) == ("8080", "/app", "of the caller")
-    assert command.words[0] == (shutil.which("podman") or "podman")
+    assert "PORT" not in command.env
+    assert command.env["HOME"] == os.environ["HOME"]
     assert command.words[-1] == "shop:1"  # and what the image runs by itself
+    assert f"--env-file={tmp_path}/env-1" in command.words
+    assert command.container is not None
+    command.container.write_variables()
+    lines = (tmp_path / "env-1").read_text(encoding="utf-8").splitlines()
+    assert {"PORT=8080", "HOME=/app", "TOKEN=of the caller"} <= {*lines}
+    assert {line.partition("=")[0] for line in lines} == {"PORT", "HOME", "TOKEN", *KEEPING_VARIABLES}
 
 
 def test_it_sees_of_the_machine_what_the_topology_names(tmp_path: Path) -> None:
     text = 'command = ["serve", "{port}", "{root}", "{folder}"]\ncwd = "site"\n'
     (command,) = commands_of(tmp_path, BOXED + text, ServerPlace(8080, folder="/folder"))
     here = os.getcwd()
-    seen = [word for word in command.words if word.startswith(("--volume", "--workdir"))]
-    assert seen == ["--volume=/folder:/folder", f"--volume={here}:{here}:ro", f"--workdir={here}/site"]
-    (alone,) = commands_of(tmp_path, BOXED + 'command = ["serve", "{port}"]\n', ServerPlace(8080))
-    assert not any(word.startswith(("--volume", "--workdir")) for word in alone.words)
+    assert seen_by(command) == ["/folder", f"{here},ro=true", f"{here}/site"]
+    (above,) = commands_of(tmp_path, BOXED + 'command = ["serve", "{port}"]\ncwd = "/srv"\n', ServerPlace(8080))
+    assert seen_by(above) == [f"{here},ro=true", "/srv,ro=true", "/srv"]
+
+
+def test_it_sees_nothing_that_the_topology_does_not_name(tmp_path: Path) -> None:
+    image = BOXED.replace("shop:1", "oci-archive:{root}/shop.tar")  # which podman reads, and not the server
+    (command,) = commands_of(tmp_path, image + 'command = ["serve", "{port}"]\n', ServerPlace(8080))
+    assert seen_by(command) == []
+
+
+def test_it_sees_what_its_files_name(tmp_path: Path) -> None:
+    file = '[[topology.file]]\nname = "conf"\ntext = "{{ root }}/www"\n'
+    (command,) = commands_of(tmp_path, BOXED + 'command = ["serve", "{port}"]\n' + file, ServerPlace(8080))
+    assert seen_by(command) == [f"{os.getcwd()},ro=true"]
+
+
+def seen_by(command: ServerCommand) -> list[str]:
+    """What the container of a command has of the machine, and where it runs."""
+    words = [word for word in command.words if word.startswith(("--mount", "--workdir"))]
+    return [word.partition("dst=")[2] or word.removeprefix("--workdir=") for word in words]
 
 
 def test_each_of_its_replicas_is_a_container_of_its_own(tmp_path: Path) -> None:
@@ -243,6 +281,9 @@ def test_a_machine_without_podman_or_without_the_image_is_told(tmp_path: Path, m
     podman.write_text("#!/bin/sh\necho no such store >&2\nexit 125\n", encoding="utf-8")
     assert explain_missing_programs(topology) == "podman can't be asked for the image shop:1: no such store"
     archived = topology.model_copy(update={"image": f"oci-archive:{tmp_path}/shop.tar"})
+    tagged = topology.model_copy(update={"image": f"oci-archive:{tmp_path}/docker:localhost/shop:1"})
+    (tmp_path / "docker").touch()
+    assert explain_missing_programs(tagged) is None
     assert explain_missing_programs(archived) == f"there is no {tmp_path}/shop.tar to take an image from"
     podman.rename(tmp_path / "docker")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -250,6 +291,18 @@ def test_a_machine_without_podman_or_without_the_image_is_told(tmp_path: Path, m
         "podman not found on PATH; docker would start it where it can't be watched: install podman, which runs the same"
         " images"
     )
+
+
+def test_an_option_is_no_image(tmp_path: Path) -> None:
+    text = BOXED.replace("shop:1", "--privileged") + 'command = ["serve", "{port}"]\n'
+    said = "topology[0].image: expected the name of an image, got '--privileged'"
+    assert refusal(tmp_path, text) == [said]
+
+
+def test_a_secret_in_the_name_of_an_image_is_not_written(tmp_path: Path) -> None:
+    secret = "AKIA" + "IOSFODNN7EXAMPLE"
+    scenario = loaded(tmp_path, BOXED.replace("shop:1", f"shop:{secret}") + 'command = ["serve", "{port}"]\n')
+    assert secret not in as_written(scenario, redactor_of(scenario)).model_dump_json()
 
 
 def test_commits_that_would_run_one_image_are_refused(tmp_path: Path) -> None:

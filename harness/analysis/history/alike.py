@@ -32,7 +32,7 @@ def find_mismatch(run: PastRun, other: PastRun, topology: str) -> str | None:
 
 
 def _server(topology: Topology) -> tuple[object, ...]:
-    return topology.commands, topology.files, topology.env, topology.workers
+    return topology.image, topology.commands, topology.files, topology.env, topology.workers
 
 
 def _machine(environment: Environment) -> tuple[object, ...]:
