@@ -352,7 +352,10 @@ class Server(SupervisedProcess):
         """The id of the launched process, of a container that of the first process in it; None while there is none."""
         if not self.has_containers:
             return self.pid
-        return find_first_process(psutil.Process(self.guardian_pid).children(recursive=True))
+        try:
+            return find_first_process(psutil.Process(self.guardian_pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            return None
 
     @property
     def has_containers(self) -> bool:
