@@ -104,9 +104,10 @@ class ProcessTree:
         """Return the role of every process that was ever seen, by pid."""
         target = self._server.target
         public: set[Place] = {target.unix_socket} if target.unix_socket else set(target.ports)
+        every = self.activities()
         outside = RUNTIME if self._server.has_containers else frozenset()
-        inside = [each for each in self.activities() if each.program not in outside]
-        helpers: dict[int, Role] = {each.pid: "helper" for each in self.activities()}
+        inside = [each for each in every if each.program not in outside]
+        helpers: dict[int, Role] = {each.pid: "helper" for each in every}
         return helpers | assign_roles(inside, public, self._declared)
 
     def activities(self) -> list[Activity]:
