@@ -2,9 +2,8 @@
 
 A core of a virtual machine is often one hardware thread of a real core. While the other thread is busy, it runs at
 little more than half its speed. No counter shows that: the time is neither stolen nor waited for, and the CPU time of
-each request grows. It shows only in work of a known amount. So a probe does such work five hundred times a second,
-which takes 1 to 2 % of the time. Neighbours come for some milliseconds at a time: what the readings tell of a slice is
-as sure as they are many, and not as each of them is long.
+each request grows. It shows only in work of a known amount. So a probe does such work two hundred times a second, which
+takes about 1 % of the time: neighbours come for a twentieth of a second.
 """
 
 import os

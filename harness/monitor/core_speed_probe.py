@@ -11,20 +11,22 @@ import sys
 import time
 from itertools import cycle
 
-PERIOD_S = 0.002
-BASE, EXPONENT, MODULUS = 3**320, 257, 2**521 - 1  # some 7 µs
-LOOK_AFTER = 500  # pieces of work between two looks at the parent
+PERIOD_S = 0.005
+POWERS = 2  # in a piece of work: some 25 µs
+BASE, EXPONENT, MODULUS = 3**320, 65537, 2**521 - 1
+LOOK_AFTER = 200  # pieces of work between two looks at the parent
 MAX_STOPPED = 5  # successive looks
 
 
-def work() -> None:
+def work(powers: int) -> None:
     """Do a piece of work that never waits and hardly uses memory.
 
     Nearly all of it is one short loop of machine code. An interpreter's own loop jumps between many places: it took a
     third more time beside one launch of a server in ten, as long as that lived, although the cores were as fast as
     ever, since the addresses of the two happened to stand in each other's way (branch prediction).
     """
-    pow(BASE, EXPONENT, MODULUS)
+    for _ in range(powers):
+        pow(BASE, EXPONENT, MODULUS)
 
 
 def is_parent_stopped() -> bool:
@@ -46,9 +48,9 @@ def main(cpus: list[int]) -> None:
                 return
         time.sleep(PERIOD_S)
         os.sched_setaffinity(0, [cpu])
-        work()  # what the caches had to fetch is not measured
+        work(powers=1)  # what the caches had to fetch is not measured
         begin_ns = time.thread_time_ns()
-        work()
+        work(POWERS)
         try:
             os.write(sys.stdout.fileno(), struct.pack("q", time.thread_time_ns() - begin_ns))
         except BrokenPipeError:
