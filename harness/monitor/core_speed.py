@@ -2,8 +2,8 @@
 
 A core of a virtual machine is often one hardware thread of a real core. While the other thread is busy, it runs at
 little more than half its speed. No counter shows that: the time is neither stolen nor waited for, and the CPU time of
-each request grows. It shows only in work of a known amount. So a probe does such work two hundred times a second, which
-takes about 1 % of the time: neighbours come for a twentieth of a second.
+each request grows. It shows only in work of a known amount. So a probe does such work three hundred times a second,
+which takes some 3 % of one core: neighbours come and go within milliseconds.
 """
 
 import os
@@ -12,13 +12,20 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from harness.machine.helpers import end_process
 from harness.monitor import core_speed_probe
 
-READING: Final = struct.calcsize("q")
-PIPE_BYTES: Final = 1 << 16
+FORMAT: Final = "qq"
+PIPE_BYTES: Final = 1 << 16  # a multiple of a reading's
+
+
+class CoreReading(NamedTuple):
+    """One piece of work: the core that did it, and the CPU time that it took."""
+
+    core: int
+    cpu_ns: int
 
 
 class CoreSpeedProbe:
@@ -37,13 +44,14 @@ class CoreSpeedProbe:
         finally:
             os.close(child)
 
-    def readings_ns(self) -> list[int]:
-        """Return the CPU time of every piece of work since the last call (ns)."""
+    def read(self) -> list[CoreReading]:
+        """Return what was measured since the last call."""
         try:
             data = os.read(self._pipe, PIPE_BYTES)
         except BlockingIOError:
             return []
-        return [ns for (ns,) in struct.iter_unpack("q", data[: len(data) // READING * READING])]
+        whole = len(data) // struct.calcsize(FORMAT) * struct.calcsize(FORMAT)
+        return [CoreReading(*fields) for fields in struct.iter_unpack(FORMAT, data[:whole])]
 
     def __enter__(self) -> Self:
         return self

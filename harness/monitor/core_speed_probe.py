@@ -1,32 +1,43 @@
-"""A script that does the same small piece of work repeatedly, on one core after another.
+"""A script that does the same small pieces of work repeatedly, on one core after another.
 
-It runs as ``python core_speed_probe.py CPU,CPU,…``. It writes the CPU time of each piece to standard output, in eight
-bytes (ns, native byte order), until nobody reads them any more, or until the process that started it has been stopped
-for too long (see harness/machine/lease.py, which is not imported so that the probe starts quickly).
+It runs as ``python core_speed_probe.py CPU,CPU,…``. It writes the core and the CPU time of each reading to standard
+output, in eight bytes each (the time in ns, native byte order), until nobody reads them any more, or until the process
+that started it has been stopped for too long (see harness/machine/lease.py, which is not imported so that the probe
+starts quickly).
 """
 
+import json
 import os
 import struct
 import sys
 import time
 from itertools import cycle
 
-PERIOD_S = 0.005
-POWERS = 2  # in a piece of work: some 25 µs
-BASE, EXPONENT, MODULUS = 3**320, 65537, 2**521 - 1
-LOOK_AFTER = 200  # pieces of work between two looks at the parent
+PERIOD_S = 0.003
+BASE, EXPONENT, MODULUS = 3**320, 65, 2**521 - 1
+TEXT = '{"name": "a lamp", "price": 12.5, "tags": ["x", "y"]}'
+NUMBERS = [number * 7919 % 211 for number in range(16)]
+WORDS = [f"word{number}" for number in NUMBERS]
+LINE = " ".join(WORDS)
+LOOK_AFTER = 300  # readings between two looks at the parent
 MAX_STOPPED = 5  # successive looks
 
 
-def work(powers: int) -> None:
-    """Do a piece of work that never waits and hardly uses memory.
+def work() -> int:
+    """Do a piece of several kinds of work that never wait and use little memory.
 
-    Nearly all of it is one short loop of machine code. An interpreter's own loop jumps between many places: it took a
-    third more time beside one launch of a server in ten, as long as that lived, although the cores were as fast as
-    ever, since the addresses of the two happened to stand in each other's way (branch prediction).
+    A neighbour on the other half of a core slows each kind by another share, and so does the code of the server, which
+    happens to stand in one's way for as long as it lives (caches, branch prediction). Of several kinds together neither
+    moves much.
     """
-    for _ in range(powers):
-        pow(BASE, EXPONENT, MODULUS)
+    pow(BASE, EXPONENT, MODULUS)
+    json.loads(TEXT)
+    by_word = dict(zip(WORDS, NUMBERS, strict=True))
+    line = "%s costs %.2f" % (LINE.title(), 12.5)  # noqa: UP031 - another kind of work than an f-string
+    total = len(line) + len(by_word)
+    for number in sorted(NUMBERS):
+        total += number
+    return total
 
 
 def is_parent_stopped() -> bool:
@@ -48,11 +59,11 @@ def main(cpus: list[int]) -> None:
                 return
         time.sleep(PERIOD_S)
         os.sched_setaffinity(0, [cpu])
-        work(powers=1)  # what the caches had to fetch is not measured
+        work()  # what the caches had to fetch is not measured
         begin_ns = time.thread_time_ns()
-        work(POWERS)
+        work()
         try:
-            os.write(sys.stdout.fileno(), struct.pack("q", time.thread_time_ns() - begin_ns))
+            os.write(sys.stdout.fileno(), struct.pack("qq", cpu, time.thread_time_ns() - begin_ns))
         except BrokenPipeError:
             return
 

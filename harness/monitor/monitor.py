@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from statistics import harmonic_mean
 from types import MappingProxyType
 from typing import Final
 
@@ -13,16 +12,16 @@ import psutil
 
 from harness.machine.host import Host
 from harness.machine.limits import LimitCounters, LimitGroup
-from harness.monitor.core_speed import CoreSpeedProbe
+from harness.monitor.core_speed import CoreReading, CoreSpeedProbe
 from harness.monitor.family import FamilyReading, is_account_lost, read_family
 from harness.monitor.holdings import Address, Holdings, read_holdings
 from harness.monitor.machine import machine_usage_between, read_machine
 from harness.monitor.others import find_busiest_others
+from harness.monitor.pace import PaceMeter
 from harness.monitor.processes import NEWBORN, ProcessReading, cpu_s_between, process_usage_between, read_pss_bytes
 from harness.monitor.service_usage import service_usage_between
 from harness.monitor.stat_file import NOTHING, Account
 from harness.record import LimitUsage, ProcessUsage, ServerProcess, Usage, UsageSecond
-from harness.units import NS_PER_US
 
 NO_SERVICES: Final[Mapping[str, int]] = MappingProxyType({})
 NO_ADDRESSES: Final[Mapping[Address, str]] = MappingProxyType({})
@@ -80,7 +79,7 @@ class Monitor:
         self._service_addresses = service_addresses
         self._first_limits = self._last_limits = self._read_limits()
         self._first_services = self._last_services = dict[str, FamilyReading]()
-        self._probe_ns: list[int] = []
+        self._pace = PaceMeter()
         self._host = Host.here()  # generator and server run on its cores too
         self._first = self._last = FamilyReading()
         self._first_machine = self._last_machine = read_machine(self._host)
@@ -97,8 +96,8 @@ class Monitor:
         self._begin_s = self._end_s = _now_boot_s()
         self._first_services = self._last_services = self._read_services()
         self._first_limits = self._last_limits = self._read_limits()
-        self._read_probe_ns()  # of the warm-up
-        self._probe_ns = []
+        self._read_core_speed()  # of the warm-up
+        self._pace = PaceMeter()
         self._watch()
         self._first_machine = self._last_machine = read_machine(self._host)  # what reading takes is not in its use
 
@@ -114,7 +113,7 @@ class Monitor:
         self._end_s = _now_boot_s()
         self._last_services = self._read_services()
         self._last_limits = self._read_limits()
-        self._probe_ns += self._read_probe_ns()
+        self._pace.add(before, self._last, self._read_core_speed())
         self._is_cpu_lost |= is_account_lost(before, self._last)
         self._watch()
         self._reaped += _at_least_nothing(self._unwatched_account() - unwatched)
@@ -138,7 +137,7 @@ class Monitor:
             reaped_major_faults=self._reaped.major_faults,
             is_cpu_lost=self._is_cpu_lost,
             machine=machine_usage_between(self._first_machine, self._last_machine),
-            pace_us=harmonic_mean(self._probe_ns) / NS_PER_US if self._probe_ns else None,
+            pace_us=self._pace.pace_us,
             series=self._series,
             others=others,
             services=[
@@ -225,8 +224,8 @@ class Monitor:
     def _read_services(self) -> dict[str, FamilyReading]:
         return {name: read_family(root_pid) for name, root_pid in self._services.items()}
 
-    def _read_probe_ns(self) -> list[int]:
-        return self._core_speed.readings_ns() if self._core_speed else []
+    def _read_core_speed(self) -> list[CoreReading]:
+        return self._core_speed.read() if self._core_speed else []
 
 
 def _add_memory(used: ProcessUsage, process: psutil.Process | None) -> ProcessUsage:

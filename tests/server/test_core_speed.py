@@ -36,7 +36,7 @@ def readings(core_speed: CoreSpeedProbe, least: int) -> list[int]:
     found: list[int] = []
 
     def enough() -> bool:
-        found.extend(core_speed.readings_ns())
+        found.extend(reading.cpu_ns for reading in core_speed.read())
         return len(found) >= least
 
     wait_until(enough, "readings of the core speed")
@@ -46,19 +46,19 @@ def readings(core_speed: CoreSpeedProbe, least: int) -> list[int]:
 def test_each_piece_of_work_is_told_once(core_speed: CoreSpeedProbe) -> None:
     first = readings(core_speed, 3)
     begin_ns = time.thread_time_ns()
-    core_speed_probe.work(core_speed_probe.POWERS)
+    core_speed_probe.work()
     here_ns = time.thread_time_ns() - begin_ns
     assert here_ns / 10 < median(first) < here_ns * 10
     assert len(readings(core_speed, 3)) < 50  # what was told before does not come again
 
 
 def test_it_takes_little_of_the_core(core_speed: CoreSpeedProbe) -> None:
-    """A hundredth is meant; five times that would be found out."""
+    """Some 3 % are meant; twice that would be found out."""
     readings(core_speed, 2)
     probe = probe_process()
     begin_s, before_s = time.monotonic(), sum(probe.cpu_times()[:2])
     readings(core_speed, 50)
-    assert sum(probe.cpu_times()[:2]) - before_s < 0.05 * (time.monotonic() - begin_s) + 0.02
+    assert sum(probe.cpu_times()[:2]) - before_s < 0.06 * (time.monotonic() - begin_s) + 0.02
 
 
 def test_it_runs_on_the_cores_it_was_given_and_is_gone_afterwards() -> None:
@@ -74,7 +74,7 @@ def test_it_ends_when_the_harness_is_killed() -> None:
 import os, time
 from harness.monitor import CoreSpeedProbe
 core_speed = CoreSpeedProbe([{CPU}])
-while not core_speed.readings_ns():
+while not core_speed.read():
     time.sleep(0.01)
 print(core_speed._probe.pid, flush=True)
 time.sleep(60)

@@ -1,0 +1,102 @@
+"""The core speed that a server met: that of the cores on which its main threads ran."""
+
+from itertools import count
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.monitor.core_speed import CoreReading
+from harness.monitor.family import FamilyReading
+from harness.monitor.pace import PaceMeter, divide_cpu_time
+from harness.monitor.processes import ProcessReading, ThreadReading
+from harness.monitor.stat_file import Stat
+from harness.units import NS_PER_S
+
+ALIKE = [CoreReading(0, 10_000), CoreReading(1, 20_000)]
+ME = psutil.Process()
+TIMES = st.integers(0, 10**12)
+
+
+def family(core: int, main_s: float = 0.0, others_s: float = 0.0, process: psutil.Process = ME) -> FamilyReading:
+    """One process whose threads have run so long, and whose main thread was last on this core."""
+    threads = {process.pid: ThreadReading(main_s, 0.0), process.pid + 1: ThreadReading(others_s, 0.0)}
+    reading = ProcessReading(cpu_ns=round((main_s + others_s) * NS_PER_S), threads=threads)
+    stat = Stat("server", 1, 0, core, 0, 0)
+    return FamilyReading({process: reading}, stats={process.pid: stat})
+
+
+def pace(*intervals: tuple[FamilyReading, FamilyReading, list[CoreReading]]) -> float | None:
+    meter = PaceMeter()
+    for before, after, readings in intervals:
+        meter.add(before, after, readings)
+    return meter.pace_us
+
+
+@pytest.mark.parametrize(("core", "pace_us"), [(0, 10.0), (1, 20.0)])
+def test_a_server_meets_the_core_on_which_it_runs(core: int, pace_us: float) -> None:
+    assert pace((family(core), family(core, main_s=1), ALIKE)) == pytest.approx(pace_us)
+
+
+def test_one_that_has_moved_met_both_cores() -> None:
+    assert pace((family(0), family(1, main_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
+
+
+def test_threads_of_which_nobody_knows_where_they_ran_count_for_all_cores() -> None:
+    divided = divide_cpu_time(family(1), family(1, main_s=2, others_s=1), [0, 1])
+    assert divided == pytest.approx({0: 0.5, 1: 2.5})
+
+
+def test_only_what_was_used_between_the_readings_counts() -> None:
+    assert divide_cpu_time(family(0, main_s=5), family(0, main_s=6), [0, 1]) == pytest.approx({0: 1, 1: 0}, abs=1e-8)
+
+
+def test_intervals_count_by_the_cpu_time_that_was_used_in_them() -> None:
+    fast, slow = [CoreReading(0, 10_000)], [CoreReading(0, 20_000)]
+    found = pace((family(0), family(0, main_s=3), fast), (family(0, main_s=3), family(0, main_s=4), slow))
+    assert found == pytest.approx(4 / (3 / 10 + 1 / 20))
+
+
+def test_a_server_that_did_nothing_met_the_mean_of_all_cores() -> None:
+    assert pace((FamilyReading(), FamilyReading(), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
+
+
+def test_a_server_on_a_core_that_is_not_read_met_the_mean_of_the_others() -> None:
+    assert pace((family(7), family(7, main_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
+
+
+@pytest.mark.parametrize("none", [0, -40, 1, 2_300])
+def test_a_reading_of_next_to_nothing_is_none(none: int) -> None:
+    readings = [CoreReading(0, ns) for ns in (9_000, none, 10_000, 11_000)]
+    pieces = (1 / 9 + 1 / 10 + 1 / 11) / 3
+    assert pace((family(0), family(0, main_s=1), readings)) == pytest.approx(1 / pieces)
+
+
+@pytest.mark.parametrize("readings", [[], [CoreReading(0, 0)], [CoreReading(0, 0), CoreReading(0, 0)]])
+def test_without_readings_there_is_no_pace(readings: list[CoreReading]) -> None:
+    assert pace((family(0), family(0, main_s=1), readings)) is None
+
+
+@given(
+    readings=st.lists(
+        st.builds(CoreReading, st.integers(0, 3), st.integers(-3, 3) | st.integers(0, 10**12)), max_size=30
+    ),
+    cores=st.lists(st.integers(0, 5), min_size=2, max_size=2),
+    main_s=st.floats(0, 100),
+    others_s=st.floats(0, 100),
+)
+def test_the_pace_is_between_the_readings(
+    readings: list[CoreReading], cores: list[int], main_s: float, others_s: float
+) -> None:
+    found = pace((family(cores[0]), family(cores[1], main_s, others_s), readings))
+    sound_us = [reading.cpu_ns / 1000 for reading in readings if reading.cpu_ns > 0]
+    assert (found is None) == (not sound_us)
+    if found is not None:
+        assert min(sound_us) * (1 - 1e-9) <= found <= max(sound_us) * (1 + 1e-9)
+
+
+def test_cpu_time_is_neither_lost_nor_made() -> None:
+    for main_s, others_s, core in zip(range(5), count(0, 2), [0, 1, 2, 7, 0], strict=False):
+        divided = divide_cpu_time(family(0), family(core, main_s, others_s), [0, 1, 2])
+        assert sum(divided.values()) == pytest.approx(main_s + others_s, abs=1e-6)
