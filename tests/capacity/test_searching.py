@@ -10,6 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from harness.analysis.capacity import Capacity, capacities
+from harness.analysis.run import RunAnalysis
 from harness.cli import app
 from harness.cli.outcome import capacity_exit_code
 from harness.cli.search_progress import SearchDisplay
@@ -17,6 +18,7 @@ from harness.measure.capacity.search import LADDER
 from harness.measure.capacity.searching import search
 from harness.measure.preparation import prepare
 from harness.record import PlannedTrial, Run, TrialRecord, read_run
+from harness.report.capacity.note import render_capacity_markdown
 from harness.report.capacity.write import write_capacity
 from harness.scenario import Objective, Topology
 from harness.stats.estimate import Estimate
@@ -110,6 +112,14 @@ def test_the_report_verb_knows_a_search(run: Run) -> None:
     assert done.exit_code == 0
     assert (run.path / "capacity.md").exists()
     assert "pauses" in done.output
+
+
+def test_what_failed_beside_the_probes_is_in_the_note(run: Run) -> None:
+    assert run.ending is not None
+    ending = run.ending.model_copy(update={"failure": "the hook cleanup exited with code 7"})
+    assert "cleanup" not in render_capacity_markdown(RunAnalysis(run))
+    said = render_capacity_markdown(RunAnalysis(run.model_copy(update={"ending": ending})))
+    assert "Beside the trials there was a failure: the hook cleanup exited with code 7." in said
 
 
 def test_a_search_is_not_gone_on_with(run: Run) -> None:

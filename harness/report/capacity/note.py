@@ -109,6 +109,8 @@ def answers(run: Run, found: list[Capacity]) -> Iterator[str]:
             yield f"Of `{each.topology.name}` nothing is known: {plain(why_unknown(each))}."
         elif each.rate.low is None:
             yield f"The answer for `{each.topology.name}` has no interval: too few probes are near it."
+    if run.ending and run.ending.failure:
+        yield f"Beside the trials there was a failure: {plain(run.ending.failure)}."
 
 
 def why_unknown(found: Capacity) -> str:
