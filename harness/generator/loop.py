@@ -32,6 +32,8 @@ DISCARD_BYTES: Final = 1 << 20  # the most body bytes dropped in one call
 MAX_OPENED: Final = 100  # connections opened in a row before those that are open are served
 MAX_SERVED_NS: Final = 20 * NS_PER_MS  # for which they are served between two such rows, however long opening one took
 MAX_CLOSED: Final = 100  # connections passed over in a row in search of an open one
+MOST_LEAD_IN_NS: Final = 10 * NS_PER_S  # by which a warm-up may last longer, until each connection was answered
+STEP_NS: Final = NS_PER_MS  # for which it serves before it looks again whether each was
 MAX_EVENTS: Final = 64  # taken from one poll: what comes due meanwhile has to wait until all of them are served
 
 NO_HEAD: Final = parse_head(b"HTTP/1.1 204 No Content" + HEAD_END, "GET")  # stands for no response
@@ -74,6 +76,7 @@ class LoadLoop:
         self._housekeeping_due_ns = 0
         self._stalled_ns = 0
         self._age_ns: int | None = None  # of all requests in flight when the window opened, one on each connection
+        self._full_ns = 0  # when the last connection of a closed loop was opened, or all had their load again
         self._stopped = False
 
     def run(self, begin_ns: int) -> ProcessResult:
@@ -89,7 +92,7 @@ class LoadLoop:
 
     def _measure(self, duration_s: float) -> ProcessResult:
         """Measure one window from now on, and return its result."""
-        begun_ns = self._closed.list_due_ns()
+        begun_ns, is_steady = self._closed.list_due_ns(), self._was_each_answered()
         window_ns = self._open_window(duration_s)
         before = CpuUse.read_counters()
         self._emit(WindowBegan())
@@ -97,7 +100,9 @@ class LoadLoop:
         cpu_use = CpuUse.read_counters().subtract(before)
         self._emit(WindowEnded())
         result = self._close_window(end_ns, cpu_use)
-        return count_parts(result, begun_ns, self._closed.list_due_ns(), end_ns) if self._open is None else result
+        if self._open is not None or not is_steady:
+            return result
+        return count_parts(result, begun_ns, self._closed.list_due_ns(), end_ns)
 
     def _create_open_loop(self, begin_ns: int) -> OpenLoop:
         times_ns = (begin_ns + time_ns for time_ns in arrival_times_ns(self._load))
@@ -106,15 +111,33 @@ class LoadLoop:
         return OpenLoop(self._exchange, self._stats, self._requests, times_ns, gap_ns, late_ns)
 
     def _warm_up(self, begin_ns: int) -> None:
-        """Open the connections of a closed loop one after another over the first half, and go on to the end.
+        """Open the connections of a closed loop one after another over the first half, and go on to the end, or until
+        each was answered while all had a request, if that takes longer.
 
         Connections that are opened all at once tend to land on one worker: the first to wake accepts them all. Without
         a warm-up this can't be avoided, and wrk does the same. An open loop opens connections as it needs them.
+
+        A queue takes as long to build up as a request waits in it. Before that, requests have waited for less.
         """
         warmup_ns = round(self._load.warmup_s * NS_PER_S)
         if self._open is None:
             self._open_connections(self._exchange.connections, begin_ns, warmup_ns // 2)
-        self._run_until(begin_ns + warmup_ns)
+        self._full_ns = time.monotonic_ns()
+        now_ns = self._run_until(begin_ns + warmup_ns)
+        if self._open is None and warmup_ns:
+            self._run_until_each_answered(now_ns + min(self._exchange.timeout_ns, MOST_LEAD_IN_NS))
+
+    def _run_until_each_answered(self, latest_ns: int) -> int:
+        """Serve until each connection of a closed loop was answered under the whole load, but not for longer than until
+        this time (ns); return the time at the end."""
+        now_ns = time.monotonic_ns()
+        while not (self._stopped or self._was_each_answered()) and now_ns < latest_ns:
+            now_ns = self._run_until(now_ns + STEP_NS)
+        return now_ns
+
+    def _was_each_answered(self) -> bool:
+        """Check whether the request that is on a connection now was begun under the whole load, on every connection."""
+        return all(connection.due_ns > self._full_ns for connection in self._closed.connections)
 
     def _open_connections(self, connections: Sequence[Connection], begin_ns: int, for_ns: int) -> None:
         """Open the connections evenly over this time. If it is too short, serving the open ones takes half of it."""

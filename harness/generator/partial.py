@@ -16,7 +16,8 @@ def count_parts(window: ProcessResult, begun_ns: Sequence[int], ended_ns: Sequen
 
     ``begun_ns`` and ``ended_ns`` are when the requests were due that were under way as it began, and at its end,
     ``end_ns`` (monotonic clock). Where requests failed, what was under way may not have been answered: the window stays
-    as it is. How long a request takes that is under way is taken to be the mean of those that are.
+    as it is. How long a request takes that is under way is taken to be the mean of those that are. So the window may
+    begin only when each connection was answered: before, those that take long are unseen, and a queue is still growing.
     """
     if not window.requests or window.aged_s is None:
         return window

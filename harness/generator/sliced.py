@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
-from harness.generator.loop import Emit, LoadLoop, prime_caches, sleep_until
+from harness.generator.loop import STEP_NS, Emit, LoadLoop, prime_caches, sleep_until
 from harness.generator.messages import PartSlice, Paused
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
@@ -14,7 +14,6 @@ from harness.units import NS_PER_MS, NS_PER_S
 LEAD_IN_SHARE: Final = 0.1  # of a slice's duration, at the least
 MOST_WAIT_NS: Final = NS_PER_S  # until every connection was answered once, and again for what is in flight at the end
 REOPENING_NS: Final = 20 * NS_PER_MS  # over which connections are opened again
-STEP_NS: Final = NS_PER_MS  # for which it serves before it looks again whether it is done
 
 
 class SlicedLoop(LoadLoop):
@@ -80,21 +79,16 @@ class SlicedLoop(LoadLoop):
 
     def _lead_in(self, least_ns: int) -> float:
         """Offer the load until every connection was answered once; return for how long (seconds)."""
-        begin_ns = now_ns = time.monotonic_ns()
+        begin_ns = self._full_ns = time.monotonic_ns()
         self._exchange.policy = self._closed
         self._stats.open_window(0, begin_ns, MOST_WAIT_NS / NS_PER_S)
         closed = self._closed.remove_closed()
         self._closed.resume(begin_ns)
         if closed:
             self._open_connections(closed, begin_ns, least_ns // 2)
-        now_ns = self._run_until(begin_ns + least_ns)
-        while not (self._stopped or self._was_each_answered(begin_ns)) and now_ns < begin_ns + MOST_WAIT_NS:
-            now_ns = self._run_until(now_ns + STEP_NS)
-        return (now_ns - begin_ns) / NS_PER_S
-
-    def _was_each_answered(self, since_ns: int) -> bool:
-        """Check whether the request that is on a connection now is not its first, on every connection."""
-        return all(connection.due_ns > since_ns for connection in self._closed.connections)
+            self._full_ns = time.monotonic_ns()
+        self._run_until(begin_ns + least_ns)
+        return (self._run_until_each_answered(begin_ns + MOST_WAIT_NS) - begin_ns) / NS_PER_S
 
     def _pause(self) -> int:
         """Take what is in flight, and return how many requests are given up, after a long wait."""

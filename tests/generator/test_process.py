@@ -15,6 +15,7 @@ from typing import Final
 import psutil
 import pytest
 
+from harness.generator import loop
 from harness.generator.crew import GeneratorError
 from harness.generator.process import Generator
 from harness.load.result import LoadResult, Second, WindowBegan, WindowEnded
@@ -69,8 +70,9 @@ def test_the_warm_up_is_not_counted() -> None:
     assert result.duration_s >= result.asked_duration_s
 
 
-def test_the_requests_in_flight_when_the_window_opens_are_its_first() -> None:
+def test_the_requests_in_flight_when_the_window_opens_are_its_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is ever answered: what began in the warm-up is all there is."""
+    monkeypatch.setattr(loop, "MOST_LEAD_IN_NS", 0)
     with forked_loop() as offer, ScriptedServer(repeat(broken())) as server:
         result = offer(short_load(server.port, warmup_s=0.1))
     assert_adds_up(result)
