@@ -9,19 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-import numpy as np
 import psutil
 
 from harness.errors import HarnessError
 from harness.generator.crew import GeneratorError
 from harness.generator.process import StartGenerator, start_here
-from harness.generator.sliced import MOST_WAIT_NS
-from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import Placement
 from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
+from harness.measure.answer_times import SLOW_IN_SLICE, AnswerTimes, were_cores_busy
 from harness.measure.schedule import SHORTEST_SLICE_S
 from harness.monitor.family import FamilyReading, read_family
 from harness.record import Interleaving
@@ -29,7 +27,7 @@ from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import Server
 from harness.server.readiness import wait_until_ready
 from harness.server.supervised import ServerError
-from harness.units import NS_PER_S, duration_text, size_text
+from harness.units import duration_text, size_text
 
 WARMUP_S: Final = 0.2
 LOADED_S: Final = 0.3  # for which each server is loaded, to see how long its answers take
@@ -37,9 +35,6 @@ SLICES_S: Final = (  # of which the shortest that is long enough is taken
     SHORTEST_SLICE_S, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0
 )  # fmt: skip
 UNTRIED_SLICE_S: Final = 0.5
-USUAL_IN_SLICE: Final = 8  # answers of the time that those under way usually take, one after the other
-SLOW_IN_SLICE: Final = 4  # of a time that one in a hundred takes (p99)
-PAUSES_IN_SLICE: Final = 4  # of the time that the generator takes beside lead-in and window
 IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
 MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
 TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is ready
@@ -131,37 +126,6 @@ def _fixed_place(topology: Topology) -> str | None:
 
 
 @dataclass(frozen=True)
-class AnswerTimes:
-    """The times (seconds) that a server takes to answer under load: ``usual_s`` is how long a request takes that is
-    under way at a moment drawn at random, and one in a hundred takes ``slow_s`` or more. ``pause_s`` is what a slice
-    takes beside its lead-in and its window: the drain, and the messages."""
-
-    usual_s: float
-    slow_s: float
-    pause_s: float
-
-    @classmethod
-    def of(cls, measured: MeasuredSlice, elapsed_s: float) -> Self:
-        """Return the times that a slice shows, which took so long. Requests that were given up took a second at the
-        least."""
-        latencies = measured.latencies
-        latencies.record(np.full(measured.undrained, MOST_WAIT_NS))
-        if not latencies.total:
-            return cls(0.0, 0.0, 0.0)
-        return cls(
-            usual_s=latencies.mean_under_way_ns() / NS_PER_S,
-            slow_s=latencies.percentiles_ns([99])[0] / NS_PER_S,
-            pause_s=elapsed_s - measured.lead_in_s - measured.duration_s,
-        )
-
-    @property
-    def least_slice_s(self) -> float:
-        """The shortest slices (seconds) in which its answers, but for one in a hundred, are begun and ended many times
-        over, and that are long beside the pauses between them."""
-        return max(USUAL_IN_SLICE * self.usual_s, SLOW_IN_SLICE * self.slow_s, PAUSES_IN_SLICE * self.pause_s)
-
-
-@dataclass(frozen=True)
 class _UpServer:
     """A server that was launched for the try."""
 
@@ -237,11 +201,13 @@ def _launch(
     server = stack.enter_context(Server(topology, log, placement.server))
     load = scenario.load_of(topology).at(server.target, TRY_SEED)
     load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
-    wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
+    ready = wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
     deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
-    begun_s = time.monotonic()
+    before, begun_s = read_family(server.guardian_pid), time.monotonic()
     measured = generator.run_slice(LOADED_S)
-    return _UpServer(topology.name, server, AnswerTimes.of(measured, time.monotonic() - begun_s))
+    elapsed_s, after = time.monotonic() - begun_s, read_family(server.guardian_pid)
+    times = AnswerTimes.of(measured, elapsed_s, ready.unloaded_ms, is_busy=were_cores_busy(before, after, elapsed_s))
+    return _UpServer(topology.name, server, times)
 
 
 def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:

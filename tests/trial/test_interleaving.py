@@ -10,8 +10,9 @@ import pytest
 from harness.generator.process import StartGenerator
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
+from harness.measure import interleaving
+from harness.measure.answer_times import AnswerTimes
 from harness.measure.interleaving import (
-    AnswerTimes,
     Tried,
     check_interleaving,
     choose_interleaving,
@@ -23,7 +24,7 @@ from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import find_free_port
 from tests.server.family import Family
-from tests.server.topologies import prefork, small
+from tests.server.topologies import gunicorn, prefork, small
 from tests.trial.trials import scenario
 
 
@@ -62,17 +63,6 @@ def test_slices_are_as_short_as_they_can_be(least_s: float, slice_s: float) -> N
     assert choose_slice_s(least_s) == slice_s
 
 
-@pytest.mark.parametrize(
-    ("usual_s", "slow_s", "pause_s", "least_s"),
-    [(0.001, 0.002, 0.005, 0.02), (0.01, 0.012, 0.015, 0.08), (0.001, 0.03, 0.02, 0.12), (0.001, 0.002, 0.1, 0.4)],
-)
-def test_slices_are_long_beside_answers_slow_answers_and_pauses(
-    usual_s: float, slow_s: float, pause_s: float, least_s: float
-) -> None:
-    """A slow answer that begins in a window has to be seen in it, but for few; and in pauses nothing is measured."""
-    assert AnswerTimes(usual_s, slow_s, pause_s).least_slice_s == pytest.approx(least_s)
-
-
 def test_slices_are_no_longer_than_the_window() -> None:
     made = scenario(ONE, TWO).with_window(0.6)
     assert choose_interleaving(made, lambda: Tried(None, least_slice_s=1.6)).slice_s == 0.6
@@ -83,6 +73,25 @@ def test_the_length_of_slices_is_found_by_a_try(kind: str) -> None:
     slow = named("slow", small("beside", "slow"))
     made = scenario(ONE, slow).with_window(3.0).model_copy(update={"interleave": kind})
     assert choose(made).slice_s in (0.75, 1.0, 1.5)
+
+
+@pytest.mark.parametrize(("server", "is_queue"), [(gunicorn(1), True), (small("beside", "slow"), False)])
+def test_a_try_tells_answers_that_wait_for_a_busy_core(
+    monkeypatch: pytest.MonkeyPatch, server: Topology, is_queue: bool
+) -> None:
+    """Forty of them wait for one process, for many times as long as one takes."""
+    seen = list[AnswerTimes]()
+
+    def keep(up: Sequence[interleaving._UpServer]) -> float:
+        seen.extend(each.times for each in up)
+        return 0.5
+
+    monkeypatch.setattr(interleaving, "_find_least_slice_s", keep)
+    made = scenario(named("one", server), named("two", server))
+    path = "/cart" if is_queue else "/"
+    load = made.load.model_copy(update={"connections": 40, "requests": (made.load.requests[0].with_path(path),)})
+    assert try_slices(made.model_copy(update={"load": load}), Placement()) is not None
+    assert {each.queued for each in seen} == {is_queue}
 
 
 def test_one_topology_has_none_to_take_turns_with() -> None:

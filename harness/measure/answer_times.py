@@ -1,0 +1,67 @@
+"""How long a server takes to answer under load, and so how long its slices have to be."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+from harness.generator.sliced import MOST_WAIT_NS
+from harness.generator.slices import MeasuredSlice
+from harness.load.cpus import list_usable_cpus
+from harness.monitor.family import FamilyReading
+from harness.monitor.processes import NEWBORN, cpu_s_between
+from harness.units import MS_PER_S, NS_PER_S
+
+USUAL_IN_SLICE: Final = 8  # answers of the time that those under way usually take, one after the other
+SLOW_IN_SLICE: Final = 4  # of a time that one in a hundred takes (p99)
+PAUSES_IN_SLICE: Final = 4  # of the time that the generator takes beside lead-in and window
+QUEUED: Final = 4  # times as long as without load, and an answer mostly waits for those before it
+WORKING: Final = 0.1  # of a core: a process that uses less has no part in the work
+BUSY: Final = 0.75  # of the cores that those at work can use: they hardly wait for anything else
+
+
+@dataclass(frozen=True)
+class AnswerTimes:
+    """The times (seconds) that a server takes to answer under load: ``usual_s`` is how long a request takes that is
+    under way at a moment drawn at random, and one in a hundred takes ``slow_s`` or more. ``pause_s`` is what a slice
+    takes beside its lead-in and its window: the drain, and the messages.
+
+    Where answers are ``queued`` for cores that are busy all the time, they come one by one, each after the work that it
+    takes, however long they have waited.
+    """
+
+    usual_s: float
+    slow_s: float
+    pause_s: float
+    queued: bool = False
+
+    @classmethod
+    def of(cls, measured: MeasuredSlice, elapsed_s: float, unloaded_ms: float | None, is_busy: bool) -> Self:
+        """Return the times that a slice shows, which took so long, of a server that kept its cores busy or did not.
+        Requests that were given up took a second at the least. ``unloaded_ms`` is what an answer takes without load."""
+        latencies = measured.latencies
+        latencies.record(np.full(measured.undrained, MOST_WAIT_NS))
+        if not latencies.total:
+            return cls(0.0, 0.0, 0.0)
+        usual_s = latencies.mean_under_way_ns() / NS_PER_S
+        return cls(
+            usual_s=usual_s,
+            slow_s=latencies.percentiles_ns([99])[0] / NS_PER_S,
+            pause_s=elapsed_s - measured.lead_in_s - measured.duration_s,
+            queued=is_busy and unloaded_ms is not None and usual_s >= QUEUED * unloaded_ms / MS_PER_S,
+        )
+
+    @property
+    def least_slice_s(self) -> float:
+        """The shortest slices (seconds) in which its answers, but for one in a hundred, are begun and ended many times
+        over, and that are long beside the pauses between them. In slices of any length a queue is answered as fast."""
+        answers_s = 0.0 if self.queued else USUAL_IN_SLICE * self.usual_s
+        return max(answers_s, SLOW_IN_SLICE * self.slow_s, PAUSES_IN_SLICE * self.pause_s)
+
+
+def were_cores_busy(before: FamilyReading, after: FamilyReading, elapsed_s: float) -> bool:
+    """Return whether the processes that worked kept nearly all the cores busy that they can use: one each."""
+    used_s = [cpu_s_between(before.processes.get(each, NEWBORN), now) for each, now in after.processes.items()]
+    working_s = [each for each in used_s if each > WORKING * elapsed_s]
+    cores = min(len(working_s), len(list_usable_cpus()))
+    return bool(cores) and sum(working_s) >= BUSY * cores * elapsed_s
