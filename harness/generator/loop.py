@@ -92,7 +92,7 @@ class LoadLoop:
 
     def _measure(self, duration_s: float) -> ProcessResult:
         """Measure one window from now on, and return its result."""
-        begun_ns, is_steady = self._closed.list_due_ns(), self._was_each_answered()
+        begun_ns, is_steady = self._closed.list_due_ns(), self._is_steady()
         window_ns = self._open_window(duration_s)
         before = CpuUse.read_counters()
         self._emit(WindowBegan())
@@ -124,20 +124,26 @@ class LoadLoop:
             self._open_connections(self._exchange.connections, begin_ns, warmup_ns // 2)
         self._full_ns = time.monotonic_ns()
         now_ns = self._run_until(begin_ns + warmup_ns)
-        if self._open is None and warmup_ns:
+        if self._open is None and warmup_ns and self._load.share.of == 1:  # several have to begin at the same time
             self._run_until_each_answered(now_ns + min(self._exchange.timeout_ns, MOST_LEAD_IN_NS))
 
     def _run_until_each_answered(self, latest_ns: int) -> int:
         """Serve until each connection of a closed loop was answered under the whole load, but not for longer than until
         this time (ns); return the time at the end."""
-        now_ns = time.monotonic_ns()
-        while not (self._stopped or self._was_each_answered()) and now_ns < latest_ns:
+        now_ns, waiting = time.monotonic_ns(), self._closed.connections.copy()
+        while not self._stopped and now_ns < latest_ns:
+            while waiting and waiting[-1].due_ns > self._full_ns:  # and so it stays
+                waiting.pop()
+            if not waiting:
+                break
             now_ns = self._run_until(now_ns + STEP_NS)
         return now_ns
 
-    def _was_each_answered(self) -> bool:
-        """Check whether the request that is on a connection now was begun under the whole load, on every connection."""
-        return all(connection.due_ns > self._full_ns for connection in self._closed.connections)
+    def _is_steady(self) -> bool:
+        """Check whether each connection of a closed loop was answered under the whole load, and none in vain."""
+        errors = self._stats.counters.errors()
+        each_answered = all(connection.due_ns > self._full_ns for connection in self._closed.connections)
+        return each_answered and not (errors.failed or errors.timeout)
 
     def _open_connections(self, connections: Sequence[Connection], begin_ns: int, for_ns: int) -> None:
         """Open the connections evenly over this time. If it is too short, serving the open ones takes half of it."""

@@ -1,4 +1,4 @@
-"""How long a server takes to answer under load, and so how long its slices have to be."""
+"""The times that a server takes to answer under load, and the length that its slices have to have."""
 
 from dataclasses import dataclass
 from typing import Final, Self

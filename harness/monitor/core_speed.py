@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Self
 from harness.machine.helpers import end_process
 from harness.monitor import core_speed_probe
 
-FORMAT: Final = "qq"
+FORMAT: Final = "ii"
 PIPE_BYTES: Final = 1 << 16  # a multiple of a reading's
 
 

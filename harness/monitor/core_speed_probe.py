@@ -1,7 +1,7 @@
 """A script that does the same small pieces of work repeatedly, on one core after another.
 
 It runs as ``python core_speed_probe.py CPU,CPU,…``. It writes the core and the CPU time of each reading to standard
-output, in eight bytes each (the time in ns, native byte order), until nobody reads them any more, or until the process
+output, in four bytes each (the time in ns, native byte order), until nobody reads them any more, or until the process
 that started it has been stopped for too long (see harness/machine/lease.py, which is not imported so that the probe
 starts quickly).
 """
@@ -19,6 +19,7 @@ TEXT = '{"name": "a lamp", "price": 12.5, "tags": ["x", "y"]}'
 NUMBERS = [number * 7919 % 211 for number in range(16)]
 WORDS = [f"word{number}" for number in NUMBERS]
 LINE = " ".join(WORDS)
+MOST_NS = 2**31 - 1
 LOOK_AFTER = 300  # readings between two looks at the parent
 MAX_STOPPED = 5  # successive looks
 
@@ -63,7 +64,8 @@ def main(cpus: list[int]) -> None:
         begin_ns = time.thread_time_ns()
         work()
         try:
-            os.write(sys.stdout.fileno(), struct.pack("qq", cpu, time.thread_time_ns() - begin_ns))
+            took_ns = min(time.thread_time_ns() - begin_ns, MOST_NS)
+            os.write(sys.stdout.fileno(), struct.pack("ii", cpu, took_ns))
         except BrokenPipeError:
             return
 

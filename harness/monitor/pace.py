@@ -11,7 +11,7 @@ from typing import Final
 
 from harness.monitor.core_speed import CoreReading
 from harness.monitor.family import FamilyReading
-from harness.monitor.processes import NEWBORN, ProcessReading, cpu_s_between
+from harness.monitor.processes import NEWBORN
 from harness.units import NS_PER_US
 
 LEAST: Final = 0.25  # of the median: a shorter reading is none (time that was withheld is taken from a thread's)
@@ -50,19 +50,16 @@ def core_speeds(readings: Sequence[CoreReading]) -> dict[int, float]:
 
 
 def divide_cpu_time(before: FamilyReading, after: FamilyReading, cores: Collection[int]) -> dict[int, float]:
-    """Return how much of their CPU time (s) all processes spent on each of the cores. What can't be told is divided
-    equally: whatever is not of a main thread, which was seen on one of these cores."""
-    divided, total_s = dict.fromkeys(cores, 0.0), NOTHING_S
+    """Return how much of their CPU time (s) all processes spent on each of the cores: that of a thread on those where
+    it was seen at both ends. What can't be told is divided equally, such as that of processes that have ended."""
+    divided = dict.fromkeys(cores, 0.0)
+    total_s = NOTHING_S + max(0.0, (after.account - before.account).cpu_s)
     for process, reading in after.processes.items():
-        first = before.processes.get(process, NEWBORN)
-        total_s += max(0.0, cpu_s_between(first, reading))
-        seen = [stats[process.pid].core for stats in (before.stats, after.stats) if process.pid in stats]
-        for core in seen:
-            if core in divided:
-                divided[core] += _main_thread_s(process.pid, first, reading) / len(seen)
+        first = before.processes.get(process, NEWBORN).threads
+        for tid, thread in reading.threads.items():
+            seen = [each[tid].core for each in (first, reading.threads) if tid in each]
+            for core in seen:
+                if core in divided:
+                    divided[core] += thread.since(first.get(tid)).cpu_s / len(seen)
     rest_s = max(0.0, total_s - sum(divided.values()))
     return {core: cpu_s + rest_s / len(divided) for core, cpu_s in divided.items()}
-
-
-def _main_thread_s(pid: int, first: ProcessReading, last: ProcessReading) -> float:
-    return last.threads[pid].since(first.threads.get(pid)).cpu_s if pid in last.threads else 0.0

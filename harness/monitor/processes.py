@@ -12,7 +12,7 @@ from typing import Final, Self
 import psutil
 
 from harness.machine.host import word_after
-from harness.monitor.stat_file import NOTHING, TICK_S, Account, read_counters, read_stat
+from harness.monitor.stat_file import NOTHING, TICK_S, Account, parse_stat, read_counters, read_stat
 from harness.record import ProcessUsage, ServerProcess
 from harness.units import NS_PER_S
 
@@ -23,18 +23,22 @@ CLOCK_OF_SCHEDULER: Final = 2  # CPUCLOCK_SCHED, of the clocks that a process ha
 @dataclass(frozen=True)
 class ThreadReading:
     """The scheduler's counters of a thread: how long it ran, how long it waited for a core while it could have run, and
-    how often it got one."""
+    how often it got one. ``core`` is the one on which it ran last."""
 
     cpu_s: float
     run_delay_s: float
     timeslices: int = 0
+    core: int = 0
 
     def since(self, before: "ThreadReading | None") -> "ThreadReading":
         """Return the difference to an earlier reading; all of this one if there is none, or if the id was reused."""
         if before is None or before.cpu_s > self.cpu_s:
             return self
         return ThreadReading(
-            self.cpu_s - before.cpu_s, self.run_delay_s - before.run_delay_s, self.timeslices - before.timeslices
+            self.cpu_s - before.cpu_s,
+            self.run_delay_s - before.run_delay_s,
+            self.timeslices - before.timeslices,
+            self.core,
         )
 
 
@@ -208,15 +212,14 @@ def _read_cpu_ns(pid: int) -> int | None:
 
 
 def _read_threads(pid: int) -> dict[int, ThreadReading]:
-    """Read the running time, the waiting time and the timeslices of each thread (see the kernel's sched-stats.rst).
-
-    psutil does not read them.
-    """
+    """Read the running time, the waiting time and the timeslices of each thread (see the kernel's sched-stats.rst), and
+    its core. psutil does not read them."""
     threads = {}
     for tid in _thread_ids(pid):
         with contextlib.suppress(OSError):  # the thread has ended since, or the kernel has no such file
             ran_ns, waited_ns, slices = map(int, read_counters(f"/proc/{pid}/task/{tid}/schedstat").split())
-            threads[int(tid)] = ThreadReading(ran_ns / NS_PER_S, waited_ns / NS_PER_S, slices)
+            core = parse_stat(read_counters(f"/proc/{pid}/task/{tid}/stat")).core
+            threads[int(tid)] = ThreadReading(ran_ns / NS_PER_S, waited_ns / NS_PER_S, slices, core)
     return threads
 
 

@@ -11,7 +11,7 @@ from harness.monitor.core_speed import CoreReading
 from harness.monitor.family import FamilyReading
 from harness.monitor.pace import PaceMeter, divide_cpu_time
 from harness.monitor.processes import ProcessReading, ThreadReading
-from harness.monitor.stat_file import Stat
+from harness.monitor.stat_file import Account
 from harness.units import NS_PER_S
 
 ALIKE = [CoreReading(0, 10_000), CoreReading(1, 20_000)]
@@ -19,12 +19,11 @@ ME = psutil.Process()
 TIMES = st.integers(0, 10**12)
 
 
-def family(core: int, main_s: float = 0.0, others_s: float = 0.0, process: psutil.Process = ME) -> FamilyReading:
-    """One process whose threads have run so long, and whose main thread was last on this core."""
-    threads = {process.pid: ThreadReading(main_s, 0.0), process.pid + 1: ThreadReading(others_s, 0.0)}
-    reading = ProcessReading(cpu_ns=round((main_s + others_s) * NS_PER_S), threads=threads)
-    stat = Stat("server", 1, 0, core, 0, 0)
-    return FamilyReading({process: reading}, stats={process.pid: stat})
+def family(core: int, main_s: float = 0.0, ended_s: float = 0.0) -> FamilyReading:
+    """One process whose thread has run so long, last on this core, and children that used so much and have ended."""
+    threads = {ME.pid: ThreadReading(main_s, 0.0, core=core)}
+    reading = ProcessReading(user_s=main_s, cpu_ns=round(main_s * NS_PER_S), threads=threads)
+    return FamilyReading({ME: reading}, Account(ended_s))
 
 
 def pace(*intervals: tuple[FamilyReading, FamilyReading, list[CoreReading]]) -> float | None:
@@ -43,9 +42,16 @@ def test_one_that_has_moved_met_both_cores() -> None:
     assert pace((family(0), family(1, main_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
 
 
-def test_threads_of_which_nobody_knows_where_they_ran_count_for_all_cores() -> None:
-    divided = divide_cpu_time(family(1), family(1, main_s=2, others_s=1), [0, 1])
+def test_what_nobody_knows_where_it_ran_counts_for_all_cores() -> None:
+    divided = divide_cpu_time(family(1), family(1, main_s=2, ended_s=1), [0, 1])
     assert divided == pytest.approx({0: 0.5, 1: 2.5})
+
+
+def test_each_thread_met_the_core_on_which_it_ran() -> None:
+    used = {1: ThreadReading(1.0, 0.0, core=0), 2: ThreadReading(3.0, 0.0, core=1)}
+    threads = ProcessReading(user_s=4.0, threads=used)
+    divided = divide_cpu_time(FamilyReading({ME: ProcessReading()}), FamilyReading({ME: threads}), [0, 1])
+    assert divided == pytest.approx({0: 1.0, 1: 3.0})
 
 
 def test_only_what_was_used_between_the_readings_counts() -> None:
@@ -84,12 +90,12 @@ def test_without_readings_there_is_no_pace(readings: list[CoreReading]) -> None:
     ),
     cores=st.lists(st.integers(0, 5), min_size=2, max_size=2),
     main_s=st.floats(0, 100),
-    others_s=st.floats(0, 100),
+    ended_s=st.floats(0, 100),
 )
 def test_the_pace_is_between_the_readings(
-    readings: list[CoreReading], cores: list[int], main_s: float, others_s: float
+    readings: list[CoreReading], cores: list[int], main_s: float, ended_s: float
 ) -> None:
-    found = pace((family(cores[0]), family(cores[1], main_s, others_s), readings))
+    found = pace((family(cores[0]), family(cores[1], main_s, ended_s), readings))
     sound_us = [reading.cpu_ns / 1000 for reading in readings if reading.cpu_ns > 0]
     assert (found is None) == (not sound_us)
     if found is not None:
@@ -97,6 +103,6 @@ def test_the_pace_is_between_the_readings(
 
 
 def test_cpu_time_is_neither_lost_nor_made() -> None:
-    for main_s, others_s, core in zip(range(5), count(0, 2), [0, 1, 2, 7, 0], strict=False):
-        divided = divide_cpu_time(family(0), family(core, main_s, others_s), [0, 1, 2])
-        assert sum(divided.values()) == pytest.approx(main_s + others_s, abs=1e-6)
+    for main_s, ended_s, core in zip(range(5), count(0, 2), [0, 1, 2, 7, 0], strict=False):
+        divided = divide_cpu_time(family(0), family(core, main_s, ended_s), [0, 1, 2])
+        assert sum(divided.values()) == pytest.approx(main_s + ended_s, abs=1e-6)

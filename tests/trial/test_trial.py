@@ -270,9 +270,10 @@ def test_a_window_without_any_response_makes_the_record_invalid(log: Path) -> No
     record = try_out(small("stalls"), log)
     assert record.status == "invalid"
     assert record.load is not None
-    waiting = f"{record.load.unfinished} had no answer when the window closed"
-    assert record.reason == f"no request got a good response: {waiting}"
-    assert record.load.unfinished == record.load.started == record.load.connections
+    assert record.reason is not None
+    assert record.reason.startswith("no request got a good response: ")
+    assert record.reason.endswith(f"{record.load.unfinished} had no answer when the window closed")
+    assert record.load.unfinished == record.load.connections
 
 
 def test_a_window_without_any_good_response_makes_the_record_invalid(log: Path) -> None:
