@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Self
 from harness.machine.helpers import end_process
 from harness.monitor import core_speed_probe
 
-FORMAT: Final = "ii"
+READING: Final = struct.Struct("ii")
 PIPE_BYTES: Final = 1 << 16  # a multiple of a reading's
 
 
@@ -50,8 +50,8 @@ class CoreSpeedProbe:
             data = os.read(self._pipe, PIPE_BYTES)
         except BlockingIOError:
             return []
-        whole = len(data) // struct.calcsize(FORMAT) * struct.calcsize(FORMAT)
-        return [CoreReading(*fields) for fields in struct.iter_unpack(FORMAT, data[:whole])]
+        whole = len(data) // READING.size * READING.size
+        return [CoreReading(*fields) for fields in READING.iter_unpack(data[:whole])]
 
     def __enter__(self) -> Self:
         return self

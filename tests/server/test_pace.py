@@ -1,4 +1,4 @@
-"""The core speed that a server met: that of the cores on which its main threads ran."""
+"""The core speed that a server met: that of the cores on which its threads ran."""
 
 from itertools import count
 
@@ -19,10 +19,10 @@ ME = psutil.Process()
 TIMES = st.integers(0, 10**12)
 
 
-def family(core: int, main_s: float = 0.0, ended_s: float = 0.0) -> FamilyReading:
+def family(core: int, thread_s: float = 0.0, ended_s: float = 0.0) -> FamilyReading:
     """One process whose thread has run so long, last on this core, and children that used so much and have ended."""
-    threads = {ME.pid: ThreadReading(main_s, 0.0, core=core)}
-    reading = ProcessReading(user_s=main_s, cpu_ns=round(main_s * NS_PER_S), threads=threads)
+    threads = {ME.pid: ThreadReading(thread_s, 0.0, core=core)}
+    reading = ProcessReading(user_s=thread_s, cpu_ns=round(thread_s * NS_PER_S), threads=threads)
     return FamilyReading({ME: reading}, Account(ended_s))
 
 
@@ -35,15 +35,15 @@ def pace(*intervals: tuple[FamilyReading, FamilyReading, list[CoreReading]]) -> 
 
 @pytest.mark.parametrize(("core", "pace_us"), [(0, 10.0), (1, 20.0)])
 def test_a_server_meets_the_core_on_which_it_runs(core: int, pace_us: float) -> None:
-    assert pace((family(core), family(core, main_s=1), ALIKE)) == pytest.approx(pace_us)
+    assert pace((family(core), family(core, thread_s=1), ALIKE)) == pytest.approx(pace_us)
 
 
 def test_one_that_has_moved_met_both_cores() -> None:
-    assert pace((family(0), family(1, main_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
+    assert pace((family(0), family(1, thread_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
 
 
 def test_what_nobody_knows_where_it_ran_counts_for_all_cores() -> None:
-    divided = divide_cpu_time(family(1), family(1, main_s=2, ended_s=1), [0, 1])
+    divided = divide_cpu_time(family(1), family(1, thread_s=2, ended_s=1), [0, 1])
     assert divided == pytest.approx({0: 0.5, 1: 2.5})
 
 
@@ -55,12 +55,14 @@ def test_each_thread_met_the_core_on_which_it_ran() -> None:
 
 
 def test_only_what_was_used_between_the_readings_counts() -> None:
-    assert divide_cpu_time(family(0, main_s=5), family(0, main_s=6), [0, 1]) == pytest.approx({0: 1, 1: 0}, abs=1e-8)
+    assert divide_cpu_time(family(0, thread_s=5), family(0, thread_s=6), [0, 1]) == pytest.approx(
+        {0: 1, 1: 0}, abs=1e-8
+    )
 
 
 def test_intervals_count_by_the_cpu_time_that_was_used_in_them() -> None:
     fast, slow = [CoreReading(0, 10_000)], [CoreReading(0, 20_000)]
-    found = pace((family(0), family(0, main_s=3), fast), (family(0, main_s=3), family(0, main_s=4), slow))
+    found = pace((family(0), family(0, thread_s=3), fast), (family(0, thread_s=3), family(0, thread_s=4), slow))
     assert found == pytest.approx(4 / (3 / 10 + 1 / 20))
 
 
@@ -69,33 +71,31 @@ def test_a_server_that_did_nothing_met_the_mean_of_all_cores() -> None:
 
 
 def test_a_server_on_a_core_that_is_not_read_met_the_mean_of_the_others() -> None:
-    assert pace((family(7), family(7, main_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
+    assert pace((family(7), family(7, thread_s=1), ALIKE)) == pytest.approx(1 / (0.5 / 10 + 0.5 / 20))
 
 
 @pytest.mark.parametrize("none", [0, -40, 1, 2_300])
 def test_a_reading_of_next_to_nothing_is_none(none: int) -> None:
     readings = [CoreReading(0, ns) for ns in (9_000, none, 10_000, 11_000)]
     pieces = (1 / 9 + 1 / 10 + 1 / 11) / 3
-    assert pace((family(0), family(0, main_s=1), readings)) == pytest.approx(1 / pieces)
+    assert pace((family(0), family(0, thread_s=1), readings)) == pytest.approx(1 / pieces)
 
 
 @pytest.mark.parametrize("readings", [[], [CoreReading(0, 0)], [CoreReading(0, 0), CoreReading(0, 0)]])
 def test_without_readings_there_is_no_pace(readings: list[CoreReading]) -> None:
-    assert pace((family(0), family(0, main_s=1), readings)) is None
+    assert pace((family(0), family(0, thread_s=1), readings)) is None
 
 
 @given(
-    readings=st.lists(
-        st.builds(CoreReading, st.integers(0, 3), st.integers(-3, 3) | st.integers(0, 10**12)), max_size=30
-    ),
+    readings=st.lists(st.builds(CoreReading, st.integers(0, 3), st.integers(-3, 3) | TIMES), max_size=30),
     cores=st.lists(st.integers(0, 5), min_size=2, max_size=2),
-    main_s=st.floats(0, 100),
+    thread_s=st.floats(0, 100),
     ended_s=st.floats(0, 100),
 )
 def test_the_pace_is_between_the_readings(
-    readings: list[CoreReading], cores: list[int], main_s: float, ended_s: float
+    readings: list[CoreReading], cores: list[int], thread_s: float, ended_s: float
 ) -> None:
-    found = pace((family(cores[0]), family(cores[1], main_s, ended_s), readings))
+    found = pace((family(cores[0]), family(cores[1], thread_s, ended_s), readings))
     sound_us = [reading.cpu_ns / 1000 for reading in readings if reading.cpu_ns > 0]
     assert (found is None) == (not sound_us)
     if found is not None:
@@ -103,6 +103,6 @@ def test_the_pace_is_between_the_readings(
 
 
 def test_cpu_time_is_neither_lost_nor_made() -> None:
-    for main_s, ended_s, core in zip(range(5), count(0, 2), [0, 1, 2, 7, 0], strict=False):
-        divided = divide_cpu_time(family(0), family(core, main_s, ended_s), [0, 1, 2])
-        assert sum(divided.values()) == pytest.approx(main_s + ended_s, abs=1e-6)
+    for thread_s, ended_s, core in zip(range(5), count(0, 2), [0, 1, 2, 7, 0], strict=False):
+        divided = divide_cpu_time(family(0), family(core, thread_s, ended_s), [0, 1, 2])
+        assert sum(divided.values()) == pytest.approx(thread_s + ended_s, abs=1e-6)
