@@ -100,7 +100,7 @@ def _judged(differences: Differences, blocks: int, effect: float, looks: Interim
         metric: Ratios(differences.pairs(column, blocks, effect), MARGINS.get(metric, MARGIN))
         for column, metric in enumerate(METRICS)
     }
-    return list(judge(evidence, looks).values())
+    return list(judge(evidence, looks, DECISIVE).values())
 
 
 def _outcome(blocks: int, found: Sequence[Judgement], effect: float) -> Outcome:

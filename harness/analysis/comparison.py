@@ -6,7 +6,7 @@ from functools import cached_property
 from math import inf, log
 from typing import Final
 
-from harness.analysis.metrics import ERRORS, Metric, Scale, decisive_metrics, metrics_of
+from harness.analysis.metrics import ERRORS, Metric, Scale, metrics_of, metrics_of_answer
 from harness.analysis.rotations import core_speed_slope
 from harness.analysis.slices import find_drift
 from harness.analysis.trials import Trial, Trials, have_equal_workers, trials_of
@@ -145,7 +145,9 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
         for metric in metrics_of(scenario):
             if found := pair_up(before, after, metric, scenario.margin, have_equal_workers(before, after)):
                 pairs[topology.name, metric.name] = found
-    judgements = judge({key: each.evidence for key, each in pairs.items()}, looks)
+    names = {metric.name for metric in metrics_of_answer(scenario)}
+    decisive = {(topology, name) for topology, name in pairs if name in names}
+    judgements = judge({key: each.evidence for key, each in pairs.items()}, looks, decisive)
     unsettled = {
         topology.name
         for baseline, topology in scenario.pairs
@@ -252,10 +254,10 @@ def decisive_comparisons(comparisons: Comparisons, scenario: Scenario) -> Compar
     be better, and then in those whose interval reaches as high as that of the best; in a sweep, over each number of
     connections.
     """
-    judged = metrics_of(scenario)
+    metrics = metrics_of_answer(scenario)
     if scenario.is_of_pairs:
-        return {key: each for key, each in comparisons.items() if each.metric in decisive_metrics(judged)}
-    found = {each.topology: each for each in comparisons.values() if each.metric is judged[0]}
+        return {key: each for key, each in comparisons.items() if each.metric in metrics}
+    found = {each.topology: each for each in comparisons.values() if each.metric in metrics}
     by_group = ([found[each.name] for each in group if each.name in found] for group in scenario.groups)
     decisive = [each for group in by_group for each in _find_decisive(comparisons, group)]
     return {(each.topology, each.metric.name): each for each in decisive}

@@ -9,7 +9,7 @@ from typing import Final, Self
 from harness.analysis.comparison import Comparison, Pairs, margin_of
 from harness.analysis.gates import GateResult, evaluate_gates
 from harness.analysis.metric_rows import MetricComparison, mean_figure
-from harness.analysis.metrics import Metric, metrics_of, metrics_of_requests
+from harness.analysis.metrics import Metric, decisive_metrics, metrics_of, metrics_of_requests
 from harness.analysis.trials import Trial, valid_trials
 from harness.analysis.unpaired import compare_unpaired, figures_of
 from harness.machine.environment import find_differences
@@ -65,7 +65,9 @@ class RunDifference:
                 if all(figures):
                     margin = margin_of(metric, sides[0], self.head.scenario.margin)
                     pairs[name, metric.name] = compare_unpaired(metric, figures[0], figures[1], margin)
-        judgements = judge({key: each.evidence for key, each in pairs.items()}, SINGLE_LOOK)
+        names = {metric.name for metric in decisive_metrics(metrics)}
+        decisive = {(topology, name) for topology, name in pairs if name in names}
+        judgements = judge({key: each.evidence for key, each in pairs.items()}, SINGLE_LOOK, decisive)
         comparisons = {key: Comparison(key[0], pairs[key], judgement) for key, judgement in judgements.items()}
         return [
             _row(name, metric, *sides, comparisons.get((name, metric.name)))

@@ -174,6 +174,13 @@ def decisive_metrics(judged: Sequence[Metric]) -> tuple[Metric, ...]:
     return (*judged[:1], CPU)
 
 
+def metrics_of_answer(scenario: Scenario) -> tuple[Metric, ...]:
+    """Return the metrics on which the answer of a run depends: on a change those of :func:`decisive_metrics`, and on
+    what to run the deciding one."""
+    judged = metrics_of(scenario)
+    return decisive_metrics(judged) if scenario.is_of_pairs else judged[:1]
+
+
 def metrics_of_requests(scenario: Scenario) -> tuple[Metric, ...]:
     """Return the metrics of each request of a mix that no gate limits: they are shown, and not judged."""
     requests = scenario.load.kinds if len(scenario.load.kinds) > 1 else ()

@@ -6,7 +6,7 @@ from typing import Final
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
-from harness.analysis.metrics import Scale, metrics_of
+from harness.analysis.metrics import Scale, metrics_of, metrics_of_answer
 from harness.analysis.summary import is_proportional, rejected_records
 from harness.record import EndReason, NoiseFloor, Run
 from harness.report.charts import chart_names
@@ -41,6 +41,7 @@ from harness.report.run_report import RunReport
 from harness.report.unsound import select_unsound
 from harness.report.verdicts import open_texts
 from harness.report.workers import replica_texts, worker_rows
+from harness.stats.verdict import DECISIVE_WEIGHT
 from harness.units import duration_text, ms_text, rate_text, size_text
 
 ENDS: Final[dict[EndReason, str]] = {
@@ -80,6 +81,8 @@ def collect_facts(report: RunReport) -> dict[str, object]:
         "comparisons": [each for summary in summaries for each in summary.comparisons],
         "rows": report.rows,
         "margins": margins_text(run),
+        "weighted": " and ".join(plain(metric.title) for metric in metrics_of_answer(run.scenario)),
+        "weight": DECISIVE_WEIGHT,
         "is_proportional": is_proportional(summaries),
         "at_equal_core_speed": [summary.name for summary in summaries if summary.is_at_equal_core_speed],
         "grids": [(maps, grid_texts(report, grid)) for maps, grid in zip(grid_maps(report), report.grids, strict=True)],

@@ -1,7 +1,7 @@
 """The verdicts on the differences from the baseline, one word each, with a common error rate for all of them."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -10,7 +10,8 @@ from harness.stats.sequential import InterimLooks
 
 MARGIN: Final = 0.02  # smaller differences have no practical relevance
 FAMILY_LEVEL: Final = 0.05  # the probability of any false difference among all comparisons of a run
-SINGLE_LEVEL: Final = 0.02  # and of one in a single comparison, however many others are already decided
+SINGLE_LEVEL: Final = 0.016  # in a single comparison: with it, modes of launches and few rounds make 2 % at the most
+DECISIVE_WEIGHT: Final = 4  # the share of the level that a decisive comparison has for each other's one
 
 Key = TypeVar("Key")
 
@@ -36,18 +37,22 @@ class Judgement:
     last_level: float
 
 
-def judge(comparisons: Mapping[Key, Evidence], looks: InterimLooks) -> dict[Key, Judgement]:
-    """Return the verdict on each comparison (at least one round each), all of them together.
+def judge(
+    comparisons: Mapping[Key, Evidence], looks: InterimLooks, decisive: Collection[Key] = ()
+) -> dict[Key, Judgement]:
+    """Return the verdict on each comparison (at least one round each), all of them together. On those that are
+    ``decisive`` the answer of the run depends: they have a greater share of the level. Which they are must not follow
+    from the data.
 
-    Differences and equivalences are two families of tests. Holm's step-down procedure (Scand. J. Statist. 6, 1979) is
-    applied to each at every scheduled look, which keeps it valid: Ye, Li, Liu and Yao, Stat. Med. 32 (2013). A result
-    of an earlier look is withdrawn unless it is significant at 5 % by all the data. Where a significant difference is
-    within the margin, the verdict is EQUIVALENT. Constant comparisons, such as those of no errors with none, can't be
-    rejected, and take no part of the level away from the others.
+    Differences and equivalences are two families of tests. Holm's weighted step-down procedure (Scand. J. Statist. 6,
+    1979) is applied to each at every scheduled look, which keeps it valid: Ye, Li, Liu and Yao, Stat. Med. 32 (2013). A
+    result of an earlier look is withdrawn unless it is significant at 5 % by all the data. Where a significant
+    difference is within the margin, the verdict is EQUIVALENT. Constant comparisons, such as those of no errors with
+    none, can't be rejected, and take no part of the level away from the others.
     """
-    different, level = _step_down(comparisons, lambda evidence, n: evidence.p_different(n), looks)
+    different, levels = _step_down(comparisons, lambda evidence, n: evidence.p_different(n), looks, decisive)
     # Two one-sided tests at a level are one two-sided at twice that level.
-    equivalent, _ = _step_down(comparisons, lambda evidence, n: 2 * evidence.p_beyond(n), looks, sides=2)
+    equivalent, _ = _step_down(comparisons, lambda evidence, n: 2 * evidence.p_beyond(n), looks, decisive, sides=2)
     judgements = {}
     for key, evidence in comparisons.items():
         n = len(evidence)
@@ -57,33 +62,45 @@ def judge(comparisons: Mapping[Key, Evidence], looks: InterimLooks) -> dict[Key,
             verdict = Verdict.BETTER if evidence.gain > 0 else Verdict.WORSE
         else:
             verdict = Verdict.INCONCLUSIVE
-        levels = (looks.nominal_level(level, rounds) for rounds in (n, looks.after[-1]))
-        judgements[key] = Judgement(evidence, verdict, *levels)
+        nominal = (looks.nominal_level(levels[key], rounds) for rounds in (n, looks.after[-1]))
+        judgements[key] = Judgement(evidence, verdict, *nominal)
     return judgements
 
 
 def _step_down(
-    comparisons: Mapping[Key, Evidence], p_value: Callable[[Evidence, int], float], looks: InterimLooks, sides: int = 1
-) -> tuple[set[Key], float]:
-    """Return the comparisons that Holm's procedure rejects, look after look, and the level of those that remain. A
+    comparisons: Mapping[Key, Evidence],
+    p_value: Callable[[Evidence, int], float],
+    looks: InterimLooks,
+    decisive: Collection[Key],
+    sides: int = 1,
+) -> tuple[set[Key], dict[Key, float]]:
+    """Return the comparisons that Holm's procedure rejects, look after look, and the level of each in the end. A
     comparison is rejected when its p-value does not exceed its share of the level among all that are not rejected yet.
     The last round of a comparison is a look too."""
+    weights = {key: DECISIVE_WEIGHT if key in decisive else 1 for key in comparisons}
     ends = {len(evidence) for evidence in comparisons.values()}
     testable = [key for key, evidence in comparisons.items() if not evidence.is_constant]
     rejected: set[Key] = set()
+
+    def share_level() -> dict[Key, float]:
+        open_weight = sum(weights[key] for key in testable if key not in rejected)
+        return {
+            key: sides * min(SINGLE_LEVEL, FAMILY_LEVEL * weight / max(weight, open_weight))
+            for key, weight in weights.items()
+        }
+
+    levels = share_level()
     for n in sorted(ends.union(looks.after)):
         p_values = {
             key: p_value(evidence, n)
             for key, evidence in comparisons.items()
             if len(evidence) == n or (n in looks.after and len(evidence) > n)
         }
-        while True:
-            level = sides * min(
-                SINGLE_LEVEL, FAMILY_LEVEL / max(1, len([key for key in testable if key not in rejected]))
-            )
-            nominal = looks.nominal_level(level, n)
-            more = {key for key, p in p_values.items() if key not in rejected and p <= nominal}
-            if not more:
-                break
+        while more := {
+            key
+            for key, p in p_values.items()
+            if key not in rejected and p <= looks.nominal_level(levels[key], n)
+        }:
             rejected |= more
-    return rejected, level
+            levels = share_level()
+    return rejected, levels

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.metrics import METRICS
+from harness.analysis.metrics import METRICS, decisive_metrics
 from harness.stats.evidence import Ratios
 from harness.stats.paired import Paired
 from harness.stats.sequential import InterimLooks
@@ -16,6 +16,7 @@ from harness.stats.verdict import MARGIN, Verdict, judge
 HERE = Path(__file__).parent
 DIFFERENT = (Verdict.BETTER, Verdict.WORSE)
 MOST_FALSE = 2
+DECISIVE = {each.name for each in decisive_metrics(METRICS)}
 MARGINS = {each.name: each.margin for each in METRICS if isinstance(each.margin, float)}
 
 
@@ -29,7 +30,7 @@ def verdicts(comparison: dict[str, Any]) -> dict[str, Verdict]:
         metric: Ratios(Paired(tuple(logs), paces), MARGINS.get(metric, MARGIN))
         for metric, logs in comparison["log_ratios"].items()
     }
-    judged = judge(evidence, InterimLooks(tuple(comparison["looks"])))
+    judged = judge(evidence, InterimLooks(tuple(comparison["looks"])), DECISIVE)
     return {metric: judgement.verdict for metric, judgement in judged.items()}
 
 
