@@ -97,9 +97,7 @@ def _step_down(
             if len(evidence) == n or (n in looks.after and len(evidence) > n)
         }
         while more := {
-            key
-            for key, p in p_values.items()
-            if key not in rejected and p <= looks.nominal_level(levels[key], n)
+            key for key, p in p_values.items() if key not in rejected and p <= looks.nominal_level(levels[key], n)
         }:
             rejected |= more
             levels = share_level()

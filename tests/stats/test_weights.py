@@ -25,9 +25,7 @@ def metrics(dice: np.random.Generator, rounds: int, effect: float) -> dict[str, 
         return log_ratios(common + dice.normal(0, scatter, rounds), margin)
 
     of_speed = {"requests/s": beside(0.0), "p50": beside(0.005), "p99": beside(0.06, 0.1), "CPU/request": beside(0.01)}
-    others = {
-        name: log_ratios(dice.normal(0, scatter, rounds), margin) for name, (scatter, margin) in OTHERS.items()
-    }
+    others = {name: log_ratios(dice.normal(0, scatter, rounds), margin) for name, (scatter, margin) in OTHERS.items()}
     return of_speed | others
 
 
