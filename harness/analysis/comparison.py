@@ -7,7 +7,7 @@ from math import inf, log
 from typing import Final
 
 from harness.analysis.metrics import ERRORS, Metric, Scale, metrics_of, metrics_of_answer
-from harness.analysis.rotations import core_speed_slope
+from harness.analysis.rotations import core_speed_slope, pace_us_of
 from harness.analysis.slices import find_drift
 from harness.analysis.trials import Trial, Trials, have_equal_workers, trials_of
 from harness.record import TrialRecord
@@ -314,7 +314,8 @@ def _at_equal_core_speed(
 ) -> Paired:
     """Return the paired figures with how much faster the cores were in the second trial of each round; without, where
     one is unknown."""
-    known = [log(one.pace_us / other.pace_us) for one, other in rounds if one.pace_us and other.pace_us]
+    paces_us = [(pace_us_of(one, metric), pace_us_of(other, metric)) for one, other in rounds]
+    known = [log(one_us / other_us) for one_us, other_us in paces_us if one_us and other_us]
     if len(known) < len(rounds):
         return Paired(gains, rigs=rigs)
     return Paired(gains, tuple(known), core_speed_slope(metric, rounds), rigs)

@@ -52,9 +52,14 @@ class Metric:
         return self.doubted_by == OF_LATENCY
 
     @property
+    def is_of_window(self) -> bool:
+        """True if it is of the generator's window alone: of a slice, neither of its lead-in nor of its drain."""
+        return bool(self.doubted_by)
+
+    @property
     def is_of_speed(self) -> bool:
         """True if it changes as long as a server warms up: the time or the CPU that it takes for a request."""
-        return bool(self.doubted_by) or self.name == "cpu_per_request"
+        return self.is_of_window or self.name == "cpu_per_request"
 
     def is_sound(self, trial: Trial) -> bool:
         """Return True if no doubt about the generator spoils this figure of the trial."""

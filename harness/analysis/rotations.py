@@ -6,10 +6,12 @@ speed of its own, the rotations show how much a figure depends on it (:mod:`harn
 
 from collections.abc import Callable, Iterator, Sequence
 from math import log
+from statistics import harmonic_mean
 from typing import Final, NamedTuple
 
 from harness.analysis.metrics import CPU, P50, P99, THROUGHPUT, Metric
 from harness.analysis.trials import Trial, have_equal_workers
+from harness.record import Slice
 from harness.stats.paired import slope_within
 
 Rounds = Sequence[tuple[Trial, Trial]]  # the trials of the baseline and of the topology, round by round
@@ -42,7 +44,7 @@ def core_speed_slope(metric: Metric, rounds: Rounds) -> float | None:
     or the metric has no figure of a slice."""
     if metric.name not in FIGURES:
         return None
-    found = [list(_rotations(before, after, FIGURES[metric.name])) for before, after in rounds]
+    found = [list(_rotations(before, after, metric)) for before, after in rounds]
     return slope_within([[each.gain for each in one] for one in found], [[each.speed for each in one] for one in found])
 
 
@@ -51,14 +53,27 @@ def rotation_logs(baseline: Sequence[Trial], trials: Sequence[Trial], metric: Me
     (log-ratios). Between equally many workers it is that at equal core speed. Rounds of whole trials are left out."""
     rounds = pair_rounds(baseline, trials)
     slope = (core_speed_slope(metric, rounds) or 0.0) if have_equal_workers(baseline, trials) else 0.0
-    return [
-        [each.gain - slope * each.speed for each in _rotations(before, after, FIGURES[metric.name])]
-        for before, after in rounds
-    ]
+    return [[each.gain - slope * each.speed for each in _rotations(before, after, metric)] for before, after in rounds]
 
 
-def _rotations(before: Trial, after: Trial, figures: Figures) -> Iterator[Rotation]:
+def pace_us_of(trial: Trial, metric: Metric) -> float | None:
+    """Return the core speed that the metric's figure of the trial met: of slices, that in their windows where the
+    figure is of these alone. None where it is unknown."""
+    if not trial.slices or not metric.is_of_window:
+        return trial.pace_us
+    of_slices = [pace_us for part in trial.slices if (pace_us := _slice_pace_us(part, metric)) is not None]
+    return harmonic_mean(of_slices) if of_slices else None
+
+
+def _slice_pace_us(part: Slice, metric: Metric) -> float | None:
+    """Return the core speed that the metric's figure of a slice met. Records of before have that from idle to idle."""
+    in_window = part.window_pace_us if metric.is_of_window else None
+    return part.pace_us if in_window is None else in_window
+
+
+def _rotations(before: Trial, after: Trial, metric: Metric) -> Iterator[Rotation]:
+    figures = FIGURES[metric.name]
     for was, now, first, second in zip(figures(before), figures(after), before.slices, after.slices, strict=False):
         if was and now:
-            speed = log(first.pace_us / second.pace_us) if first.pace_us and second.pace_us else 0.0
-            yield Rotation(log(now / was), speed)
+            one_us, other_us = _slice_pace_us(first, metric), _slice_pace_us(second, metric)
+            yield Rotation(log(now / was), log(one_us / other_us) if one_us and other_us else 0.0)

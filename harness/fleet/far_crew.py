@@ -101,12 +101,21 @@ class FarCrew:
             return []
         if isinstance(received, GeneratorError):
             raise received
-        index, events = received
+        index, of_machine = received
+        events = [self._by_own_clock(index, event) for event in of_machine]
         for event in events:
             self._check_begin(index, event)
         if any(is_last(self._order, event) for event in events):
             self._awaited.discard(index)
         return [(index, event) for event in events]
+
+    def _by_own_clock(self, index: int, event: PartEvent) -> PartEvent:
+        """Return the event with the begin of its window by this machine's clock."""
+        if isinstance(event, PartSlice):
+            return event.model_copy(update={"window": self._by_own_clock(index, event.window)})
+        if not isinstance(event, ProcessResult):
+            return event
+        return event.model_copy(update={"began_ns": event.began_ns - self._clocks[index].offset_ns})
 
     def _check_begin(self, index: int, event: PartEvent) -> None:
         """Note when a machine began. Raises GeneratorError where it was so late that the others loaded alone."""
@@ -114,7 +123,7 @@ class FarCrew:
         if not isinstance(window, ProcessResult) or self._order is None:
             return
         lead_in_s = event.lead_in_s if isinstance(event, PartSlice) else self._warmup_s
-        begun_ns = window.began_ns - self._clocks[index].offset_ns - round(lead_in_s * NS_PER_S)
+        begun_ns = window.began_ns - round(lead_in_s * NS_PER_S)
         self._begun_ns[index] = begun_ns - self._order.at_ns
         self._apart_ns = max(self._apart_ns, max(self._begun_ns.values()) - min(self._begun_ns.values()))
         most_ns = MOST_LATE_NS + MOST_LATE_SHARE * window.duration_s * NS_PER_S

@@ -40,6 +40,13 @@ class MeasuredSlice:
         return max(part.window.duration_s for part in self.parts)
 
     @property
+    def window_ns(self) -> tuple[int, int]:
+        """The begin and the end of its window (monotonic clock)."""
+        begins_ns = [part.window.began_ns for part in self.parts]
+        ends_ns = [part.window.began_ns + round(part.window.duration_s * NS_PER_S) for part in self.parts]
+        return min(begins_ns), max(ends_ns)
+
+    @property
     def requests(self) -> int:
         """The number of complete responses in its window."""
         return sum(part.window.requests for part in self.parts)

@@ -184,6 +184,7 @@ class _SlicedTrial:
             idle_s=since_s - self._paused_s,
             idle_cpu_s=idle_cpu_s,
             pace_us=usage.pace_us,
+            window_pace_us=up.monitor.pace_between_us(*measured.window_ns),
         )
         self._measured.append(measured)
         self._usages.append(usage.within(made.loaded_s))

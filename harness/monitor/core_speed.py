@@ -17,15 +17,16 @@ from typing import Final, NamedTuple, Self
 from harness.machine.helpers import end_process
 from harness.monitor import core_speed_probe
 
-READING: Final = struct.Struct("ii")
+READING: Final = struct.Struct("iiq")
 PIPE_BYTES: Final = 1 << 16  # a multiple of a reading's
 
 
 class CoreReading(NamedTuple):
-    """One piece of work: the core that did it, and the CPU time that it took."""
+    """One piece of work: the core that did it, the CPU time that it took, and when it ended (monotonic clock)."""
 
     core: int
     cpu_ns: int
+    at_ns: int = 0
 
 
 class CoreSpeedProbe:

@@ -1,9 +1,9 @@
 """A script that does the same small pieces of work repeatedly, on one core after another.
 
-It runs as ``python core_speed_probe.py CPU,CPU,…``. It writes the core and the CPU time of each reading to standard
-output, in four bytes each (the time in ns, native byte order), until nobody reads them any more, or until the process
-that started it has been stopped for too long (see harness/machine/lease.py, which is not imported so that the probe
-starts quickly).
+It runs as ``python core_speed_probe.py CPU,CPU,…``. It writes the core of each reading and its CPU time (ns) to
+standard output, in four bytes each, and when it ended (ns of the monotonic clock) in eight, in native byte order, until
+nobody reads them any more, or until the process that started it has been stopped for too long (see
+harness/machine/lease.py, which is not imported so that the probe starts quickly).
 """
 
 import json
@@ -65,7 +65,7 @@ def main(cpus: list[int]) -> None:
         work()
         try:
             took_ns = min(time.thread_time_ns() - begin_ns, MOST_NS)
-            os.write(sys.stdout.fileno(), struct.pack("ii", cpu, took_ns))
+            os.write(sys.stdout.fileno(), struct.pack("iiq", cpu, took_ns, time.monotonic_ns()))
         except BrokenPipeError:
             return
 

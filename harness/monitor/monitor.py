@@ -79,7 +79,7 @@ class Monitor:
         self._service_addresses = service_addresses
         self._first_limits = self._last_limits = self._read_limits()
         self._first_services = self._last_services = dict[str, FamilyReading]()
-        self._pace = PaceMeter()
+        self._pace, self._readings = PaceMeter(), list[CoreReading]()  # since the last sample
         self._host = Host.here()  # generator and server run on its cores too
         self._first = self._last = FamilyReading()
         self._first_machine = self._last_machine = read_machine(self._host)
@@ -97,7 +97,7 @@ class Monitor:
         self._first_services = self._last_services = self._read_services()
         self._first_limits = self._last_limits = self._read_limits()
         self._read_core_speed()  # of the warm-up
-        self._pace = PaceMeter()
+        self._pace, self._readings = PaceMeter(), []
         self._watch()
         self._first_machine = self._last_machine = read_machine(self._host)  # what reading takes is not in its use
 
@@ -113,7 +113,8 @@ class Monitor:
         self._end_s = _now_boot_s()
         self._last_services = self._read_services()
         self._last_limits = self._read_limits()
-        self._pace.add(before, self._last, self._read_core_speed())
+        self._readings = self._read_core_speed()
+        self._pace.add(before, self._last, self._readings)
         self._is_cpu_lost |= is_account_lost(before, self._last)
         self._watch()
         self._reaped += _at_least_nothing(self._unwatched_account() - unwatched)
@@ -146,6 +147,13 @@ class Monitor:
             ],
             limit=self._limit_usage(),
         )
+
+    def pace_between_us(self, begin_ns: int, end_ns: int) -> float | None:
+        """Return the core speed between two moments (monotonic clock) before the only sample; None where there was no
+        reading."""
+        meter = PaceMeter()
+        meter.add(self._first, self._last, [each for each in self._readings if begin_ns <= each.at_ns <= end_ns])
+        return meter.pace_us
 
     def add_memory(self, usage: Usage) -> Usage:
         """Return the usage with the proportional memory of each process, and what it holds, as it is now."""

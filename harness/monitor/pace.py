@@ -43,7 +43,7 @@ class PaceMeter:
 def core_speeds(readings: Sequence[CoreReading]) -> dict[int, float]:
     """Return the mean speed of each core (pieces of work per ns of CPU time). Speeds add up as requests do."""
     by_core = defaultdict[int, list[int]](list)
-    for core, cpu_ns in readings:
+    for core, cpu_ns, _ in readings:
         by_core[core].append(cpu_ns)
     sound = {core: [ns for ns in found if ns > max(0, LEAST * median(found))] for core, found in by_core.items()}
     return {core: fmean(1 / ns for ns in found) for core, found in sound.items() if found}

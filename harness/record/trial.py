@@ -338,7 +338,7 @@ class Slice(RecordPart):
     ``stalled_s`` the generator was kept from running. Of ``requests_per_s``, see :mod:`harness.generator.partial`.
 
     ``idle_s`` is the time between the topology's last load and this slice, in which the server used ``idle_cpu_s``.
-    ``pace_us`` is the core speed within the slice (see :class:`Usage`).
+    ``pace_us`` is the core speed from idle to idle (see :class:`Usage`), ``window_pace_us`` that in its window alone.
     """
 
     begin_s: Amount
@@ -355,6 +355,7 @@ class Slice(RecordPart):
     idle_s: Amount = 0.0
     idle_cpu_s: Difference = 0.0
     pace_us: PositiveAmount | None = None
+    window_pace_us: PositiveAmount | None = None
 
     @property
     def loaded_s(self) -> float:

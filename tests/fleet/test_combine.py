@@ -2,12 +2,15 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from itertools import repeat
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
+from harness.fleet.clocks import ClockOffset
+from harness.fleet.far_crew import FarCrew
+from harness.fleet.messages import Seat
 from harness.generator.combine import combine_parts
 from harness.generator.crew import LocalCrew
 from harness.generator.merge import merge_parts
@@ -23,9 +26,13 @@ from harness.generator.messages import (
     is_last,
 )
 from harness.load.spec import Arrivals, Load
+from harness.units import NS_PER_S
 from tests.generator.answers import SMALL, whole
 from tests.generator.loads import short_load
 from tests.generator.scripted_server import ScriptedServer
+
+if TYPE_CHECKING:
+    from harness.fleet.wire import Wire
 
 PROCESSES: Final = 3
 
@@ -97,3 +104,26 @@ def test_slices_keep_the_longest_lead_in_and_all_answers(load: Load) -> None:
     assert found.answered == sum(each.answered for each in slices) > 0
     assert found.lead_in_s == max(each.lead_in_s for each in slices)
     assert found.window.began_ns == min(each.window.began_ns for each in slices)
+
+
+class NoWire:
+    """A wire that nothing goes through."""
+
+    def run(self, call: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Send nothing, and return no answer."""
+        call.close()
+        return []
+
+
+def test_what_came_from_afar_has_the_time_of_this_machine(load: Load) -> None:
+    """The clock of the other is a minute behind. Where a slice's window began is where the core speed is looked for."""
+    behind = ClockOffset(offset_ns=-60 * NS_PER_S, bound_ns=0, round_trip_ns=0)
+    parts = collect(load, [WarmUp(at_ns=0), RunSlice(at_ns=0, duration_s=0.2)])
+    of_this = combine_parts(parts)
+    assert isinstance(of_this, PartSlice)
+    there = of_this.window.began_ns + behind.offset_ns
+    crew = FarCrew(cast("Wire", NoWire()), [Seat(name="gen", address="tcp://127.0.0.1:1", token="t", processes=1)])
+    crew._clocks, crew._order = [behind], RunSlice(at_ns=of_this.window.began_ns, duration_s=0.2)
+    window = of_this.window.model_copy(update={"began_ns": there})
+    crew._received.put((0, [of_this.model_copy(update={"window": window})]))
+    assert list(crew.receive(1.0)) == [(0, of_this)]

@@ -43,6 +43,18 @@ def measure(generator: Generator, times: int) -> tuple[list[MeasuredSlice], Load
 
 
 @pytest.mark.parametrize("processes", [1, 2])
+def test_a_slice_says_when_its_window_was(processes: int) -> None:
+    """By the clock of who asked for it: after its lead-in, before its drain."""
+    with ScriptedServer(repeat(whole(SMALL))) as server, warmed_up(short_load(server.port), processes) as generator:
+        asked_ns = time.monotonic_ns()
+        measured = generator.run_slice(SLICE_S)
+        begin_ns, end_ns = measured.window_ns
+        assert asked_ns + measured.lead_in_s * NS_PER_S <= begin_ns + 1
+        assert end_ns <= time.monotonic_ns()
+        assert end_ns - begin_ns >= 0.99 * SLICE_S * NS_PER_S
+
+
+@pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("answer", [whole(SMALL), whole(LARGE), closing(UNTIL_CLOSE), whole(FAILURE)])
 def test_what_slices_count_adds_up_and_is_what_the_server_sent(answer: Answer, processes: int) -> None:
     with (

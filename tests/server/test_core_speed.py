@@ -12,6 +12,7 @@ import pytest
 
 from harness.load.cpus import list_usable_cpus
 from harness.monitor import CoreSpeedProbe, Monitor, core_speed_probe
+from harness.monitor.core_speed import CoreReading
 from tests.server.polling import wait_until
 
 pytestmark = pytest.mark.alone  # it measures
@@ -50,6 +51,17 @@ def test_each_piece_of_work_is_told_once(core_speed: CoreSpeedProbe) -> None:
     here_ns = time.thread_time_ns() - begin_ns
     assert here_ns / 10 < median(first) < here_ns * 10
     assert len(readings(core_speed, 3)) < 50  # what was told before does not come again
+
+
+def test_each_says_when_it_was_done(core_speed: CoreSpeedProbe) -> None:
+    """By the clock of this process, and in their order."""
+    core_speed.read()
+    begin_ns, found = time.monotonic_ns(), list[CoreReading]()
+    while len(found) < 3:
+        found += core_speed.read()
+    at_ns = [reading.at_ns for reading in found]
+    assert begin_ns < at_ns[-1] < time.monotonic_ns()
+    assert at_ns == sorted(set(at_ns))
 
 
 def test_it_takes_little_of_the_core(core_speed: CoreSpeedProbe) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.monitor.core_speed import CoreReading
+from harness.monitor import Monitor
+from harness.monitor.core_speed import CoreReading, CoreSpeedProbe
 from harness.monitor.family import FamilyReading
 from harness.monitor.pace import PaceMeter, divide_cpu_time
 from harness.monitor.processes import ProcessReading, ThreadReading
@@ -84,6 +85,31 @@ def test_a_reading_of_next_to_nothing_is_none(none: int) -> None:
 @pytest.mark.parametrize("readings", [[], [CoreReading(0, 0)], [CoreReading(0, 0), CoreReading(0, 0)]])
 def test_without_readings_there_is_no_pace(readings: list[CoreReading]) -> None:
     assert pace((family(0), family(0, thread_s=1), readings)) is None
+
+
+class ListedReadings(CoreSpeedProbe):
+    """A probe that has done its work already."""
+
+    def __init__(self, found: list[CoreReading]) -> None:
+        self._found: list[CoreReading] = []
+        self._next = found
+
+    def read(self) -> list[CoreReading]:
+        """Return nothing before the window, and then all at once."""
+        found, self._found, self._next = self._found, self._next, []
+        return found
+
+
+@pytest.mark.parametrize(
+    ("window_ns", "pace_us"), [((200, 500), 24.92), ((300, 300), 30.0), ((0, 10**12), 25.83), ((401, 600), None)]
+)
+def test_a_window_has_the_pace_of_the_readings_within_it(window_ns: tuple[int, int], pace_us: float | None) -> None:
+    of_core = [(100, 29_000), (200, 20_000), (300, 30_000), (400, 27_000)]
+    monitor = Monitor(list, ME.pid, ListedReadings([CoreReading(0, cpu_ns, at_ns) for at_ns, cpu_ns in of_core]))
+    monitor.begin()
+    monitor.sample()
+    found = monitor.pace_between_us(*window_ns)
+    assert found == (None if pace_us is None else pytest.approx(pace_us, abs=0.01))
 
 
 @given(
