@@ -88,12 +88,12 @@ def test_the_longer_one_measures_the_less_can_be_seen() -> None:
     floor = NoiseFloor.model_validate(
         {"measured_at": "2026-01-02T00:00:00Z", "rounds": 9, "block_s": 10.0, "scatter": {}}
     )
-    texts = list(detectable_texts(floor, 0.05))
+    texts = list(detectable_texts(floor, 0.05, 0.02))
     effects = [float(text.removesuffix(" %")) for text in texts]
     assert effects == sorted(effects, reverse=True)
     assert 1.0 < effects[-1] < 2.0  # 180 rounds: (2.33 + 1.28) · 5 % / √180
     slow = floor.model_copy(update={"block_s": 30.0})
-    assert next(detectable_texts(slow, 0.05)) == "–"  # two rounds in a minute tell nothing
+    assert next(detectable_texts(slow, 0.05, 0.02)) == "–"  # two rounds in a minute tell nothing
 
 
 def test_the_report_has_a_line_for_each_metric(tmp_path: Path) -> None:

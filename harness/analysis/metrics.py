@@ -53,7 +53,8 @@ class Metric:
 
     @property
     def is_of_window(self) -> bool:
-        """True if it is of the generator's window alone: of a slice, neither of its lead-in nor of its drain."""
+        """True if the generator measures it, in its window alone: of a slice, neither in its lead-in nor in its
+        drain."""
         return bool(self.doubted_by)
 
     @property

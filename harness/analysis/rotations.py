@@ -62,7 +62,7 @@ def pace_us_of(trial: Trial, metric: Metric) -> float | None:
     if not trial.slices or not metric.is_of_window:
         return trial.pace_us
     of_slices = [pace_us for part in trial.slices if (pace_us := _slice_pace_us(part, metric)) is not None]
-    return harmonic_mean(of_slices) if of_slices else None
+    return harmonic_mean(of_slices) if of_slices else trial.pace_us
 
 
 def _slice_pace_us(part: Slice, metric: Metric) -> float | None:

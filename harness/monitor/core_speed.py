@@ -6,6 +6,8 @@ each request grows. It shows only in work of a known amount. So a probe does suc
 which takes some 3 % of one core: neighbours come and go within milliseconds.
 """
 
+import contextlib
+import fcntl
 import os
 import struct
 import subprocess
@@ -18,7 +20,7 @@ from harness.machine.helpers import end_process
 from harness.monitor import core_speed_probe
 
 READING: Final = struct.Struct("iiq")
-PIPE_BYTES: Final = 1 << 16  # a multiple of a reading's
+PIPE_BYTES: Final = 1 << 20  # a multiple of a reading's: what comes in some minutes, and what pipe(7) allows
 
 
 class CoreReading(NamedTuple):
@@ -35,6 +37,8 @@ class CoreSpeedProbe:
     def __init__(self, cpus: Sequence[int]) -> None:
         self._pipe, child = os.pipe()
         os.set_blocking(self._pipe, False)
+        with contextlib.suppress(PermissionError):  # the user has many pipes: this one holds some seconds
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         try:
             self._probe = subprocess.Popen(
                 [sys.executable, "-I", "-S", core_speed_probe.__file__, ",".join(map(str, cpus))],

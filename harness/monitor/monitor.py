@@ -79,7 +79,8 @@ class Monitor:
         self._service_addresses = service_addresses
         self._first_limits = self._last_limits = self._read_limits()
         self._first_services = self._last_services = dict[str, FamilyReading]()
-        self._pace, self._readings = PaceMeter(), list[CoreReading]()  # since the last sample
+        self._begin_ns, self._pace = 0, PaceMeter()
+        self._before_last, self._last_readings = FamilyReading(), list[CoreReading]()  # of the interval before a sample
         self._host = Host.here()  # generator and server run on its cores too
         self._first = self._last = FamilyReading()
         self._first_machine = self._last_machine = read_machine(self._host)
@@ -96,8 +97,9 @@ class Monitor:
         self._begin_s = self._end_s = _now_boot_s()
         self._first_services = self._last_services = self._read_services()
         self._first_limits = self._last_limits = self._read_limits()
+        self._begin_ns = time.monotonic_ns()
         self._read_core_speed()  # of the warm-up
-        self._pace, self._readings = PaceMeter(), []
+        self._pace = PaceMeter()
         self._watch()
         self._first_machine = self._last_machine = read_machine(self._host)  # what reading takes is not in its use
 
@@ -113,8 +115,8 @@ class Monitor:
         self._end_s = _now_boot_s()
         self._last_services = self._read_services()
         self._last_limits = self._read_limits()
-        self._readings = self._read_core_speed()
-        self._pace.add(before, self._last, self._readings)
+        self._before_last, self._last_readings = before, self._read_core_speed()
+        self._pace.add(before, self._last, self._last_readings)
         self._is_cpu_lost |= is_account_lost(before, self._last)
         self._watch()
         self._reaped += _at_least_nothing(self._unwatched_account() - unwatched)
@@ -149,10 +151,14 @@ class Monitor:
         )
 
     def pace_between_us(self, begin_ns: int, end_ns: int) -> float | None:
-        """Return the core speed between two moments (monotonic clock) before the only sample; None where there was no
-        reading."""
+        """Return the core speed between two moments (monotonic clock) of the interval before the last sample, by the
+        CPU time of the whole interval. A core that was not read between them has its speed in all of it; None where no
+        core was read at all."""
+        between = [each for each in self._last_readings if begin_ns <= each.at_ns <= end_ns]
+        read = {each.core for each in between}
         meter = PaceMeter()
-        meter.add(self._first, self._last, [each for each in self._readings if begin_ns <= each.at_ns <= end_ns])
+        others = [each for each in self._last_readings if each.core not in read]
+        meter.add(self._before_last, self._last, [*between, *others])
         return meter.pace_us
 
     def add_memory(self, usage: Usage) -> Usage:
@@ -233,7 +239,10 @@ class Monitor:
         return {name: read_family(root_pid) for name, root_pid in self._services.items()}
 
     def _read_core_speed(self) -> list[CoreReading]:
-        return self._core_speed.read() if self._core_speed else []
+        """Return what was read since the begin. What was read before it may come late, since a full pipe holds up the
+        probe."""
+        found = self._core_speed.read() if self._core_speed else []
+        return [each for each in found if each.at_ns >= self._begin_ns]
 
 
 def _add_memory(used: ProcessUsage, process: psutil.Process | None) -> ProcessUsage:

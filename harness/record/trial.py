@@ -338,7 +338,8 @@ class Slice(RecordPart):
     ``stalled_s`` the generator was kept from running. Of ``requests_per_s``, see :mod:`harness.generator.partial`.
 
     ``idle_s`` is the time between the topology's last load and this slice, in which the server used ``idle_cpu_s``.
-    ``pace_us`` is the core speed from idle to idle (see :class:`Usage`), ``window_pace_us`` that in its window alone.
+    ``pace_us`` is the core speed from idle to idle (see :class:`Usage`), ``window_pace_us`` that in its window alone;
+    None where they were not measured.
     """
 
     begin_s: Amount

@@ -18,7 +18,7 @@ from harness.report.interleaving import scatter_texts
 from harness.report.malloc import malloc_text
 from harness.scenario import Scenario
 from harness.stats.power import detectable_difference
-from harness.stats.verdict import SINGLE_LEVEL
+from harness.stats.verdict import share_level
 
 MINUTES: Final = (1, 3, 10, 30)
 MIN_ROUNDS: Final = 3  # with fewer, hardly any difference can be detected
@@ -32,6 +32,8 @@ def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
     table.add_column("metric", no_wrap=True)
     for column in ("× itself", "equal\nspeed", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
+    judged = [metric.name for metric in metrics_of(scenario)]
+    levels = share_level(judged, judged[:1], judged)
     for metric in metrics_of(scenario):
         if metric.name in floor.scatter:
             comparison = next(each for each in comparisons.values() if each.metric.name == metric.name)
@@ -41,7 +43,7 @@ def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
                 ratio_text(comparison.change),
                 "–" if at_equal_pace is None else percent_text(at_equal_pace),
                 percent_text(scatter),
-                *detectable_texts(floor, scatter),
+                *detectable_texts(floor, scatter, levels[metric.name]),
             )
     text = (
         f"Each round measured `{scenario.baseline.title}` twice, {_where(scenario)}. *Scatter* is the standard"
@@ -59,8 +61,8 @@ def _where(scenario: Scenario) -> str:
     return "in one folder, so that two commits may scatter more"
 
 
-def detectable_texts(floor: NoiseFloor, scatter: float) -> Iterator[str]:
-    """Yield the minimum detectable effect after each number of minutes."""
+def detectable_texts(floor: NoiseFloor, scatter: float, level: float) -> Iterator[str]:
+    """Yield the minimum detectable effect at this level after each number of minutes."""
     for minutes in MINUTES:
         rounds = int(minutes * 60 / floor.block_s)
-        yield "–" if rounds < MIN_ROUNDS else percent_text(detectable_difference(scatter, rounds, SINGLE_LEVEL))
+        yield "–" if rounds < MIN_ROUNDS else percent_text(detectable_difference(scatter, rounds, level))

@@ -1,7 +1,7 @@
 """The verdicts on the differences from the baseline, one word each, with a common error rate for all of them."""
 
 import enum
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -10,8 +10,8 @@ from harness.stats.sequential import InterimLooks
 
 MARGIN: Final = 0.02  # smaller differences have no practical relevance
 FAMILY_LEVEL: Final = 0.05  # the probability of any false difference among all comparisons of a run
-SINGLE_LEVEL: Final = 0.016  # in a single comparison: with it, modes of launches and few rounds make 2 % at the most
-DECISIVE_WEIGHT: Final = 4  # the share of the level that a decisive comparison has for each other's one
+SINGLE_LEVEL: Final = 0.016  # of a single comparison: launches in modes add up to a fifth to it, and stay below 2 %
+DECISIVE_WEIGHT: Final = 4  # how many times the level of another comparison a decisive one has
 
 Key = TypeVar("Key")
 
@@ -67,6 +67,13 @@ def judge(
     return judgements
 
 
+def share_level(keys: Iterable[Key], decisive: Collection[Key], undecided: Collection[Key]) -> dict[Key, float]:
+    """Return the level of each comparison while these are undecided: its share by its weight."""
+    weights = {key: DECISIVE_WEIGHT if key in decisive else 1 for key in keys}
+    open_weight = sum(weights[key] for key in undecided)
+    return {key: min(SINGLE_LEVEL, FAMILY_LEVEL * weight / max(weight, open_weight)) for key, weight in weights.items()}
+
+
 def _step_down(
     comparisons: Mapping[Key, Evidence],
     p_value: Callable[[Evidence, int], float],
@@ -77,19 +84,14 @@ def _step_down(
     """Return the comparisons that Holm's procedure rejects, look after look, and the level of each in the end. A
     comparison is rejected when its p-value does not exceed its share of the level among all that are not rejected yet.
     The last round of a comparison is a look too."""
-    weights = {key: DECISIVE_WEIGHT if key in decisive else 1 for key in comparisons}
     ends = {len(evidence) for evidence in comparisons.values()}
-    testable = [key for key, evidence in comparisons.items() if not evidence.is_constant]
+    testable = {key for key, evidence in comparisons.items() if not evidence.is_constant}
     rejected: set[Key] = set()
 
-    def share_level() -> dict[Key, float]:
-        open_weight = sum(weights[key] for key in testable if key not in rejected)
-        return {
-            key: sides * min(SINGLE_LEVEL, FAMILY_LEVEL * weight / max(weight, open_weight))
-            for key, weight in weights.items()
-        }
+    def share() -> dict[Key, float]:
+        return {key: sides * level for key, level in share_level(comparisons, decisive, testable - rejected).items()}
 
-    levels = share_level()
+    levels = share()
     for n in sorted(ends.union(looks.after)):
         p_values = {
             key: p_value(evidence, n)
@@ -100,5 +102,5 @@ def _step_down(
             key for key, p in p_values.items() if key not in rejected and p <= looks.nominal_level(levels[key], n)
         }:
             rejected |= more
-            levels = share_level()
+            levels = share()
     return rejected, levels

@@ -257,6 +257,8 @@ def cut(record: TrialRecord, position: int, of: int) -> TrialRecord:
                 answered=row.requests,
                 cpu_s=used.all_cpu_s - before_cpu_s,
                 idle_s=(of - 1) * duration_s,
+                pace_us=record.usage.pace_us,
+                window_pace_us=record.usage.pace_us,
             )
         )
         before_s, before_cpu_s, answered = row.end_s, used.all_cpu_s, answered + row.requests

@@ -1,5 +1,6 @@
 """The core speed that a server met: that of the cores on which its threads ran."""
 
+import time
 from itertools import count
 
 import psutil
@@ -101,15 +102,37 @@ class ListedReadings(CoreSpeedProbe):
 
 
 @pytest.mark.parametrize(
-    ("window_ns", "pace_us"), [((200, 500), 24.92), ((300, 300), 30.0), ((0, 10**12), 25.83), ((401, 600), None)]
+    ("window_ns", "pace_us"), [((200, 500), 24.92), ((300, 300), 30.0), ((0, 10**9), 25.83), ((401, 600), 25.83)]
 )
-def test_a_window_has_the_pace_of_the_readings_within_it(window_ns: tuple[int, int], pace_us: float | None) -> None:
-    of_core = [(100, 29_000), (200, 20_000), (300, 30_000), (400, 27_000)]
-    monitor = Monitor(list, ME.pid, ListedReadings([CoreReading(0, cpu_ns, at_ns) for at_ns, cpu_ns in of_core]))
+def test_a_window_has_the_pace_of_the_readings_within_it(window_ns: tuple[int, int], pace_us: float) -> None:
+    """Where there is none, of all that were made since the slice began."""
+    after_ns = time.monotonic_ns() + NS_PER_S
+    of_core = [(-2 * NS_PER_S, 90_000), (100, 29_000), (200, 20_000), (300, 30_000), (400, 27_000)]  # one comes late
+    monitor = Monitor(
+        list, ME.pid, ListedReadings([CoreReading(0, cpu_ns, after_ns + at_ns) for at_ns, cpu_ns in of_core])
+    )
     monitor.begin()
     monitor.sample()
-    found = monitor.pace_between_us(*window_ns)
-    assert found == (None if pace_us is None else pytest.approx(pace_us, abs=0.01))
+    assert monitor.usage_without_memory().pace_us == pytest.approx(25.83, abs=0.01)
+    begin_ns, end_ns = (after_ns + at_ns for at_ns in window_ns)
+    assert monitor.pace_between_us(begin_ns, end_ns) == pytest.approx(pace_us, abs=0.01)
+
+
+def test_a_core_that_is_not_read_in_the_window_has_its_speed_of_the_whole_slice() -> None:
+    """There may be many cores, and few readings in a window of 50 ms."""
+    now_ns = time.monotonic_ns() + NS_PER_S
+    readings = [CoreReading(0, 30_000, now_ns), CoreReading(1, 10_000, now_ns), CoreReading(0, 20_000, now_ns + 10)]
+    monitor = Monitor(list, ME.pid, ListedReadings(readings))
+    monitor.begin()
+    monitor.sample()
+    assert monitor.pace_between_us(now_ns + 5, now_ns + 20) == pytest.approx(1 / (0.5 / 20 + 0.5 / 10))
+
+
+def test_without_any_reading_a_window_has_no_pace() -> None:
+    monitor = Monitor(list, ME.pid, ListedReadings([]))
+    monitor.begin()
+    monitor.sample()
+    assert monitor.pace_between_us(0, time.monotonic_ns()) is None
 
 
 @given(

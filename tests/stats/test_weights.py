@@ -53,8 +53,8 @@ def test_equal_servers_are_hardly_ever_called_different() -> None:
     dice = np.random.default_rng(2)
     found = [judge(metrics(dice, 12, 0.0), LOOKS, DECISIVE) for _ in range(1000)]
     for metric in DECISIVE:
-        assert share_of(found, metric, *DIFFERENT) <= 0.032  # more than three standard errors above 2 %
-    assert sum(any(each.verdict in DIFFERENT for each in run.values()) for run in found) / len(found) <= 0.07
+        assert share_of(found, metric, *DIFFERENT) <= 0.034  # more than three standard errors above 2 %
+    assert sum(any(each.verdict in DIFFERENT for each in run.values()) for run in found) / len(found) <= 0.071
 
 
 @pytest.mark.parametrize("kind", ["p", "equivalence"])

@@ -74,6 +74,8 @@ def test_the_record_of_a_trial_is_the_sum_of_its_slices(tmp_path: Path) -> None:
         assert record.load.requests == sum(part.requests for part in record.slices)
         assert record.usage.requests == sum(part.answered for part in record.slices)
         assert record.usage.requests > record.load.requests
+        assert all(part.pace_us and part.window_pace_us for part in record.slices)
+        assert any(part.pace_us != part.window_pace_us for part in record.slices)  # it has fewer readings
         assert record.usage.cpu_s == pytest.approx(sum(part.cpu_s for part in record.slices), abs=1e-6)
         assert len(record.usage.series) == len(record.load.series) == len(record.slices)
         assert record.usage.series[-1].all_cpu_s == pytest.approx(record.usage.cpu_s, abs=0.02)
