@@ -47,6 +47,15 @@ def test_a_slower_run_is_told_and_fails_its_gate(tmp_path: Path) -> None:
     assert diff(base, head)[0] == 0  # nobody set a limit
 
 
+def test_the_metrics_that_decide_have_four_times_the_level(tmp_path: Path) -> None:
+    """Of two runs that can't be told apart: of a change, requests/s and CPU per request decide."""
+    noisy = (1000, 1300, 700, 1100)
+    rows = RunDifference(run_at(tmp_path, noisy), run_at(tmp_path, (1100, 700, 1200, 900))).rows
+    levels = {row.metric.name: row.comparison.judgement.level for row in rows if row.comparison}
+    assert levels["throughput"] == levels["cpu_per_request"] == pytest.approx(4 * levels["p50"])
+    assert levels["p50"] == levels["p99"] == levels["memory"]
+
+
 def test_memory_is_compared_in_the_way_that_both_runs_know(tmp_path: Path) -> None:
     """A record from before shared pages were counted once is no base for one from after."""
 

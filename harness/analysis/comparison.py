@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, log
-from typing import Final
+from typing import Final, TypeVar
 
 from harness.analysis.metrics import ERRORS, Metric, Scale, metrics_of, metrics_of_answer
 from harness.analysis.rotations import core_speed_slope, pace_us_of
@@ -22,6 +22,8 @@ from harness.stats.verdict import Judgement, Verdict, judge
 MAX_EFFECT: Final = 1.0  # a greater minimum detectable effect means no more than that nothing could be detected
 MIN_ROUNDS: Final = 4  # with fewer, the scatter can hardly be estimated
 PRECISE_ENOUGH: Final = 1.5  # margins, of an open comparison on which no first sentence depends: ±3 % of a throughput
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,7 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
         for metric in metrics_of(scenario):
             if found := pair_up(before, after, metric, scenario.margin, have_equal_workers(before, after)):
                 pairs[topology.name, metric.name] = found
-    names = {metric.name for metric in metrics_of_answer(scenario)}
-    decisive = {(topology, name) for topology, name in pairs if name in names}
-    judgements = judge({key: each.evidence for key, each in pairs.items()}, looks, decisive)
+    judgements = judge_together(pairs, looks, metrics_of_answer(scenario))
     unsettled = {
         topology.name
         for baseline, topology in scenario.pairs
@@ -157,6 +157,14 @@ def compare_trials(scenario: Scenario, looks: InterimLooks, trials: Trials) -> C
         (topology, name): _compare(topology, pairs[topology, name], judgement, is_settled=topology not in unsettled)
         for (topology, name), judgement in judgements.items()
     }
+
+
+def judge_together(
+    pairs: Mapping[Key, Pairs], looks: InterimLooks, decisive: Collection[Metric] = ()
+) -> dict[Key, Judgement]:
+    """Return the verdicts on all of these pairs. The answer depends on those by the ``decisive`` metrics."""
+    evidence = {key: each.evidence for key, each in pairs.items()}
+    return judge(evidence, looks, {key for key, each in pairs.items() if each.metric in decisive})
 
 
 def _compare(topology: str, pairs: Pairs, judgement: Judgement, is_settled: bool) -> Comparison:

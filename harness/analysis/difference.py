@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Final, Self
 
-from harness.analysis.comparison import Comparison, Pairs, margin_of
+from harness.analysis.comparison import Comparison, Pairs, judge_together, margin_of
 from harness.analysis.gates import GateResult, evaluate_gates
 from harness.analysis.metric_rows import MetricComparison, mean_figure
 from harness.analysis.metrics import Metric, decisive_metrics, metrics_of, metrics_of_requests
@@ -16,7 +16,6 @@ from harness.machine.environment import find_differences
 from harness.record import Program, Run
 from harness.scenario import Scenario
 from harness.stats.sequential import SINGLE_LOOK
-from harness.stats.verdict import judge
 
 COMMIT_FIELDS: Final = ("git_commit", "git_changes", "git_dirty")  # of an environment: two commits differ in them
 
@@ -65,9 +64,7 @@ class RunDifference:
                 if all(figures):
                     margin = margin_of(metric, sides[0], self.head.scenario.margin)
                     pairs[name, metric.name] = compare_unpaired(metric, figures[0], figures[1], margin)
-        names = {metric.name for metric in decisive_metrics(metrics)}
-        decisive = {(topology, name) for topology, name in pairs if name in names}
-        judgements = judge({key: each.evidence for key, each in pairs.items()}, SINGLE_LOOK, decisive)
+        judgements = judge_together(pairs, SINGLE_LOOK, decisive_metrics(metrics))
         comparisons = {key: Comparison(key[0], pairs[key], judgement) for key, judgement in judgements.items()}
         return [
             _row(name, metric, *sides, comparisons.get((name, metric.name)))

@@ -32,9 +32,10 @@ def render_noise_terminal(analysis: RunAnalysis, floor: NoiseFloor) -> Group:
     table.add_column("metric", no_wrap=True)
     for column in ("× itself", "equal\nspeed", "scatter", *(f"{minutes} min" for minutes in MINUTES)):
         table.add_column(column, justify="right", no_wrap=True)
-    judged = [metric.name for metric in metrics_of(scenario)]
-    levels = share_level(judged, judged[:1], judged)
-    for metric in metrics_of(scenario):
+    judged = metrics_of(scenario)
+    names = [metric.name for metric in judged]
+    levels = share_level(names, names[:1], names)  # where clusters are compared, the first decides
+    for metric in judged:
         if metric.name in floor.scatter:
             comparison = next(each for each in comparisons.values() if each.metric.name == metric.name)
             scatter, at_equal_pace = floor.scatter[metric.name], floor.scatter_at_equal_pace.get(metric.name)

@@ -1,5 +1,7 @@
 """The core speed of slices: each figure is held against that which it met."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,9 @@ def test_a_trial_has_the_speed_of_its_slices(metric: Metric, is_of_window: bool)
 
 def test_where_it_is_not_known_in_the_windows_it_is_that_from_idle_to_idle() -> None:
     assert pace_us_of(sliced(RAW, 1, [0.5, 1.0], None), THROUGHPUT) == pytest.approx(USUAL_US / 0.75)
+
+
+def test_where_no_slice_has_one_it_is_that_of_the_trial() -> None:
+    trial = sliced(RAW, 1, [0.5, 1.0], None)
+    unread = replace(trial, slices=tuple(part.model_copy(update={"pace_us": None}) for part in trial.slices))
+    assert pace_us_of(unread, THROUGHPUT) == trial.pace_us == pytest.approx(USUAL_US / 0.75)

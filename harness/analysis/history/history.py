@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from harness.analysis.comparison import Comparison, Pairs, margin_of
+from harness.analysis.comparison import Comparison, Pairs, judge_together, margin_of
 from harness.analysis.history.alike import find_mismatch
 from harness.analysis.history.past_run import METRICS, PastRun
 from harness.analysis.metrics import MEMORY, Metric, metrics_of
@@ -15,7 +15,6 @@ from harness.scenario import ScenarioError
 from harness.stats.changes import change_points, levels
 from harness.stats.estimate import Estimate, mean_over_trials
 from harness.stats.sequential import SINGLE_LOOK
-from harness.stats.verdict import judge
 
 UNMEASURED: Final = "not measured"
 OTHER_MEMORY: Final = "memory counted otherwise"
@@ -141,7 +140,7 @@ def _compare(runs: Sequence[PastRun], topology: str, metric: Metric) -> dict[str
     for before, run in pairwise(runs):
         was, now = (each.figures_of(topology, metric) for each in (before, run))
         pairs[run.name] = compare_unpaired(metric, was, now, margin_of(metric, (), run.scenario.margin))
-    judgements = judge({name: each.evidence for name, each in pairs.items()}, SINGLE_LOOK)
+    judgements = judge_together(pairs, SINGLE_LOOK)
     return {name: Comparison(topology, pairs[name], judgement) for name, judgement in judgements.items()}
 
 
