@@ -2,12 +2,14 @@
 
 Two commits of a scratch repository are compared by ``harness ab``: of the cart on aiohttp, or of a small page. ``same``
 adds a function that nobody calls, and lets rounds in slices and rounds of whole trials take turns. The other checks add
-calibrated work to each request, and ask how often the change is called slower in so much time. Some hours for all.
+calibrated work to each request, and ask how often the change is called slower in so much time; the last two, how often
+a function that nobody calls is called a change. Some hours for all.
 """
 
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -171,6 +173,19 @@ def slower(subject: Subject, malloc: str, share: float, max_time: str, times: in
     yield Row(f"{name}, {max_time}", f"{found} of {times}", "≥ 90 %", found >= 0.9 * times)
 
 
+def unrelated(subject: Subject, malloc: str, times: int, folder: Path) -> Iterator[Row]:
+    """Compare commits that differ by a function that nobody calls, so many times."""
+    found: Counter[str] = Counter()
+    name = f"{subject.name}-{malloc}-unrelated"
+    for number in range(1, times + 1):
+        said = compare_commits(subject, folder / f"{name}-{number}", 0, 0, "--malloc", malloc, "--max-time", "30s")
+        found.update(said.worse | said.better)
+        yield Row(f"{name}, {number}", said.text, "–", is_met=True)
+    most = max(found.values(), default=0)
+    each = ", ".join(f"{metric} {count}" for metric, count in sorted(found.items()))
+    yield Row(f"{name}, called different", f"{each or 'none'}, of {times}", "each ≤ 1 in 30", most <= times / 30)
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="For the repositories and runs.")],
     rounds: Annotated[int, typer.Option(help="Of each kind, with equal commits.")] = 30,
@@ -191,6 +206,8 @@ def main(
         "cart-2": partial(slower, CART, "keep", 0.02, "60s", times, folder),
         "cart-1": partial(slower, CART, "keep", 0.01, "3m", times, folder),
         "cart-as-it-comes-5": partial(slower, CART, "default", 0.05, "60s", times, folder),
+        "small-unrelated": partial(unrelated, SMALL, "default", times, folder),
+        "cart-unrelated": partial(unrelated, CART, "keep", times, folder),
     }
     run_checks(checks, only, out)
 
