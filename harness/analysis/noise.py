@@ -79,10 +79,13 @@ def _is_alike(run: Run, scenario: Scenario, interleaving: Interleaving, environm
     def server(of: Topology) -> tuple[object, ...]:
         return of.image, of.commands, of.files, of.env, of.malloc
 
-    here, there, there_taking = scenario.baseline, run.scenario.baseline, run.info.interleaving
+    def taking(of: Interleaving) -> tuple[object, ...]:
+        return of.kind, of.slice_s, of.turn_s
+
+    here, there = scenario.baseline, run.scenario.baseline
     return (
         machine(run.environment) == machine(environment)
-        and (there_taking.kind, there_taking.slice_s) == (interleaving.kind, interleaving.slice_s)
+        and taking(run.info.interleaving) == taking(interleaving)
         and run.scenario.load == scenario.load
         and server(here) == server(there)
     )

@@ -58,7 +58,9 @@ def rotation_logs(baseline: Sequence[Trial], trials: Sequence[Trial], metric: Me
 
 def pace_us_of(trial: Trial, metric: Metric) -> float | None:
     """Return the core speed that the metric's figure of the trial met: of slices, that in their windows where the
-    figure is of these alone. None where it is unknown."""
+    figure is of these alone. None where it is unknown, and in turns, which share out every speed."""
+    if any(part.in_turns_s for part in trial.slices):
+        return None
     if not trial.slices or not metric.is_of_window:
         return trial.pace_us
     of_slices = [pace_us for part in trial.slices if (pace_us := _slice_pace_us(part, metric)) is not None]
@@ -67,6 +69,8 @@ def pace_us_of(trial: Trial, metric: Metric) -> float | None:
 
 def _slice_pace_us(part: Slice, metric: Metric) -> float | None:
     """Return the core speed that the metric's figure of a slice met. Records of before have that from idle to idle."""
+    if part.in_turns_s:
+        return None
     in_window = part.window_pace_us if metric.is_of_window else None
     return part.pace_us if in_window is None else in_window
 

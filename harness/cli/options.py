@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from harness.scenario.file import Interleave
 from harness.units import parse_duration_s
 
 EXIT_CODES: Final = (
@@ -83,10 +84,11 @@ Margin = Annotated[str | None, typer.Option(metavar="2%", help="Differences that
 Window = Annotated[float | None, typer.Option("--duration", parser=duration, metavar="3s", help="Measured window.")]
 Warmup = Annotated[float | None, typer.Option(parser=duration, metavar="1s", help="Load before it.")]
 Interleaving = Annotated[
-    Literal["auto", "slices", "trials", "both"] | None,
+    Interleave | None,
     typer.Option(
         "--interleave",
-        help="Load that alternates between servers in slices, or whole trials; auto: slices where they are sound.",
+        help="Load that alternates between servers in turns of milliseconds or in slices, or whole trials; auto: the"
+        " first of these that is sound.",
     ),
 ]
 Slice = Annotated[float | None, typer.Option("--slice", parser=duration, metavar="500ms", help="Length of a slice.")]

@@ -52,8 +52,8 @@ def main(fd: int, parent_pid: int) -> None:
                     send(loop.warm_up(at_ns))
                 case Reopen(at_ns=at_ns):
                     send(loop.reopen(at_ns))
-                case RunSlice(at_ns=at_ns, duration_s=duration_s):
-                    send(loop.run_slice(at_ns, duration_s))
+                case RunSlice(at_ns=at_ns, duration_s=duration_s, turns=turns):
+                    send(loop.run_slice(at_ns, duration_s, turns))
 
 
 def _disable_collection() -> None:

@@ -23,11 +23,11 @@ recognised comes here and is parsed: the quick path saves time, and never interp
 """
 
 import select
-import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
+from harness.generator.clock import Clock
 from harness.generator.connection import (
     AWAITING_RESPONSE,
     CLOSED,
@@ -101,7 +101,7 @@ class Policy(Protocol):
 class Exchange:
     """The engine of a loop: it opens connections, sends on them, and follows every response to its end."""
 
-    def __init__(self, load: Load, stats: RequestStats) -> None:
+    def __init__(self, load: Load, stats: RequestStats, clock: Clock) -> None:
         self.epoll = select.epoll()
         self.by_fd: dict[int, Connection] = {}
         self._connector = Connector(load.target, load.seed, load.share.first)
@@ -113,6 +113,7 @@ class Exchange:
         self.timeout_ns = round(load.timeout_s * NS_PER_S)
         self.policy: Policy  # set by the loop, since each refers to the other
         self._stats = stats
+        self._clock = clock
         self._keepalive = load.keepalive
         self._expect = load.expect
         self._no_connection = Connection(stats.groups[0])  # which is closed, whatever epoll reports of it
@@ -158,14 +159,14 @@ class Exchange:
             connection.is_resending = False
             self._send_request(connection)
         else:
-            self.policy.on_open(connection, time.monotonic_ns())
+            self.policy.on_open(connection, self._clock.now_ns())
 
     def _report_open_failure(self, connection: Connection) -> None:
         if connection.is_resending:
             self._fail_connect(connection)
         else:
             self.close(connection)
-            self.policy.on_open_failure(connection, time.monotonic_ns())
+            self.policy.on_open_failure(connection, self._clock.now_ns())
 
     # Sending ------------------------------------------------------------------------------------------------
 
@@ -276,7 +277,7 @@ class Exchange:
         except OSError:
             pass
         self.close(connection)
-        self.policy.on_close(connection, time.monotonic_ns())
+        self.policy.on_close(connection, self._clock.now_ns())
 
     def _send_rest(self, connection: Connection) -> None:
         """Send more of a request, but read first: the peer may respond before it has read the whole request, or may
@@ -357,7 +358,7 @@ class Exchange:
 
     def _complete_response(self, connection: Connection, reader: ResponseReader, head: Head, data: bytes) -> None:
         """Count a response that is complete, unless it came too late, and pass the connection on to the policy."""
-        now_ns = time.monotonic_ns()
+        now_ns = self._clock.now_ns()
         if self.policy.is_overdue(connection, now_ns):
             self.time_out(connection, now_ns)
             return
@@ -400,7 +401,7 @@ class Exchange:
             self._stats.counters.write += 1
         else:
             self._stats.counters.read += 1
-        self._abandon(connection, time.monotonic_ns())
+        self._abandon(connection, self._clock.now_ns())
 
     def handle_send_failure(self, connection: Connection) -> None:
         """Read what the peer sent before the connection stopped taking the request, which may be a response."""
@@ -429,12 +430,12 @@ class Exchange:
     def _fail_connect(self, connection: Connection) -> None:
         """Count a request for which no connection could be opened."""
         self._stats.counters.connect += 1
-        self._abandon(connection, time.monotonic_ns())
+        self._abandon(connection, self._clock.now_ns())
 
     def fail_protocol(self, connection: Connection, reason: str) -> None:
         """Count a response that is not HTTP/1.1, for this reason, and close the connection."""
         self._stats.counters.count_protocol_error(reason)
-        self._abandon(connection, time.monotonic_ns())
+        self._abandon(connection, self._clock.now_ns())
 
     def time_out(self, connection: Connection, now_ns: int) -> None:
         """Count the request on the connection, which has waited too long, and close the connection."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from harness.generator.clock import Clock
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import AWAITING_RESPONSE, Connection
 from harness.generator.cpu_use import CpuUse
@@ -63,11 +64,12 @@ class LoadLoop:
         self._stop_asked = stop_asked
         self._requests = encode_requests(load)
         self._stats = RequestStats(load)
-        self._exchange = Exchange(load, self._stats)
+        self._clock = Clock()
+        self._exchange = Exchange(load, self._stats, self._clock)
         self._closed = ClosedLoop(self._exchange, self._stats, self._requests)
         self._open: OpenLoop | None = None
         self._housekeeping_period_ns = min(SAMPLE_NS, max(self._exchange.timeout_ns // 4, 5 * NS_PER_MS))
-        self._walk = Walk(self._exchange, self._housekeeping_period_ns)
+        self._walk = Walk(self._exchange, self._clock, self._housekeeping_period_ns)
         self._housekeeping_timer = self._exchange.new_timer()  # cheaper than a poll with a time-out
         self._sink = memoryview(bytearray(DISCARD_BYTES))  # never read: MSG_TRUNC drops the bytes in the kernel
         is_mixed = len(load.requests) > 1 or load.data is not None
@@ -122,7 +124,7 @@ class LoadLoop:
         warmup_ns = round(self._load.warmup_s * NS_PER_S)
         if self._open is None:
             self._open_connections(self._exchange.connections, begin_ns, warmup_ns // 2)
-        self._full_ns = time.monotonic_ns()
+        self._full_ns = self._clock.now_ns()
         now_ns = self._run_until(begin_ns + warmup_ns)
         if self._open is None and warmup_ns and self._load.share.of == 1:  # several have to begin at the same time
             self._run_until_each_answered(now_ns + min(self._exchange.timeout_ns, MOST_LEAD_IN_NS))
@@ -130,7 +132,7 @@ class LoadLoop:
     def _run_until_each_answered(self, latest_ns: int) -> int:
         """Serve until each connection of a closed loop was answered under the whole load, but not for longer than until
         this time (ns); return the time at the end."""
-        now_ns, waiting = time.monotonic_ns(), self._closed.connections.copy()
+        now_ns, waiting = self._clock.now_ns(), self._closed.connections.copy()
         while not self._stopped and now_ns < latest_ns:
             while waiting and waiting[-1].due_ns > self._full_ns:  # and so it stays
                 waiting.pop()
@@ -147,10 +149,10 @@ class LoadLoop:
 
     def _open_connections(self, connections: Sequence[Connection], begin_ns: int, for_ns: int) -> None:
         """Open the connections evenly over this time. If it is too short, serving the open ones takes half of it."""
-        now_ns = served_ns = time.monotonic_ns()
+        now_ns = served_ns = self._clock.now_ns()
         for number, connection in enumerate(connections, start=1):
             self._closed.add(connection, now_ns)
-            now_ns = time.monotonic_ns()
+            now_ns = self._clock.now_ns()
             until_ns = begin_ns + for_ns * number // len(connections)
             if until_ns <= now_ns and number % MAX_OPENED == 0:
                 until_ns = now_ns + min(now_ns - served_ns, MAX_SERVED_NS)
@@ -163,7 +165,7 @@ class LoadLoop:
 
     def _run_until(self, until_ns: int) -> int:
         """Serve what epoll reports until this time (ns), with housekeeping between; return the time at the end."""
-        now = time.monotonic_ns()
+        now = self._clock.now_ns()
         while now < until_ns and not self._stopped:
             overdue_ns = now - min(self._housekeeping_due_ns, self._walk.due_ns)
             if overdue_ns >= 0 and (
@@ -180,7 +182,8 @@ class LoadLoop:
     def _serve(self, until_ns: int) -> int:
         """Serve what epoll reports, and nothing else, until this time (ns); return the time at the end."""
         exchange, stats, open_loop, policy = self._exchange, self._stats, self._open, self._exchange.policy
-        poll, clock, by_fd, batch = exchange.epoll.poll, time.monotonic_ns, exchange.by_fd, MAX_EVENTS
+        poll, by_fd, batch = exchange.epoll.poll, exchange.by_fd, MAX_EVENTS
+        clock, paused_ns = time.monotonic_ns, self._clock.paused_ns  # which stays as it is meanwhile
         cached_head, cached_whole = stats.response_cache.heads.get, stats.response_cache.whole_responses.get
         record_times, record_kind, kinds = stats.record_times, stats.record_kind, stats.kinds
         next_request, fixed, first_read = self._requests.__next__, self._fixed, exchange.first_read_bytes
@@ -191,8 +194,8 @@ class LoadLoop:
         read, write = os.read, os.write  # cheaper to call than a socket's recv and send, and to the same effect
         # Most often the next response equals the last one byte for byte, or begins with the same head.
         started, rest, last_whole, last_head, last_begun = 0, None, None, NO_HEAD, NO_HEAD
-        self._housekeeping_timer.arm(until_ns)
-        now = clock()
+        self._housekeeping_timer.arm(self._clock.on_system_ns(until_ns))
+        now = clock() - paused_ns
         while now < until_ns:
             before = now
             if open_loop is not None:
@@ -240,7 +243,7 @@ class LoadLoop:
                     connection.state = remaining
                     exchange.handle_disconnect(connection)
                     continue
-                now = clock()
+                now = clock() - paused_ns
                 latency = now - connection.due_ns
                 if latency > timeout_ns and policy.is_overdue(connection, now):
                     exchange.time_out(connection, now)
@@ -276,7 +279,7 @@ class LoadLoop:
                 if event > usual_events:
                     exchange.rearm(connection)
             if now == before:  # nothing was completed
-                now = clock()
+                now = clock() - paused_ns
         stats.counters.started += started
         return now
 
@@ -316,7 +319,7 @@ class LoadLoop:
         if self._stats.window.is_second_over(now_ns):
             self._emit(self._stats.end_second(now_ns))
             gc.collect(0)  # encoding a histogram is the only thing that leaves a reference cycle
-        now_ns = time.monotonic_ns()
+        now_ns = self._clock.now_ns()
         self._housekeeping_due_ns = now_ns + self._housekeeping_period_ns
         return now_ns
 
@@ -331,7 +334,7 @@ class LoadLoop:
 
     def _open_window(self, duration_s: float) -> int:
         """Discard what was before and return when the window began (ns). The requests in flight are its first."""
-        begin_ns = time.monotonic_ns()
+        begin_ns = self._clock.now_ns()
         self._stalled_ns = 0
         in_flight = len(self._exchange.policy.list_due_ns())
         is_full = self._open is None and in_flight == self._load.connections

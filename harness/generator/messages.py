@@ -42,11 +42,30 @@ class Reopen(_Order):
     order: Literal["reopen"] = "reopen"
 
 
+class Turns(_Message):
+    """The turns in which slices of several loads are measured at the same time, from ``begin_ns`` on (monotonic clock).
+
+    Of ``of`` loads, this is the one at ``place`` (from 0). A turn lasts ``length_ns``, the last ``gap_ns`` of which are
+    left to the change. ``seed`` determines the order in each cycle. ``pids`` are the processes of the server, the
+    busiest first, and ``cores`` those on which they begin each turn.
+    """
+
+    begin_ns: int
+    length_ns: int
+    gap_ns: int
+    of: int
+    place: int
+    seed: str
+    pids: tuple[int, ...]
+    cores: tuple[int, ...]
+
+
 class RunSlice(_Order):
-    """The order to measure one slice, and to pause again."""
+    """The order to measure one slice, and to pause again. It is measured in ``turns``, or without an interruption."""
 
     order: Literal["slice"] = "slice"
     duration_s: float
+    turns: Turns | None = None
 
 
 Order = Begin | WarmUp | Reopen | RunSlice

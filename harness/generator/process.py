@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from harness.generator.crew import Crew, GeneratorError, LocalCrew
 from harness.generator.merge import Collector
-from harness.generator.messages import Begin, PartEvent, PartSlice, Paused, Reopen, RunSlice, WarmUp
+from harness.generator.messages import Begin, PartEvent, PartSlice, Paused, Reopen, RunSlice, Turns, WarmUp
 from harness.generator.slices import MeasuredSlice, join_slices
 from harness.load.cpus import Placement
 from harness.load.result import Event, LoadResult, Second
@@ -62,7 +62,15 @@ class Generator:
     def run_slice(self, duration_s: float) -> MeasuredSlice:
         """Measure one slice and return it. Raises GeneratorError when a process ends, or is silent for longer than it
         can be busy."""
-        self._crew.order(RunSlice(at_ns=self._soon_ns(), duration_s=duration_s))
+        self.order_slice(duration_s)
+        return self.take_slice()
+
+    def order_slice(self, duration_s: float, turns: Turns | None = None) -> None:
+        """Have one slice measured: from now on, or in turns. Raises GeneratorError."""
+        self._crew.order(RunSlice(at_ns=self._soon_ns(), duration_s=duration_s, turns=turns))
+
+    def take_slice(self) -> MeasuredSlice:
+        """Wait for the slice that was ordered, and return it. Raises GeneratorError."""
         received = [each for each in self._receive() if each]
         parts = {index: event for index, event in received if isinstance(event, PartSlice)}
         seconds = [event for event in self._merge(iter(received)) if isinstance(event, Second)]

@@ -1,13 +1,13 @@
 """The load in slices: it pauses between them with nothing in flight, so that other servers can have their turn."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
 from harness.generator.loop import STEP_NS, Emit, LoadLoop, prime_caches, sleep_until
-from harness.generator.messages import PartSlice, Paused
+from harness.generator.messages import PartSlice, Paused, Turns
+from harness.generator.turns import TurnTaker
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -26,6 +26,7 @@ class SlicedLoop(LoadLoop):
     def __init__(self, load: Load, emit: Emit, stop_asked: Callable[[], bool]) -> None:
         super().__init__(load, emit, stop_asked)
         self._drain = Drain(self._exchange, self._stats, self._closed)
+        self._turn: TurnTaker | None = None
 
     def warm_up(self, begin_ns: int) -> Paused:
         """Wait until ``begin_ns`` (monotonic clock), warm up, and pause."""
@@ -49,21 +50,31 @@ class SlicedLoop(LoadLoop):
             sleep_until(begin_ns)
             self._exchange.policy = self._closed
             self._stats.open_window(0, begin_ns, MOST_WAIT_NS / NS_PER_S)  # discarded when the slice begins
-            self._open_connections(closed, time.monotonic_ns(), REOPENING_NS)
+            self._open_connections(closed, self._clock.now_ns(), REOPENING_NS)
             self._pause()
         return Paused(opened=len(closed))
 
-    def run_slice(self, begin_ns: int, duration_s: float) -> PartSlice:
-        """Wait until ``begin_ns`` (monotonic clock), measure for ``duration_s`` after a lead-in, and pause. The CPU
-        time is that of all of it, as the server's is."""
+    def run_slice(self, begin_ns: int, duration_s: float, turns: Turns | None = None) -> PartSlice:
+        """Wait until ``begin_ns`` (monotonic clock) or for the first of the ``turns``, measure for ``duration_s`` after
+        a lead-in, and pause. The CPU time is that of all of it, as the server's is."""
         self._notice_closed()
-        sleep_until(begin_ns)
+        if turns is None:
+            sleep_until(begin_ns)
+            return self._run_slice(duration_s)
+        self._turn = TurnTaker(turns, self._clock)
+        self._turn.begin()
+        try:
+            return self._run_slice(duration_s)
+        finally:
+            self._turn = None
+
+    def _run_slice(self, duration_s: float) -> PartSlice:
         before = CpuUse.read_counters()
         lead_in_s = self._lead_in(round(LEAD_IN_SHARE * duration_s * NS_PER_S))
         led_in = self._stats.count_answered()
         window = self._measure(duration_s)
         undrained = self._pause()
-        drained = self._stats.end_second(time.monotonic_ns())
+        drained = self._stats.end_second(self._clock.now_ns())
         return PartSlice(
             window=window.model_copy(update={"cpu_s": CpuUse.read_counters().subtract(before).cpu_s}),
             lead_in_s=lead_in_s,
@@ -72,6 +83,15 @@ class SlicedLoop(LoadLoop):
             drained_histogram=drained.histogram,
         )
 
+    def _serve(self, until_ns: int) -> int:
+        """Serve until this time (ns), and in turns no longer than the turn lasts; return the time at the end."""
+        if self._turn is None:
+            return super()._serve(until_ns)
+        now_ns = super()._serve(min(until_ns, self._turn.end_ns))
+        if now_ns >= self._turn.end_ns:
+            self._turn.pass_on()
+        return now_ns
+
     def _notice_closed(self) -> None:
         """Close the connections that the server has closed in the pause."""
         for fd, event in self._exchange.epoll.poll(0, max(1, len(self._exchange.by_fd))):
@@ -79,22 +99,22 @@ class SlicedLoop(LoadLoop):
 
     def _lead_in(self, least_ns: int) -> float:
         """Offer the load until every connection was answered once; return for how long (seconds)."""
-        begin_ns = self._full_ns = time.monotonic_ns()
+        begin_ns = self._full_ns = self._clock.now_ns()
         self._exchange.policy = self._closed
         self._stats.open_window(0, begin_ns, MOST_WAIT_NS / NS_PER_S)
         closed = self._closed.remove_closed()
         self._closed.resume(begin_ns)
         if closed:
             self._open_connections(closed, begin_ns, least_ns // 2)
-            self._full_ns = time.monotonic_ns()
+            self._full_ns = self._clock.now_ns()
         self._run_until(begin_ns + least_ns)
         return (self._run_until_each_answered(begin_ns + MOST_WAIT_NS) - begin_ns) / NS_PER_S
 
     def _pause(self) -> int:
-        """Take what is in flight, and return how many requests are given up, after a long wait."""
-        self._exchange.policy = self._drain
+        """Take what is in flight, and return how many requests are given up: after a long wait, or timed out."""
+        self._exchange.policy, timed_out = self._drain, self._stats.counters.timed_out
         self._drain.begin()
-        begin_ns = now_ns = time.monotonic_ns()
+        begin_ns = now_ns = self._clock.now_ns()
         while self._drain.list_due_ns() and now_ns < begin_ns + MOST_WAIT_NS and not self._stopped:
             now_ns = self._run_until(now_ns + STEP_NS)
-        return self._drain.give_up()
+        return self._drain.give_up() + self._stats.counters.timed_out - timed_out

@@ -41,7 +41,7 @@ class MeasuredSlice:
 
     @property
     def window_ns(self) -> tuple[int, int]:
-        """The begin and the end of its window (monotonic clock)."""
+        """The begin and the end of its window (the loop's clock, which is the monotonic one, unless it took turns)."""
         begins_ns = [part.window.began_ns for part in self.parts]
         ends_ns = [part.window.began_ns + round(part.window.duration_s * NS_PER_S) for part in self.parts]
         return min(begins_ns), max(ends_ns)
@@ -60,6 +60,11 @@ class MeasuredSlice:
     def answered(self) -> int:
         """The number of complete responses from idle to idle, those before and after its window included."""
         return sum(part.answered for part in self.parts)
+
+    @property
+    def cpu_s(self) -> float:
+        """The CPU time of the processes on this machine and on others, from idle to idle."""
+        return sum(part.window.cpu_s for part in self.parts)
 
     @property
     def undrained(self) -> int:

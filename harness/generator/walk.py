@@ -1,9 +1,9 @@
 """Maintenance of all connections, a few at a time, so that serving goes on in between."""
 
-import time
 from collections.abc import Iterator
 from typing import Final
 
+from harness.generator.clock import Clock
 from harness.generator.connection import Connection
 from harness.generator.exchange import Exchange
 from harness.units import NS_PER_MS
@@ -21,9 +21,10 @@ class Walk:
     server that shares the machine, until they time out too.
     """
 
-    def __init__(self, exchange: Exchange, period_ns: int) -> None:
+    def __init__(self, exchange: Exchange, clock: Clock, period_ns: int) -> None:
         self.due_ns = 0
         self._exchange = exchange
+        self._clock = clock
         self._period_ns = period_ns
         self._began_ns = 0
         self._at = 0
@@ -34,7 +35,7 @@ class Walk:
         begin_ns = now_ns
         while now_ns - begin_ns < SLICE_NS:
             is_over = not self._step(now_ns)
-            now_ns = time.monotonic_ns()
+            now_ns = self._clock.now_ns()
             if is_over:
                 self._at, self.due_ns = 0, max(now_ns, self._began_ns + self._period_ns)
                 return now_ns

@@ -21,6 +21,7 @@ from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
 from harness.measure.answer_times import SLOW_IN_SLICE, AnswerTimes, were_cores_busy
 from harness.measure.schedule import SHORTEST_SLICE_S
+from harness.measure.turns import TURN_S
 from harness.monitor.family import FamilyReading, read_family
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
@@ -43,27 +44,31 @@ TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is 
 @dataclass(frozen=True)
 class Tried:
     """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long they have to
-    be, at the least (seconds)."""
+    be, at the least (seconds). ``can_take_turns`` where the servers may also be stopped in the midst of their work."""
 
     objection: str | None
     least_slice_s: float = UNTRIED_SLICE_S
+    can_take_turns: bool = False
 
 
 def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Interleaving:
-    """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in slices where
-    they are sound. Where that, or the length of slices, does not follow from the scenario, an ``attempt`` tells."""
-    is_free = scenario.interleave == "auto"
+    """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in turns or in
+    slices where they are sound. Where that, or the length of slices, does not follow from the scenario, an ``attempt``
+    tells."""
+    is_free, turn_s = scenario.interleave == "auto", TURN_S if scenario.interleave == "turns" else None
     around = find_surroundings(scenario)
     why = (find_objection(scenario) or around) if is_free else None
     if why or scenario.interleave == "trials":
         return Interleaving(why=why)
     kind: Literal["slices", "both"] = "both" if scenario.interleave == "both" else "slices"
     if not is_free and (scenario.slice_s or around):
-        return Interleaving(kind=kind, slice_s=scenario.slice_s or UNTRIED_SLICE_S)
+        return Interleaving(kind=kind, slice_s=scenario.slice_s or UNTRIED_SLICE_S, turn_s=turn_s)
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
-    return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.least_slice_s))
+    if is_free and tried.can_take_turns:
+        turn_s = TURN_S
+    return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.least_slice_s), turn_s=turn_s)
 
 
 def choose_slice_s(least_s: float) -> float:
@@ -78,7 +83,7 @@ def _slice_s(scenario: Scenario, least_s: float) -> float:
 
 def check_interleaving(scenario: Scenario) -> None:
     """Raise ScenarioError when the scenario asks for slices that can't be made."""
-    if scenario.interleave in ("slices", "both") and (why := find_objection(scenario)):
+    if scenario.interleave in ("turns", "slices", "both") and (why := find_objection(scenario)):
         raise ScenarioError(f"interleave: expected 'auto' or 'trials', got '{scenario.interleave}', but {why}")
 
 
@@ -137,6 +142,11 @@ class _UpServer:
         """Return the counters of its processes."""
         return read_family(self.server.guardian_pid)
 
+    def can_be_stopped(self) -> bool:
+        """Return whether its processes may be stopped in the midst of their work: they are ours, and wait for nothing
+        that goes on meanwhile, such as a timer. Where requests are in line for busy cores, they don't."""
+        return self.times.queued and all(_is_ours(process) for process in self.read_family().processes)
+
 
 def try_slices(scenario: Scenario, placement: Placement, start_generator: StartGenerator = start_here) -> Tried:
     """Launch the topologies that would take turns together, load each for a moment, and return what was found."""
@@ -161,7 +171,9 @@ def _try(
                 return _try_without(scenario, topologies, topology, placement, start_generator, error)
             if short := _describe_short_memory(up):
                 return Tried(short)
-        tried = Tried(next(_iter_objections(scenario, up), None), _find_least_slice_s(up))
+        objection = next(_iter_objections(scenario, up), None)
+        can_take_turns = placement.processes == 1 and all(each.can_be_stopped() for each in up)
+        tried = Tried(objection, _find_least_slice_s(up), can_take_turns)
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
             list(threads.map(lambda each: each.server.stop(), up))
         return tried
@@ -208,6 +220,14 @@ def _launch(
     elapsed_s, after = time.monotonic() - begun_s, read_family(server.guardian_pid)
     times = AnswerTimes.of(measured, elapsed_s, ready.unloaded_ms, is_busy=were_cores_busy(before, after, elapsed_s))
     return _UpServer(topology.name, server, times)
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    """Return whether signals may be sent to the process (kill(2))."""
+    try:
+        return os.geteuid() in (0, process.uids().real)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _describe_short_memory(up: Sequence[_UpServer]) -> str | None:

@@ -59,6 +59,7 @@ class LaunchedTopology:
     started_at: datetime
     log: Path
     clocks: Clocks
+    placement: Placement
     generator: Generator
     server: Server
     process_tree: ProcessTree
@@ -68,9 +69,10 @@ class LaunchedTopology:
     load: Load
     services: Sequence[UpService] = ()
 
-    def examine(self, result: LoadResult) -> Examination:
+    def examine(self, result: LoadResult, is_in_turns: bool = False) -> Examination:
         """Return the state of it after its load, while it is still up. What events of the scenario do to its workers,
-        and to the bodies, is no reason against the trial: it is what is measured. Raises ServerError."""
+        and to the bodies, is no reason against the trial: it is what is measured. A server that takes turns is stopped
+        between them. Raises ServerError."""
         counts, roles = self.process_tree.workers(), self.process_tree.roles()
         before = self.process_tree.workers_before_event() if self.scenario.events else counts
         broke = not self.scenario.events and has_broken_connections(result)
@@ -78,7 +80,7 @@ class LaunchedTopology:
         reasons = (
             *objections(self.planned.topology, before, self.scenario.workers_may_change, broke),
             *self.server.describe_oom_kills(),
-            *_describe_stops(self.server, roles, self.scenario),
+            *_describe_stops(self.server, roles, may_stop=bool(self.scenario.events) or is_in_turns),
             *_describe_doubts(self.server, result, jump, self.scenario),
         )
         return Examination(reasons, counts, tuple(self.process_tree.list_at_begin()), roles)
@@ -147,6 +149,7 @@ def launch_topology(
                 started_at,
                 log,
                 clocks,
+                placement,
                 generator,
                 server,
                 process_tree,
@@ -174,13 +177,13 @@ def has_broken_connections(result: LoadResult) -> bool:
     return result.reconnected + result.errors.read + result.errors.write + result.errors.stale > 0
 
 
-def _describe_stops(server: Server, roles: Mapping[int, Role], scenario: Scenario) -> Iterator[str]:
+def _describe_stops(server: Server, roles: Mapping[int, Role], may_stop: bool) -> Iterator[str]:
     """Yield the processes that were stopped under load, a sentence each: they kept others waiting, or read the counters
-    late. An event may stop those of the server."""
+    late. Those of the server ``may_stop`` by an event, or between turns."""
     names = {os.getpid(): "the harness", server.guardian_pid: "its guardian"}
     for pid, seconds in server.stopped_s().items():
         name = names.get(pid) or f"{roles.get(pid, 'process')} {pid}"
-        if pid in names or not scenario.events:
+        if pid in names or not may_stop:
             yield f"{name} was stopped for {seconds:.1f} s"
 
 

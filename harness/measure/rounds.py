@@ -1,6 +1,7 @@
 """A round of trials, each recorded on disk: one after the other, or all together with their load in slices."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ def make_round(
     """Make the trials of one round beside the services of the round: together, or one after the other, each between its
     hooks. Yield the record of each as it was written, which is on disk before the next whole trial begins. Raises
     RunFolderError when a record can't be written."""
-    make = _make_slices if interleaving.has_slices(trials[0].block) else _make_trials
+    has_slices = interleaving.has_slices(trials[0].block)
+    make = partial(_make_slices, turn_s=interleaving.turn_s) if has_slices else _make_trials
     return _beside_services(make, trials, prepared, folder, observer, testbed)
 
 
@@ -61,10 +63,15 @@ def _make_trials(
 
 
 def _make_slices(
-    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: "Testbed"
+    trials: Sequence[PlannedTrial],
+    prepared: PreparedRun,
+    folder: RunFolder,
+    observer: Observer,
+    testbed: "Testbed",
+    turn_s: float | None,
 ) -> Iterator[TrialRecord]:
     for group in split_round(trials, prepared.scenario):
-        yield from _make_sliced_trials(group, prepared, folder, observer, testbed)
+        yield from _make_sliced_trials(group, prepared, folder, observer, testbed, turn_s)
 
 
 def _make_trial(
@@ -106,7 +113,12 @@ def split_round(trials: Iterable[PlannedTrial], scenario: Scenario) -> list[list
 
 
 def _make_sliced_trials(
-    trials: Sequence[PlannedTrial], prepared: PreparedRun, folder: RunFolder, observer: Observer, testbed: "Testbed"
+    trials: Sequence[PlannedTrial],
+    prepared: PreparedRun,
+    folder: RunFolder,
+    observer: Observer,
+    testbed: "Testbed",
+    turn_s: float | None,
 ) -> Iterator[TrialRecord]:
     for planned in trials:
         observer.on_trial(planned)
@@ -121,6 +133,7 @@ def _make_sliced_trials(
         folder.known_bodies,
         prepared.services,
         after_warmup,
+        turn_s,
     )
     ended = find_ended_service(prepared)
     for record in records:

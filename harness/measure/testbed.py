@@ -153,8 +153,11 @@ class Testbed:
         known_bodies: Collection[str],
         services: Sequence[UpService] = (),
         after_warmup: AfterWarmup | None = None,
+        turn_s: float | None = None,
     ) -> list[TrialRecord]:
         """Make the trials of one round together and return their records; the parameters are those of
         :func:`harness.measure.slices.run_sliced_trials`."""
         start = self.start_generator
-        return run_sliced_trials(trials, scenario, placement, logs, watch, known_bodies, services, after_warmup, start)
+        return run_sliced_trials(
+            trials, scenario, placement, logs, watch, known_bodies, services, after_warmup, start, turn_s
+        )

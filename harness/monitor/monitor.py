@@ -107,6 +107,12 @@ class Monitor:
         """Return the CPU time that all processes used since the last reading, and read nothing else."""
         return _at_least_nothing(read_family(self._root_pid).account - self._last.account).cpu_s
 
+    @property
+    def busiest_pids(self) -> list[int]:
+        """The ids of all processes at the last reading, those that have used the most CPU time first."""
+        used = sorted(self._last.processes.items(), key=lambda each: each[1].cpu_ns or 0, reverse=True)
+        return [process.pid for process, _ in used]
+
     def sample(self) -> None:
         """Add a row to the series. The last sample before :meth:`usage` ends the window."""
         unwatched, before = self._unwatched_account(), self._last

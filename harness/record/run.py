@@ -92,12 +92,14 @@ class Interleaving(RecordPart):
     """The way in which the trials of a round are interleaved, chosen before the first of them.
 
     With ``slices``, load alternates between topologies that are all up; otherwise one whole trial follows the other.
-    ``both`` take turns, round by round. A slice has ``slice_s``, None for whole trials. ``why`` says why slices would
-    not be sound, where it was chosen for that.
+    ``both`` take turns, round by round. A slice has ``slice_s``, None for whole trials. With ``turn_s``, slices of all
+    topologies are measured at the same time, in turns of so long. ``why`` says why slices would not be sound, where it
+    was chosen for that.
     """
 
     kind: Literal["slices", "trials", "both"] = "trials"
     slice_s: PositiveAmount | None = None
+    turn_s: PositiveAmount | None = None
     why: Printable | None = None
 
     def has_slices(self, block: int) -> bool:

@@ -337,6 +337,9 @@ class Slice(RecordPart):
     ``undrained`` requests were given up; ``outlasting`` ones were, too, or took longer than its window. For
     ``stalled_s`` the generator was kept from running. Of ``requests_per_s``, see :mod:`harness.generator.partial`.
 
+    With ``in_turns_s``, it was measured in turns of some milliseconds that all topologies of the round took, which
+    lasted for so long in all: then its other times are without those in which the server was stopped.
+
     ``idle_s`` is the time between the topology's last load and this slice, in which the server used ``idle_cpu_s``.
     ``pace_us`` is the core speed from idle to idle (see :class:`Usage`), ``window_pace_us`` that in its window alone;
     None where they were not measured.
@@ -355,6 +358,7 @@ class Slice(RecordPart):
     stalled_s: Amount = 0.0
     idle_s: Amount = 0.0
     idle_cpu_s: Difference = 0.0
+    in_turns_s: PositiveAmount | None = None
     pace_us: PositiveAmount | None = None
     window_pace_us: PositiveAmount | None = None
 

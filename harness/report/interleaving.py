@@ -25,6 +25,12 @@ def interleaving_text(run: Run) -> str:
     taking, of = run.info.interleaving, "a pair" if run.scenario.is_of_pairs else "a round"
     slice_text = duration_text(taking.slice_s or 0.0)
     match taking.kind:
+        case "slices" if taking.turn_s is not None:
+            return (
+                f"The topologies of {of} were up together, and measured at the same time, in turns of"
+                f" {duration_text(taking.turn_s)} between which they were stopped: each for {_slices_text(run)} times"
+                f" {slice_text} in a round."
+            )
         case "slices":
             return (
                 f"The topologies of {of} were up together, and load alternated between them in slices of"

@@ -60,7 +60,7 @@ SliceS = Annotated[
     BeforeValidator(lambda value: None if value == "auto" else value, json_schema_input_type=str | float),
 ]
 SoakS = Annotated[Annotated[DurationS, Field(ge=MIN_SOAK_S)] | None, Field()]
-Interleave = Literal["auto", "slices", "trials", "both"]
+Interleave = Literal["auto", "turns", "slices", "trials", "both"]
 Race = Literal["auto", "on", "off"]
 FEW_CELLS: Final = 6  # of a grid: a comparison of no more is small enough to be made in full
 
@@ -93,10 +93,11 @@ class _Settings(TomlTable):
     ``worth`` more.
 
     With ``interleave`` "slices", all topologies of a round are up at once, and the load alternates between them in
-    slices of ``slice_s``, or as short as the answers allow where that is None ("auto" in a file); with "trials", they
-    are up and loaded one after the other; with "both", each round is of the one kind or the other, in turn. "auto"
-    takes slices wherever they are sound. Topologies that share something that one of them changes for another, such as
-    a database, need "trials".
+    slices of ``slice_s``, or as short as the answers allow where that is None ("auto" in a file); with "turns", slices
+    of all are measured at the same time, in turns of milliseconds between which they are stopped; with "trials", they
+    are up and loaded one after the other; with "both", each round is of slices or of whole trials, in turn. "auto"
+    takes turns, or else slices, wherever they are sound. Topologies that share something that one of them changes for
+    another, such as a database, need "trials".
 
     With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on" for a
     grid of two axes or more and of more than six cells (over each number of connections), with automatic rounds and

@@ -152,9 +152,12 @@ class Guard:
 
     def end(self, grace_s: float) -> int:
         """Send SIGTERM to the launched processes, wait for up to ``grace_s``, and kill all that are left. Return how
-        many processes had to be killed."""
+        many processes had to be killed. Those that are stopped go on, to take the signal."""
         for server in reversed(self._servers):  # a front, which comes last, before its workers
             server.terminate()
+        for pid in descendants_of(os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         deadline_s = time.monotonic() + grace_s
         while self._are_running() and (left_s := deadline_s - time.monotonic()) > 0:
             wait([self._ended], min(left_s, LOOK_S))

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, cycle, repeat
 from typing import Final
 
@@ -156,10 +157,13 @@ def test_open_connections_are_left_as_they_are() -> None:
     assert server.connections == 4
 
 
-def test_a_server_that_hangs_is_waited_for_no_longer_than_said() -> None:
-    """The first answers come; then nothing does. What is in flight is given up, and the next slice begins anew."""
+@pytest.mark.parametrize("timeout_s", [5.0, 0.5])
+def test_a_server_that_hangs_is_waited_for_no_longer_than_said(timeout_s: float) -> None:
+    """The first answers come; then nothing does. What is in flight is given up, if it has not timed out before, and the
+    next slice begins anew."""
     script = chain(repeat(whole(SMALL), 40), repeat(broken()))
-    with ScriptedServer(script) as server, warmed_up(short_load(server.port, warmup_s=0.0)) as generator:
+    load_of = partial(short_load, warmup_s=0.0, timeout_s=timeout_s)
+    with ScriptedServer(script) as server, warmed_up(load_of(server.port)) as generator:
         slices, result = measure(generator, 2)
     assert [each.undrained for each in slices] == [4, 4]
     assert slices[1].requests == 0

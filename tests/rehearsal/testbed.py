@@ -111,6 +111,7 @@ class VirtualTestbed(Testbed):
         known_bodies: Collection[str],
         services: Sequence[UpService] = (),
         after_warmup: AfterWarmup | None = None,
+        turn_s: float | None = None,
     ) -> list[TrialRecord]:
         """Simulate the trials, as :func:`harness.measure.slices.run_sliced_trials` makes them. The machine does not
         change within a round, so that each is simulated as a whole and cut into slices."""

@@ -15,6 +15,7 @@ from harness.load.cpus import Placement
 from harness.measure.progress import Phase, Progress, Watch
 from harness.measure.schedule import count_rotations
 from harness.measure.slices import run_sliced_trials
+from harness.measure.turns import TURN_S
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.server.probing import ask_again
@@ -26,21 +27,26 @@ from tests.server.topologies import prefork, small
 from tests.trial.trials import ignore, scenario
 
 SLICE_S: Final = 0.1  # three of them in a trial
+IN_TURNS: Final = pytest.mark.parametrize("turn_s", [None, TURN_S], ids=["one by one", "in turns"])
 WELL: Final = "well"
 HIT: Final = "hit"
 
 
 def make_round(
-    folder: Path, topologies: Sequence[Topology], watch: Watch = ignore, start_timeout_s: float = 20.0
+    folder: Path,
+    topologies: Sequence[Topology],
+    watch: Watch = ignore,
+    start_timeout_s: float = 20.0,
+    turn_s: float | None = None,
 ) -> dict[str, TrialRecord]:
-    """Make one round in slices; the records by topology."""
+    """Make one round in slices, which may be measured in turns; the records by topology."""
     around = sliced(scenario(*topologies, start_timeout_s=start_timeout_s))
     trials = [
         PlannedTrial(id=f"r01-{position:02d}-{each.name}", block=1, position=position, seed=1, topology=each)
         for position, each in enumerate(topologies, 1)
     ]
     logs = {planned.id: folder / f"{planned.id}.log" for planned in trials}
-    records = run_sliced_trials(trials, around, Placement(), logs, watch, ())
+    records = run_sliced_trials(trials, around, Placement(), logs, watch, (), turn_s=turn_s)
     assert [record.trial for record in records] == [planned.id for planned in trials]
     return {record.topology: record for record in records}
 
@@ -166,11 +172,15 @@ def once(phase: Phase, act: Callable[[], object]) -> Watch:
 
 
 @pytest.mark.faults
+@IN_TURNS
 @pytest.mark.parametrize("phase", [Phase.WARMING_UP, Phase.MEASURING], ids=lambda phase: str(phase.value))
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_who_is_killed_spoils_its_own_trial_alone(victim: str, phase: Phase, tmp_path: Path, family: Family) -> None:
+def test_who_is_killed_spoils_its_own_trial_alone(
+    victim: str, phase: Phase, turn_s: float | None, tmp_path: Path, family: Family
+) -> None:
     watch = once(phase, lambda: VICTIMS[victim]().kill())
-    records = make_round(tmp_path, [named(HIT, prefork(2)), named(WELL, small("page"))], watch)
+    topologies = [named(HIT, prefork(2)), named(WELL, small("page"))]
+    records = make_round(tmp_path, topologies, watch, turn_s=turn_s)
     assert records[HIT].status == ("invalid" if victim == "worker" else "failed")
     assert REASONS[victim] in str(records[HIT].reason)
     assert records[WELL].status == "ok"
@@ -199,14 +209,18 @@ def test_a_server_that_hangs_between_slices_is_invalid_and_the_others_count(
 
 
 @pytest.mark.faults
+@IN_TURNS
 @pytest.mark.parametrize("phase", list(Phase), ids=lambda phase: str(phase.value))
-def test_a_harness_that_is_killed_leaves_nobody(phase: Phase, tmp_path: Path, family: Family) -> None:
+def test_a_harness_that_is_killed_leaves_nobody(
+    phase: Phase, turn_s: float | None, tmp_path: Path, family: Family
+) -> None:
     pid = os.fork()
     if not pid:
         make_round(
             tmp_path,
             [named(HIT, prefork(2)), named(WELL, small("page"))],
             once(phase, lambda: os.kill(os.getpid(), signal.SIGKILL)),
+            turn_s=turn_s,
         )
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL

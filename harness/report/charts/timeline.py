@@ -113,12 +113,13 @@ def _sliced_curves(
 
 
 def _slice_curve(trial: Trial, metric: RowMetric) -> Curve:
-    """Return a level for each slice, as long as it was measured, with gaps in which the others had the load."""
+    """Return a level for each slice, as long as it was measured, with gaps in which the others had the load. Slices
+    that were measured in turns lie at the same time."""
     times_s: list[float] = []
     values: list[float] = []
     for part, row in zip(trial.slices, trial.load.series, strict=False):
-        begin_s, value = part.begin_s + part.lead_in_s, metric(row)
-        times_s += [begin_s, begin_s + part.duration_s, GAP]
+        begin_s, value = part.begin_s + (0.0 if part.in_turns_s else part.lead_in_s), metric(row)
+        times_s += [begin_s, begin_s + (part.in_turns_s or part.duration_s), GAP]
         values += [GAP if value is None else value] * 2 + [GAP]
     return Curve(times_s, values, mark_every=POINTS_PER_SLICE)
 
