@@ -9,7 +9,7 @@ from harness.generator.sliced import MOST_WAIT_NS
 from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import list_usable_cpus
 from harness.monitor.family import FamilyReading
-from harness.monitor.processes import NEWBORN, cpu_s_between
+from harness.monitor.processes import NEWBORN, wanted_s_between
 from harness.units import MS_PER_S, NS_PER_S
 
 USUAL_IN_SLICE: Final = 8  # answers of the time that those under way usually take, one after the other
@@ -60,8 +60,9 @@ class AnswerTimes:
 
 
 def were_cores_busy(before: FamilyReading, after: FamilyReading, elapsed_s: float) -> bool:
-    """Return whether the processes that worked kept nearly all the cores busy that they can use: one each."""
-    used_s = [cpu_s_between(before.processes.get(each, NEWBORN), now) for each, now in after.processes.items()]
-    working_s = [each for each in used_s if each > WORKING * elapsed_s]
+    """Return whether the processes that worked kept nearly all the cores busy that they can use, one each, or would
+    have done so, if others had not had these cores."""
+    wanted_s = [wanted_s_between(before.processes.get(each, NEWBORN), now) for each, now in after.processes.items()]
+    working_s = [each for each in wanted_s if each > WORKING * elapsed_s]
     cores = min(len(working_s), len(list_usable_cpus()))
     return bool(cores) and sum(working_s) >= BUSY * cores * elapsed_s

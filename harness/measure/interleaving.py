@@ -53,8 +53,8 @@ class Tried:
 
 def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Interleaving:
     """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in turns or in
-    slices where they are sound. Where that, or the length of slices, does not follow from the scenario, an ``attempt``
-    tells."""
+    slices where they are sound; with "both", the slices may be in turns too. Where that, or the length of slices, does
+    not follow from the scenario, an ``attempt`` tells."""
     is_free, turn_s = scenario.interleave == "auto", TURN_S if scenario.interleave == "turns" else None
     around = find_surroundings(scenario)
     why = (find_objection(scenario) or around) if is_free else None
@@ -66,7 +66,7 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
-    if is_free and tried.can_take_turns:
+    if tried.can_take_turns and scenario.interleave in ("auto", "both"):
         turn_s = TURN_S
     return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.least_slice_s), turn_s=turn_s)
 

@@ -184,6 +184,13 @@ def cpu_s_between(first: ProcessReading, last: ProcessReading) -> float:
     return (last.cpu_ns - first.cpu_ns) / NS_PER_S
 
 
+def wanted_s_between(first: ProcessReading, last: ProcessReading) -> float:
+    """Return for how long (seconds) a process ran between two readings, or could have run and waited for a core. Of
+    several threads it is the sum; waiting is missing where the kernel does not count it."""
+    threads = [thread.since(first.threads.get(tid)) for tid, thread in last.threads.items()]
+    return cpu_s_between(first, last) + sum(thread.run_delay_s for thread in threads)
+
+
 def _ticks_s_between(first: ProcessReading, last: ProcessReading) -> float:
     return (last.account - first.account).cpu_s
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from harness.analysis.metrics import CPU, THROUGHPUT
+from harness.analysis.rotations import core_speed_slope, pair_rounds
 from harness.analysis.trials import valid_trials
 from harness.record import Interleaving, Run, Slice, TrialRecord
 from harness.report.charts.timeline import timeline_data
@@ -185,7 +187,19 @@ def test_the_timeline_shows_where_each_slice_lay_in_the_round(tmp_path: Path) ->
     assert sum(map(isnan, raw.bold.values)) == 2
 
 
+def test_the_timeline_shows_slices_in_turns_at_the_same_time(tmp_path: Path) -> None:
+    records = [sliced(1, each, [1000.0], in_turns_s=1.3, begin_s=0.0) for each in (RAW, TWO)]
+    data = timeline_data(RunReport(run_of(tmp_path, records)))
+    for curves in data.rate.topologies:
+        assert [time for time in curves.bold.times_s if not isnan(time)] == [0.0, 1.3]
+
+
 WHYS = [
+    (
+        Interleaving(kind="slices", slice_s=0.5, turn_s=0.005),
+        "The topologies of a round were up together, and measured at the same time, in turns of 5ms between which they"
+        " were stopped: each for 6 times 500ms in a round.",
+    ),
     (
         Interleaving(kind="slices", slice_s=0.5),
         "The topologies of a round were up together, and load alternated between them",
@@ -235,6 +249,27 @@ def test_the_core_speed_of_each_slice_is_taken_out_of_the_change(tmp_path: Path)
     assert comparison.change.value == pytest.approx(0.95, abs=0.005)
     assert comparison.change.low is not None
     assert comparison.change.low > 0.93
+
+
+def test_slices_in_turns_have_no_core_speed_of_their_own(tmp_path: Path) -> None:
+    """All met every speed. What was read of it meanwhile says nothing of a difference."""
+    dice, records = np.random.default_rng(1), []
+    for block in range(1, 13):
+        for each, level in ((RAW, 1000.0), (TWO, 950.0)):
+            made = sliced(block, each, [level * float(np.exp(dice.normal(0, 0.01))) for _ in range(ROTATIONS)])
+            read_us = 200 * np.exp(dice.normal(0, 0.2, ROTATIONS))
+            slices = [
+                part.model_copy(update={"in_turns_s": 1.2, "pace_us": us, "window_pace_us": us})
+                for part, us in zip(made.slices, read_us.tolist(), strict=True)
+            ]
+            assert made.usage
+            usage = made.usage.model_copy(update={"pace_us": float(read_us.mean())})
+            records.append(made.model_copy(update={"slices": slices, "usage": usage}))
+    report = RunReport(run_of(tmp_path, records))
+    for metric in (THROUGHPUT, CPU):
+        assert core_speed_slope(metric, pair_rounds(report.trials["raw"], report.trials["other"])) is None
+        assert not report.comparisons["other", metric.name].is_at_equal_core_speed
+    assert report.comparisons["other", "throughput"].change.value == pytest.approx(0.95, abs=0.005)
 
 
 def test_both_ways_take_turns_round_by_round() -> None:

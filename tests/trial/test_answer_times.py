@@ -1,6 +1,7 @@
 """How long answers take under load, and so slices: long beside what is waited for, and not beside a queue."""
 
 import os
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from harness.load.cpus import list_usable_cpus
 from harness.measure.answer_times import AnswerTimes, were_cores_busy
 from harness.monitor.family import FamilyReading
-from harness.monitor.processes import ProcessReading
+from harness.monitor.processes import ProcessReading, ThreadReading
 from harness.units import NS_PER_S
 
 CORES = len(list_usable_cpus())
@@ -64,3 +65,11 @@ def test_more_workers_than_cores_share_these() -> None:
 
 def test_what_was_born_meanwhile_counts_from_its_birth() -> None:
     assert were_cores_busy(family(), family(0.9), elapsed_s=1.0)
+
+
+@pytest.mark.parametrize(("waited_s", "is_busy"), [(0.4, True), (0.1, False)])
+def test_a_server_whose_core_others_took_would_have_kept_it_busy(waited_s: float, is_busy: bool) -> None:
+    """It ran for half of the time, and waited for a core."""
+    (process, reading), *_ = family(0.5).processes.items()
+    waiting = replace(reading, threads={1: ThreadReading(cpu_s=0.5, run_delay_s=waited_s)})
+    assert were_cores_busy(family(0.0), FamilyReading({process: waiting}), elapsed_s=1.0) is is_busy

@@ -1,5 +1,6 @@
 """Slices are chosen where they are sound; where they are not, the reason is said."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.measure.interleaving import (
     find_objection,
     try_slices,
 )
+from harness.measure.turns import TURN_S
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import find_free_port
@@ -51,11 +53,13 @@ def test_servers_that_can_be_up_at_once_take_turns(family: Family) -> None:
     assert family.alive() == []
 
 
-@pytest.mark.parametrize("kind", ["trials", "slices", "both"])
+@pytest.mark.parametrize("kind", ["trials", "turns", "slices", "both"])
 def test_what_the_scenario_asks_for_is_done(kind: str) -> None:
     made = scenario(ONE, TWO).model_copy(update={"interleave": kind, "slice_s": 0.7})
     found = choose(made)
-    assert (found.kind, found.why, found.slice_s) == (kind, None, None if kind == "trials" else 0.7)
+    assert found.kind == ("slices" if kind == "turns" else kind)
+    assert (found.why, found.slice_s) == (None, None if kind == "trials" else 0.7)
+    assert found.turn_s == (TURN_S if kind == "turns" else None)
 
 
 @pytest.mark.parametrize(("least_s", "slice_s"), [(0.001, 0.05), (0.12, 0.15), (0.9, 1.0), (1.6, 2.0), (9.0, 2.0)])
@@ -94,6 +98,52 @@ def test_a_try_tells_answers_that_wait_for_a_busy_core(
     assert {each.queued for each in seen} == {is_queue}
 
 
+def loaded(made: Scenario, path: str) -> Scenario:
+    """The scenario with forty connections, so that a queue forms at a server that keeps its core busy."""
+    requests = (made.load.requests[0].with_path(path),)
+    return made.model_copy(update={"load": made.load.model_copy(update={"connections": 40, "requests": requests})})
+
+
+@pytest.mark.parametrize("kind", ["auto", "both"])
+def test_servers_with_requests_in_line_for_their_cores_take_turns_of_milliseconds(kind: str) -> None:
+    cart = gunicorn(1)
+    made = loaded(scenario(named("one", cart), named("two", cart)), "/cart").with_window(3.0)
+    made = made.model_copy(update={"interleave": kind})
+    found = choose(made)
+    assert found.turn_s == TURN_S
+    assert found.slice_s
+    assert found.kind == ("both" if kind == "both" else "slices")
+    without = choose(made.model_copy(update={"interleave": "slices"}))
+    assert (without.kind, without.turn_s) == ("slices", None)
+
+
+def test_a_server_that_waits_for_something_else_is_not_stopped() -> None:
+    """A timer goes on meanwhile, and the answer would seem to take less time than it does."""
+    slow = named("slow", small("beside", "slow"))
+    found = choose(loaded(scenario(named("one", slow), named("two", slow)), "/").with_window(3.0))
+    assert (found.kind, found.turn_s) == ("slices", None)
+
+
+def test_one_that_waits_keeps_the_others_from_turns() -> None:
+    cart, slow = named("cart", gunicorn(1)), named("slow", small("beside", "slow"))
+    found = choose(loaded(scenario(cart, slow), "/cart").with_window(3.0))
+    assert found.turn_s is None
+
+
+def test_a_load_from_several_processes_takes_no_turns() -> None:
+    cart = gunicorn(1)
+    made = loaded(scenario(named("one", cart), named("two", cart)), "/cart")
+    assert not try_slices(made, Placement(processes=2)).can_take_turns
+    assert try_slices(made, Placement()).can_take_turns
+
+
+def test_a_server_of_another_user_takes_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    cart = gunicorn(1)
+    made = loaded(scenario(named("one", cart), named("two", cart)), "/cart")
+    monkeypatch.setattr(os, "geteuid", lambda: max(psutil.Process().uids()) + 1)
+    assert not try_slices(made, Placement()).can_take_turns
+
+
 def test_one_topology_has_none_to_take_turns_with() -> None:
     assert why_not(ONE) == "one topology alone has none to take turns with"
 
@@ -108,7 +158,7 @@ def test_an_offered_rate_needs_whole_trials() -> None:
     assert found.why == "an offered rate needs whole trials, in which its queue can build up"
 
 
-@pytest.mark.parametrize("kind", ["slices", "both"])
+@pytest.mark.parametrize("kind", ["turns", "slices", "both"])
 def test_slices_that_cannot_be_made_are_refused(kind: str) -> None:
     made = open_loop(scenario(ONE, TWO)).model_copy(update={"interleave": kind})
     with pytest.raises(ScenarioError, match=f"expected 'auto' or 'trials', got '{kind}', but an offered rate needs"):
