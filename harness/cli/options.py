@@ -87,8 +87,8 @@ Interleaving = Annotated[
     Interleave | None,
     typer.Option(
         "--interleave",
-        help="Load that alternates between servers in turns of milliseconds or in slices, or whole trials; auto: the"
-        " first of these that is sound.",
+        help="Load that alternates between servers in turns of milliseconds or in slices, or whole trials; auto: turns"
+        " of two commits, or slices, where they are sound.",
     ),
 ]
 Slice = Annotated[float | None, typer.Option("--slice", parser=duration, metavar="500ms", help="Length of a slice.")]

@@ -1,9 +1,9 @@
 """One process of the generator: ``python -m harness.generator FD PARENT``.
 
 It receives a Load from the pipe, sends GeneratorReady, and receives orders. After Begin it sends events, the last of
-which is a ProcessResult, and ends. After WarmUp and every Reopen it sends Paused, after every RunSlice a PartSlice.
-Whatever it receives in between asks it to stop. So does its lease, when the process that started it has been stopped
-for too long.
+which is a ProcessResult, and ends. After WarmUp and every Reopen it sends Paused, after every RunSlice and RunInTurns a
+PartSlice. Whatever it receives in between asks it to stop. So does its lease, when the process that started it has been
+stopped for too long.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from harness.generator.messages import ORDERS, Begin, GeneratorReady, Reopen, RunSlice, WarmUp
+from harness.generator.messages import ORDERS, Begin, GeneratorReady, Reopen, RunInTurns, RunSlice, WarmUp
 from harness.generator.sliced import SlicedLoop
 from harness.load.spec import Load
 from harness.machine.lease import Lease, end_with_parent
@@ -52,8 +52,10 @@ def main(fd: int, parent_pid: int) -> None:
                     send(loop.warm_up(at_ns))
                 case Reopen(at_ns=at_ns):
                     send(loop.reopen(at_ns))
-                case RunSlice(at_ns=at_ns, duration_s=duration_s, turns=turns):
-                    send(loop.run_slice(at_ns, duration_s, turns))
+                case RunSlice(at_ns=at_ns, duration_s=duration_s):
+                    send(loop.run_slice(at_ns, duration_s))
+                case RunInTurns(duration_s=duration_s, turns=turns, place=place):
+                    send(loop.run_in_turns(turns, place, duration_s))
 
 
 def _disable_collection() -> None:

@@ -183,7 +183,7 @@ class LoadLoop:
         """Serve what epoll reports, and nothing else, until this time (ns); return the time at the end."""
         exchange, stats, open_loop, policy = self._exchange, self._stats, self._open, self._exchange.policy
         poll, by_fd, batch = exchange.epoll.poll, exchange.by_fd, MAX_EVENTS
-        clock, paused_ns = time.monotonic_ns, self._clock.paused_ns  # which stays as it is meanwhile
+        clock, paused_ns, stops_ns = time.monotonic_ns, self._clock.paused_ns, self._clock.stops_ns
         cached_head, cached_whole = stats.response_cache.heads.get, stats.response_cache.whole_responses.get
         record_times, record_kind, kinds = stats.record_times, stats.record_kind, stats.kinds
         next_request, fixed, first_read = self._requests.__next__, self._fixed, exchange.first_read_bytes
@@ -195,7 +195,7 @@ class LoadLoop:
         # Most often the next response equals the last one byte for byte, or begins with the same head.
         started, rest, last_whole, last_head, last_begun = 0, None, None, NO_HEAD, NO_HEAD
         self._housekeeping_timer.arm(self._clock.on_system_ns(until_ns))
-        now = clock() - paused_ns
+        now = self._clock.now_ns()
         while now < until_ns:
             before = now
             if open_loop is not None:
@@ -244,6 +244,8 @@ class LoadLoop:
                     exchange.handle_disconnect(connection)
                     continue
                 now = clock() - paused_ns
+                if now > stops_ns:
+                    now = stops_ns
                 latency = now - connection.due_ns
                 if latency > timeout_ns and policy.is_overdue(connection, now):
                     exchange.time_out(connection, now)
@@ -279,7 +281,7 @@ class LoadLoop:
                 if event > usual_events:
                     exchange.rearm(connection)
             if now == before:  # nothing was completed
-                now = clock() - paused_ns
+                now = self._clock.now_ns()
         stats.counters.started += started
         return now
 

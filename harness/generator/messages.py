@@ -45,30 +45,34 @@ class Reopen(_Order):
 class Turns(_Message):
     """The turns in which slices of several loads are measured at the same time, from ``begin_ns`` on (monotonic clock).
 
-    Of ``of`` loads, this is the one at ``place`` (from 0). A turn lasts ``length_ns``, the last ``gap_ns`` of which are
-    left to the change. ``seed`` determines the order in each cycle. ``pids`` are the processes of the server, the
-    busiest first, and ``cores`` those on which they begin each turn.
+    There are ``of`` loads. A turn lasts ``length_ns``, the last ``gap_ns`` of which are left to the change. ``seed``
+    determines the order in each cycle.
     """
 
     begin_ns: int
     length_ns: int
     gap_ns: int
     of: int
-    place: int
     seed: str
-    pids: tuple[int, ...]
-    cores: tuple[int, ...]
 
 
 class RunSlice(_Order):
-    """The order to measure one slice, and to pause again. It is measured in ``turns``, or without an interruption."""
+    """The order to measure one slice, and to pause again."""
 
     order: Literal["slice"] = "slice"
     duration_s: float
-    turns: Turns | None = None
 
 
-Order = Begin | WarmUp | Reopen | RunSlice
+class RunInTurns(_Order):
+    """The order to measure one slice in the turns of the load at this ``place`` (from 0), and to pause again."""
+
+    order: Literal["turns"] = "turns"
+    duration_s: float
+    turns: Turns
+    place: int
+
+
+Order = Begin | WarmUp | Reopen | RunSlice | RunInTurns
 ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="order")])
 
 
@@ -170,7 +174,7 @@ def is_last(order: Order, event: PartEvent) -> bool:
     match order:
         case Begin():
             return isinstance(event, ProcessResult)
-        case RunSlice():
+        case RunSlice() | RunInTurns():
             return isinstance(event, PartSlice)
         case _:
             return isinstance(event, Paused)

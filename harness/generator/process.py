@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from harness.generator.crew import Crew, GeneratorError, LocalCrew
 from harness.generator.merge import Collector
-from harness.generator.messages import Begin, PartEvent, PartSlice, Paused, Reopen, RunSlice, Turns, WarmUp
+from harness.generator.messages import Begin, PartEvent, PartSlice, Paused, Reopen, RunInTurns, RunSlice, Turns, WarmUp
 from harness.generator.slices import MeasuredSlice, join_slices
 from harness.load.cpus import Placement
 from harness.load.result import Event, LoadResult, Second
@@ -22,6 +22,8 @@ class Generator:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._load: Load | None = None
+        self._slice: Iterator[tuple[int, PartEvent] | None] = iter(())  # what comes of the slice that was ordered
+        self._received: list[tuple[int, PartEvent]] = []  # of it, so far
 
     @classmethod
     def here(cls, processes: int = 1, cpus: Sequence[int] = ()) -> Self:
@@ -65,16 +67,34 @@ class Generator:
         self.order_slice(duration_s)
         return self.take_slice()
 
-    def order_slice(self, duration_s: float, turns: Turns | None = None) -> None:
-        """Have one slice measured: from now on, or in turns. Raises GeneratorError."""
-        self._crew.order(RunSlice(at_ns=self._soon_ns(), duration_s=duration_s, turns=turns))
+    def order_slice(self, duration_s: float) -> None:
+        """Have one slice measured from now on. Raises GeneratorError."""
+        self._crew.order(RunSlice(at_ns=self._soon_ns(), duration_s=duration_s))
+        self._slice = self._receive()
 
-    def take_slice(self) -> MeasuredSlice:
-        """Wait for the slice that was ordered, and return it. Raises GeneratorError."""
-        received = [each for each in self._receive() if each]
+    def order_turns(self, duration_s: float, turns: Turns, place: int) -> None:
+        """Have one slice measured in the turns of the load at this place, by the only process. The server has to be
+        stopped between them. Raises GeneratorError."""
+        self._crew.order(RunInTurns(at_ns=turns.begin_ns, duration_s=duration_s, turns=turns, place=place))
+        self._slice = self._receive(patience_s=0.0, others=turns.of - 1)
+
+    def look_for_slice(self) -> MeasuredSlice | None:
+        """Return the slice that was ordered; None as long as it is not measured. Raises GeneratorError when a process
+        ends, or is silent for longer than it can be busy."""
+        for each in self._slice:
+            if each is None:
+                return None
+            self._received.append(each)
+        received, self._received = self._received, []
         parts = {index: event for index, event in received if isinstance(event, PartSlice)}
         seconds = [event for event in self._merge(iter(received)) if isinstance(event, Second)]
         return MeasuredSlice.of([parts[index] for index in sorted(parts)], seconds)
+
+    def take_slice(self) -> MeasuredSlice:
+        """Wait for the slice that was ordered, and return it. Raises GeneratorError."""
+        while (measured := self.look_for_slice()) is None:
+            pass
+        return measured
 
     def join(self, slices: Sequence[MeasuredSlice]) -> LoadResult:
         """Return the result of all slices (at least one) together."""
@@ -118,17 +138,17 @@ class Generator:
             else:
                 yield from collector.take(*each)
 
-    def _receive(self, patience_s: float = 1.0) -> Iterator[tuple[int, PartEvent] | None]:
-        """Yield what the crew sends, each with the index of its part, until it has carried out the order."""
+    def _receive(self, patience_s: float = 1.0, others: int = 0) -> Iterator[tuple[int, PartEvent] | None]:
+        """Yield what the crew sends, each with the index of its part, until it has carried out the order; None whenever
+        nothing came for ``patience_s``. So many ``others`` have turns of the same length meanwhile."""
         assert self._load is not None, "begin comes first"
-        silent_s, most_s = 0.0, self._load.warmup_s + SLACK_S
+        heard_s, most_s = time.monotonic(), (1 + others) * (self._load.warmup_s + SLACK_S)
         while not self._crew.is_done:
             if received := self._crew.receive(patience_s):
-                silent_s = 0.0
                 yield from received
+                heard_s = time.monotonic()
             else:
-                silent_s += patience_s
-                if silent_s > most_s:
+                if (silent_s := time.monotonic() - heard_s) > most_s:
                     raise GeneratorError(f"the generator told nothing for {silent_s:.0f} s")
                 yield None
 

@@ -1,13 +1,14 @@
 """The load in slices: it pauses between them with nothing in flight, so that other servers can have their turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
 from harness.generator.loop import STEP_NS, Emit, LoadLoop, prime_caches, sleep_until
 from harness.generator.messages import PartSlice, Paused, Turns
-from harness.generator.turns import TurnTaker
+from harness.generator.turns import Turn, iter_turns
+from harness.load.health import STALL_NS
 from harness.load.spec import Load
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -26,7 +27,7 @@ class SlicedLoop(LoadLoop):
     def __init__(self, load: Load, emit: Emit, stop_asked: Callable[[], bool]) -> None:
         super().__init__(load, emit, stop_asked)
         self._drain = Drain(self._exchange, self._stats, self._closed)
-        self._turn: TurnTaker | None = None
+        self._turns: Iterator[Turn] = iter(())
 
     def warm_up(self, begin_ns: int) -> Paused:
         """Wait until ``begin_ns`` (monotonic clock), warm up, and pause."""
@@ -54,19 +55,24 @@ class SlicedLoop(LoadLoop):
             self._pause()
         return Paused(opened=len(closed))
 
-    def run_slice(self, begin_ns: int, duration_s: float, turns: Turns | None = None) -> PartSlice:
-        """Wait until ``begin_ns`` (monotonic clock) or for the first of the ``turns``, measure for ``duration_s`` after
-        a lead-in, and pause. The CPU time is that of all of it, as the server's is."""
+    def run_slice(self, begin_ns: int, duration_s: float) -> PartSlice:
+        """Wait until ``begin_ns`` (monotonic clock), measure for ``duration_s`` after a lead-in, and pause. The CPU
+        time is that of all of it, as the server's is."""
         self._notice_closed()
-        if turns is None:
-            sleep_until(begin_ns)
-            return self._run_slice(duration_s)
-        self._turn = TurnTaker(turns, self._clock)
-        self._turn.begin()
+        sleep_until(begin_ns)
+        return self._run_slice(duration_s)
+
+    def run_in_turns(self, turns: Turns, place: int, duration_s: float) -> PartSlice:
+        """Do the same in the turns of the load at this place. Between them the server is stopped, and so is the
+        clock."""
+        self._notice_closed()
+        self._turns = (turn for turn in iter_turns(turns) if turn.place == place)
+        self._clock.stop()
+        self._wait_for_turn()
         try:
             return self._run_slice(duration_s)
         finally:
-            self._turn = None
+            self._clock.run_free()
 
     def _run_slice(self, duration_s: float) -> PartSlice:
         before = CpuUse.read_counters()
@@ -84,13 +90,20 @@ class SlicedLoop(LoadLoop):
         )
 
     def _serve(self, until_ns: int) -> int:
-        """Serve until this time (ns), and in turns no longer than the turn lasts; return the time at the end."""
-        if self._turn is None:
-            return super()._serve(until_ns)
-        now_ns = super()._serve(min(until_ns, self._turn.end_ns))
-        if now_ns >= self._turn.end_ns:
-            self._turn.pass_on()
+        """Serve until this time (ns), but for no longer than the turn lasts; return the time at the end."""
+        now_ns = super()._serve(min(until_ns, self._clock.stops_ns))
+        if now_ns == self._clock.stops_ns:
+            self._wait_for_turn()
         return now_ns
+
+    def _wait_for_turn(self) -> None:
+        """Wait for the next turn. A loop that comes late to it was kept from running: the server has begun it."""
+        turn, stopped_ns = next(self._turns), self._clock.stops_ns
+        sleep_until(turn.begin_ns)
+        self._clock.go_on(turn.begin_ns, turn.end_ns)
+        late_ns = self._clock.now_ns() - stopped_ns
+        if late_ns > STALL_NS:
+            self._stalled_ns += late_ns
 
     def _notice_closed(self) -> None:
         """Close the connections that the server has closed in the pause."""

@@ -66,8 +66,8 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
-    if tried.can_take_turns and scenario.interleave in ("auto", "both"):
-        turn_s = TURN_S
+    if tried.can_take_turns and scenario.is_of_pairs and scenario.interleave in ("auto", "both"):
+        turn_s = TURN_S  # which costs those with more workers more, and two commits of one topology the same
     return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.least_slice_s), turn_s=turn_s)
 
 
@@ -223,9 +223,10 @@ def _launch(
 
 
 def _is_ours(process: psutil.Process) -> bool:
-    """Return whether signals may be sent to the process (kill(2))."""
+    """Return whether signals may be sent to the process (kill(2)), and descriptors of processes are known to the
+    kernel."""
     try:
-        return os.geteuid() in (0, process.uids().real)
+        return hasattr(os, "pidfd_open") and os.geteuid() in (0, process.uids().real)
     except psutil.NoSuchProcess:
         return True
 

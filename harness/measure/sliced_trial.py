@@ -35,6 +35,7 @@ class SlicedTrial:
         after_warmup: AfterWarmup | None,
     ) -> None:
         self.planned = planned
+        self.is_measuring = False  # a slice in turns
         self._log = log
         self._watch = watch
         self._stack = stack  # which stops whatever was launched
@@ -67,13 +68,18 @@ class SlicedTrial:
         """Have its connections open, and begin to watch what it uses."""
         self._attempt(self._prepare_slice)
 
-    def begin_slice(self, duration_s: float, turns: Turns | None = None) -> None:
-        """Have one slice measured: from now on or, in ``turns``, from the first of them on."""
-        self._attempt(lambda: self._up.generator.order_slice(duration_s, turns))
+    def run_slice(self, duration_s: float) -> None:
+        """Measure one slice."""
+        self._attempt(lambda: self._measured.append(self._up.generator.run_slice(duration_s)))
 
-    def wait_for_slice(self) -> None:
-        """Wait until the slice was measured."""
-        self._attempt(lambda: self._measured.append(self._up.generator.take_slice()))
+    def begin_turns(self, duration_s: float, turns: Turns, place: int) -> None:
+        """Have one slice measured in turns of the server, which is stopped until the first of them."""
+        self.is_measuring = True
+        self._attempt(lambda: self._up.generator.order_turns(duration_s, turns, place))
+
+    def look_for_slice(self) -> None:
+        """Take the slice, if it was measured."""
+        self._attempt(self._look_for_slice)
 
     def end_slice(self) -> None:
         """Read what it used in the slice."""
@@ -114,7 +120,7 @@ class SlicedTrial:
         try:
             step()
         except (ServerError, GeneratorError) as error:
-            self._failure = str(error)
+            self._failure, self.is_measuring = str(error), False
             self._stack.close()
 
     def _start(self) -> None:
@@ -138,6 +144,11 @@ class SlicedTrial:
         self._idle_cpu_s = self._up.monitor.idle_cpu_s()
         self._up.generator.reopen()
         self._up.monitor.begin()
+
+    def _look_for_slice(self) -> None:
+        if (measured := self._up.generator.look_for_slice()) is not None:
+            self._measured.append(measured)
+            self.is_measuring = False
 
     def _end_slice(self) -> None:
         self._up.monitor.sample()

@@ -58,7 +58,7 @@ def run_sliced_trials(
             trial.start()
             if (digest := trial.body_sha256) is not None:
                 bodies.add(digest)
-        _measure_in_slices(made, scenario, turn_s)
+        _measure_in_slices(made, scenario, placement, turn_s)
         for trial in made:
             trial.examine()
         with ThreadPoolExecutor(len(made)) as threads:  # some take a second to stop
@@ -66,7 +66,9 @@ def run_sliced_trials(
         return [trial.record() for trial in made]
 
 
-def _measure_in_slices(trials: Sequence[SlicedTrial], scenario: Scenario, turn_s: float | None) -> None:
+def _measure_in_slices(
+    trials: Sequence[SlicedTrial], scenario: Scenario, placement: Placement, turn_s: float | None
+) -> None:
     """Give each topology that is up one slice in every rotation: one after the other, in an order drawn anew, or all at
     the same time, in turns."""
     dice = random.Random(f"slices {trials[0].planned.seed} {trials[0].planned.block}")
@@ -74,11 +76,10 @@ def _measure_in_slices(trials: Sequence[SlicedTrial], scenario: Scenario, turn_s
     for _ in range(rotations):
         duration_s, order = scenario.load.duration_s / rotations, dice.sample(trials, k=len(trials))
         if turn_s is not None:
-            take_turns(order, duration_s, turn_s, began_s, seed=str(dice.random()))
+            take_turns(order, duration_s, turn_s, began_s, str(dice.random()), placement.generator)
             continue
         for trial in order:
             trial.prepare_slice()
-            trial.begin_slice(duration_s)
-            trial.wait_for_slice()
+            trial.run_slice(duration_s)
             trial.end_slice()
             trial.record_slice(began_s)

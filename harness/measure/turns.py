@@ -4,45 +4,79 @@ Cores of a shared machine change their speed within milliseconds. Slices that fo
 that are as short as those changes share them out.
 """
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
+from harness.generator.loop import sleep_until
 from harness.generator.messages import Turns
+from harness.generator.turns import iter_turns
 from harness.load.cpus import list_usable_cpus
 from harness.measure.sliced_trial import SlicedTrial
 from harness.monitor.turns import CpuTimes
+from harness.server.stopped import StoppedServer
 from harness.units import NS_PER_MS, NS_PER_S
 
-TURN_S: Final = 0.005
+TURN_S: Final = 0.01
 GAP_NS: Final = 300_000  # between two turns, in which the one server is stopped and the other goes on
-HEAD_START_NS: Final = 20 * NS_PER_MS  # in which every generator gets its order, and stops its server
+HEAD_START_NS: Final = 20 * NS_PER_MS  # in which every generator gets its order
 
 
-def take_turns(trials: Sequence[SlicedTrial], duration_s: float, turn_s: float, began_s: float, seed: str) -> None:
+def take_turns(
+    trials: Sequence[SlicedTrial],
+    duration_s: float,
+    turn_s: float,
+    began_s: float,
+    seed: str,
+    generator_cores: Sequence[int],
+) -> None:
     """Measure a slice of each of the trials that have not failed, in turns of so long. The round ``began_s`` (monotonic
-    clock). ``seed`` determines the order of the turns."""
+    clock). ``seed`` determines the order of the turns. Where the generators have cores of their own, these are
+    ``generator_cores``."""
     for trial in trials:
         trial.prepare_slice()
     up = [trial for trial in trials if not trial.has_failed]
-    cores, begin_ns = tuple(list_usable_cpus()), time.monotonic_ns() + HEAD_START_NS
-    for place, trial in enumerate(up):
-        turns = Turns(
-            begin_ns=begin_ns,
-            length_ns=round(turn_s * NS_PER_S),
-            gap_ns=GAP_NS,
-            of=len(up),
-            place=place,
-            seed=seed,
-            pids=tuple(trial.busiest_pids),
-            cores=cores,
-        )
-        trial.begin_slice(duration_s, turns)
-    for trial in up:
-        trial.wait_for_slice()
+    cores = list_usable_cpus()
+    with ExitStack() as stack:
+        stack.enter_context(_on_core(generator_cores[0] if generator_cores else cores[-1]))
+        servers = [stack.enter_context(StoppedServer(trial.busiest_pids, cores)) for trial in up]
+        for server in servers:
+            server.stop()
+        begin_ns, length_ns = time.monotonic_ns() + HEAD_START_NS, round(turn_s * NS_PER_S)
+        turns = Turns(begin_ns=begin_ns, length_ns=length_ns, gap_ns=GAP_NS, of=len(up), seed=seed)
+        for place, trial in enumerate(up):
+            trial.begin_turns(duration_s, turns, place)
+        _run_turns(turns, up, servers)
     for trial in up:
         trial.end_slice()
     measured = [trial for trial in up if not trial.has_failed]
     together = CpuTimes.add_up([trial.cpu_times for trial in measured])
     for trial in measured:
         trial.record_slice(began_s, together)
+
+
+@contextmanager
+def _on_core(core: int) -> Iterator[None]:
+    """Keep this thread on the core on which the generators are: elsewhere it would take the caches of the server."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _run_turns(turns: Turns, trials: Sequence[SlicedTrial], servers: Sequence[StoppedServer]) -> None:
+    """Let one server run at a time, until the slices of all are measured."""
+    for turn in iter_turns(turns):
+        if not any(trial.is_measuring for trial in trials):
+            return
+        trial, server = trials[turn.place], servers[turn.place]
+        sleep_until(turn.begin_ns)
+        server.resume()
+        if trial.is_measuring:
+            trial.look_for_slice()
+        sleep_until(turn.end_ns)
+        server.stop()

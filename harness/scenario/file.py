@@ -96,8 +96,8 @@ class _Settings(TomlTable):
     slices of ``slice_s``, or as short as the answers allow where that is None ("auto" in a file); with "turns", slices
     of all are measured at the same time, in turns of milliseconds between which they are stopped; with "trials", they
     are up and loaded one after the other; with "both", each round is of slices or of whole trials, in turn. "auto"
-    takes turns, or else slices, wherever they are sound. Topologies that share something that one of them changes for
-    another, such as a database, need "trials".
+    takes turns of two commits, or else slices, wherever they are sound. Topologies that share something that one of
+    them changes for another, such as a database, need "trials".
 
     With ``race`` "on", topologies that are shown to be behind the best one get no more rounds; "auto" is "on" for a
     grid of two axes or more and of more than six cells (over each number of connections), with automatic rounds and

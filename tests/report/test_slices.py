@@ -196,8 +196,8 @@ def test_the_timeline_shows_slices_in_turns_at_the_same_time(tmp_path: Path) -> 
 
 WHYS = [
     (
-        Interleaving(kind="slices", slice_s=0.5, turn_s=0.005),
-        "The topologies of a round were up together, and measured at the same time, in turns of 5ms between which they"
+        Interleaving(kind="slices", slice_s=0.5, turn_s=0.01),
+        "The topologies of a round were up together, and measured at the same time, in turns of 10ms between which they"
         " were stopped: each for 6 times 500ms in a round.",
     ),
     (

@@ -105,10 +105,8 @@ def loaded(made: Scenario, path: str) -> Scenario:
 
 
 @pytest.mark.parametrize("kind", ["auto", "both"])
-def test_servers_with_requests_in_line_for_their_cores_take_turns_of_milliseconds(kind: str) -> None:
-    cart = gunicorn(1)
-    made = loaded(scenario(named("one", cart), named("two", cart)), "/cart").with_window(3.0)
-    made = made.model_copy(update={"interleave": kind})
+def test_two_commits_with_requests_in_line_for_their_cores_take_turns_of_milliseconds(kind: str) -> None:
+    made = of_two_commits(gunicorn(1), "/cart").model_copy(update={"interleave": kind})
     found = choose(made)
     assert found.turn_s == TURN_S
     assert found.slice_s
@@ -117,17 +115,28 @@ def test_servers_with_requests_in_line_for_their_cores_take_turns_of_millisecond
     assert (without.kind, without.turn_s) == ("slices", None)
 
 
+def of_two_commits(topology: Topology, path: str) -> Scenario:
+    folder = Path(__file__).parents[2]
+    return loaded(scenario(topology), path).on_two_commits(folder, folder).with_window(3.0)
+
+
+def test_topologies_that_differ_take_no_turns() -> None:
+    """To be stopped costs two workers more than one."""
+    made = loaded(scenario(named("one", gunicorn(1)), named("two", gunicorn(2))), "/cart").with_window(3.0)
+    assert choose_interleaving(made, lambda: Tried(None, can_take_turns=True)).turn_s is None
+    asked = made.model_copy(update={"interleave": "turns"})
+    assert choose_interleaving(asked, lambda: Tried(None)).turn_s == TURN_S
+
+
 def test_a_server_that_waits_for_something_else_is_not_stopped() -> None:
     """A timer goes on meanwhile, and the answer would seem to take less time than it does."""
-    slow = named("slow", small("beside", "slow"))
-    found = choose(loaded(scenario(named("one", slow), named("two", slow)), "/").with_window(3.0))
+    found = choose(of_two_commits(small("beside", "slow"), "/"))
     assert (found.kind, found.turn_s) == ("slices", None)
 
 
-def test_one_that_waits_keeps_the_others_from_turns() -> None:
+def test_one_that_waits_keeps_the_others_from_being_stopped() -> None:
     cart, slow = named("cart", gunicorn(1)), named("slow", small("beside", "slow"))
-    found = choose(loaded(scenario(cart, slow), "/cart").with_window(3.0))
-    assert found.turn_s is None
+    assert not try_slices(loaded(scenario(cart, slow), "/cart"), Placement()).can_take_turns
 
 
 def test_a_load_from_several_processes_takes_no_turns() -> None:

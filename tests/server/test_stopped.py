@@ -1,0 +1,87 @@
+"""A server that is stopped between its turns: it does nothing meanwhile, and is left as it was."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psutil
+import pytest
+
+from harness.server.stopped import StoppedServer
+from tests.server.polling import wait_until
+
+CORES: Final = tuple(sorted(os.sched_getaffinity(0)))
+SPINS: Final = "while True: pass"
+
+
+@contextmanager
+def spinning() -> Iterator[psutil.Popen]:
+    with psutil.Popen([sys.executable, "-c", SPINS], stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def test_a_stopped_server_uses_no_time_and_goes_on_where_it_may_run() -> None:
+    with spinning() as process, StoppedServer([process.pid], CORES) as server:
+        allowed = os.sched_getaffinity(process.pid)
+        server.stop()
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "it to be stopped")
+        used = process.cpu_times()
+        time.sleep(0.05)
+        assert process.cpu_times() == used
+        server.resume()
+        wait_until(lambda: process.status() != psutil.STATUS_STOPPED, "it to go on")
+        assert os.sched_getaffinity(process.pid) == allowed
+        wait_until(lambda: process.cpu_times() != used, "it to work")
+
+
+def test_in_the_end_it_goes_on() -> None:
+    with spinning() as process:
+        files = len(os.listdir("/proc/self/fd"))
+        with StoppedServer([process.pid], CORES) as server:
+            server.stop()
+            wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "it to be stopped")
+        wait_until(lambda: process.status() != psutil.STATUS_STOPPED, "it to go on")
+        assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_it_always_goes_on_on_the_same_core_within_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, set[int]]] = []
+    with spinning() as process:
+        monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: asked.append((pid, set(cores))))
+        StoppedServer([process.pid], [CORES[-1]]).resume()
+        assert asked == [(process.pid, {CORES[-1]}), (process.pid, set(CORES))]
+        asked.clear()
+        StoppedServer([process.pid], [max(CORES) + 1]).resume()  # one on which it may not run
+        assert asked == []
+
+
+def test_a_process_that_has_ended_is_left_out_whoever_has_its_id_now() -> None:
+    with spinning() as process, StoppedServer([process.pid], CORES) as server:
+        process.kill()
+        process.wait()
+        server.stop()
+        server.resume()
+    with StoppedServer([process.pid], CORES) as nobody:
+        nobody.stop()
+
+
+def test_supervisors_are_stopped_before_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    with spinning() as worker, spinning() as supervisor, StoppedServer([worker.pid, supervisor.pid], CORES) as server:
+        monkeypatch.setattr(signal, "pidfd_send_signal", lambda fd, signum: sent.append((fd, signum)))
+        server.stop()
+        server.resume()
+        monkeypatch.undo()
+    (first, _), (second, _), (third, _), (fourth, _) = sent
+    assert [signum for _, signum in sent] == [signal.SIGSTOP, signal.SIGSTOP, signal.SIGCONT, signal.SIGCONT]
+    assert (first, second) == (fourth, third)
