@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from harness.analysis.difference import RunDifference
 from harness.cli import app
-from harness.record import Program, Run
+from harness.record import Program, Run, read_run
 from tests.made_runs import LOAD, environment, made_run, record, scenario_of, topology
 
 RAW = topology("raw", baseline=True)
@@ -68,6 +68,18 @@ def test_memory_is_compared_in_the_way_that_both_runs_know(tmp_path: Path) -> No
         rows = {row.metric.name: row for row in RunDifference(base, head).rows}
         assert rows["memory"].change is not None
         assert rows["memory"].change.value == pytest.approx(ratio)
+
+
+def test_turns_of_one_of_them_are_told(tmp_path: Path) -> None:
+    plain, turned = run_at(tmp_path, FAST), run_at(tmp_path, FAST)
+    file = turned.path / "run.json"
+    info = json.loads(file.read_text())
+    info["interleaving"] |= {"kind": "slices", "slice_s": 0.5, "turn_s": 0.01}
+    file.write_text(json.dumps(info))
+    turned = read_run(turned.path)
+    told = "stopped between turns take more CPU: they had no turns then, turns of 10ms now."
+    assert told in diff(plain, turned)[1]
+    assert "between turns" not in diff(turned, turned)[1]
 
 
 def test_another_malloc_is_told(tmp_path: Path) -> None:

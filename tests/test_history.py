@@ -46,6 +46,7 @@ def on_day(
     revisions: Sequence[Revision] = (),
     rounds: int = 4,
     pss_bytes: int | None = None,
+    turn_s: float | None = None,
 ) -> Run:
     """A run that began so many days after the first, in which every topology served about this rate."""
     commit = f"{day:07d}{'0' * 33}" if commit is None else commit
@@ -57,6 +58,7 @@ def on_day(
     run = made_run(results, scenario, records, machine=machine.model_copy(update={"git_commit": commit}))
     info = json.loads((run.path / "run.json").read_text())
     info["started_at"] = (BEGAN + timedelta(days=day)).isoformat()
+    info["interleaving"]["turn_s"] = turn_s
     info["revisions"] = [revision.model_dump() for revision in revisions]
     (run.path / "run.json").write_text(json.dumps(info))
     return run
@@ -196,6 +198,13 @@ def test_what_is_not_alike_is_listed_with_the_reason_and_not_compared(
     assert last.comparison.change.value == pytest.approx(1.0)
     for form in ("text", "markdown", "html"):
         assert reason in " ".join(said(tmp_path, "--format", form).split())
+
+
+def test_servers_that_were_stopped_between_turns_are_compared_with_such(tmp_path: Path) -> None:
+    for day, turn_s in enumerate((None, 0.01, None, 0.01)):
+        on_day(tmp_path, day, 1000, turn_s=turn_s)
+    apart = "another interleaving"
+    assert [row.mismatch for row in history_of(tmp_path).rows] == [apart, None, apart, None]
 
 
 def test_memory_that_was_counted_otherwise_is_not_compared(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from harness.machine.environment import find_differences
 from harness.record import Program, Run
 from harness.scenario import Scenario
 from harness.stats.sequential import SINGLE_LOOK
+from harness.units import duration_text
 
 COMMIT_FIELDS: Final = ("git_commit", "git_changes", "git_dirty")  # of an environment: two commits differ in them
 
@@ -100,6 +101,9 @@ def _warnings(base: Run, head: Run) -> Iterator[str]:
     for name in mallocs[0].keys() & mallocs[1].keys():
         if mallocs[0][name] != mallocs[1][name]:
             yield f"{name} had another malloc: {mallocs[0][name]} then, {mallocs[1][name]} now."
+    then, now = (_turns_text(run) for run in (base, head))
+    if then != now:
+        yield f"Servers that are stopped between turns take more CPU: they had {then} then, {now} now."
     for name, run in (("base", base), ("head", head)):
         if not run.is_whole:
             yield f"The {name} was cut short."
@@ -107,6 +111,11 @@ def _warnings(base: Run, head: Run) -> Iterator[str]:
             yield f"The scenario of the {name} is not what it was when it began."
         if run.left_out:
             yield f"Of the {name}, {len(run.left_out)} records are left out, since they can't be relied on."
+
+
+def _turns_text(run: Run) -> str:
+    turn_s = run.info.interleaving.turn_s
+    return "no turns" if turn_s is None else f"turns of {duration_text(turn_s)}"
 
 
 def _program_differences(base: Run, head: Run) -> list[str]:

@@ -64,13 +64,11 @@ class Generator:
     def run_slice(self, duration_s: float) -> MeasuredSlice:
         """Measure one slice and return it. Raises GeneratorError when a process ends, or is silent for longer than it
         can be busy."""
-        self.order_slice(duration_s)
-        return self.take_slice()
-
-    def order_slice(self, duration_s: float) -> None:
-        """Have one slice measured from now on. Raises GeneratorError."""
         self._crew.order(RunSlice(at_ns=self._soon_ns(), duration_s=duration_s))
         self._slice = self._receive()
+        while (measured := self.look_for_slice()) is None:
+            pass
+        return measured
 
     def order_turns(self, duration_s: float, turns: Turns, place: int) -> None:
         """Have one slice measured in the turns of the load at this place, by the only process. The server has to be
@@ -89,12 +87,6 @@ class Generator:
         parts = {index: event for index, event in received if isinstance(event, PartSlice)}
         seconds = [event for event in self._merge(iter(received)) if isinstance(event, Second)]
         return MeasuredSlice.of([parts[index] for index in sorted(parts)], seconds)
-
-    def take_slice(self) -> MeasuredSlice:
-        """Wait for the slice that was ordered, and return it. Raises GeneratorError."""
-        while (measured := self.look_for_slice()) is None:
-            pass
-        return measured
 
     def join(self, slices: Sequence[MeasuredSlice]) -> LoadResult:
         """Return the result of all slices (at least one) together."""

@@ -24,6 +24,8 @@ def find_mismatch(run: PastRun, other: PastRun, topology: str) -> str | None:
         return "another command"
     if here.malloc != there.malloc:
         return "another malloc"
+    if run.has_turns != other.has_turns:
+        return "another interleaving"  # to be stopped between turns costs CPU
     if _machine(run.environment) != _machine(other.environment):
         return "another machine"
     if run.environment.kernel != other.environment.kernel:

@@ -21,7 +21,8 @@ class PastRun(BaseModel):
     """One run. ``figures`` are those of each trial that counts, by the name of the topology and of the metric.
 
     In a run of two commits the head counts, under the names that the topologies have in the scenario. Memory
-    ``is_proportional`` (PSS), or else resident. ``report`` is its page, if there is one.
+    ``is_proportional`` (PSS), or else resident. Servers were stopped between their turns where it ``has_turns``.
+    ``report`` is its page, if there is one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +36,7 @@ class PastRun(BaseModel):
     environment: Environment
     figures: Mapping[str, Mapping[str, tuple[float, ...]]]
     is_proportional: bool = False
+    has_turns: bool = False
     report: Path | None = Field(default=None, exclude=True)
 
     @classmethod
@@ -59,6 +61,7 @@ class PastRun(BaseModel):
                 title: {metric.name: figures_of(trials, metric) for metric in METRICS} for title, trials in of.items()
             },
             is_proportional=all(trial.is_proportional for trials in of.values() for trial in trials),
+            has_turns=run.info.interleaving.turn_s is not None,
         )
 
     def with_report(self, folder: Path) -> Self:
