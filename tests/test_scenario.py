@@ -87,7 +87,7 @@ def test_the_load_alternates_as_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('interleave = "slice"', "interleave: expected 'auto', 'slices', 'trials' or 'both', got 'slice'"),
+        ('interleave = "slice"', "interleave: expected 'auto', 'turns', 'slices', 'trials' or 'both', got 'slice'"),
         ('slice = "0s"', "slice: expected greater than 0, got '0s'"),
         ('slice = "2m"', "slice: expected less than or equal to 60, got '2m'"),
         ('malloc = "both"', "malloc: expected 'default' or 'keep', got 'both'"),

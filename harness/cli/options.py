@@ -7,7 +7,6 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from harness.scenario.file import Interleave
 from harness.units import parse_duration_s
 
 EXIT_CODES: Final = (
@@ -84,7 +83,7 @@ Margin = Annotated[str | None, typer.Option(metavar="2%", help="Differences that
 Window = Annotated[float | None, typer.Option("--duration", parser=duration, metavar="3s", help="Measured window.")]
 Warmup = Annotated[float | None, typer.Option(parser=duration, metavar="1s", help="Load before it.")]
 Interleaving = Annotated[
-    Interleave | None,
+    Literal["auto", "turns", "slices", "trials", "both"] | None,
     typer.Option(
         "--interleave",
         help="Load that alternates between servers in turns of milliseconds or in slices, or whole trials; auto: turns"

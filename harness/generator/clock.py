@@ -7,7 +7,7 @@ from typing import Final
 NEVER_NS: Final = sys.maxsize
 
 
-class Clock:
+class LoopClock:
     """The system's monotonic clock, less the ``paused_ns`` for which it stood still. It stands still from ``stops_ns``
     (its own time) until it is told to go on."""
 

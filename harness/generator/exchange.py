@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.connection import (
     AWAITING_RESPONSE,
     CLOSED,
@@ -101,7 +101,7 @@ class Policy(Protocol):
 class Exchange:
     """The engine of a loop: it opens connections, sends on them, and follows every response to its end."""
 
-    def __init__(self, load: Load, stats: RequestStats, clock: Clock) -> None:
+    def __init__(self, load: Load, stats: RequestStats, clock: LoopClock) -> None:
         self.epoll = select.epoll()
         self.by_fd: dict[int, Connection] = {}
         self._connector = Connector(load.target, load.seed, load.share.first)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import AWAITING_RESPONSE, Connection
 from harness.generator.cpu_use import CpuUse
@@ -64,7 +64,7 @@ class LoadLoop:
         self._stop_asked = stop_asked
         self._requests = encode_requests(load)
         self._stats = RequestStats(load)
-        self._clock = Clock()
+        self._clock = LoopClock()
         self._exchange = Exchange(load, self._stats, self._clock)
         self._closed = ClosedLoop(self._exchange, self._stats, self._requests)
         self._open: OpenLoop | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.connection import Connection
 from harness.generator.exchange import Exchange
 from harness.units import NS_PER_MS
@@ -21,7 +21,7 @@ class Walk:
     server that shares the machine, until they time out too.
     """
 
-    def __init__(self, exchange: Exchange, clock: Clock, period_ns: int) -> None:
+    def __init__(self, exchange: Exchange, clock: LoopClock, period_ns: int) -> None:
         self.due_ns = 0
         self._exchange = exchange
         self._clock = clock

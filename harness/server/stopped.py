@@ -10,7 +10,7 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class _Process:
+class _PausedProcess:
     """A process, by a descriptor that never means another one (pidfd_open(2)), and the cores on which it may run."""
 
     pid: int
@@ -47,7 +47,7 @@ class StoppedServer:
         for process, _ in first:
             _allow(process, process.cores)
 
-    def _send(self, signum: signal.Signals, processes: Sequence[_Process]) -> None:
+    def _send(self, signum: signal.Signals, processes: Sequence[_PausedProcess]) -> None:
         for process in processes:
             try:
                 signal.pidfd_send_signal(process.fd, signum)
@@ -66,12 +66,12 @@ class StoppedServer:
             os.close(self._processes.pop().fd)
 
 
-def _open_processes(pids: Sequence[int]) -> Iterator[_Process]:
+def _open_processes(pids: Sequence[int]) -> Iterator[_PausedProcess]:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # it has ended
-            yield _Process(pid, os.pidfd_open(pid), frozenset(os.sched_getaffinity(pid)))
+            yield _PausedProcess(pid, os.pidfd_open(pid), frozenset(os.sched_getaffinity(pid)))
 
 
-def _allow(process: _Process, cores: set[int] | frozenset[int]) -> None:
+def _allow(process: _PausedProcess, cores: set[int] | frozenset[int]) -> None:
     with contextlib.suppress(OSError):  # it has ended, or its cores were changed
         os.sched_setaffinity(process.pid, cores)

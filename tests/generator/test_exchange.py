@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.connection import Connection
 from harness.generator.exchange import MAX_READS, Exchange
 from harness.generator.framing import CHUNKS_PIECE_BYTES
@@ -69,7 +69,7 @@ class Wire:
         load: Load = short_load(listener.getsockname()[1], connections=1, threads=1, **changes)
         self.request = next(encode_requests(load))
         self.stats, self.watcher = RequestStats(load), Watcher()
-        self.exchange = Exchange(load, self.stats, Clock())
+        self.exchange = Exchange(load, self.stats, LoopClock())
         self.exchange.policy = self.watcher
         self.connection = self.exchange.connections[0]
         self.exchange.open(self.connection)

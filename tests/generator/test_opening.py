@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.closed import ClosedLoop
 from harness.generator.connection import CLOSED, CONNECTING
 from harness.generator.exchange import Exchange
@@ -48,7 +48,7 @@ def test_those_that_are_open_are_served_before_more_are_opened(
 def test_after_a_time_out_a_connection_is_opened_in_its_turn(listener: socket.socket) -> None:
     load = short_load(listener.getsockname()[1], connections=1, threads=1)
     stats = RequestStats(load)
-    exchange = Exchange(load, stats, Clock())
+    exchange = Exchange(load, stats, LoopClock())
     exchange.policy = closed = ClosedLoop(exchange, stats, encode_requests(load))
     (connection,) = exchange.connections
     closed.connections.append(connection)

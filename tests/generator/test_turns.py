@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.messages import Turns
 from harness.generator.turns import iter_turns
 
@@ -47,7 +47,7 @@ def test_for_a_loop_time_passes_in_its_turns_alone(gaps_ns: list[tuple[int, int,
     with pytest.MonkeyPatch.context() as patch:
         now_ns = 10**9
         patch.setattr(time, "monotonic_ns", lambda: now_ns)
-        clock = Clock()
+        clock = LoopClock()
         assert clock.now_ns() == now_ns
         clock.stop()
         began_ns = passed_ns = clock.now_ns()

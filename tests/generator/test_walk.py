@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.generator.clock import Clock
+from harness.generator.clock import LoopClock
 from harness.generator.connection import Connection
 from harness.generator.exchange import Exchange
 from harness.generator.walk import SERVED_FOR_ONE, SLICE_NS, Walk
@@ -36,7 +36,7 @@ class Needy:
 def walk_of(needy: Needy, monkeypatch: pytest.MonkeyPatch) -> Walk:
     """A walk over them."""
     exchange: Any = SimpleNamespace(policy=needy)
-    return Walk(cast(Exchange, exchange), cast(Clock, SimpleNamespace(now_ns=lambda: needy.now_ns)), PERIOD_NS)
+    return Walk(cast(Exchange, exchange), cast(LoopClock, SimpleNamespace(now_ns=lambda: needy.now_ns)), PERIOD_NS)
 
 
 def test_all_are_looked_after_once_a_slice_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
