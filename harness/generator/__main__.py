@@ -54,8 +54,8 @@ def main(fd: int, parent_pid: int) -> None:
                     send(loop.reopen(at_ns))
                 case RunSlice(at_ns=at_ns, duration_s=duration_s):
                     send(loop.run_slice(at_ns, duration_s))
-                case RunInTurns(duration_s=duration_s, turns=turns, place=place):
-                    send(loop.run_in_turns(turns, place, duration_s))
+                case RunInTurns(at_ns=at_ns, duration_s=duration_s, turns=turns, place=place):
+                    send(loop.run_in_turns(at_ns, turns, place, duration_s))
 
 
 def _disable_collection() -> None:

@@ -43,13 +43,9 @@ class Reopen(_Order):
 
 
 class Turns(_Message):
-    """The turns in which slices of several loads are measured at the same time, from ``begin_ns`` on (monotonic clock).
+    """The turns in which slices of ``of`` loads are measured at the same time. A turn lasts ``length_ns``, the last
+    ``gap_ns`` of which are left to the change. ``seed`` determines the order in each cycle."""
 
-    There are ``of`` loads. A turn lasts ``length_ns``, the last ``gap_ns`` of which are left to the change. ``seed``
-    determines the order in each cycle.
-    """
-
-    begin_ns: int
     length_ns: int
     gap_ns: int
     of: int

@@ -70,10 +70,10 @@ class Generator:
             pass
         return measured
 
-    def order_turns(self, duration_s: float, turns: Turns, place: int) -> None:
-        """Have one slice measured in the turns of the load at this place, by the only process. The server has to be
-        stopped between them. Raises GeneratorError."""
-        self._crew.order(RunInTurns(at_ns=turns.begin_ns, duration_s=duration_s, turns=turns, place=place))
+    def order_turns(self, duration_s: float, begin_ns: int, turns: Turns, place: int) -> None:
+        """Have one slice measured in the turns of the load at this place, from a time of this machine's monotonic clock
+        on. The server has to be stopped between them. Raises GeneratorError."""
+        self._crew.order(RunInTurns(at_ns=begin_ns, duration_s=duration_s, turns=turns, place=place))
         self._slice = self._receive(patience_s=0.0, others=turns.of - 1)
 
     def look_for_slice(self) -> MeasuredSlice | None:

@@ -62,11 +62,11 @@ class SlicedLoop(LoadLoop):
         sleep_until(begin_ns)
         return self._run_slice(duration_s)
 
-    def run_in_turns(self, turns: Turns, place: int, duration_s: float) -> PartSlice:
-        """Do the same in the turns of the load at this place. Between them the server is stopped, and so is the
-        clock."""
+    def run_in_turns(self, begin_ns: int, turns: Turns, place: int, duration_s: float) -> PartSlice:
+        """Do the same in the turns of the load at this place, from ``begin_ns`` on. Between them the server is stopped,
+        and so is the clock."""
         self._notice_closed()
-        self._turns = (turn for turn in iter_turns(turns) if turn.place == place)
+        self._turns = (turn for turn in iter_turns(turns, begin_ns) if turn.place == place)
         self._clock.stop()
         self._wait_for_turn()
         try:

@@ -16,12 +16,12 @@ class Turn(NamedTuple):
     end_ns: int
 
 
-def iter_turns(turns: Turns) -> Iterator[Turn]:
-    """Yield the turns of all loads as they follow each other. In every cycle each has one, in an order drawn anew: all
-    who have these ``turns`` draw the same."""
+def iter_turns(turns: Turns, begin_ns: int) -> Iterator[Turn]:
+    """Yield the turns of all loads as they follow each other from a time on. In every cycle each has one, in an order
+    drawn anew: all who have these ``turns`` draw the same."""
     dice, order = random.Random(turns.seed), list(range(turns.of))
     for cycle in count():
         dice.shuffle(order)
         for number, place in enumerate(order, start=cycle * turns.of):
-            begin_ns = turns.begin_ns + number * turns.length_ns
-            yield Turn(place, begin_ns, begin_ns + turns.length_ns - turns.gap_ns)
+            at_ns = begin_ns + number * turns.length_ns
+            yield Turn(place, at_ns, at_ns + turns.length_ns - turns.gap_ns)

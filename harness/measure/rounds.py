@@ -71,7 +71,24 @@ def _make_slices(
     turn_s: float | None,
 ) -> Iterator[TrialRecord]:
     for group in split_round(trials, prepared.scenario):
-        yield from _make_sliced_trials(group, prepared, folder, observer, testbed, turn_s)
+        for planned in group:
+            observer.on_trial(planned)
+        logs = {planned.id: folder.make_log(planned.id) for planned in group}
+        after_warmup = choose_after_warmup(prepared, folder)
+        records = testbed.run_sliced_trials(
+            group,
+            prepared.scenario,
+            prepared.placement,
+            logs,
+            observer.on_progress,
+            folder.known_bodies,
+            prepared.services,
+            after_warmup,
+            turn_s,
+        )
+        ended = find_ended_service(prepared)
+        for record in records:
+            yield _write(record.with_objection(ended) if ended else record, folder, observer)
 
 
 def _make_trial(
@@ -110,31 +127,3 @@ def split_round(trials: Iterable[PlannedTrial], scenario: Scenario) -> list[list
     """Return the trials of a round that take turns: those that are compared with each other."""
     group_of = {topology.name: number for number, group in enumerate(scenario.groups) for topology in group}
     return [list(group) for _, group in groupby(trials, key=lambda planned: group_of[planned.topology.name])]
-
-
-def _make_sliced_trials(
-    trials: Sequence[PlannedTrial],
-    prepared: PreparedRun,
-    folder: RunFolder,
-    observer: Observer,
-    testbed: "Testbed",
-    turn_s: float | None,
-) -> Iterator[TrialRecord]:
-    for planned in trials:
-        observer.on_trial(planned)
-    logs = {planned.id: folder.make_log(planned.id) for planned in trials}
-    after_warmup = choose_after_warmup(prepared, folder)
-    records = testbed.run_sliced_trials(
-        trials,
-        prepared.scenario,
-        prepared.placement,
-        logs,
-        observer.on_progress,
-        folder.known_bodies,
-        prepared.services,
-        after_warmup,
-        turn_s,
-    )
-    ended = find_ended_service(prepared)
-    for record in records:
-        yield _write(record.with_objection(ended) if ended else record, folder, observer)

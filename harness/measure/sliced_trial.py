@@ -72,10 +72,10 @@ class SlicedTrial:
         """Measure one slice."""
         self._attempt(lambda: self._measured.append(self._up.generator.run_slice(duration_s)))
 
-    def begin_turns(self, duration_s: float, turns: Turns, place: int) -> None:
+    def begin_turns(self, duration_s: float, begin_ns: int, turns: Turns, place: int) -> None:
         """Have one slice measured in turns of the server, which is stopped until the first of them."""
         self.is_measuring = True
-        self._attempt(lambda: self._up.generator.order_turns(duration_s, turns, place))
+        self._attempt(lambda: self._up.generator.order_turns(duration_s, begin_ns, turns, place))
 
     def look_for_slice(self) -> None:
         """Take the slice, if it was measured."""
@@ -177,8 +177,8 @@ class SlicedTrial:
         )
         self._usages[-1] = usage.within(made.loaded_s)
         if together:
-            share, own = self._usages[-1].window_s / usage.window_s, CpuTimes(usage.cpu_s, measured.cpu_s)
-            machine = machine_in_turns(usage.machine, share, own, together, self._up.placement.generator)
+            share, own_cpus = self._usages[-1].window_s / usage.window_s, self._up.placement.generator
+            machine = machine_in_turns(usage.machine, share, self.cpu_times, together, own_cpus)
             self._usages[-1] = self._usages[-1].model_copy(update={"machine": machine})
         self._slices.append(made)
         self._report(Phase.MEASURING, measured.row)

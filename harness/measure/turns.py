@@ -12,7 +12,7 @@ from typing import Final
 
 from harness.generator.loop import sleep_until
 from harness.generator.messages import Turns
-from harness.generator.turns import iter_turns
+from harness.generator.turns import Turn, iter_turns
 from harness.load.cpus import list_usable_cpus
 from harness.measure.sliced_trial import SlicedTrial
 from harness.monitor.turns import CpuTimes
@@ -45,10 +45,10 @@ def take_turns(
         for server in servers:
             server.stop()
         begin_ns, length_ns = time.monotonic_ns() + HEAD_START_NS, round(turn_s * NS_PER_S)
-        turns = Turns(begin_ns=begin_ns, length_ns=length_ns, gap_ns=GAP_NS, of=len(up), seed=seed)
+        turns = Turns(length_ns=length_ns, gap_ns=GAP_NS, of=len(up), seed=seed)
         for place, trial in enumerate(up):
-            trial.begin_turns(duration_s, turns, place)
-        _run_turns(turns, up, servers)
+            trial.begin_turns(duration_s, begin_ns, turns, place)
+        _run_turns(iter_turns(turns, begin_ns), up, servers)
     for trial in up:
         trial.end_slice()
     measured = [trial for trial in up if not trial.has_failed]
@@ -68,9 +68,9 @@ def _on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _run_turns(turns: Turns, trials: Sequence[SlicedTrial], servers: Sequence[StoppedServer]) -> None:
+def _run_turns(turns: Iterator[Turn], trials: Sequence[SlicedTrial], servers: Sequence[StoppedServer]) -> None:
     """Let one server run at a time, until the slices of all are measured."""
-    for turn in iter_turns(turns):
+    for turn in turns:
         if not any(trial.is_measuring for trial in trials):
             return
         trial, server = trials[turn.place], servers[turn.place]
