@@ -87,7 +87,7 @@ class ProbeResponse:
 
 
 class ProbeConnection:
-    """A connection for one request, of which every step ends at ``deadline_s`` (monotonic clock).
+    """A connection for requests one after the other, of which every step ends at ``deadline_s`` (monotonic clock).
 
     Raises OSError when it can't be opened: TimeoutError if that took too long, ssl.SSLError if the handshake failed.
     """

@@ -1,7 +1,6 @@
 """Limits on the CPU and the memory of a topology: a control group (cgroups(7)) of its own, in version 2 or 1."""
 
 import contextlib
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -186,18 +185,3 @@ def _read_words(path: Path) -> list[str]:
         return path.read_text(encoding="ascii").split()
     except OSError:
         return []
-
-
-def join_group(folders: Sequence[str]) -> None:
-    """Put this process, and so all that it will start, into the group. Raises OSError."""
-    for folder in folders:
-        _write(Path(folder) / "cgroup.procs", str(os.getpid()))
-
-
-def leave_group(folders: Sequence[str], outside: Sequence[str]) -> None:
-    """Put this process into the groups outside, and remove the group if nobody else is in it."""
-    with contextlib.suppress(OSError):
-        join_group(outside)
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)

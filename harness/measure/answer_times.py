@@ -10,7 +10,7 @@ from harness.generator.slices import MeasuredSlice
 from harness.load.cpus import list_usable_cpus
 from harness.monitor.family import FamilyReading
 from harness.monitor.processes import NEWBORN, wanted_s_between
-from harness.units import MS_PER_S, NS_PER_S
+from harness.units import NS_PER_S
 
 USUAL_IN_SLICE: Final = 8  # answers of the time that those under way usually take, one after the other
 SLOW_IN_SLICE: Final = 4  # of a time that one in a hundred takes (p99)
@@ -36,9 +36,9 @@ class AnswerTimes:
     queued: bool = False
 
     @classmethod
-    def of(cls, measured: MeasuredSlice, elapsed_s: float, unloaded_ms: float | None, is_busy: bool) -> Self:
+    def of(cls, measured: MeasuredSlice, elapsed_s: float, unloaded_s: float | None, is_busy: bool) -> Self:
         """Return the times that a slice shows, which took so long, of a server that kept its cores busy or did not.
-        Requests that were given up took a second at the least. ``unloaded_ms`` is what an answer takes without load."""
+        Requests that were given up took a second at the least. ``unloaded_s`` is what an answer takes without load."""
         latencies = measured.latencies
         latencies.record(np.full(measured.undrained, MOST_WAIT_NS))
         if not latencies.total:
@@ -48,7 +48,7 @@ class AnswerTimes:
             usual_s=usual_s,
             slow_s=latencies.percentiles_ns([99])[0] / NS_PER_S,
             pause_s=elapsed_s - measured.lead_in_s - measured.duration_s,
-            queued=is_busy and unloaded_ms is not None and usual_s >= QUEUED * unloaded_ms / MS_PER_S,
+            queued=is_busy and unloaded_s is not None and usual_s >= QUEUED * unloaded_s,
         )
 
     @property
@@ -59,10 +59,10 @@ class AnswerTimes:
         return max(answers_s, SLOW_IN_SLICE * self.slow_s, PAUSES_IN_SLICE * self.pause_s)
 
 
-def were_cores_busy(before: FamilyReading, after: FamilyReading, elapsed_s: float) -> bool:
+def were_cores_busy(before: FamilyReading, after: FamilyReading, available_s: float) -> bool:
     """Return whether the processes that worked kept nearly all the cores busy that they can use, one each, or would
-    have done so, if others had not had these cores."""
+    have done so, if others had not had these cores. Each core was there for ``available_s``."""
     wanted_s = [wanted_s_between(before.processes.get(each, NEWBORN), now) for each, now in after.processes.items()]
-    working_s = [each for each in wanted_s if each > WORKING * elapsed_s]
+    working_s = [each for each in wanted_s if each > WORKING * available_s]
     cores = min(len(working_s), len(list_usable_cpus()))
-    return bool(cores) and sum(working_s) >= BUSY * cores * elapsed_s
+    return bool(cores) and sum(working_s) >= BUSY * cores * available_s

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Final, Literal
 
 import psutil
@@ -16,16 +17,20 @@ import psutil
 from harness.errors import HarnessError
 from harness.generator.crew import GeneratorError
 from harness.generator.process import StartGenerator, start_here
-from harness.load.cpus import Placement
+from harness.load.cpus import Placement, list_usable_cpus
+from harness.load.spec import Load
 from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
 from harness.measure.answer_times import SLOW_IN_SLICE, AnswerTimes, were_cores_busy
 from harness.measure.schedule import SHORTEST_SLICE_S
 from harness.measure.turns import TURN_S
 from harness.monitor.family import FamilyReading, read_family
+from harness.monitor.machine import read_machine
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import Server
+from harness.server.probing import time_unloaded_s
+from harness.server.question import Question
 from harness.server.readiness import wait_until_ready
 from harness.server.supervised import ServerError
 from harness.units import duration_text, size_text
@@ -36,7 +41,7 @@ SLICES_S: Final = (  # of which the shortest that is long enough is taken
     SHORTEST_SLICE_S, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0
 )  # fmt: skip
 UNTRIED_SLICE_S: Final = 0.5
-IDLE_S: Final = 0.5  # for which nobody asks the servers, to see whether they are busy nevertheless
+IDLE_S: Final = 0.3  # for which nobody asks the servers, to see whether they are busy nevertheless
 MAX_IDLE_CORES: Final = 0.1  # used by one of them meanwhile
 TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is ready
 
@@ -213,13 +218,29 @@ def _launch(
     server = stack.enter_context(Server(topology, log, placement.server))
     load = scenario.load_of(topology).at(server.target, TRY_SEED)
     load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
-    ready = wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
+    wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
     deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
-    before, begun_s = read_family(server.guardian_pid), time.monotonic()
+    stolen_s, before, begun_s = _read_stolen_s(placement), read_family(server.guardian_pid), time.monotonic()
     measured = generator.run_slice(LOADED_S)
     elapsed_s, after = time.monotonic() - begun_s, read_family(server.guardian_pid)
-    times = AnswerTimes.of(measured, elapsed_s, ready.unloaded_ms, is_busy=were_cores_busy(before, after, elapsed_s))
+    available_s = elapsed_s - (_read_stolen_s(placement) - stolen_s)
+    times = AnswerTimes.of(
+        measured, elapsed_s, _time_unloaded_s(load), is_busy=were_cores_busy(before, after, available_s)
+    )
     return _UpServer(topology.name, server, times)
+
+
+def _read_stolen_s(placement: Placement) -> float:
+    """Return for how long others had one of the cores that the server can use, on average."""
+    cores = set(placement.server or list_usable_cpus())
+    return fmean(core.steal_s for core in read_machine(Host.here()).cores if core.cpu in cores)
+
+
+def _time_unloaded_s(load: Load) -> float | None:
+    """Return how long an answer takes without load (seconds), that to the slowest of several requests. None where they
+    can't all be sent again."""
+    took_s = [time_unloaded_s(each) for each in Question.of_mix(load) or (Question.of_load(load),)]
+    return max(filter(None, took_s)) if None not in took_s else None
 
 
 def _is_ours(process: psutil.Process) -> bool:

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +58,9 @@ def run_sliced_trials(
             trial.start()
             if (digest := trial.body_sha256) is not None:
                 bodies.add(digest)
-        _measure_in_slices(made, scenario, placement, turn_s)
+        # What servers in turns share is the speed of the cores, and to measure that takes a core from them.
+        with core_speed.paused() if turn_s is not None else nullcontext():
+            _measure_in_slices(made, scenario, placement, turn_s)
         for trial in made:
             trial.examine()
         with ThreadPoolExecutor(len(made)) as threads:  # some take a second to stop

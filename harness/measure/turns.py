@@ -19,7 +19,7 @@ from harness.monitor.turns import CpuTimes
 from harness.server.stopped import StoppedServer
 from harness.units import NS_PER_MS, NS_PER_S
 
-TURN_S: Final = 0.01
+TURN_S: Final = 0.005
 GAP_NS: Final = 300_000  # between two turns, in which the one server is stopped and the other goes on
 HEAD_START_NS: Final = 20 * NS_PER_MS  # in which every generator gets its order
 

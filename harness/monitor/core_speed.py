@@ -9,10 +9,11 @@ which takes some 3 % of one core: neighbours come and go within milliseconds.
 import contextlib
 import fcntl
 import os
+import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -57,6 +58,15 @@ class CoreSpeedProbe:
             return []
         whole = len(data) // READING.size * READING.size
         return [CoreReading(*fields) for fields in READING.iter_unpack(data[:whole])]
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it not work meanwhile."""
+        self._probe.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._probe.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Self:
         return self

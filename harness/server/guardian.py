@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from harness.machine.lease import STOPPED_S, Lease
-from harness.machine.limits import join_group, leave_group
+from harness.machine.membership import join_group, leave_group
 from harness.server.lineage import children_of, descendants_of, state_of
 
 PR_SET_CHILD_SUBREAPER: Final = 36  # prctl(2)
@@ -41,7 +41,7 @@ REMOVAL_S: Final = 5.0  # for a command that removes what is left
 
 def main(fd: int) -> None:
     """Start the server that the first message describes. End it on the order of the harness, or when that has ended."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, lambda _signum, _frame: None)  # not SIG_IGN, which the server would inherit
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     harness, lease = Connection(fd), Lease()
@@ -127,14 +127,15 @@ class Guard:
         self._log, self._max_log_bytes = log, max_log_bytes
         self.is_abandoned = False
         self._watch: Watch | None = None
-        self._ended, ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # readable when a child has ended
-        signal.set_wakeup_fd(ends, warn_on_full_buffer=False)
+        # Each is readable when its process has ended. A handler of SIGCHLD would also run at each stop of a server that
+        # takes turns, on its core.
+        self._ends = {os.pidfd_open(server.pid): server for server in servers}
 
     def run(self) -> str | None:
         """Return when the server is to end: None if the harness gave the order or has ended, else the reason."""
         is_exit_sent, look_at_s = False, time.monotonic()
         while True:
-            ready = wait([self._harness, self._ended], max(0.0, look_at_s - time.monotonic()))
+            ready = wait([self._harness, *self._ends], max(0.0, look_at_s - time.monotonic()))
             self._reap()
             if not is_exit_sent and (ended := self._find_ended()) is not None:
                 _send(self._harness, exited=self._servers[ended].returncode, command=ended)
@@ -160,7 +161,7 @@ class Guard:
                 os.kill(pid, signal.SIGCONT)
         deadline_s = time.monotonic() + grace_s
         while self._are_running() and (left_s := deadline_s - time.monotonic()) > 0:
-            wait([self._ended], min(left_s, LOOK_S))
+            wait(list(self._ends), min(left_s, LOOK_S))
             self._reap()
             self._truncate_log()
         return self._kill_children()
@@ -206,18 +207,23 @@ class Guard:
     def _reap(self) -> bool:
         """Wait for all children that have ended, adopted ones too, which adds their CPU times to the guardian's. Return
         whether others are left."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._ended, 4096)
         try:
             while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 launched = next((each for each in self._servers if each.pid == found.si_pid), None)
                 if launched is not None:
                     launched.wait()  # it keeps the exit status
+                    self._forget_end(launched)
                 else:
                     os.waitpid(found.si_pid, 0)
         except ChildProcessError:
             return False
         return True
+
+    def _forget_end(self, server: "subprocess.Popen[bytes]") -> None:
+        """Close the descriptor that told of its end, and always would."""
+        fd = next(fd for fd, each in self._ends.items() if each is server)
+        os.close(fd)
+        del self._ends[fd]
 
     def _truncate_log(self) -> None:
         """Truncate the log to its last bytes when it is too large. The server appends, and so continues at the new end.
@@ -268,3 +274,4 @@ class Watch:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
+    os._exit(0)  # nothing is left to be done, and the harness waits for the end

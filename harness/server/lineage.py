@@ -7,14 +7,11 @@ the machine takes many times that.
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
-
-import psutil
 
 from harness.machine.lease import state_in
 
-HAS_CHILDREN_FILES: Final = Path(f"/proc/self/task/{os.getpid()}/children").exists()  # CONFIG_PROC_CHILDREN
+HAS_CHILDREN_FILES: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # CONFIG_PROC_CHILDREN
 
 
 def children_of(pid: int) -> list[int]:
@@ -23,6 +20,8 @@ def children_of(pid: int) -> list[int]:
     Some may be missing when others end during the call: call it again.
     """
     if not HAS_CHILDREN_FILES:
+        import psutil  # which takes longer than all else that the guardian imports
+
         with contextlib.suppress(psutil.NoSuchProcess):
             return [child.pid for child in psutil.Process(pid).children()]
         return []

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.machine.host import Host
-from harness.machine.limits import LimitCounters, LimitError, Limits, leave_group, make_group, open_group
+from harness.machine.limits import LimitCounters, LimitError, Limits, make_group, open_group
+from harness.machine.membership import leave_group
 from tests.granting import needs_limits
 
 BOTH = Limits(cpus=1.5, memory_bytes=2**26)
@@ -123,7 +124,7 @@ def test_this_machine_grants_limits_and_they_hold() -> None:
         assert group is not None
         code = "import time; b = time.monotonic(); c = time.process_time()\n"
         code += "while time.monotonic() < b + 1: pass\nprint(time.process_time() - c)"
-        join = "import sys; from harness.machine.limits import join_group; join_group(sys.argv[1:]); "
+        join = "import sys; from harness.machine.membership import join_group; join_group(sys.argv[1:]); "
         words = [sys.executable, "-c", f"{join}exec({code!r})", *map(str, group.folders)]
         used = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ).stdout
         assert float(used) < 0.5
@@ -136,7 +137,7 @@ def test_this_machine_grants_limits_and_they_hold() -> None:
 @needs_limits
 def test_who_leaves_a_group_removes_it() -> None:
     group = make_group(Limits(memory_bytes=2**28), Host.here())
-    words = "import sys; from harness.machine.limits import join_group, leave_group; join_group(sys.argv[1:2]);"
+    words = "import sys; from harness.machine.membership import join_group, leave_group; join_group(sys.argv[1:2]);"
     places = map(str, (*group.folders, *group.outside))
     subprocess.run([sys.executable, "-c", f"{words} leave_group(sys.argv[1:2], sys.argv[2:])", *places], check=True)
     deadline_s = time.monotonic() + 5

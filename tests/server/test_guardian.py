@@ -42,6 +42,25 @@ def test_a_guardian_that_was_stopped_is_told_to_go_on(family: Family, log: Path)
     assert family.alive() == []
 
 
+def test_a_guardian_does_nothing_where_its_server_is_stopped(log: Path) -> None:
+    """It runs on the core of the server, which others have then: servers that take turns are stopped a hundred times a
+    second."""
+    with Server(small("page"), log) as server:
+        wait_until_listening(server.port)
+        assert server.pid is not None
+        before = switches(server.guardian_pid)
+        for _ in range(200):
+            for signum in (signal.SIGSTOP, signal.SIGCONT):
+                os.kill(server.pid, signum)
+                time.sleep(0.001)
+        assert switches(server.guardian_pid) - before < 50  # it looks ten times a second
+
+
+def switches(pid: int) -> int:
+    """How often it has gone to sleep."""
+    return psutil.Process(pid).num_ctx_switches().voluntary
+
+
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for hardly any time, and tell no guardian to go on."""
     monkeypatch.setattr("harness.server.supervised.signal.SIGCONT", 0)

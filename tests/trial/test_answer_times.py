@@ -48,23 +48,23 @@ def test_a_queue_is_answered_one_by_one_however_long_it_is() -> None:
     ids=["one", "one and an idle one", "one that waits", "idle ones", "none"],
 )
 def test_a_server_in_one_process_keeps_one_core_busy(used_s: tuple[float, ...], is_busy: bool) -> None:
-    assert were_cores_busy(family(0.0, 0.0, 0.0), family(*used_s), elapsed_s=1.0) is is_busy
+    assert were_cores_busy(family(0.0, 0.0, 0.0), family(*used_s), available_s=1.0) is is_busy
 
 
 @pytest.mark.skipif(CORES < 2, reason="workers need cores")
 def test_workers_that_wait_leave_cores_idle() -> None:
     begun = family(5.0, 5.0)
-    assert were_cores_busy(begun, family(5.9, 5.9), elapsed_s=1.0)
-    assert not were_cores_busy(begun, family(5.5, 5.5), elapsed_s=1.0)
+    assert were_cores_busy(begun, family(5.9, 5.9), available_s=1.0)
+    assert not were_cores_busy(begun, family(5.5, 5.5), available_s=1.0)
 
 
 @pytest.mark.skipif(CORES != 2, reason="three workers for two cores")
 def test_more_workers_than_cores_share_these() -> None:
-    assert were_cores_busy(family(0.0, 0.0, 0.0), family(0.6, 0.6, 0.6), elapsed_s=1.0)
+    assert were_cores_busy(family(0.0, 0.0, 0.0), family(0.6, 0.6, 0.6), available_s=1.0)
 
 
 def test_what_was_born_meanwhile_counts_from_its_birth() -> None:
-    assert were_cores_busy(family(), family(0.9), elapsed_s=1.0)
+    assert were_cores_busy(family(), family(0.9), available_s=1.0)
 
 
 @pytest.mark.parametrize(("waited_s", "is_busy"), [(0.4, True), (0.1, False)])
@@ -72,4 +72,9 @@ def test_a_server_whose_core_others_took_would_have_kept_it_busy(waited_s: float
     """It ran for half of the time, and waited for a core."""
     (process, reading), *_ = family(0.5).processes.items()
     waiting = replace(reading, threads={1: ThreadReading(cpu_s=0.5, run_delay_s=waited_s)})
-    assert were_cores_busy(family(0.0), FamilyReading({process: waiting}), elapsed_s=1.0) is is_busy
+    assert were_cores_busy(family(0.0), FamilyReading({process: waiting}), available_s=1.0) is is_busy
+
+
+@pytest.mark.parametrize(("available_s", "is_busy"), [(0.8, True), (1.0, False)])
+def test_a_server_whose_core_the_hypervisor_took_kept_the_rest_busy(available_s: float, is_busy: bool) -> None:
+    assert were_cores_busy(family(0.0), family(0.7), available_s) is is_busy
