@@ -7,7 +7,7 @@ two per cent would look like thirteen, or like none, in every window alike.
 
 from collections.abc import Sequence
 
-from harness.generator.messages import ProcessResult
+from harness.generator.messages import PartSlice, ProcessResult
 from harness.load.latency import LatencyHistogram
 
 
@@ -30,6 +30,21 @@ def count_parts(window: ProcessResult, begun_ns: Sequence[int], ended_ns: Sequen
     factor = answered / window.requests
     rates = {"requests_per_s": factor * window.requests_per_s, "bytes_per_s": factor * window.bytes_per_s}
     return window.model_copy(update=rates)
+
+
+def count_all(measured: PartSlice, elapsed_s: float) -> PartSlice:
+    """Return the slice with the rates at which all its requests were answered, from idle to idle, in ``elapsed_s``.
+
+    A server for which requests are in line is as busy in lead-in and drain as in its window: the rate is the same, over
+    a quarter more time, and none is under way at the ends. Where requests were given up, it waited for them: then the
+    rates stay those of the window.
+    """
+    window = measured.window
+    if measured.undrained or window.aged_s is None or not window.requests_per_s:
+        return measured
+    factor = measured.answered / elapsed_s / window.requests_per_s
+    rates = {"requests_per_s": factor * window.requests_per_s, "bytes_per_s": factor * window.bytes_per_s}
+    return measured.model_copy(update={"window": window.model_copy(update=rates)})
 
 
 def add_up_parts(ages_ns: Sequence[int], usual_ns: float) -> float:

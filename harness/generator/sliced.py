@@ -7,6 +7,7 @@ from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
 from harness.generator.loop import STEP_NS, Emit, LoadLoop, prime_caches, sleep_until
 from harness.generator.messages import PartSlice, Paused, Turns
+from harness.generator.partial import count_all
 from harness.generator.turns import Turn, iter_turns
 from harness.load.health import STALL_NS
 from harness.load.spec import Load
@@ -64,13 +65,15 @@ class SlicedLoop(LoadLoop):
 
     def run_in_turns(self, begin_ns: int, turns: Turns, place: int, duration_s: float) -> PartSlice:
         """Do the same in the turns of the load at this place, from ``begin_ns`` on. Between them the server is stopped,
-        and so is the clock."""
+        and so is the clock. The rates are those from idle to idle."""
         self._notice_closed()
         self._turns = (turn for turn in iter_turns(turns, begin_ns) if turn.place == place)
         self._clock.stop()
         self._wait_for_turn()
+        idle_ns = self._clock.now_ns()
         try:
-            return self._run_slice(duration_s)
+            measured = self._run_slice(duration_s)
+            return count_all(measured, (self._clock.now_ns() - idle_ns) / NS_PER_S)
         finally:
             self._clock.run_free()
 

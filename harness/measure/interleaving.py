@@ -49,11 +49,12 @@ TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is 
 @dataclass(frozen=True)
 class Tried:
     """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long they have to
-    be, at the least (seconds). ``can_take_turns`` where the servers may also be stopped in the midst of their work."""
+    be, at the least (seconds). In turns they have to be ``least_turned_s``: None where servers may not be stopped in the
+    midst of their work."""
 
     objection: str | None
     least_slice_s: float = UNTRIED_SLICE_S
-    can_take_turns: bool = False
+    least_turned_s: float | None = None
 
 
 def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Interleaving:
@@ -71,9 +72,13 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     tried = attempt()
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
-    if tried.can_take_turns and scenario.is_of_pairs and scenario.interleave in ("auto", "both"):
-        turn_s = TURN_S  # which costs those with more workers more, and two commits of one topology the same
-    return Interleaving(kind=kind, slice_s=_slice_s(scenario, tried.least_slice_s), turn_s=turn_s)
+    least_s = tried.least_slice_s
+    # To be stopped costs those with more workers more, and two commits of one topology the same.
+    if scenario.is_of_pairs and scenario.interleave in ("auto", "both") and tried.least_turned_s:
+        turn_s = TURN_S
+    if turn_s:
+        least_s = tried.least_turned_s or least_s
+    return Interleaving(kind=kind, slice_s=_slice_s(scenario, least_s), turn_s=turn_s)
 
 
 def choose_slice_s(least_s: float) -> float:
@@ -178,7 +183,8 @@ def _try(
                 return Tried(short)
         objection = next(_iter_objections(scenario, up), None)
         can_take_turns = placement.processes == 1 and all(each.can_be_stopped() for each in up)
-        tried = Tried(objection, _find_least_slice_s(up), can_take_turns)
+        least_turned_s = max(each.times.least_turned_s for each in up) if can_take_turns else None
+        tried = Tried(objection, _find_least_slice_s(up), least_turned_s)
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
             list(threads.map(lambda each: each.server.stop(), up))
         return tried

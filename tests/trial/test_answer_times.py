@@ -42,6 +42,11 @@ def test_a_queue_is_answered_one_by_one_however_long_it_is() -> None:
     assert AnswerTimes(0.13, 0.14, 0.13, queued=False).least_slice_s == pytest.approx(1.04)
 
 
+@pytest.mark.parametrize(("slow_s", "least_s"), [(0.002, 0.25), (0.1, 0.25), (0.2, 0.4)])
+def test_slices_in_turns_are_long_beside_turns_and_beside_the_wait_in_line(slow_s: float, least_s: float) -> None:
+    assert AnswerTimes(0.1, slow_s, 0.2, queued=True).least_turned_s == pytest.approx(least_s)
+
+
 @pytest.mark.parametrize(
     ("used_s", "is_busy"),
     [((0.95,), True), ((0.95, 0.02), True), ((0.6,), False), ((0.02, 0.03), False), ((), False)],

@@ -123,7 +123,7 @@ def of_two_commits(topology: Topology, path: str) -> Scenario:
 def test_topologies_that_differ_take_no_turns() -> None:
     """To be stopped costs two workers more than one."""
     made = loaded(scenario(named("one", gunicorn(1)), named("two", gunicorn(2))), "/cart").with_window(3.0)
-    assert choose_interleaving(made, lambda: Tried(None, can_take_turns=True)).turn_s is None
+    assert choose_interleaving(made, lambda: Tried(None, least_turned_s=0.25)).turn_s is None
     asked = made.model_copy(update={"interleave": "turns"})
     assert choose_interleaving(asked, lambda: Tried(None)).turn_s == TURN_S
 
@@ -136,21 +136,21 @@ def test_a_server_that_waits_for_something_else_is_not_stopped() -> None:
 
 def test_one_that_waits_keeps_the_others_from_being_stopped() -> None:
     cart, slow = named("cart", gunicorn(1)), named("slow", small("beside", "slow"))
-    assert not try_slices(loaded(scenario(cart, slow), "/cart"), Placement()).can_take_turns
+    assert try_slices(loaded(scenario(cart, slow), "/cart"), Placement()).least_turned_s is None
 
 
 def test_a_load_from_several_processes_takes_no_turns() -> None:
     cart = gunicorn(1)
     made = loaded(scenario(named("one", cart), named("two", cart)), "/cart")
-    assert not try_slices(made, Placement(processes=2)).can_take_turns
-    assert try_slices(made, Placement()).can_take_turns
+    assert try_slices(made, Placement(processes=2)).least_turned_s is None
+    assert try_slices(made, Placement()).least_turned_s
 
 
 def test_a_server_of_another_user_takes_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     cart = gunicorn(1)
     made = loaded(scenario(named("one", cart), named("two", cart)), "/cart")
     monkeypatch.setattr(os, "geteuid", lambda: max(psutil.Process().uids()) + 1)
-    assert not try_slices(made, Placement()).can_take_turns
+    assert try_slices(made, Placement()).least_turned_s is None
 
 
 def test_one_topology_has_none_to_take_turns_with() -> None:
