@@ -49,8 +49,8 @@ TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is 
 @dataclass(frozen=True)
 class Tried:
     """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long they have to
-    be, at the least (seconds). In turns they have to be ``least_turned_s``: None where servers may not be stopped in the
-    midst of their work."""
+    be, at the least (seconds). In turns that is ``least_turned_s``: None where servers may not be stopped in the midst
+    of their work."""
 
     objection: str | None
     least_slice_s: float = UNTRIED_SLICE_S
