@@ -38,6 +38,8 @@ def take_turns(
     for trial in trials:
         trial.prepare_slice()
     up = [trial for trial in trials if not trial.has_failed]
+    if not up:
+        return
     cores = list_usable_cpus()
     with ExitStack() as stack:
         stack.enter_context(_on_core(generator_cores[0] if generator_cores else cores[-1]))

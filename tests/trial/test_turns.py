@@ -92,6 +92,12 @@ def test_one_that_fails_leaves_the_turns_to_the_others(tmp_path: Path) -> None:
     assert len(records[TWO].slices) == 3
 
 
+def test_where_all_fail_there_are_no_turns(tmp_path: Path) -> None:
+    """Nobody would end them."""
+    failing = [named(ONE, small("exits_at_once")), named(TWO, small("exits_at_once"))]
+    assert [record.status for record in make_round(tmp_path, failing, turn_s=TURN_S).values()] == ["failed", "failed"]
+
+
 def test_a_server_may_run_on_the_cores_that_it_had_before(tmp_path: Path) -> None:
     found: list[set[int]] = []
 
