@@ -27,9 +27,7 @@ def count_parts(window: ProcessResult, begun_ns: Sequence[int], ended_ns: Sequen
     answered = window.requests + after - before
     if answered <= 0:  # it began and ended with the same answers
         return window
-    factor = answered / window.requests
-    rates = {"requests_per_s": factor * window.requests_per_s, "bytes_per_s": factor * window.bytes_per_s}
-    return window.model_copy(update=rates)
+    return multiply_rates(window, answered / window.requests)
 
 
 def count_all(measured: PartSlice, elapsed_s: float) -> PartSlice:
@@ -43,8 +41,13 @@ def count_all(measured: PartSlice, elapsed_s: float) -> PartSlice:
     if measured.undrained or window.aged_s is None or not window.requests_per_s:
         return measured
     factor = measured.answered / elapsed_s / window.requests_per_s
+    return measured.model_copy(update={"window": multiply_rates(window, factor)})
+
+
+def multiply_rates(window: ProcessResult, factor: float) -> ProcessResult:
+    """Return the window with its rates multiplied."""
     rates = {"requests_per_s": factor * window.requests_per_s, "bytes_per_s": factor * window.bytes_per_s}
-    return measured.model_copy(update={"window": window.model_copy(update=rates)})
+    return window.model_copy(update=rates)
 
 
 def add_up_parts(ages_ns: Sequence[int], usual_ns: float) -> float:

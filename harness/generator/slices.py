@@ -9,6 +9,7 @@ from harness.generator.combine import combine_results
 from harness.generator.crew import Crew
 from harness.generator.merge import merge_parts, merge_seconds, row_percentiles_ms
 from harness.generator.messages import PartSlice, ProcessResult
+from harness.generator.partial import multiply_rates
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult, Second
 from harness.load.spec import Load
@@ -28,6 +29,12 @@ class MeasuredSlice:
         last = merge_seconds([part.window.last_second for part in parts])
         rate = {"requests_per_s": sum(part.window.requests_per_s for part in parts)}
         return cls(tuple(parts), _join_seconds([*seconds, last]).model_copy(update=rate))
+
+    def with_rates(self, factor: float) -> Self:
+        """Return the slice with its rates multiplied."""
+        parts = tuple(part.model_copy(update={"window": multiply_rates(part.window, factor)}) for part in self.parts)
+        rate = {"requests_per_s": factor * self.row.requests_per_s}
+        return type(self)(parts, self.row.model_copy(update=rate))
 
     @property
     def lead_in_s(self) -> float:

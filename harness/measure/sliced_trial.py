@@ -81,6 +81,10 @@ class SlicedTrial:
         """Take the slice, if it was measured."""
         self._attempt(self._look_for_slice)
 
+    def correct_rates(self, lengthening: float) -> None:
+        """Divide the rates of the last slice by this: its turns were so many times as long as they were to be."""
+        self._attempt(partial(self._correct_rates, lengthening))
+
     def end_slice(self) -> None:
         """Read what it used in the slice."""
         self._attempt(self._end_slice)
@@ -154,6 +158,9 @@ class SlicedTrial:
         self._up.monitor.sample()
         self._usages.append(self._up.monitor.usage_without_memory())
         self._up.server.check_alive()
+
+    def _correct_rates(self, lengthening: float) -> None:
+        self._measured[-1] = self._measured[-1].with_rates(1 / lengthening)
 
     def _record_slice(self, began_s: float, together: CpuTimes | None) -> None:
         measured, usage = self._measured[-1], self._usages[-1]

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from harness.generator.loop import sleep_until
@@ -50,9 +51,10 @@ def take_turns(
         turns = Turns(length_ns=length_ns, gap_ns=GAP_NS, of=len(up), seed=seed)
         for place, trial in enumerate(up):
             trial.begin_turns(duration_s, begin_ns, turns, place)
-        _run_turns(iter_turns(turns, begin_ns), up, servers)
-    for trial in up:
+        times = _run_turns(iter_turns(turns, begin_ns), up, servers)
+    for trial, each in zip(up, times, strict=True):
         trial.end_slice()
+        trial.correct_rates(each.lengthening)
     measured = [trial for trial in up if not trial.has_failed]
     together = CpuTimes.add_up([trial.cpu_times for trial in measured])
     for trial in measured:
@@ -70,15 +72,36 @@ def _on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _run_turns(turns: Iterator[Turn], trials: Sequence[SlicedTrial], servers: Sequence[StoppedServer]) -> None:
-    """Let one server run at a time, until the slices of all are measured."""
+@dataclass
+class _TurnTimes:
+    """The time of the turns of one server: what they were to last, and what they did."""
+
+    planned_ns: int = 0
+    actual_ns: int = 0
+
+    @property
+    def lengthening(self) -> float:
+        """By how many times longer they were. Where the harness is kept from running, a server gets more or less."""
+        return self.actual_ns / self.planned_ns if self.planned_ns else 1.0
+
+
+def _run_turns(
+    turns: Iterator[Turn], trials: Sequence[SlicedTrial], servers: Sequence[StoppedServer]
+) -> Sequence[_TurnTimes]:
+    """Let one server run at a time, until the slices of all are measured. Return the times of their turns."""
+    times = [_TurnTimes() for _ in trials]
     for turn in turns:
         if not any(trial.is_measuring for trial in trials):
-            return
+            break
         trial, server = trials[turn.place], servers[turn.place]
         sleep_until(turn.begin_ns)
         server.resume()
+        resumed_ns = time.monotonic_ns()
         if trial.is_measuring:
             trial.look_for_slice()
         sleep_until(turn.end_ns)
         server.stop()
+        if trial.is_measuring:
+            times[turn.place].planned_ns += turn.end_ns - turn.begin_ns
+            times[turn.place].actual_ns += time.monotonic_ns() - resumed_ns
+    return times
