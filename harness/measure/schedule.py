@@ -12,7 +12,7 @@ USUAL_SLICE_S: Final = 0.5
 SHORTEST_SLICE_S: Final = 0.05
 SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in and its drain
 READING_S: Final = 0.015  # before and after a slice
-ENOUGH_ROUNDS: Final = 8  # for a verdict; with fewer Student's t takes more than what longer rounds bring
+ENOUGH_ROUNDS: Final = 12  # for a verdict; with fewer Student's t takes more than what longer rounds bring
 RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
 

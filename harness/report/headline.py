@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.analysis.bottleneck import find_disturbance
 from harness.analysis.comparison import fails_more, judge_pair
-from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of
+from harness.analysis.metrics import CPU, ERRORS, MEMORY, metrics_of, metrics_of_answer
 from harness.analysis.run import RunAnalysis
 from harness.analysis.summary import TopologySummary
 from harness.report.answer import render_answer
@@ -47,9 +47,10 @@ def render_headline(analysis: RunAnalysis) -> str:
 
 
 def _disturbance(analysis: RunAnalysis) -> Iterator[str]:
-    """Yield that the machine was disturbed in most trials that count, where no verdict on the speed was reached."""
-    run, deciding = analysis.run, metrics_of(analysis.run.scenario)[0]
-    if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in analysis.rows if row.metric is deciding):
+    """Yield that the machine was disturbed in most trials that count, where no verdict was reached on which the answer
+    depends."""
+    run, deciding = analysis.run, metrics_of_answer(analysis.run.scenario)
+    if any(row.verdict not in (None, Verdict.INCONCLUSIVE) for row in analysis.rows if row.metric in deciding):
         return
     counted = [record for record in run.records if record.status == "ok"]
     measured = [find_disturbance(record.load, record.usage) for record in counted if record.load and record.usage]

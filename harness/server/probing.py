@@ -15,7 +15,8 @@ APART_S: Final = 1.1  # between the first and the last: a body with the time in 
 MORE_PROBES: Final = 3  # in addition to one for each worker
 MAX_PROBES: Final = 64
 PROBING_S: Final = 1.0  # the longest that they may take together, estimated from how long one took
-WARM_PROBES: Final = 8  # of which the quickest has met nothing that is done only once
+WARM_PROBES: Final = 30  # of which the quickest has met nothing that is done only once, and no neighbour
+WARM_S: Final = 0.3  # in which fewer do, where each takes long
 
 
 def ask_again(
@@ -90,9 +91,9 @@ def time_unloaded_s(page: Question) -> float | None:
     took_s: list[float] = []
     if page.is_safe:
         with contextlib.suppress(OSError, ForeignProtocolError):  # the server may close the connection after each
-            deadline_s = time.monotonic() + PROBING_S
-            with connect(page.load.target, deadline_s) as inquiry:
-                for _ in range(WARM_PROBES):
+            began_s = time.monotonic()
+            with connect(page.load.target, began_s + PROBING_S) as inquiry:
+                while len(took_s) < WARM_PROBES and (not took_s or time.monotonic() - began_s < WARM_S):
                     inquiry.send(page.encoded_request)
                     took_s.append(inquiry.read().took_s)
     return min(took_s, default=None)

@@ -1,5 +1,6 @@
 """The headline answers the question, and says no more than the run can tell."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.record import OtherProcess, TrialRecord
@@ -112,6 +113,22 @@ def test_nothing_is_said_of_the_machine_where_something_can_be_told_or_few_trial
     told: dict[str, list[float]] = {"raw": [100, 101, 99, 100], "cluster-2": [180, 182, 178, 181]}
     assert disturbed_headline(tmp_path / "told", told, 8).startswith("**Run `cluster-2`**")
     assert disturbed_headline(tmp_path / "few", NOISY, 3).startswith("**No answer yet**")
+
+
+def test_where_one_of_two_commits_was_shown_to_cost_more_the_machine_does_not_deny_it(tmp_path: Path) -> None:
+    """Time that others take makes the rates scatter, and not the CPU time of a request."""
+    sides = scenario_of([RAW], 6).on_two_commits(Path("/base"), Path("/head"))
+    ((base, head),) = sides.pairs
+    rates = [100.0, 90.0, 125.0, 80.0, 110.0, 95.0]
+
+    def text_of(cpu_s: Callable[[float], float]) -> str:
+        """Of heads whose trials at such rates use so much CPU time."""
+        records = [record(block, base, 100) for block in range(1, 7)]
+        records += [record(block, head, rate, cpu_s=cpu_s(rate)) for block, rate in enumerate(rates, start=1)]
+        return RunReport(made_run(tmp_path, sides, list(map(with_a_stranger, records)))).headline
+
+    assert text_of(lambda rate: 0.0055 * rate).startswith("**Worse: CPU/request. Can't tell: ")
+    assert text_of(lambda rate: 0.5).startswith("**The machine was disturbed**")
 
 
 def test_trials_that_do_not_count_for_another_reason_are_not_put_down_to_the_machine(tmp_path: Path) -> None:
