@@ -127,9 +127,7 @@ class Guard:
         self._log, self._max_log_bytes = log, max_log_bytes
         self.is_abandoned = False
         self._watch: Watch | None = None
-        # Each is readable when its process has ended. A handler of SIGCHLD would also run at each stop of a server that
-        # takes turns, on its core.
-        self._ends = {os.pidfd_open(server.pid): server for server in servers}
+        self._ends = _watch_ends(servers)
 
     def run(self) -> str | None:
         """Return when the server is to end: None if the harness gave the order or has ended, else the reason."""
@@ -221,9 +219,9 @@ class Guard:
 
     def _forget_end(self, server: "subprocess.Popen[bytes]") -> None:
         """Close the descriptor that told of its end, and always would."""
-        fd = next(fd for fd, each in self._ends.items() if each is server)
-        os.close(fd)
-        del self._ends[fd]
+        for fd in [fd for fd, each in self._ends.items() if each is server]:
+            os.close(fd)
+            del self._ends[fd]
 
     def _truncate_log(self) -> None:
         """Truncate the log to its last bytes when it is too large. The server appends, and so continues at the new end.
@@ -235,6 +233,18 @@ class Guard:
                 last = os.pread(self._log, KEPT_LOG_BYTES, size - KEPT_LOG_BYTES)
                 os.ftruncate(self._log, 0)
                 os.write(self._log, f"harness: {size - len(last):,} {DROPPED}\n".encode() + last)
+
+
+def _watch_ends(servers: "Sequence[subprocess.Popen[bytes]]") -> "dict[int, subprocess.Popen[bytes]]":
+    """Return a descriptor for each process that is readable when it has ended (pidfd_open(2)). None before Linux 5.3,
+    where the next look finds it.
+
+    A handler of SIGCHLD would also run at each stop of a server that takes turns, on the core of the server.
+    """
+    try:
+        return {os.pidfd_open(server.pid): server for server in servers}
+    except (AttributeError, OSError):
+        return {}
 
 
 class Watch:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from harness.server.supervised import ServerError
+
 
 @dataclass(frozen=True)
 class _PausedProcess:
@@ -20,7 +22,7 @@ class _PausedProcess:
 
 class StoppedServer:
     """The processes of a server, which is stopped until it is resumed, and again. Leaving the context resumes it. Those
-    that work most come first. Raises PermissionError where they are another user's.
+    that work most come first. Raises ServerError where they are another user's, or the kernel is older than Linux 5.3.
 
     It always goes on on the same ``cores``, as far as its processes may run there: left alone, two servers of one
     process that take turns stay on a core each, and one of the cores is slower. A process may leave that core at once.
@@ -54,6 +56,8 @@ class StoppedServer:
             except ProcessLookupError:
                 self._processes.remove(process)
                 os.close(process.fd)
+            except PermissionError as error:
+                raise ServerError(f"process {process.pid} of another user can't be stopped between turns") from error
 
     def __enter__(self) -> Self:
         return self
@@ -61,15 +65,26 @@ class StoppedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.resume()
-        while self._processes:
-            os.close(self._processes.pop().fd)
+        try:
+            self.resume()
+        finally:
+            while self._processes:
+                os.close(self._processes.pop().fd)
 
 
 def _open_processes(pids: Sequence[int]) -> Iterator[_PausedProcess]:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # it has ended
-            yield _PausedProcess(pid, os.pidfd_open(pid), frozenset(os.sched_getaffinity(pid)))
+            yield _PausedProcess(pid, _open_descriptor(pid), frozenset(os.sched_getaffinity(pid)))
+
+
+def _open_descriptor(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, ProcessLookupError):
+            raise
+        raise ServerError("servers can't be stopped between turns: this kernel has no pidfd_open(2)") from error
 
 
 def _allow(process: _PausedProcess, cores: set[int] | frozenset[int]) -> None:

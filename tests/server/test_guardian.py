@@ -56,6 +56,22 @@ def test_a_guardian_does_nothing_where_its_server_is_stopped(log: Path) -> None:
         assert switches(server.guardian_pid) - before < 50  # it looks ten times a second
 
 
+def test_without_descriptors_of_processes_an_end_is_seen_at_the_next_look(
+    log: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As before Linux 5.3."""
+    old = tmp_path / "old.py"
+    old.write_text(
+        "import os, sys\nfrom harness.server import guardian\ndel os.pidfd_open\nguardian.main(int(sys.argv[1]))\n"
+    )
+    monkeypatch.setattr(guardian, "__file__", str(old))
+    with Server(small("exits_at_once"), log) as server:
+        wait_until(lambda: server.returncode() is not None, "its end")
+    with Server(small("page"), log) as server:
+        wait_until_listening(server.port)
+    assert server.killed == 0
+
+
 def switches(pid: int) -> int:
     """How often it has gone to sleep."""
     return psutil.Process(pid).num_ctx_switches().voluntary

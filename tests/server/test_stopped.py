@@ -1,6 +1,7 @@
 """A server that is stopped between its turns: it does nothing meanwhile, and is left as it was."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from harness.server.stopped import StoppedServer
+from harness.server.supervised import ServerError
 from tests.server.polling import wait_until
 
 CORES: Final = tuple(sorted(os.sched_getaffinity(0)))
@@ -73,6 +75,33 @@ def test_a_process_that_has_ended_is_left_out_whoever_has_its_id_now() -> None:
         server.resume()
     with StoppedServer([process.pid], CORES) as nobody:
         nobody.stop()
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_one_of_another_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with spinning() as process:
+        files = len(os.listdir("/proc/self/fd"))
+        monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+        with (
+            pytest.raises(ServerError, match=f"process {process.pid} of another user can't be stopped between turns"),
+            StoppedServer([process.pid], CORES) as server,
+        ):
+            server.stop()
+        monkeypatch.undo()
+        assert len(os.listdir("/proc/self/fd")) == files
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSYS, "no such call"), AttributeError("pidfd_open")])
+def test_a_kernel_without_descriptors_of_processes_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(_pid: int) -> int:
+        raise error
+
+    monkeypatch.setattr(os, "pidfd_open", fail)
+    with pytest.raises(ServerError, match=r"this kernel has no pidfd_open\(2\)"):
+        StoppedServer([os.getpid()], CORES)
 
 
 def test_supervisors_are_stopped_before_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
