@@ -59,7 +59,7 @@ def run_sliced_trials(
             if (digest := trial.body_sha256) is not None:
                 bodies.add(digest)
         # What servers in turns share is the speed of the cores, and to measure that takes a core from them.
-        with core_speed.paused() if turn_s is not None else nullcontext():
+        with core_speed.pause() if turn_s is not None else nullcontext():
             _measure_in_slices(made, scenario, placement, turn_s)
         for trial in made:
             trial.examine()

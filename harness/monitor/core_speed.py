@@ -60,7 +60,7 @@ class CoreSpeedProbe:
         return [CoreReading(*fields) for fields in READING.iter_unpack(data[:whole])]
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Let it not work meanwhile."""
         self._probe.send_signal(signal.SIGSTOP)
         try:

@@ -84,7 +84,7 @@ def test_it_runs_on_the_cores_it_was_given_and_is_gone_afterwards() -> None:
 def test_in_a_pause_it_takes_nothing_and_goes_on_after_it(core_speed: CoreSpeedProbe) -> None:
     readings(core_speed, 2)
     probe = probe_process()
-    with core_speed.paused():
+    with core_speed.pause():
         wait_until(lambda: probe.status() == psutil.STATUS_STOPPED, "it to be stopped")
         core_speed.read()
         time.sleep(0.05)
