@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -58,9 +58,9 @@ def run_sliced_trials(
             trial.start()
             if (digest := trial.body_sha256) is not None:
                 bodies.add(digest)
-        # What servers in turns share is the speed of the cores, and to measure that takes a core from them.
-        with core_speed.pause() if turn_s is not None else nullcontext():
-            _measure_in_slices(made, scenario, placement, turn_s)
+        if turn_s is not None:
+            core_speed.end()  # which servers in turns share evenly, and whose measurement takes a core from them
+        _measure_in_slices(made, scenario, placement, turn_s)
         for trial in made:
             trial.examine()
         with ThreadPoolExecutor(len(made)) as threads:  # some take a second to stop

@@ -9,11 +9,10 @@ which takes some 3 % of one core: neighbours come and go within milliseconds.
 import contextlib
 import fcntl
 import os
-import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -59,14 +58,9 @@ class CoreSpeedProbe:
         whole = len(data) // READING.size * READING.size
         return [CoreReading(*fields) for fields in READING.iter_unpack(data[:whole])]
 
-    @contextlib.contextmanager
-    def pause(self) -> Iterator[None]:
-        """Let it not work meanwhile."""
-        self._probe.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._probe.send_signal(signal.SIGCONT)
+    def end(self) -> None:
+        """Let it work no more. A probe that was only stopped would outlive a harness that is killed."""
+        end_process(self._probe)
 
     def __enter__(self) -> Self:
         return self
@@ -74,5 +68,5 @@ class CoreSpeedProbe:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        end_process(self._probe)
+        self.end()
         os.close(self._pipe)
