@@ -237,9 +237,11 @@ def _launch(
 
 
 def _read_stolen_s(placement: Placement) -> float:
-    """Return for how long others had one of the cores that the server can use, on average."""
+    """Return for how long others had one of the cores that the server can use, on average; 0 where that is not told, as
+    in containers that number their cores anew (lxcfs)."""
     cores = set(placement.server or list_usable_cpus())
-    return fmean(core.steal_s for core in read_machine(Host.here()).cores if core.cpu in cores)
+    stolen_s = [core.steal_s for core in read_machine(Host.here()).cores if core.cpu in cores]
+    return fmean(stolen_s) if stolen_s else 0.0
 
 
 def _time_unloaded_s(load: Load) -> float | None:

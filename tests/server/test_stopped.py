@@ -104,6 +104,15 @@ def test_a_kernel_without_descriptors_of_processes_is_told(monkeypatch: pytest.M
         StoppedServer([os.getpid()], CORES)
 
 
+def test_another_error_is_not_taken_for_an_old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_pid: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        StoppedServer([os.getpid()], CORES)
+
+
 def test_supervisors_are_stopped_before_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[int, int]] = []
     with spinning() as worker, spinning() as supervisor, StoppedServer([worker.pid, supervisor.pid], CORES) as server:

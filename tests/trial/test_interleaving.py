@@ -11,6 +11,7 @@ import pytest
 from harness.generator.process import StartGenerator
 from harness.load.cpus import Placement
 from harness.load.spec import Arrivals
+from harness.machine.host import Host
 from harness.measure import interleaving
 from harness.measure.answer_times import AnswerTimes
 from harness.measure.interleaving import (
@@ -22,6 +23,7 @@ from harness.measure.interleaving import (
     try_slices,
 )
 from harness.measure.turns import TURN_S
+from harness.monitor.machine import read_machine
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import find_free_port
@@ -144,6 +146,12 @@ def test_a_load_from_several_processes_takes_no_turns() -> None:
     made = loaded(scenario(named("one", cart), named("two", cart)), "/cart")
     assert try_slices(made, Placement(processes=2)).least_turned_s is None
     assert try_slices(made, Placement()).least_turned_s
+
+
+def test_where_nothing_is_told_of_the_cores_nothing_was_stolen(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = read_machine(Host.here()).model_copy(update={"cores": []})
+    monkeypatch.setattr(interleaving, "read_machine", lambda host: told)
+    assert interleaving._read_stolen_s(Placement()) == 0.0
 
 
 def test_a_server_of_another_user_takes_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,16 @@
 
 import os
 import threading
-from itertools import pairwise
+import time
+from itertools import count, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import pytest
 
+from harness.generator.turns import Turn
+from harness.measure import turns
 from harness.measure.progress import Phase, Progress
 from harness.measure.turns import TURN_S
 from tests.generator.accounting import assert_adds_up
@@ -83,6 +86,51 @@ def test_one_server_is_stopped_while_the_other_has_its_turn(tmp_path: Path) -> N
     assert any(two == stopped != one == again for one, two, again in seen)
     having = [one != stopped for one, two, again in seen if one == again and (one == stopped) != (two == stopped)]
     assert sum(was != now for was, now in pairwise(having)) > 6
+
+
+class VirtualServer:
+    """A server that is stopped late, on a clock of its own; and its trial, which is measured for three turns."""
+
+    def __init__(self, late_ns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._late_ns, self._turns = late_ns, 0
+        self._now_ns = 0
+        monkeypatch.setattr(turns, "sleep_until", self._sleep_until)
+        monkeypatch.setattr(time, "monotonic_ns", lambda: self._now_ns)
+
+    @property
+    def is_measuring(self) -> bool:
+        return self._turns < 3
+
+    def look_for_slice(self) -> None:
+        """Nothing is to be seen."""
+
+    def resume(self) -> None:
+        self._now_ns += 100
+
+    def stop(self) -> None:
+        self._now_ns += self._late_ns
+        self._turns += 1
+
+    def _sleep_until(self, at_ns: int) -> None:
+        self._now_ns = max(self._now_ns, at_ns)
+
+
+def test_turns_that_end_late_are_known_to_be_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is resumed 100 ns after its begin, and stopped 600 ns after its end; the last one shows no more."""
+    server: Any = VirtualServer(600, monkeypatch)
+    planned = (Turn(0, begin_ns, begin_ns + 1000) for begin_ns in count(0, 5000))
+    (found,) = turns._run_turns(planned, [server], [server])
+    assert (found.planned_ns, found.actual_ns) == (2000, 3000)
+    assert found.lengthening == 1.5
+
+
+def test_rates_are_divided_by_how_much_longer_turns_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns._TurnTimes, "lengthening", 1000.0)
+    for record in make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_S).values():
+        assert record.load
+        shown_per_s = [part.requests_per_s for part in record.slices]
+        assert max(shown_per_s) < 0.1 * record.load.requests / record.load.duration_s
+        assert min(shown_per_s) < record.load.requests_per_s < max(shown_per_s)
 
 
 def test_one_that_fails_leaves_the_turns_to_the_others(tmp_path: Path) -> None:
