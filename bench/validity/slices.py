@@ -34,8 +34,10 @@ from harness.stats.verdict import FAMILY_LEVEL
 ROOT: Final = Path(__file__).parents[2]
 HANDLER: Final = "    body = render_cart("
 UNRELATED: Final = "\n\ndef nobody_calls_this(number: int) -> int:\n    return sum(range(number)) % 7\n"
-WORK: Final = "    pow(3, 1 << {steps}, 2305843009213693951)\n"  # a loop of machine code: each step takes equally long
-CALIBRATING: Final = 2_000  # steps for each request
+# A loop of machine code. A step is a squaring and its remainder; the first few, of small numbers, would take no remainder
+# and a tenth of the time: so the loop is 64 steps long where no work is added.
+WORK: Final = "    pow(3, 1 << 64 + {steps}, 2305843009213693951)\n"
+CALIBRATING: Final = 300  # steps for each request: a tenth of the cart's CPU time, half of the small page's
 COMPARED: Final = ("aiohttp", "aiohttp-gunicorn-1", "aiohttp-gunicorn-2", "aiohttp-gunicorn-4", "node")
 SMALL_PAGE: Final = '    return web.Response(text="a page")\n'
 SCENARIO: Final = """
@@ -99,7 +101,7 @@ def compare_commits(subject: Subject, folder: Path, before: int, after: int, *op
 def steps_of(share: float, subject: Subject, folder: Path) -> int:
     """Return the steps of work that take such a share more CPU time for each request."""
     if not (folder / "latest").exists():
-        compare_commits(subject, folder, 0, CALIBRATING, "--rounds", "6", "--malloc", "keep")
+        compare_commits(subject, folder, 0, CALIBRATING, "--rounds", "8", "--malloc", "keep")
     report = RunReport(read_run(folder / "latest"))
     (ratio,) = (row.ratio for row in report.rows if row.metric.name == "cpu_per_request")
     assert ratio is not None, "the calibration measured nothing"
