@@ -34,8 +34,8 @@ from harness.stats.verdict import FAMILY_LEVEL
 ROOT: Final = Path(__file__).parents[2]
 HANDLER: Final = "    body = render_cart("
 UNRELATED: Final = "\n\ndef nobody_calls_this(number: int) -> int:\n    return sum(range(number)) % 7\n"
-# A loop of machine code. A step is a squaring and its remainder; the first few, of small numbers, would take no remainder
-# and a tenth of the time: so the loop is 64 steps long where no work is added.
+# A loop of machine code. A step is a squaring and its remainder; the first few, of small numbers, would take no
+# remainder and a tenth of the time: so the loop is 64 steps long where no work is added.
 WORK: Final = "    pow(3, 1 << 64 + {steps}, 2305843009213693951)\n"
 CALIBRATING: Final = 300  # steps for each request: a tenth of the cart's CPU time, half of the small page's
 COMPARED: Final = ("aiohttp", "aiohttp-gunicorn-1", "aiohttp-gunicorn-2", "aiohttp-gunicorn-4", "node")
