@@ -44,6 +44,7 @@ def _combine_slices(parts: Sequence[PartSlice]) -> PartSlice:
     return PartSlice(
         window=combine_results([part.window for part in parts]),
         lead_in_s=max(part.lead_in_s for part in parts),
+        elapsed_s=max(part.elapsed_s for part in parts),
         answered=sum(part.answered for part in parts),
         undrained=sum(part.undrained for part in parts),
         drained_histogram=_merge([part.drained_histogram for part in parts]),

@@ -149,13 +149,15 @@ class Paused(_Message):
 
 
 class PartSlice(_Message):
-    """One slice of one process. ``window`` is its measured part, after a lead-in of ``lead_in_s``. ``answered`` counts
-    the complete responses of the whole slice, from idle to idle; ``undrained`` the requests whose response had not come
-    after a long wait at its end. ``drained_histogram`` has the latencies of the responses after the window."""
+    """One slice of one process. ``window`` is its measured part, after a lead-in of ``lead_in_s``. From idle to idle,
+    the whole slice took ``elapsed_s``, and there were ``answered`` complete responses. ``undrained`` counts requests
+    whose response had not come after a long wait at its end. ``drained_histogram`` has the latencies of the responses
+    after the window."""
 
     event: Literal["slice"] = "slice"
     window: ProcessResult
     lead_in_s: float
+    elapsed_s: float
     answered: int
     undrained: int
     drained_histogram: str

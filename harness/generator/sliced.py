@@ -7,7 +7,6 @@ from harness.generator.cpu_use import CpuUse
 from harness.generator.drain import Drain
 from harness.generator.loop import STEP_NS, Emit, LoadLoop, prime_caches, sleep_until
 from harness.generator.messages import PartSlice, Paused, Turns
-from harness.generator.partial import count_all
 from harness.generator.turns import Turn, iter_turns
 from harness.load.health import STALL_NS
 from harness.load.spec import Load
@@ -65,28 +64,28 @@ class SlicedLoop(LoadLoop):
 
     def run_in_turns(self, begin_ns: int, turns: Turns, place: int, duration_s: float) -> PartSlice:
         """Do the same in the turns of the load at this place, from ``begin_ns`` on. Between them the server is stopped,
-        and so is the clock. The rates are those from idle to idle."""
+        and so is the clock."""
         self._notice_closed()
         self._turns = (turn for turn in iter_turns(turns, begin_ns) if turn.place == place)
         self._clock.stop()
         self._wait_for_turn()
-        idle_ns = self._clock.now_ns()
         try:
-            measured = self._run_slice(duration_s)
-            return count_all(measured, (self._clock.now_ns() - idle_ns) / NS_PER_S)
+            return self._run_slice(duration_s)
         finally:
             self._clock.run_free()
 
     def _run_slice(self, duration_s: float) -> PartSlice:
-        before = CpuUse.read_counters()
+        before, begin_ns = CpuUse.read_counters(), self._clock.now_ns()
         lead_in_s = self._lead_in(round(LEAD_IN_SHARE * duration_s * NS_PER_S))
         led_in = self._stats.count_answered()
         window = self._measure(duration_s)
         undrained = self._pause()
-        drained = self._stats.end_second(self._clock.now_ns())
+        end_ns = self._clock.now_ns()
+        drained = self._stats.end_second(end_ns)
         return PartSlice(
             window=window.model_copy(update={"cpu_s": CpuUse.read_counters().subtract(before).cpu_s}),
             lead_in_s=lead_in_s,
+            elapsed_s=(end_ns - begin_ns) / NS_PER_S,
             answered=led_in + self._stats.count_answered(),
             undrained=undrained,
             drained_histogram=drained.histogram,

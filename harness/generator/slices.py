@@ -9,7 +9,7 @@ from harness.generator.combine import combine_results
 from harness.generator.crew import Crew
 from harness.generator.merge import merge_parts, merge_seconds, row_percentiles_ms
 from harness.generator.messages import PartSlice, ProcessResult
-from harness.generator.partial import multiply_rates
+from harness.generator.partial import count_all, multiply_rates
 from harness.load.latency import LatencyHistogram
 from harness.load.result import LoadResult, Second
 from harness.load.spec import Load
@@ -27,14 +27,17 @@ class MeasuredSlice:
     def of(cls, parts: Sequence[PartSlice], seconds: Sequence[Second]) -> Self:
         """Return the slice with these parts, whose window had these whole seconds and a last one."""
         last = merge_seconds([part.window.last_second for part in parts])
-        rate = {"requests_per_s": sum(part.window.requests_per_s for part in parts)}
-        return cls(tuple(parts), _join_seconds([*seconds, last]).model_copy(update=rate))
+        return cls(tuple(parts), _with_rate(_join_seconds([*seconds, last]), parts))
 
     def with_rates(self, factor: float) -> Self:
         """Return the slice with its rates multiplied."""
-        parts = tuple(part.model_copy(update={"window": multiply_rates(part.window, factor)}) for part in self.parts)
-        rate = {"requests_per_s": factor * self.row.requests_per_s}
-        return type(self)(parts, self.row.model_copy(update=rate))
+        parts = [part.model_copy(update={"window": multiply_rates(part.window, factor)}) for part in self.parts]
+        return type(self)(tuple(parts), _with_rate(self.row, parts))
+
+    def from_idle_to_idle(self) -> Self:
+        """Return the slice with the rates at which all its requests were answered (see :func:`count_all`)."""
+        parts = [count_all(part) for part in self.parts]
+        return type(self)(tuple(parts), _with_rate(self.row, parts))
 
     @property
     def lead_in_s(self) -> float:
@@ -102,6 +105,11 @@ def join_slices(load: Load, slices: Sequence[MeasuredSlice], crew: Crew) -> Load
     by_process = zip(*(each.parts for each in slices), strict=True)
     parts = [_join_windows([part.window for part in of_one]) for of_one in by_process]
     return merge_parts(load, parts, list(_join_rows(slices)), crew)
+
+
+def _with_rate(row: Second, parts: Sequence[PartSlice]) -> Second:
+    """Return the row with the rate that the windows of the parts have."""
+    return row.model_copy(update={"requests_per_s": sum(part.window.requests_per_s for part in parts)})
 
 
 def _join_rows(slices: Sequence[MeasuredSlice]) -> Iterator[Second]:

@@ -63,7 +63,7 @@ class AnswerTimes:
     @property
     def least_turned_s(self) -> float:
         """The shortest slices (seconds) where requests are in line and servers take turns. These cost a drain less
-        often when they are long, and nothing is lost in it: rates are those from idle to idle."""
+        often when they are long."""
         return max(LEAST_TURNED_S, TURNED_IN_SLICE * self.slow_s)
 
 

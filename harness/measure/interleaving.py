@@ -23,13 +23,14 @@ from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
 from harness.measure.answer_times import SLOW_IN_SLICE, AnswerTimes, were_cores_busy
 from harness.measure.schedule import SHORTEST_SLICE_S
-from harness.measure.turns import TURN_S
+from harness.measure.turns import TURN_OF_PAIR_S, TURN_S
 from harness.monitor.family import FamilyReading, read_family
 from harness.monitor.machine import read_machine
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import Server
 from harness.server.probing import time_unloaded_s
+from harness.server.process_tree import ProcessTree
 from harness.server.question import Question
 from harness.server.readiness import wait_until_ready
 from harness.server.supervised import ServerError
@@ -50,7 +51,7 @@ TRY_SEED: Final = 0  # of the requests that are sent to see whether a server is 
 class Tried:
     """The outcome of a try: the reason for which slices would not be sound, if there is one, and how long they have to
     be, at the least (seconds). In turns that is ``least_turned_s``: None where servers may not be stopped in the midst
-    of their work."""
+    of their work, or one of them would lose more by it than another."""
 
     objection: str | None
     least_slice_s: float = UNTRIED_SLICE_S
@@ -61,8 +62,8 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     """Return how the trials of a round are interleaved: as the scenario says or, if that is "auto", in turns or in
     slices where they are sound; with "both", the slices may be in turns too. Where that, or the length of slices, does
     not follow from the scenario, an ``attempt`` tells."""
-    is_free, turn_s = scenario.interleave == "auto", TURN_S if scenario.interleave == "turns" else None
-    around = find_surroundings(scenario)
+    is_free, around = scenario.interleave == "auto", find_surroundings(scenario)
+    turn_s = _turn_s(scenario) if scenario.interleave == "turns" else None
     why = (find_objection(scenario) or around) if is_free else None
     if why or scenario.interleave == "trials":
         return Interleaving(why=why)
@@ -73,9 +74,8 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
     if is_free and tried.objection:
         return Interleaving(why=tried.objection)
     least_s = tried.least_slice_s
-    # To be stopped costs those with more workers more, and two commits of one topology the same.
-    if scenario.is_of_pairs and scenario.interleave in ("auto", "both") and tried.least_turned_s:
-        turn_s = TURN_S
+    if scenario.interleave in ("auto", "both") and tried.least_turned_s:
+        turn_s = _turn_s(scenario)
     if turn_s:
         least_s = tried.least_turned_s or least_s
     return Interleaving(kind=kind, slice_s=_slice_s(scenario, least_s), turn_s=turn_s)
@@ -84,6 +84,11 @@ def choose_interleaving(scenario: Scenario, attempt: Callable[[], Tried]) -> Int
 def choose_slice_s(least_s: float) -> float:
     """Return how long slices are (seconds), if they have to be so long at the least."""
     return next((each for each in SLICES_S if each >= least_s), SLICES_S[-1])
+
+
+def _turn_s(scenario: Scenario) -> float:
+    """Return how long a turn lasts (seconds)."""
+    return TURN_OF_PAIR_S if scenario.is_of_pairs else TURN_S
 
 
 def _slice_s(scenario: Scenario, least_s: float) -> float:
@@ -146,6 +151,7 @@ class _UpServer:
 
     name: str
     server: Server
+    process_tree: ProcessTree
     times: AnswerTimes
 
     def read_family(self) -> FamilyReading:
@@ -156,6 +162,12 @@ class _UpServer:
         """Return whether its processes may be stopped in the midst of their work: they are ours, and wait for nothing
         that goes on meanwhile, such as a timer. Where requests are in line for busy cores, they don't."""
         return self.times.queued and all(_is_ours(process) for process in self.read_family().processes)
+
+    def has_busy_supervisor(self) -> bool:
+        """Return whether a supervisor has to take turns too. It is told of each stop of its workers, which takes more
+        of their time the more they are."""
+        supervisors = {pid for pid, role in self.process_tree.roles().items() if role == "supervisor"}
+        return not supervisors <= self.process_tree.find_idle_supervisors()
 
 
 def try_slices(scenario: Scenario, placement: Placement, start_generator: StartGenerator = start_here) -> Tried:
@@ -182,7 +194,11 @@ def _try(
             if short := _describe_short_memory(up):
                 return Tried(short)
         objection = next(_iter_objections(scenario, up), None)
-        can_take_turns = placement.processes == 1 and all(each.can_be_stopped() for each in up)
+        can_take_turns = (
+            placement.processes == 1
+            and all(each.can_be_stopped() for each in up)
+            and (scenario.is_of_pairs or not any(each.has_busy_supervisor() for each in up))
+        )
         least_turned_s = max(each.times.least_turned_s for each in up) if can_take_turns else None
         tried = Tried(objection, _find_least_slice_s(up), least_turned_s)
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
@@ -226,14 +242,16 @@ def _launch(
     load = load.with_expectation(load.expect.without_body())  # to check bodies takes a second
     wait_until_ready(server, load, topology.workers, scenario.start_timeout_s, scenario.load.ready_path)
     deque(generator.warm_up(load.with_warmup(WARMUP_S)), maxlen=0)
+    process_tree = stack.enter_context(ProcessTree(server, topology.workers))
     stolen_s, before, begun_s = _read_stolen_s(placement), read_family(server.guardian_pid), time.monotonic()
     measured = generator.run_slice(LOADED_S)
     elapsed_s, after = time.monotonic() - begun_s, read_family(server.guardian_pid)
+    process_tree.look()
     available_s = elapsed_s - (_read_stolen_s(placement) - stolen_s)
     times = AnswerTimes.of(
         measured, elapsed_s, _time_unloaded_s(load), is_busy=were_cores_busy(before, after, available_s)
     )
-    return _UpServer(topology.name, server, times)
+    return _UpServer(topology.name, server, process_tree, times)
 
 
 def _read_stolen_s(placement: Placement) -> float:

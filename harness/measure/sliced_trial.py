@@ -1,7 +1,7 @@
 """One trial of a sliced round, from its launch to its record."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,7 +82,8 @@ class SlicedTrial:
         self._attempt(self._look_for_slice)
 
     def correct_rates(self, lengthening: float) -> None:
-        """Divide the rates of the last slice by this: its turns were so many times as long as they were to be."""
+        """Correct the rates of the last slice, whose turns were so many times as long as they were to be. One worker is
+        as busy in lead-in and drain as in the window, and has the rates of all of it."""
         self._attempt(partial(self._correct_rates, lengthening))
 
     def end_slice(self) -> None:
@@ -112,6 +113,11 @@ class SlicedTrial:
     def busiest_pids(self) -> Sequence[int]:
         """The ids of its processes, those that have used the most CPU time first."""
         return self._up.monitor.busiest_pids
+
+    @property
+    def idle_pids(self) -> Collection[int]:
+        """The ids of its processes that have nothing to do but to supervise others."""
+        return self._up.process_tree.find_idle_supervisors()
 
     @property
     def cpu_times(self) -> CpuTimes:
@@ -160,7 +166,10 @@ class SlicedTrial:
         self._up.server.check_alive()
 
     def _correct_rates(self, lengthening: float) -> None:
-        self._measured[-1] = self._measured[-1].with_rates(1 / lengthening)
+        measured = self._measured[-1]
+        if self._up.process_tree.workers().found == 1:
+            measured = measured.from_idle_to_idle()
+        self._measured[-1] = measured.with_rates(1 / lengthening)
 
     def _record_slice(self, began_s: float, together: CpuTimes | None) -> None:
         measured, usage = self._measured[-1], self._usages[-1]

@@ -20,7 +20,8 @@ from harness.monitor.turns import CpuTimes
 from harness.server.stopped import StoppedServer
 from harness.units import NS_PER_MS, NS_PER_S
 
-TURN_S: Final = 0.005
+TURN_S: Final = 0.02
+TURN_OF_PAIR_S: Final = 0.005  # of two commits, whose difference matters more than how much either serves
 GAP_NS: Final = 300_000  # between two turns, in which the one server is stopped and the other goes on
 HEAD_START_NS: Final = 20 * NS_PER_MS  # in which every generator gets its order
 
@@ -44,7 +45,7 @@ def take_turns(
     cores = list_usable_cpus()
     with ExitStack() as stack:
         stack.enter_context(_on_core(generator_cores[0] if generator_cores else cores[-1]))
-        servers = [stack.enter_context(StoppedServer(trial.busiest_pids, cores)) for trial in up]
+        servers = [stack.enter_context(StoppedServer(trial.busiest_pids, cores, trial.idle_pids)) for trial in up]
         for server in servers:
             server.stop()
         begin_ns, length_ns = time.monotonic_ns() + HEAD_START_NS, round(turn_s * NS_PER_S)
@@ -95,13 +96,12 @@ def _run_turns(
             break
         trial, server = trials[turn.place], servers[turn.place]
         sleep_until(turn.begin_ns)
-        server.resume()
-        resumed_ns = time.monotonic_ns()
+        resumed_ns = server.resume()
         if trial.is_measuring:
             trial.look_for_slice()
         sleep_until(turn.end_ns)
-        server.stop()
+        stopped_ns = server.stop()
         if trial.is_measuring:
             times[turn.place].planned_ns += turn.end_ns - turn.begin_ns
-            times[turn.place].actual_ns += time.monotonic_ns() - resumed_ns
+            times[turn.place].actual_ns += stopped_ns - resumed_ns
     return times

@@ -19,7 +19,7 @@ from harness.server.container import RUNTIME
 from harness.server.exits import describe_exit, is_expected_exit
 from harness.server.launch import Server
 from harness.server.listening import listening_pids, socket_path
-from harness.server.roles import Activity, assign_roles
+from harness.server.roles import Activity, assign_roles, find_idle_supervisors
 from harness.server.seen import SeenProcess
 from harness.server.sockets import Place, Socket, inodes_of, read_sockets
 from harness.server.supervised import ServerError
@@ -113,6 +113,10 @@ class ProcessTree:
     def activities(self) -> list[Activity]:
         """Return the activity of every process that was ever seen."""
         return [seen.activity() for seen in self._known.values()]
+
+    def find_idle_supervisors(self) -> set[int]:
+        """Return the ids of supervisors that do nothing as long as their workers live."""
+        return find_idle_supervisors(self.activities(), self.roles())
 
     def workers(self) -> WorkerCounts:
         """Return how many workers there were, and how many of them started and ended.

@@ -1,6 +1,6 @@
 """The role of each process of a server, as a pure function of its observed activity."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -17,6 +17,7 @@ MIN_SEEN: Final = 4  # looks with connections, over all workers
 MIN_LOOKS: Final = 5  # looks with connections, of one worker
 MIN_WAKES: Final = 4  # beyond those of a supervisor without connections
 SUPERVISOR_WAKES_PER_S: Final = 1.0  # gunicorn's looks after its workers so often
+MAX_IDLE_WAKES_PER_S: Final = 20.0  # uvicorn asks each of its workers twice a second whether it lives
 MIN_BEHIND: Final = 0.25  # of the server's CPU: less is no sign of workers behind a front
 
 # Programs made to pass requests on. For any other program it depends on how many processes there are.
@@ -84,6 +85,18 @@ def assign_roles(processes: Sequence[Activity], public: Set[Place], declared: in
             workers |= set(sorted(idle)[: declared - len(workers)])
     above = family.ancestors_of(workers | fronts)
     return {pid: _role(pid, workers, fronts, above) for pid in family.by_pid}
+
+
+def find_idle_supervisors(processes: Sequence[Activity], roles: Mapping[int, Role]) -> set[int]:
+    """Return the ids of supervisors that do nothing as long as their workers live.
+
+    There are none where workers do not listen themselves: then their parent accepts connections for them, if not now,
+    so whenever a client opens one. Who is often woken may read what workers write, and block them where it stops.
+    """
+    if not all(process.listens for process in processes if roles[process.pid] in ("worker", "front")):
+        return set()
+    supervisors = (process for process in processes if roles[process.pid] == "supervisor")
+    return {each.pid for each in supervisors if each.wakes <= MAX_IDLE_WAKES_PER_S * each.seen_s}
 
 
 def _role(pid: int, workers: set[int], fronts: set[int], above: set[int]) -> Role:

@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import select
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -27,18 +29,30 @@ class StoppedServer:
 
     It always goes on on the same ``cores``, as far as its processes may run there: left alone, two servers of one
     process that take turns stay on a core each, and one of the cores is slower. A process may leave that core at once.
+
+    ``idle_pids`` are of those that only supervise others, and stay stopped until one of these has ended: they would be
+    told of each stop of a worker (SIGCHLD), and take time from its next turn to look after it.
     """
 
-    def __init__(self, pids: Sequence[int], cores: Sequence[int]) -> None:
+    def __init__(self, pids: Sequence[int], cores: Sequence[int], idle_pids: Collection[int] = ()) -> None:
         self._cores = cores
-        self._processes = list(_open_processes(pids))
+        self._processes = list(_open_processes(pid for pid in pids if pid not in idle_pids))
+        self._idle = list(_open_processes(pid for pid in pids if pid in idle_pids))
+        self._ends = select.poll()
+        for process in self._processes:
+            self._ends.register(process.fd, select.POLLIN)  # readable when it has ended
 
-    def stop(self) -> None:
-        """Stop all processes, supervisors before their workers, of whose stop they are told (SIGCHLD)."""
-        self._send(signal.SIGSTOP, list(reversed(self._processes)))
+    def stop(self) -> int:
+        """Stop all processes, supervisors before their workers, of whose stop they are told (SIGCHLD). Return when that
+        was, on average over those that take turns (monotonic ns)."""
+        if self._idle and not self._ends.poll(0):
+            self._send(signal.SIGSTOP, list(self._idle))
+        else:
+            self._wake_idle()
+        return self._send(signal.SIGSTOP, list(reversed(self._processes)))
 
-    def resume(self) -> None:
-        """Have all processes go on."""
+    def resume(self) -> int:
+        """Have all processes go on, but for idle ones. Return when that was, on average over them (monotonic ns)."""
         first = [
             (process, core)
             for number, process in enumerate(self._processes)
@@ -46,19 +60,38 @@ class StoppedServer:
         ]
         for process, core in first:
             _allow(process, {core})
-        self._send(signal.SIGCONT, list(self._processes))
+        resumed_ns = self._send(signal.SIGCONT, list(self._processes))
         for process, _ in first:
             _allow(process, process.cores)
+        return resumed_ns
 
-    def _send(self, signum: signal.Signals, processes: Sequence[_PausedProcess]) -> None:
+    def _send(self, signum: signal.Signals, processes: Sequence[_PausedProcess]) -> int:
+        """Send each of the processes a signal, and return when, on average (monotonic ns): one that goes on may take
+        the core, and keep this thread from sending the next."""
+        sent_ns = []
         for process in processes:
+            sent_ns.append(time.monotonic_ns())
             try:
                 signal.pidfd_send_signal(process.fd, signum)
             except ProcessLookupError:
-                self._processes.remove(process)
-                os.close(process.fd)
+                self._forget(process)
             except PermissionError as error:
                 raise ServerError(f"process {process.pid} of another user can't be stopped between turns") from error
+        return sum(sent_ns) // len(sent_ns) if sent_ns else time.monotonic_ns()
+
+    def _forget(self, process: _PausedProcess) -> None:
+        """Leave out a process that has ended and was waited for."""
+        self._wake_idle()
+        self._processes.remove(process)
+        self._ends.unregister(process.fd)
+        os.close(process.fd)
+
+    def _wake_idle(self) -> None:
+        """Let idle processes take turns too."""
+        self._processes += self._idle
+        for process in self._idle:
+            self._ends.register(process.fd, select.POLLIN)
+        self._idle.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -67,13 +100,14 @@ class StoppedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._wake_idle()
             self.resume()
         finally:
             while self._processes:
                 os.close(self._processes.pop().fd)
 
 
-def _open_processes(pids: Sequence[int]) -> Iterator[_PausedProcess]:
+def _open_processes(pids: Iterable[int]) -> Iterator[_PausedProcess]:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # it has ended
             yield _PausedProcess(pid, _open_descriptor(pid), frozenset(os.sched_getaffinity(pid)))

@@ -35,11 +35,11 @@ def measured(undrained: int = 0, requests_per_s: float = 100.0, aged_s: float | 
     window = ProcessResult.model_construct(
         requests_per_s=requests_per_s, bytes_per_s=10 * requests_per_s, aged_s=aged_s
     )
-    return PartSlice.model_construct(window=window, lead_in_s=0.05, answered=30, undrained=undrained)
+    return PartSlice.model_construct(window=window, lead_in_s=0.05, elapsed_s=0.25, answered=30, undrained=undrained)
 
 
 def test_the_rates_from_idle_to_idle_are_those_of_all_answers() -> None:
-    window = count_all(measured(), elapsed_s=0.25).window
+    window = count_all(measured()).window
     assert [window.requests_per_s, window.bytes_per_s] == pytest.approx([120, 1200])
 
 
@@ -49,4 +49,4 @@ def test_the_rates_from_idle_to_idle_are_those_of_all_answers() -> None:
     ids=["gave up", "failed", "none"],
 )
 def test_what_was_not_all_answered_keeps_the_rates_of_its_window(slice_: PartSlice) -> None:
-    assert count_all(slice_, elapsed_s=0.25) == slice_
+    assert count_all(slice_) == slice_

@@ -85,6 +85,26 @@ def test_the_workers_of_a_cluster_are_found(cluster: Topology, log: Path) -> Non
         assert_found(server, cluster)
 
 
+@pytest.mark.parametrize(
+    ("cluster", "is_idle"),
+    [
+        pytest.param(gunicorn(workers=2), True, id="gunicorn"),
+        pytest.param(uvicorn(workers=2), True, id="uvicorn"),
+        pytest.param(node_cluster(), False, id="node", marks=needs_node),
+    ],
+)
+def test_supervisors_are_idle_whose_workers_accept_their_connections(
+    cluster: Topology, is_idle: bool, log: Path
+) -> None:
+    with Server(cluster, log) as server:
+        processes_when_ready(server, cluster)
+        with ProcessTree(server, cluster.workers) as process_tree:
+            for _ in range(MANY):
+                worker_that_answers(server.port)
+            process_tree.look()
+            assert process_tree.find_idle_supervisors() == ({server.pid} if is_idle else set())
+
+
 def test_the_helper_of_a_uvicorn_cluster_is_no_worker(log: Path) -> None:
     """Multiprocessing's resource tracker, which spawning brings with it."""
     cluster = uvicorn(workers=2)

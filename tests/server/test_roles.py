@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from harness.server.roles import Activity, assign_roles
+from harness.server.roles import Activity, assign_roles, find_idle_supervisors
 
 PUBLIC: Final = 8000
 INNER: Final = 9000
@@ -460,3 +460,31 @@ def test_a_parent_that_waits_behind_a_proxy_is_a_worker_if_it_was_declared() -> 
         *(process(pid, 10, listens=(INNER,), serves=(INNER,), cpu_s=0.3) for pid in (11, 12)),
     ]
     assert assign_roles(behind, {PUBLIC}, declared=3)[10] == "worker"
+
+
+def find_idle(*processes: Activity) -> set[int]:
+    return find_idle_supervisors(processes, assign_roles(processes, {PUBLIC}))
+
+
+def supervisor(listens: tuple[int | str, ...] = LISTENS, wakes: int = 3) -> Activity:
+    return process(10, listens=listens, wakes=wakes, seen_s=2.0)
+
+
+def test_who_supervises_workers_that_listen_is_idle_and_so_is_a_shell_above() -> None:
+    workers = [process(pid, 10, listens=LISTENS, serves=LISTENS, cpu_s=1.0, wakes=500, seen_s=2.0) for pid in (11, 12)]
+    assert find_idle(supervisor(), *workers) == {10}
+    above = process(9, 1, holds_sockets=False, seen_s=2.0)
+    below = process(10, 9, listens=LISTENS, seen_s=2.0)
+    assert find_idle(above, below, *workers) == {9, 10}
+
+
+def test_who_accepts_connections_for_its_workers_is_not_idle_even_if_there_are_no_new_ones() -> None:
+    workers = [process(pid, 10, serves=LISTENS, cpu_s=1.0, wakes=500, seen_s=2.0) for pid in (11, 12)]
+    assert find_idle(supervisor(), *workers) == set()
+
+
+def test_who_is_often_woken_is_not_idle() -> None:
+    """It may read what its workers write, which block where nobody does."""
+    worker = process(11, 10, listens=LISTENS, serves=LISTENS, cpu_s=1.0, wakes=500, seen_s=2.0)
+    assert find_idle(supervisor(listens=(), wakes=300), worker) == set()
+    assert find_idle(supervisor(listens=(), wakes=30), worker) == {10}

@@ -113,6 +113,51 @@ def test_another_error_is_not_taken_for_an_old_kernel(monkeypatch: pytest.Monkey
         StoppedServer([os.getpid()], CORES)
 
 
+def is_stopped(process: psutil.Popen) -> bool:
+    return bool(process.status() == psutil.STATUS_STOPPED)
+
+
+def test_an_idle_process_stays_stopped_until_another_one_ends() -> None:
+    with (
+        spinning() as worker,
+        spinning() as idle,
+        StoppedServer([worker.pid, idle.pid], CORES, idle_pids={idle.pid}) as server,
+    ):
+        server.stop()
+        wait_until(lambda: is_stopped(worker) and is_stopped(idle), "both to be stopped")
+        server.resume()
+        wait_until(lambda: not is_stopped(worker), "the worker to go on")
+        assert is_stopped(idle)
+        worker.kill()
+        wait_until(lambda: worker.status() == psutil.STATUS_ZOMBIE, "the worker to end")
+        server.stop()
+        server.resume()
+        wait_until(lambda: not is_stopped(idle), "the other to go on")
+        worker.wait()  # who has ended is forgotten, and the other takes turns
+        server.stop()
+        wait_until(lambda: is_stopped(idle), "the other to be stopped")
+
+
+def test_in_the_end_an_idle_process_goes_on() -> None:
+    with spinning() as idle:
+        files = len(os.listdir("/proc/self/fd"))
+        with StoppedServer([idle.pid], CORES, idle_pids={idle.pid}) as server:
+            server.stop()
+            wait_until(lambda: is_stopped(idle), "it to be stopped")
+        wait_until(lambda: not is_stopped(idle), "it to go on")
+        assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_the_time_of_a_turn_is_that_of_its_processes_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first to go on keeps this thread from the second for 400 ns, and is stopped as much later."""
+    with spinning() as first, spinning() as second, StoppedServer([first.pid, second.pid], CORES) as server:
+        times_ns = iter([1000, 1400, 6000, 6800])
+        monkeypatch.setattr(time, "monotonic_ns", lambda: next(times_ns))
+        resumed_ns, stopped_ns = server.resume(), server.stop()
+        monkeypatch.undo()
+    assert (resumed_ns, stopped_ns) == (1200, 6400)
+
+
 def test_supervisors_are_stopped_before_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[int, int]] = []
     with spinning() as worker, spinning() as supervisor, StoppedServer([worker.pid, supervisor.pid], CORES) as server:

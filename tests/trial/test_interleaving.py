@@ -22,11 +22,12 @@ from harness.measure.interleaving import (
     find_objection,
     try_slices,
 )
-from harness.measure.turns import TURN_S
+from harness.measure.turns import TURN_OF_PAIR_S, TURN_S
 from harness.monitor.machine import read_machine
 from harness.record import Interleaving
 from harness.scenario import Scenario, ScenarioError, Topology
 from harness.server.launch import find_free_port
+from harness.server.process_tree import ProcessTree
 from tests.server.family import Family
 from tests.server.topologies import gunicorn, prefork, small
 from tests.trial.trials import scenario
@@ -110,7 +111,7 @@ def loaded(made: Scenario, path: str) -> Scenario:
 def test_two_commits_with_requests_in_line_for_their_cores_take_turns_of_milliseconds(kind: str) -> None:
     made = of_two_commits(gunicorn(1), "/cart").model_copy(update={"interleave": kind})
     found = choose(made)
-    assert found.turn_s == TURN_S
+    assert found.turn_s == TURN_OF_PAIR_S
     assert found.slice_s
     assert found.kind == ("both" if kind == "both" else "slices")
     without = choose(made.model_copy(update={"interleave": "slices"}))
@@ -122,12 +123,19 @@ def of_two_commits(topology: Topology, path: str) -> Scenario:
     return loaded(scenario(topology), path).on_two_commits(folder, folder).with_window(3.0)
 
 
-def test_topologies_that_differ_take_no_turns() -> None:
-    """To be stopped costs two workers more than one."""
+def test_topologies_that_differ_take_longer_turns() -> None:
     made = loaded(scenario(named("one", gunicorn(1)), named("two", gunicorn(2))), "/cart").with_window(3.0)
-    assert choose_interleaving(made, lambda: Tried(None, least_turned_s=0.25)).turn_s is None
+    assert choose(made).turn_s == TURN_S > TURN_OF_PAIR_S
     asked = made.model_copy(update={"interleave": "turns"})
     assert choose_interleaving(asked, lambda: Tried(None)).turn_s == TURN_S
+
+
+def test_topologies_whose_supervisors_have_work_to_do_take_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are told of each stop of a worker, which costs two workers more than one; but two commits the same."""
+    monkeypatch.setattr(ProcessTree, "find_idle_supervisors", lambda self: set())
+    differ = loaded(scenario(named("one", gunicorn(1)), named("two", gunicorn(2))), "/cart")
+    assert try_slices(differ, Placement()).least_turned_s is None
+    assert try_slices(of_two_commits(gunicorn(2), "/cart"), Placement()).least_turned_s
 
 
 def test_a_server_that_waits_for_something_else_is_not_stopped() -> None:

@@ -15,7 +15,7 @@ from harness.load.cpus import Placement
 from harness.measure.progress import Phase, Progress, Watch
 from harness.measure.schedule import count_rotations
 from harness.measure.slices import run_sliced_trials
-from harness.measure.turns import TURN_S
+from harness.measure.turns import TURN_OF_PAIR_S
 from harness.record import PlannedTrial, TrialRecord
 from harness.scenario import Scenario, Topology
 from harness.server.probing import ask_again
@@ -27,7 +27,7 @@ from tests.server.topologies import prefork, small
 from tests.trial.trials import ignore, scenario
 
 SLICE_S: Final = 0.1  # three of them in a trial
-IN_TURNS: Final = pytest.mark.parametrize("turn_s", [None, TURN_S], ids=["one by one", "in turns"])
+IN_TURNS: Final = pytest.mark.parametrize("turn_s", [None, TURN_OF_PAIR_S], ids=["one by one", "in turns"])
 WELL: Final = "well"
 HIT: Final = "hit"
 

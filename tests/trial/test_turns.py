@@ -10,10 +10,11 @@ from typing import Any, Final
 import psutil
 import pytest
 
+from harness.generator.slices import MeasuredSlice
 from harness.generator.turns import Turn
 from harness.measure import turns
 from harness.measure.progress import Phase, Progress
-from harness.measure.turns import TURN_S
+from harness.measure.turns import TURN_OF_PAIR_S
 from tests.generator.accounting import assert_adds_up
 from tests.server.topologies import prefork, small
 from tests.trial.test_slices import find, make_round, named
@@ -23,7 +24,7 @@ TWO: Final = "two"
 
 
 def test_all_have_their_slices_at_the_same_time(tmp_path: Path) -> None:
-    records = make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_S)
+    records = make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_OF_PAIR_S)
     assert [record.status for record in records.values()] == ["ok", "ok"]
     for first, second in zip(records[ONE].slices, records[TWO].slices, strict=True):
         assert first.in_turns_s
@@ -38,7 +39,9 @@ def test_all_have_their_slices_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_the_record_of_a_trial_is_the_sum_of_its_slices(tmp_path: Path) -> None:
-    for record in make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_S).values():
+    for record in make_round(
+        tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_OF_PAIR_S
+    ).values():
         assert record.load
         assert record.usage
         assert_adds_up(record.load, windows=len(record.slices))
@@ -54,16 +57,20 @@ def test_the_record_of_a_trial_is_the_sum_of_its_slices(tmp_path: Path) -> None:
 
 
 def test_one_server_is_stopped_while_the_other_has_its_turn(tmp_path: Path) -> None:
-    """Again and again: more often than there are slices, at the begin of which both are stopped."""
+    """Again and again: more often than there are slices, at the begin of which both are stopped. The supervisor of
+    the workers goes on between slices alone."""
     seen: list[tuple[str, ...]] = []
+    above: list[str] = []
     is_over, looking = threading.Event(), threading.Event()
 
     def look() -> None:
         looking.wait()
-        one, two = find("servers.page").children()[0], find("prefork").children()[0]
+        one, supervisor = find("servers.page").children()[0], find("prefork").children()[0]
+        two = supervisor.children()[0]
         while not is_over.is_set():
             try:
                 seen.append((one.status(), two.status(), one.status()))
+                above.append(supervisor.status())
             except psutil.NoSuchProcess:
                 return
 
@@ -76,7 +83,7 @@ def test_one_server_is_stopped_while_the_other_has_its_turn(tmp_path: Path) -> N
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], watch, turn_s=TURN_S)
+        make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], watch, turn_s=TURN_OF_PAIR_S)
     finally:
         looking.set()
         is_over.set()
@@ -86,6 +93,8 @@ def test_one_server_is_stopped_while_the_other_has_its_turn(tmp_path: Path) -> N
     assert any(two == stopped != one == again for one, two, again in seen)
     having = [one != stopped for one, two, again in seen if one == again and (one == stopped) != (two == stopped)]
     assert sum(was != now for was, now in pairwise(having)) > 6
+    going_on = [status != stopped for status in above]
+    assert sum(was != now for was, now in pairwise(going_on)) < sum(was != now for was, now in pairwise(having))
 
 
 class VirtualServer:
@@ -104,12 +113,14 @@ class VirtualServer:
     def look_for_slice(self) -> None:
         """Nothing is to be seen."""
 
-    def resume(self) -> None:
+    def resume(self) -> int:
         self._now_ns += 100
+        return self._now_ns
 
-    def stop(self) -> None:
+    def stop(self) -> int:
         self._now_ns += self._late_ns
         self._turns += 1
+        return self._now_ns
 
     def _sleep_until(self, at_ns: int) -> None:
         self._now_ns = max(self._now_ns, at_ns)
@@ -126,15 +137,29 @@ def test_turns_that_end_late_are_known_to_be_longer(monkeypatch: pytest.MonkeyPa
 
 def test_rates_are_divided_by_how_much_longer_turns_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns._TurnTimes, "lengthening", 1000.0)
-    for record in make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_S).values():
+    for record in make_round(
+        tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_OF_PAIR_S
+    ).values():
         assert record.load
         shown_per_s = [part.requests_per_s for part in record.slices]
         assert max(shown_per_s) < 0.1 * record.load.requests / record.load.duration_s
         assert min(shown_per_s) < record.load.requests_per_s < max(shown_per_s)
 
 
+def test_one_worker_alone_has_the_rates_of_lead_in_and_drain_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several, one is idle while another still works."""
+    monkeypatch.setattr(MeasuredSlice, "from_idle_to_idle", lambda self: self.with_rates(1000.0))
+    made = make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], turn_s=TURN_OF_PAIR_S)
+    rates_per_s = {name: record.load.requests_per_s for name, record in made.items() if record.load}
+    assert rates_per_s[ONE] > 100 * rates_per_s[TWO]
+
+
 def test_one_that_fails_leaves_the_turns_to_the_others(tmp_path: Path) -> None:
-    records = make_round(tmp_path, [named(ONE, small("exits_at_once")), named(TWO, small("page"))], turn_s=TURN_S)
+    records = make_round(
+        tmp_path, [named(ONE, small("exits_at_once")), named(TWO, small("page"))], turn_s=TURN_OF_PAIR_S
+    )
     assert records[ONE].status == "failed"
     assert records[TWO].status == "ok"
     assert len(records[TWO].slices) == 3
@@ -143,7 +168,10 @@ def test_one_that_fails_leaves_the_turns_to_the_others(tmp_path: Path) -> None:
 def test_where_all_fail_there_are_no_turns(tmp_path: Path) -> None:
     """Nobody would end them."""
     failing = [named(ONE, small("exits_at_once")), named(TWO, small("exits_at_once"))]
-    assert [record.status for record in make_round(tmp_path, failing, turn_s=TURN_S).values()] == ["failed", "failed"]
+    assert [record.status for record in make_round(tmp_path, failing, turn_s=TURN_OF_PAIR_S).values()] == [
+        "failed",
+        "failed",
+    ]
 
 
 def test_a_server_may_run_on_the_cores_that_it_had_before(tmp_path: Path) -> None:
@@ -153,6 +181,6 @@ def test_a_server_may_run_on_the_cores_that_it_had_before(tmp_path: Path) -> Non
         if progress.phase is Phase.STOPPING:
             found.extend(os.sched_getaffinity(each.pid) for each in find("prefork").children(recursive=True))
 
-    make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], watch, turn_s=TURN_S)
+    make_round(tmp_path, [named(ONE, small("page")), named(TWO, prefork(2))], watch, turn_s=TURN_OF_PAIR_S)
     assert found
     assert {frozenset(cores) for cores in found} == {frozenset(os.sched_getaffinity(0))}
