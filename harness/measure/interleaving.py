@@ -163,6 +163,11 @@ class _UpServer:
         that goes on meanwhile, such as a timer. Where requests are in line for busy cores, they don't."""
         return self.times.queued and all(_is_ours(process) for process in self.read_family().processes)
 
+    @property
+    def least_turned_s(self) -> float:
+        """The shortest slices (seconds) in turns."""
+        return self.times.least_turned_s(self.process_tree.workers().found)
+
     def has_busy_supervisor(self) -> bool:
         """Return whether a supervisor has to take turns too. It is told of each stop of its workers, which takes more
         of their time the more they are."""
@@ -199,7 +204,7 @@ def _try(
             and all(each.can_be_stopped() for each in up)
             and (scenario.is_of_pairs or not any(each.has_busy_supervisor() for each in up))
         )
-        least_turned_s = max(each.times.least_turned_s for each in up) if can_take_turns else None
+        least_turned_s = max(each.least_turned_s for each in up) if can_take_turns else None
         tried = Tried(objection, _find_least_slice_s(up), least_turned_s)
         with ThreadPoolExecutor(len(up)) as threads:  # some take a second to stop
             list(threads.map(lambda each: each.server.stop(), up))

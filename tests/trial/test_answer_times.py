@@ -42,9 +42,14 @@ def test_a_queue_is_answered_one_by_one_however_long_it_is() -> None:
     assert AnswerTimes(0.13, 0.14, 0.13, queued=False).least_slice_s == pytest.approx(1.04)
 
 
-@pytest.mark.parametrize(("slow_s", "least_s"), [(0.002, 0.25), (0.1, 0.25), (0.2, 0.4)])
-def test_slices_in_turns_are_long_beside_turns_and_beside_the_wait_in_line(slow_s: float, least_s: float) -> None:
-    assert AnswerTimes(0.1, slow_s, 0.2, queued=True).least_turned_s == pytest.approx(least_s)
+@pytest.mark.parametrize(
+    ("slow_s", "workers", "least_s"), [(0.002, 1, 0.25), (0.1, 1, 0.25), (0.2, 1, 0.4), (0.002, 2, 0.25), (0.2, 2, 0.8)]
+)
+def test_slices_in_turns_are_long_beside_turns_and_beside_the_wait_in_line(
+    slow_s: float, workers: int, least_s: float
+) -> None:
+    """Longer with several workers, of which lead-in and drain are not measured."""
+    assert AnswerTimes(0.1, slow_s, 0.2, queued=True).least_turned_s(workers) == pytest.approx(least_s)
 
 
 @pytest.mark.parametrize(
