@@ -189,7 +189,9 @@ def test_the_timeline_shows_where_each_slice_lay_in_the_round(tmp_path: Path) ->
 
 def test_the_timeline_shows_slices_in_turns_at_the_same_time(tmp_path: Path) -> None:
     records = [sliced(1, each, [1000.0], in_turns_s=1.3, begin_s=0.0) for each in (RAW, TWO)]
-    data = timeline_data(RunReport(run_of(tmp_path, records)))
+    taking = Interleaving(kind="slices", slice_s=0.5, turn_s=0.02)
+    data = timeline_data(RunReport(run_of(tmp_path, records, taking)))
+    assert data.time_label == "seconds into the round, in turns of 20ms"
     for curves in data.rate.topologies:
         assert [time for time in curves.bold.times_s if not isnan(time)] == [0.0, 1.3]
 

@@ -13,6 +13,7 @@ from harness.analysis.summary import TopologySummary
 from harness.analysis.trials import Trial, without_short_rest
 from harness.load.result import Second
 from harness.report.charts.style import LineStyle, line_style, thinning_factor
+from harness.units import duration_text
 
 MAX_LINES: Final = 200  # of trials in a panel: more of them are a smear
 MARKS_PER_LINE: Final = 10
@@ -57,18 +58,23 @@ class TimelinePanel:
 @dataclass(frozen=True)
 class TimelineData:
     """The throughput (requests/s) and the p99 latency (ms) in the course of time, of one trial in ``one_in``. With
-    ``has_slices`` the time is that of the round, otherwise that of the measured window."""
+    ``has_slices`` the time is that of the round, otherwise that of the measured window. Slices overlap where topologies
+    took turns of ``turn_s`` (seconds)."""
 
     scenario: str
     rate: TimelinePanel
     p99: TimelinePanel
     one_in: int
     has_slices: bool
+    turn_s: float | None = None
 
     @property
     def time_label(self) -> str:
         """The label of the axis of time."""
-        return "seconds into the round" if self.has_slices else "seconds into the measured window"
+        if not self.has_slices:
+            return "seconds into the measured window"
+        turns = f", in turns of {duration_text(self.turn_s)}" if self.turn_s else ""
+        return f"seconds into the round{turns}"
 
     @property
     def bold(self) -> str:
@@ -88,6 +94,7 @@ def timeline_data(analysis: RunAnalysis) -> TimelineData:
         p99=_panel("p99 latency, ms", summaries, partial(draw, lambda second: second.p99_ms, one_in)),
         one_in=one_in,
         has_slices=has_slices,
+        turn_s=analysis.run.info.interleaving.turn_s,
     )
 
 
