@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -36,8 +36,9 @@ class StoppedServer:
 
     def __init__(self, pids: Sequence[int], cores: Sequence[int], idle_pids: Collection[int] = ()) -> None:
         self._cores = cores
-        self._processes = list(_open_processes(pid for pid in pids if pid not in idle_pids))
-        self._idle = list(_open_processes(pid for pid in pids if pid in idle_pids))
+        opened = _open_processes(pids)
+        self._processes = [process for process in opened if process.pid not in idle_pids]
+        self._idle = [process for process in opened if process.pid in idle_pids]
         self._ends = select.poll()
         for process in self._processes:
             self._ends.register(process.fd, select.POLLIN)  # readable when it has ended
@@ -107,10 +108,17 @@ class StoppedServer:
                 os.close(self._processes.pop().fd)
 
 
-def _open_processes(pids: Iterable[int]) -> Iterator[_PausedProcess]:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it has ended
-            yield _PausedProcess(pid, _open_descriptor(pid), frozenset(os.sched_getaffinity(pid)))
+def _open_processes(pids: Iterable[int]) -> list[_PausedProcess]:
+    """Open all of the processes that have not ended, or none."""
+    opened = []
+    with contextlib.ExitStack() as stack:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                cores = frozenset(os.sched_getaffinity(pid))
+                opened.append(_PausedProcess(pid, _open_descriptor(pid), cores))
+                stack.callback(os.close, opened[-1].fd)
+        stack.pop_all()
+    return opened
 
 
 def _open_descriptor(pid: int) -> int:

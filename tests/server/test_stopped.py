@@ -113,6 +113,20 @@ def test_another_error_is_not_taken_for_an_old_kernel(monkeypatch: pytest.Monkey
         StoppedServer([os.getpid()], CORES)
 
 
+def test_what_was_opened_is_closed_where_another_process_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    files, open_descriptor = len(os.listdir("/proc/self/fd")), os.pidfd_open
+
+    def fail_for_the_second(pid: int) -> int:
+        if pid != os.getpid():
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return open_descriptor(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", fail_for_the_second)
+    with pytest.raises(OSError, match="Too many open files"):
+        StoppedServer([os.getpid(), os.getppid()], CORES)
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
 def is_stopped(process: psutil.Popen) -> bool:
     return bool(process.status() == psutil.STATUS_STOPPED)
 
