@@ -33,9 +33,9 @@ def count_parts(window: ProcessResult, begun_ns: Sequence[int], ended_ns: Sequen
 def count_all(measured: PartSlice) -> PartSlice:
     """Return the slice with the rates at which all its requests were answered, from idle to idle.
 
-    A worker for which requests are in line is as busy in lead-in and drain as in its window: the rate is the same, over
-    a quarter more time, and none is under way at the ends. Of several workers, one is done with its line before the
-    others. Where requests were given up, it waited for them: then the rates stay those of the window.
+    Where requests are in one line, the server is as busy in lead-in and drain as in its window: the rate is the same,
+    over a quarter more time, and none is under way at the ends. Of several lines, one ends before the others. Where
+    requests were given up, it waited for them: then the rates stay those of the window.
     """
     window = measured.window
     if measured.undrained or window.aged_s is None or not window.requests_per_s:

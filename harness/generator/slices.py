@@ -50,6 +50,11 @@ class MeasuredSlice:
         return max(part.window.duration_s for part in self.parts)
 
     @property
+    def elapsed_s(self) -> float:
+        """The time from idle to idle (the loop's clock)."""
+        return max(part.elapsed_s for part in self.parts)
+
+    @property
     def window_ns(self) -> tuple[int, int]:
         """The begin and the end of its window (the loop's clock, which is the monotonic one, unless it took turns)."""
         begins_ns = [part.window.began_ns for part in self.parts]

@@ -16,11 +16,12 @@ USUAL_IN_SLICE: Final = 8  # answers of the time that those under way usually ta
 SLOW_IN_SLICE: Final = 4  # of a time that one in a hundred takes (p99)
 PAUSES_IN_SLICE: Final = 4  # of the time that the generator takes beside lead-in and window
 LEAST_TURNED_S: Final = 0.25  # fifty turns of two commits, over which the speeds of a core average out
-TURNED_IN_SLICE: Final = 2  # of the p99, in turns, where nearly all of it is the wait in a line
-TURNED_IN_WINDOW: Final = 4  # the same, where lead-in and drain are not measured: of several workers
+TURNED_IN_SLICE: Final = 2  # of the p99, in turns, where nearly all of it is the wait in one line
+TURNED_IN_WINDOW: Final = 4  # the same, where lead-in and drain are not measured: of several lines
 QUEUED: Final = 4  # times as long as without load, and an answer mostly waits for those before it
 WORKING: Final = 0.1  # of a core: a process that uses less has no part in the work
 BUSY: Final = 0.75  # of the cores that those at work can use: they hardly wait for anything else
+ONE_CORE: Final = 1.25  # at the most, where one event loop works, with a garbage collector or a proxy beside it
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,17 @@ class AnswerTimes:
         answers_s = 0.0 if self.queued else USUAL_IN_SLICE * self.usual_s
         return max(answers_s, SLOW_IN_SLICE * self.slow_s, PAUSES_IN_SLICE * self.pause_s)
 
-    def least_turned_s(self, workers: int) -> float:
-        """Return the shortest slices (seconds) where requests are in line for so many workers, and servers take turns.
+    def least_turned_s(self, in_one_line: bool) -> float:
+        """Return the shortest slices (seconds) where servers take turns, and requests are in one line or in several.
         These cost a lead-in and a drain less often when they are long."""
-        waits = TURNED_IN_SLICE if workers == 1 else TURNED_IN_WINDOW
+        waits = TURNED_IN_SLICE if in_one_line else TURNED_IN_WINDOW
         return max(LEAST_TURNED_S, waits * self.slow_s)
+
+
+def are_in_one_line(workers: int, cores: float) -> bool:
+    """Return whether requests are in one line, for one worker that uses so many cores. It is as busy while they begin
+    and end as in between. Of several workers, or event loops in one process, one is done before the others."""
+    return workers == 1 and cores <= ONE_CORE
 
 
 def were_cores_busy(before: FamilyReading, after: FamilyReading, available_s: float) -> bool:

@@ -21,7 +21,7 @@ from harness.load.cpus import Placement, list_usable_cpus
 from harness.load.spec import Load
 from harness.machine.cgroup import read_memory_limit_bytes
 from harness.machine.host import Host
-from harness.measure.answer_times import SLOW_IN_SLICE, AnswerTimes, were_cores_busy
+from harness.measure.answer_times import SLOW_IN_SLICE, AnswerTimes, are_in_one_line, were_cores_busy
 from harness.measure.schedule import SHORTEST_SLICE_S
 from harness.measure.turns import TURN_OF_PAIR_S, TURN_S
 from harness.monitor.family import FamilyReading, read_family
@@ -153,6 +153,7 @@ class _UpServer:
     server: Server
     process_tree: ProcessTree
     times: AnswerTimes
+    cores: float  # that it used under load
 
     def read_family(self) -> FamilyReading:
         """Return the counters of its processes."""
@@ -166,7 +167,7 @@ class _UpServer:
     @property
     def least_turned_s(self) -> float:
         """The shortest slices (seconds) in turns."""
-        return self.times.least_turned_s(self.process_tree.workers().found)
+        return self.times.least_turned_s(are_in_one_line(self.process_tree.workers().found, self.cores))
 
     def has_busy_supervisor(self) -> bool:
         """Return whether a supervisor has to take turns too. It is told of each stop of its workers, which takes more
@@ -256,7 +257,8 @@ def _launch(
     times = AnswerTimes.of(
         measured, elapsed_s, _time_unloaded_s(load), is_busy=were_cores_busy(before, after, available_s)
     )
-    return _UpServer(topology.name, server, process_tree, times)
+    cores = (after.account.cpu_s - before.account.cpu_s) / measured.elapsed_s
+    return _UpServer(topology.name, server, process_tree, times, cores)
 
 
 def _read_stolen_s(placement: Placement) -> float:

@@ -81,9 +81,12 @@ class SlicedTrial:
         """Take the slice, if it was measured."""
         self._attempt(self._look_for_slice)
 
+    def count_all(self) -> None:
+        """Have the rates of the last slice be those of all its requests, from idle to idle."""
+        self._attempt(self._count_all)
+
     def correct_rates(self, lengthening: float) -> None:
-        """Correct the rates of the last slice, whose turns were so many times as long as they were to be. One worker is
-        as busy in lead-in and drain as in the window, and has the rates of all of it."""
+        """Correct the rates of the last slice, whose turns were so many times as long as they were to be."""
         self._attempt(partial(self._correct_rates, lengthening))
 
     def end_slice(self) -> None:
@@ -118,6 +121,16 @@ class SlicedTrial:
     def idle_pids(self) -> Collection[int]:
         """The ids of its processes that have nothing to do but to supervise others."""
         return self._up.process_tree.find_idle_supervisors()
+
+    @property
+    def workers(self) -> int:
+        """The number of its workers that were found."""
+        return self._up.process_tree.workers().found
+
+    @property
+    def cores_used(self) -> float:
+        """The cores that the server used in the last slice, on average, by the time that its turns were to last."""
+        return self._usages[-1].cpu_s / self._measured[-1].elapsed_s
 
     @property
     def cpu_times(self) -> CpuTimes:
@@ -165,11 +178,11 @@ class SlicedTrial:
         self._usages.append(self._up.monitor.usage_without_memory())
         self._up.server.check_alive()
 
+    def _count_all(self) -> None:
+        self._measured[-1] = self._measured[-1].from_idle_to_idle()
+
     def _correct_rates(self, lengthening: float) -> None:
-        measured = self._measured[-1]
-        if self._up.process_tree.workers().found == 1:
-            measured = measured.from_idle_to_idle()
-        self._measured[-1] = measured.with_rates(1 / lengthening)
+        self._measured[-1] = self._measured[-1].with_rates(1 / lengthening)
 
     def _record_slice(self, began_s: float, together: CpuTimes | None) -> None:
         measured, usage = self._measured[-1], self._usages[-1]

@@ -6,7 +6,7 @@ that are as short as those changes share them out.
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +15,7 @@ from harness.generator.loop import sleep_until
 from harness.generator.messages import Turns
 from harness.generator.turns import Turn, iter_turns
 from harness.load.cpus import list_usable_cpus
+from harness.measure.answer_times import are_in_one_line
 from harness.measure.sliced_trial import SlicedTrial
 from harness.monitor.turns import CpuTimes
 from harness.server.stopped import StoppedServer
@@ -53,9 +54,9 @@ def take_turns(
         for place, trial in enumerate(up):
             trial.begin_turns(duration_s, begin_ns, turns, place)
         times = _run_turns(iter_turns(turns, begin_ns), up, servers)
-    for trial, each in zip(up, times, strict=True):
+    for trial in up:
         trial.end_slice()
-        trial.correct_rates(each.lengthening)
+    _correct_rates({trial: each.lengthening for trial, each in zip(up, times, strict=True) if not trial.has_failed})
     measured = [trial for trial in up if not trial.has_failed]
     together = CpuTimes.add_up([trial.cpu_times for trial in measured])
     for trial in measured:
@@ -84,6 +85,21 @@ class _TurnTimes:
     def lengthening(self) -> float:
         """By how many times longer they were. Where the harness is kept from running, a server gets more or less."""
         return self.actual_ns / self.planned_ns if self.planned_ns else 1.0
+
+
+def _correct_rates(lengthening: Mapping[SlicedTrial, float]) -> None:
+    """Correct the rates of the last slices, whose turns were so many times as long as they were to be. Those with one
+    line of requests have the rates of all of it; of equally many workers, all or none, as the rates of a window differ
+    from those of all requests by more than commits do."""
+    several = {
+        trial.workers
+        for trial, times in lengthening.items()
+        if not are_in_one_line(trial.workers, trial.cores_used / times)
+    }
+    for trial, times in lengthening.items():
+        if trial.workers not in several:
+            trial.count_all()
+        trial.correct_rates(times)
 
 
 def _run_turns(

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from harness.load.cpus import list_usable_cpus
-from harness.measure.answer_times import AnswerTimes, were_cores_busy
+from harness.measure.answer_times import AnswerTimes, are_in_one_line, were_cores_busy
 from harness.monitor.family import FamilyReading
 from harness.monitor.processes import ProcessReading, ThreadReading
 from harness.units import NS_PER_S
@@ -43,13 +43,22 @@ def test_a_queue_is_answered_one_by_one_however_long_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slow_s", "workers", "least_s"), [(0.002, 1, 0.25), (0.1, 1, 0.25), (0.2, 1, 0.4), (0.002, 2, 0.25), (0.2, 2, 0.8)]
+    ("slow_s", "in_one_line", "least_s"),
+    [(0.002, True, 0.25), (0.1, True, 0.25), (0.2, True, 0.4), (0.002, False, 0.25), (0.2, False, 0.8)],
 )
 def test_slices_in_turns_are_long_beside_turns_and_beside_the_wait_in_line(
-    slow_s: float, workers: int, least_s: float
+    slow_s: float, in_one_line: bool, least_s: float
 ) -> None:
-    """Longer with several workers, of which lead-in and drain are not measured."""
-    assert AnswerTimes(0.1, slow_s, 0.2, queued=True).least_turned_s(workers) == pytest.approx(least_s)
+    """Longer with several lines, where lead-in and drain are not measured."""
+    assert AnswerTimes(0.1, slow_s, 0.2, queued=True).least_turned_s(in_one_line) == pytest.approx(least_s)
+
+
+@pytest.mark.parametrize(
+    ("workers", "cores", "is_one"), [(1, 0.9, True), (1, 1.2, True), (1, 1.9, False), (2, 1.9, False), (2, 0.9, False)]
+)
+def test_one_worker_on_one_core_has_its_requests_in_one_line(workers: int, cores: float, is_one: bool) -> None:
+    """Others may take so much of the cores that two workers have no more than one between them."""
+    assert are_in_one_line(workers, cores) == is_one
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,52 @@ def test_one_worker_alone_has_the_rates_of_lead_in_and_drain_too(
     assert rates_per_s[ONE] > 100 * rates_per_s[TWO]
 
 
+class TurnedTrial:
+    """A trial whose server has so many workers, and used so many cores."""
+
+    def __init__(self, workers: int, cores_used: float) -> None:
+        self.workers, self.cores_used = workers, cores_used
+        self.steps: list[str] = []
+
+    def count_all(self) -> None:
+        self.steps.append("all")
+
+    def correct_rates(self, lengthening: float) -> None:
+        self.steps.append(f"{lengthening}")
+
+
+@pytest.mark.parametrize(
+    ("used", "are_all"),
+    [
+        ([(1, 0.9), (1, 1.0)], [True, True]),
+        ([(1, 1.9), (1, 1.9)], [False, False]),
+        ([(1, 0.9), (1, 1.4)], [False, False]),
+        ([(1, 0.9), (2, 1.9)], [True, False]),
+    ],
+    ids=["one core each", "threads", "alike", "two workers"],
+)
+def test_equally_many_workers_have_rates_of_one_kind(used: list[tuple[int, float]], are_all: list[bool]) -> None:
+    """Several event loops in one process are done with their lines one after the other, as several workers are."""
+    trials: list[Any] = [TurnedTrial(*each) for each in used]
+    turns._correct_rates(dict.fromkeys(trials, 1.0))
+    assert [trial.steps for trial in trials] == [["all", "1.0"] if is_all else ["1.0"] for is_all in are_all]
+
+
+def test_cores_are_those_of_the_time_that_turns_lasted() -> None:
+    trial: Any = TurnedTrial(1, 1.5)
+    turns._correct_rates({trial: 1.5})
+    assert trial.steps == ["all", "1.5"]
+
+
+def test_a_process_whose_threads_work_on_two_cores_has_the_rates_of_its_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MeasuredSlice, "from_idle_to_idle", lambda self: self.with_rates(1000.0))
+    made = make_round(tmp_path, [named(ONE, small("hashes")), named(TWO, prefork(2))], turn_s=TURN_OF_PAIR_S)
+    rates_per_s = {name: record.load.requests_per_s for name, record in made.items() if record.load}
+    assert rates_per_s[ONE] < 100 * rates_per_s[TWO]
+
+
 def test_one_that_fails_leaves_the_turns_to_the_others(tmp_path: Path) -> None:
     records = make_round(
         tmp_path, [named(ONE, small("exits_at_once")), named(TWO, small("page"))], turn_s=TURN_OF_PAIR_S
