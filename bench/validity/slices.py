@@ -34,10 +34,9 @@ from harness.stats.verdict import FAMILY_LEVEL
 ROOT: Final = Path(__file__).parents[2]
 HANDLER: Final = "    body = render_cart("
 UNRELATED: Final = "\n\ndef nobody_calls_this(number: int) -> int:\n    return sum(range(number)) % 7\n"
-# A loop of machine code. A step is a squaring and its remainder; the first few, of small numbers, would take no
-# remainder and a tenth of the time: so the loop is 64 steps long where no work is added.
-WORK: Final = "    pow(3, 1 << 64 + {steps}, 2305843009213693951)\n"
-CALIBRATING: Final = 300  # steps for each request: a tenth of the cart's CPU time, half of the small page's
+# A step has to take as long among few as among many: it took 17.0 ns among 20 and 16.3 among 18,000, where 64 are there
+# without any work. Those of pow(3, 1 << 64 + steps, prime) took a quarter less among six than among 300.
+WORK: Final = "    sum(range(1000, 1064 + {steps}))\n"
 COMPARED: Final = ("aiohttp", "aiohttp-gunicorn-1", "aiohttp-gunicorn-2", "aiohttp-gunicorn-4", "node")
 SMALL_PAGE: Final = '    return web.Response(text="a page")\n'
 SCENARIO: Final = """
@@ -56,10 +55,12 @@ command = ["{{harness_python}}", "-m", "servers.aiohttp_cart", "--port", "{{port
 
 @dataclass(frozen=True)
 class Subject:
-    """A server to change: the cart, or the same with a page of a few bytes."""
+    """A server to change: the cart, or the same with a page of a few bytes. So many steps for each request are
+    ``calibrating``: a tenth of the cart's CPU time, half of the small page's."""
 
     name: str
     is_small: bool
+    calibrating: int
 
     def make(self, folder: Path, before: int, after: int) -> Path:
         """Make a repository of two commits, whose requests take so many steps of work, and return it. Commits of equal
@@ -84,8 +85,8 @@ class Subject:
         file.write_text(text.replace(HANDLER, f"{WORK.format(steps=steps)}{answer}{HANDLER}"), encoding="utf-8")
 
 
-CART: Final = Subject("cart", is_small=False)
-SMALL: Final = Subject("small", is_small=True)
+CART: Final = Subject("cart", is_small=False, calibrating=18_000)
+SMALL: Final = Subject("small", is_small=True, calibrating=2400)
 
 
 def compare_commits(subject: Subject, folder: Path, before: int, after: int, *options: str) -> Said:
@@ -101,11 +102,11 @@ def compare_commits(subject: Subject, folder: Path, before: int, after: int, *op
 def steps_of(share: float, subject: Subject, folder: Path) -> int:
     """Return the steps of work that take such a share more CPU time for each request."""
     if not (folder / "latest").exists():
-        compare_commits(subject, folder, 0, CALIBRATING, "--rounds", "8", "--malloc", "keep")
+        compare_commits(subject, folder, 0, subject.calibrating, "--rounds", "8", "--malloc", "keep")
     report = RunReport(read_run(folder / "latest"))
     (ratio,) = (row.ratio for row in report.rows if row.metric.name == "cpu_per_request")
     assert ratio is not None, "the calibration measured nothing"
-    return round(CALIBRATING * share / (ratio.value - 1))
+    return round(subject.calibrating * share / (ratio.value - 1))
 
 
 def same(subject: Subject, malloc: str, rounds: int, folder: Path) -> Iterator[Row]:
