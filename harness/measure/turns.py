@@ -89,15 +89,16 @@ class _TurnTimes:
 
 def _correct_rates(lengthening: Mapping[SlicedTrial, float]) -> None:
     """Correct the rates of the last slices, whose turns were so many times as long as they were to be. Those with one
-    line of requests have the rates of all of it; of equally many workers, all or none, as the rates of a window differ
-    from those of all requests by more than commits do."""
+    line of requests have the rates of all of it; of equally many workers, all or none: they are compared, and a
+    difference must not come of the way of counting."""
+    workers = {trial: trial.workers for trial in lengthening}
     several = {
-        trial.workers
+        workers[trial]
         for trial, times in lengthening.items()
-        if not are_in_one_line(trial.workers, trial.cores_used / times)
+        if not are_in_one_line(workers[trial], trial.cores_used / times)
     }
     for trial, times in lengthening.items():
-        if trial.workers not in several:
+        if workers[trial] not in several:
             trial.count_all()
         trial.correct_rates(times)
 
