@@ -206,16 +206,25 @@ def _other_load(load: LoadResult, usage: Usage) -> str | None:
 
 
 def _core_shortage(load: LoadResult, usage: Usage) -> str | None:
-    """Return that all cores were busy and there was more to run. Where waiting is unknown, too many workers are a sign
-    of it."""
+    """Return that there was more to run than the cores ran. Where waiting is unknown, too many workers are a sign of
+    it."""
     cores, workers = _server_cores(load, usage), _workers_at_a_time(usage)
     idle, waiting = _idle_share(load, usage), _waiting_share(usage)
-    if idle >= MIN_IDLE or (workers <= len(cores) if waiting is None else waiting <= MAX_WAITING):
+    if (idle >= MIN_IDLE and not _has_lost_cores(load, usage)) or (
+        workers <= len(cores) if waiting is None else waiting <= MAX_WAITING
+    ):
         return None
     left = f"{idle:.0%} of the {_cores_text(cores)} for the server was idle"
     if waiting is None:
         return f"{left}, for {workers} workers"
     return f"{left}, and it waited for one {waiting:.0%} of the time it could have run"
+
+
+def _has_lost_cores(load: LoadResult, usage: Usage) -> bool:
+    """Check whether the workers always wanted to run and could not, though some core was idle at times: the kernel may
+    let several wait for one core while another is idle."""
+    busy = _workers_busy(load, usage)
+    return _average_busy(busy) < MIN_BUSY <= _average([(each.wanted, each.lived_s) for each in busy])
 
 
 def _connection_shortage(load: LoadResult, usage: Usage) -> str | None:
@@ -326,9 +335,11 @@ def _workers_at_a_time(usage: Usage) -> int:
 
 @dataclass(frozen=True, order=True)
 class Busy:
-    """The ``share`` that a worker used of the CPU that it can get while it lives."""
+    """The ``share`` that a worker used of the CPU that it can get while it lives, and what it ``wanted``: also the time
+    in which it waited for a core."""
 
     share: float
+    wanted: float
     used_cores: float
     at_once: float
     lived_s: float
@@ -358,7 +369,8 @@ def _compute_busy(worker: ProcessUsage, lived_s: float, cores: float) -> Busy:
     if has_global_lock(worker.program):
         shares.append(used / one)
     share = min(1.0, max(shares))
-    return Busy(share, used, at_once, lived_s, worker.busy_threads or 1)
+    wanted = min(1.0, share + (worker.run_delay_s or 0.0) / lived_s / at_once)
+    return Busy(share, wanted, used, at_once, lived_s, worker.busy_threads or 1)
 
 
 def _busiest_text(load: LoadResult, usage: Usage) -> str:
@@ -439,7 +451,11 @@ def _share(part: float, whole: float) -> float:
 
 def _average_busy(busy: Sequence[Busy]) -> float:
     """Return the average share, each worker weighted by how long it lived."""
-    return _share(sum(each.share * each.lived_s for each in busy), sum(each.lived_s for each in busy))
+    return _average([(each.share, each.lived_s) for each in busy])
+
+
+def _average(weighted: Sequence[tuple[float, float]]) -> float:
+    return _share(sum(share * weight for share, weight in weighted), sum(weight for _, weight in weighted))
 
 
 def _cores_text(cores: Sequence[CoreUsage]) -> str:

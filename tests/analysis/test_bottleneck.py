@@ -197,6 +197,16 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
     "waiting beside idle cores": (
         load(), usage([worker(0.5, run_delay_s=0.3)], [0.5, 0.2, 0.2, 0.1]), By.STARVED, "50%"
     ),
+    "all want to run, and a core is idle at times": (
+        load(), usage([worker(0.68, run_delay_s=0.32)] * 4, [0.97, 0.97, 0.78, GENERATOR_S]), By.MACHINE,
+        "9% of the 3 cores for the server was idle, and it waited for one 32% of the time",
+    ),
+    "one that always wants to run, and waits beside idle cores": (
+        load(), usage([worker(0.7, run_delay_s=0.3)], [0.7, 0.0, 0.0, GENERATOR_S]), By.MACHINE, "waited for one 30%"
+    ),
+    "one that waits, and is at its limit yet": (
+        load(), usage([worker(0.87, run_delay_s=0.13)], [0.87, 0.0, 0.0, GENERATOR_S]), By.SERVER, "used 87%"
+    ),
     "a crowd, waiting unknown": (
         load(), usage([worker(0.75, run_delay_s=None)] * 4, FULL), By.MACHINE, "was idle, for 4 workers"
     ),
