@@ -1,8 +1,8 @@
 """``python -m bench.validity.cores``: how evenly a core works, by how much memory the work goes through.
 
-One process on one core does a piece of work again and again, in turns of 5 ms that belong to two sides alternately, as
-they do to two servers (:mod:`harness.measure.turns`). Both sides do the same, so what their ratio scatters by, from one
-rotation to the next, is the machine's: it bounds what a comparison in turns can show. Two minutes.
+One process on one core does a piece of work again and again, in turns that belong to two sides alternately, as they do
+to the servers of two commits (:mod:`harness.measure.turns`). Both sides do the same, so what their ratio scatters by,
+from one rotation to the next, is the machine's: it bounds what a comparison in turns can show. Two to three minutes.
 """
 
 import os
@@ -16,8 +16,8 @@ import numpy as np
 import typer
 
 from bench.checking import Row, run_checks
+from harness.measure.turns import TURN_OF_PAIR_S
 
-TURN_NS: Final = 5_000_000
 TURNS: Final = 50  # of each side in a rotation
 KIBIBYTES: Final = (32, 128, 256, 512, 2048, 16384)  # half is read in disorder, half written
 ITEM_BYTES: Final = 8
@@ -43,7 +43,7 @@ def walk(kibibytes: int) -> Callable[[], None]:
 def turn_ns(work: Callable[[], None]) -> float:
     """Return the CPU time of a piece of the work, by one turn of it."""
     begin_ns, pieces = time.process_time_ns(), 0
-    while (passed_ns := time.process_time_ns() - begin_ns) < TURN_NS:
+    while (passed_ns := time.process_time_ns() - begin_ns) < 1e9 * TURN_OF_PAIR_S:
         work()
         pieces += 1
     return passed_ns / pieces

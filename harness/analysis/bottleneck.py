@@ -210,9 +210,9 @@ def _core_shortage(load: LoadResult, usage: Usage) -> str | None:
     it."""
     cores, workers = _server_cores(load, usage), _workers_at_a_time(usage)
     idle, waiting = _idle_share(load, usage), _waiting_share(usage)
-    if (idle >= MIN_IDLE and not _has_lost_cores(load, usage)) or (
-        workers <= len(cores) if waiting is None else waiting <= MAX_WAITING
-    ):
+    is_short = idle < MIN_IDLE or _has_lost_cores(load, usage)
+    has_more = workers > len(cores) if waiting is None else waiting > MAX_WAITING
+    if not (is_short and has_more):
         return None
     left = f"{idle:.0%} of the {_cores_text(cores)} for the server was idle"
     if waiting is None:
@@ -455,6 +455,7 @@ def _average_busy(busy: Sequence[Busy]) -> float:
 
 
 def _average(weighted: Sequence[tuple[float, float]]) -> float:
+    """Return the average of shares, of which each has its weight beside it."""
     return _share(sum(share * weight for share, weight in weighted), sum(weight for _, weight in weighted))
 
 
