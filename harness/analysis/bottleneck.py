@@ -217,7 +217,8 @@ def _core_shortage(load: LoadResult, usage: Usage) -> str | None:
     left = f"{idle:.0%} of the {_cores_text(cores)} for the server was idle"
     if waiting is None:
         return f"{left}, for {workers} workers"
-    return f"{left}, and it waited for one {waiting:.0%} of the time it could have run"
+    waited = f"{left}, and it waited for one {waiting:.0%} of the time it could have run"
+    return waited if idle < MIN_IDLE else f"{waited}, in part for a busy one while another was idle"
 
 
 def _has_lost_cores(load: LoadResult, usage: Usage) -> bool:

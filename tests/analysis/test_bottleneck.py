@@ -199,7 +199,8 @@ CASES: dict[str, tuple[LoadResult, Usage, By, str]] = {
     ),
     "all want to run, and a core is idle at times": (
         load(), usage([worker(0.68, run_delay_s=0.32)] * 4, [0.97, 0.97, 0.78, GENERATOR_S]), By.MACHINE,
-        "9% of the 3 cores for the server was idle, and it waited for one 32% of the time",
+        "9% of the 3 cores for the server was idle, and it waited for one 32% of the time it could have run, in part"
+        " for a busy one while another was idle",
     ),
     "one that always wants to run, and waits beside idle cores": (
         load(), usage([worker(0.7, run_delay_s=0.3)], [0.7, 0.0, 0.0, GENERATOR_S]), By.MACHINE, "waited for one 30%"
