@@ -13,6 +13,7 @@ SHORTEST_SLICE_S: Final = 0.05
 SLICE_OVERHEAD: Final = 1.2  # of a slice, with its lead-in and its drain
 READING_S: Final = 0.015  # before and after a slice
 ENOUGH_ROUNDS: Final = 12  # for a verdict; with fewer Student's t takes more than what longer rounds bring
+PILOT_S: Final = 1.5  # of a window: longer first rounds rarely bring what they cost, and keep large changes waiting
 RACE_ROUNDS: Final = 3  # times as many, where those that are behind get no more of them
 MAX_AUTO_ROUNDS: Final = 1000  # where more would be needed, longer windows serve better
 
@@ -39,14 +40,14 @@ def count_rotations(scenario: Scenario) -> int:
 
 
 def pilot_rotations(scenario: Scenario) -> int:
-    """Return how many slices each topology gets in the first rounds: fewer than by its window where the time would not
-    be enough for a verdict otherwise."""
+    """Return how many slices each topology gets in the first rounds: fewer than by a long window, and still fewer where
+    the time would not be enough for a verdict otherwise."""
     rotations = count_rotations(scenario)
     if scenario.rounds is not None:
         return rotations
     each_s = scenario.max_time_s / (ENOUGH_ROUNDS * len(scenario.topologies))
     fitting = int((each_s - scenario.load.warmup_s - OVERHEAD_S) / (SLICE_OVERHEAD * slice_s(scenario) + READING_S))
-    return min(rotations, max(fitting, LEAST_ROTATIONS))
+    return min(rotations, max(min(fitting, round(PILOT_S / slice_s(scenario))), LEAST_ROTATIONS))
 
 
 def max_rounds(scenario: Scenario) -> int:
