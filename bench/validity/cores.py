@@ -17,6 +17,7 @@ import typer
 
 from bench.checking import Row, run_checks
 from harness.measure.turns import TURN_OF_PAIR_S
+from harness.units import NS_PER_S
 
 TURNS: Final = 50  # of each side in a rotation
 KIBIBYTES: Final = (32, 128, 256, 512, 2048, 16384)  # half is read in disorder, half written
@@ -43,7 +44,7 @@ def walk(kibibytes: int) -> Callable[[], None]:
 def turn_ns(work: Callable[[], None]) -> float:
     """Return the CPU time of a piece of the work, by one turn of it."""
     begin_ns, pieces = time.process_time_ns(), 0
-    while (passed_ns := time.process_time_ns() - begin_ns) < 1e9 * TURN_OF_PAIR_S:
+    while (passed_ns := time.process_time_ns() - begin_ns) < NS_PER_S * TURN_OF_PAIR_S:
         work()
         pieces += 1
     return passed_ns / pieces

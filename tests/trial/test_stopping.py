@@ -10,6 +10,7 @@ import pytest
 from harness.measure.compare import compare, resume
 from harness.measure.preparation import prepare
 from harness.measure.round_plan import ResumedFrom
+from harness.measure.schedule import expected_rounds
 from harness.record import Run, read_run
 from harness.report.run_report import RunReport
 from harness.scenario import GateTable, Topology
@@ -118,12 +119,14 @@ def test_it_goes_on_while_a_gate_can_not_be_told(tmp_path: Path, gate: str, roun
 def test_without_an_answer_it_goes_on_while_there_is_time(
     tmp_path: Path, interleave: str, trial_s: float, expected: int, rounds: int, looks: tuple[int, ...]
 ) -> None:
-    """So many rounds were expected for 150 s. The first six show how long they take and, in slices, that launches
-    differ and slices do not: the rest of the rounds is made shorter, so that there are more of them."""
+    """Fifteen rounds were expected for 150 s, or more where the first are shorter than the window. The first six show
+    how long they take and, in slices, that launches differ and slices do not: the rest of the rounds is made shorter,
+    so that there are more of them."""
     testbed = steady(1.0, 0.3, trial_s)
     run = measured(tmp_path, testbed, max_time_s=150.0, interleave=interleave)
     assert reason(run) == "out of time"
     assert max(record.block for record in run.records) == rounds
+    assert expected_rounds(run.scenario) == 15
     assert run.info.looks[-1] == expected
     assert run.looks == looks
     assert testbed.elapsed_s <= 150.0 + 1.0
